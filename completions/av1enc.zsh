@@ -1,0 +1,188 @@
+#compdef av1enc
+
+autoload -U is-at-least
+
+_av1enc() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-i+[The film to encode (as av1an has it)]:INPUT:_files' \
+'--input=[The film to encode (as av1an has it)]:INPUT:_files' \
+'-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'-e+[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'--encoder=[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'--crf=[Constant rate factor, lower is better \[default\: 28\]]:CRF:_default' \
+'--preset=[Encoder preset, lower is slower and better \[default\: 6\]]:N:_default' \
+'-v+[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'--video-params=[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'-a+[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
+'--audio-params=[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
+'-f+[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--ffmpeg=[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
+yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \
+'-w+[Encoders to run at once, or "auto"]:N:_default' \
+'--workers=[Encoders to run at once, or "auto"]:N:_default' \
+'--lp=[Level of parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
+'--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
+'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
+'-m+[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'--chunk-method=[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
+'-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'-y[Overwrite the output if it exists]' \
+'-k[Keep the job directory after success]' \
+'--keep[Keep the job directory after success]' \
+'--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--verify-decode[Decode the whole output as well before it gets its name]' \
+'--dry-run[Print the plan and do nothing]' \
+'--json[Print progress and result as JSON lines on standard output]' \
+'(--verbose --json)-q[Print nothing but errors]' \
+'(--verbose --json)--quiet[Print nothing but errors]' \
+'--verbose[Print what each chunk does]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'::input -- The film to encode:_files' \
+":: :_av1enc_commands" \
+"*::: :->av1enc" \
+&& ret=0
+    case $state in
+    (av1enc)
+        words=($line[2] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:av1enc-command-$line[2]:"
+        case $line[2] in
+            (doctor)
+_arguments "${_arguments_options[@]}" : \
+'--json[Print one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell -- Which shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_av1enc__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:av1enc-help-command-$line[1]:"
+        case $line[1] in
+            (doctor)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(man)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_av1enc_commands] )) ||
+_av1enc_commands() {
+    local commands; commands=(
+'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
+'completions:Print a completion script for a shell' \
+'man:Print the manual page (roff)' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'av1enc commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__completions_commands] )) ||
+_av1enc__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc completions commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__doctor_commands] )) ||
+_av1enc__subcmd__doctor_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc doctor commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help_commands] )) ||
+_av1enc__subcmd__help_commands() {
+    local commands; commands=(
+'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
+'completions:Print a completion script for a shell' \
+'man:Print the manual page (roff)' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'av1enc help commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__completions_commands] )) ||
+_av1enc__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help completions commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__doctor_commands] )) ||
+_av1enc__subcmd__help__subcmd__doctor_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help doctor commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__help_commands] )) ||
+_av1enc__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help help commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__man_commands] )) ||
+_av1enc__subcmd__help__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help man commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__man_commands] )) ||
+_av1enc__subcmd__man_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc man commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_av1enc" ]; then
+    _av1enc "$@"
+else
+    compdef _av1enc av1enc
+fi

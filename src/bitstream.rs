@@ -1,0 +1,420 @@
+//! IVF and OBU: count temporal units, read the sequence header and the HDR metadata.
+//!
+//! IVF is a 32-byte file header and a 12-byte header before each frame; the layout of OBUs is that of the AV1 Bitstream
+//! & Decoding Process Specification, section 5. Nothing here trusts its input: every length is checked, nothing is
+//! allocated from a number in the file beyond [`MAX_UNIT_BYTES`].
+
+use std::io::{ErrorKind, Read};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    hdr::{Chromaticity, ContentLight, Hdr10, MasteringDisplay},
+    media::{ChromaLocation, Color, Range},
+};
+
+/// A temporal unit larger than this is taken for damage: one frame of 16384x8704 at 10 bit, raw, is 430 MB.
+const MAX_UNIT_BYTES: usize = 512 << 20;
+
+/// What an IVF file of AV1 holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ivf {
+    /// Temporal units, which is shown frames.
+    pub frames: u64,
+    /// Bytes of all temporal units, without IVF's own headers.
+    pub payload_bytes: u64,
+    /// What the first temporal unit says of the stream.
+    pub header: Header,
+}
+
+/// What the head of an AV1 stream says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Bits per sample.
+    pub bit_depth: u8,
+    /// Largest frame width in pixels.
+    pub width: u32,
+    /// Largest frame height in pixels.
+    pub height: u32,
+    /// Colour description.
+    pub color: Color,
+    /// Static HDR metadata.
+    pub hdr10: Hdr10,
+}
+
+impl Header {
+    /// The first thing in which the stream is not what was asked for, as a sentence fragment.
+    #[must_use]
+    pub fn disagreement(&self, bit_depth: u8, color: &Color, hdr10: &Hdr10) -> Option<String> {
+        if self.bit_depth != bit_depth {
+            return Some(format!("{} bit instead of {bit_depth}", self.bit_depth));
+        }
+        let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
+        // A range that nobody named is written as limited: AV1 cannot leave it open.
+        if codes(&self.color) != codes(color) || color.range.is_some_and(|range| Some(range) != self.color.range) {
+            return Some(format!("{} instead of {color}", self.color));
+        }
+        hdr_disagreement(&self.hdr10, hdr10)
+    }
+}
+
+/// In what `found` is not `wanted`, as a sentence fragment.
+#[must_use]
+pub fn hdr_disagreement(found: &Hdr10, wanted: &Hdr10) -> Option<String> {
+    fn shown<T: std::fmt::Display>(value: Option<T>) -> String {
+        value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+    }
+    if found.content_light != wanted.content_light {
+        return Some(format!(
+            "content light {} instead of {}",
+            shown(found.content_light),
+            shown(wanted.content_light)
+        ));
+    }
+    let agree = match (&found.mastering, &wanted.mastering) {
+        (Some(found), Some(wanted)) => found.agrees_with(wanted),
+        (None, None) => true,
+        _ => false,
+    };
+    (!agree).then(|| format!("mastering display {} instead of {}", shown(found.mastering), shown(wanted.mastering)))
+}
+
+/// Reads an IVF file of AV1 to its end.
+///
+/// # Errors
+/// If it is not IVF of AV1, ends within a frame, holds no frame, or a temporal unit is not a row of whole OBUs.
+pub fn read_ivf(mut file: impl Read) -> Result<Ivf> {
+    let mut head = [0; 32];
+    file.read_exact(&mut head).context("the IVF header is cut short")?;
+    ensure!(&head[..4] == b"DKIF", "this is not an IVF file");
+    ensure!(&head[8..12] == b"AV01", "this IVF file does not hold AV1");
+    let mut header = None;
+    let (mut frames, mut payload_bytes) = (0_u64, 0_u64);
+    let mut unit = Vec::new();
+    while let Some(size) = next_frame_size(&mut file)? {
+        ensure!(size <= MAX_UNIT_BYTES, "frame {frames} claims {size} bytes");
+        unit.clear();
+        // `take` rather than a vector of that size: a lie about the size costs no memory.
+        let read = (&mut file).take(size as u64).read_to_end(&mut unit)?;
+        ensure!(read == size, "frame {frames} is cut short: {read} of {size} bytes");
+        let found = scan_unit(&unit, header.is_none()).with_context(|| format!("frame {frames} is damaged"))?;
+        header = header.or(found);
+        frames += 1;
+        payload_bytes += size as u64;
+    }
+    ensure!(frames > 0, "the IVF file holds no frame");
+    Ok(Ivf { frames, payload_bytes, header: header.context("the stream has no sequence header")? })
+}
+
+/// Size of the next frame in an IVF file, or `None` at its end.
+fn next_frame_size(file: &mut impl Read) -> Result<Option<usize>> {
+    let mut head = [0; 12];
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read(&mut head[filled..]) {
+            Ok(0) if filled == 0 => return Ok(None),
+            Ok(0) => bail!("a frame header is cut short"),
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == ErrorKind::Interrupted => (),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let size = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
+    Ok(Some(usize::try_from(size)?))
+}
+
+/// Walks the OBUs of one temporal unit; with `want_header` returns what its sequence header and metadata say.
+///
+/// # Errors
+/// If an OBU is not whole, or the sequence header cannot be read.
+pub fn scan_unit(unit: &[u8], want_header: bool) -> Result<Option<Header>> {
+    let mut header: Option<Header> = None;
+    let mut hdr10 = Hdr10::default();
+    let mut rest = unit;
+    ensure!(!rest.is_empty(), "it is empty");
+    while !rest.is_empty() {
+        let (kind, payload, after) = next_obu(rest)?;
+        rest = after;
+        if !want_header {
+            continue;
+        }
+        match kind {
+            1 if header.is_none() => header = Some(sequence_header(payload).context("in the sequence header")?),
+            5 => read_metadata(payload, &mut hdr10)?,
+            _ => (),
+        }
+    }
+    Ok(header.map(|header| Header { hdr10, ..header }))
+}
+
+/// Splits the first OBU off: its type, its payload, and what follows (5.3.1 and 5.3.2).
+fn next_obu(bytes: &[u8]) -> Result<(u8, &[u8], &[u8])> {
+    let (&first, mut rest) = bytes.split_first().context("an OBU is cut short")?;
+    ensure!(first & 0x80 == 0, "the forbidden bit is set");
+    let (kind, extension, has_size) = (first >> 3 & 0xf, first & 4 != 0, first & 2 != 0);
+    if extension {
+        rest = rest.get(1..).context("an OBU is cut short")?;
+    }
+    if !has_size {
+        return Ok((kind, rest, &[]));
+    }
+    let (size, rest) = leb128(rest)?;
+    ensure!(size <= rest.len(), "an OBU claims {size} bytes of {}", rest.len());
+    let (payload, rest) = rest.split_at(size);
+    Ok((kind, payload, rest))
+}
+
+/// Reads a little-endian base-128 number (4.10.5) of at most eight bytes.
+fn leb128(bytes: &[u8]) -> Result<(usize, &[u8])> {
+    let mut value = 0_u64;
+    for (i, byte) in bytes.iter().take(8).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Ok((usize::try_from(value)?, &bytes[i + 1..]));
+        }
+    }
+    bail!("a length is cut short")
+}
+
+/// Reads a metadata OBU (5.8); kinds other than HDR are passed over.
+fn read_metadata(payload: &[u8], hdr10: &mut Hdr10) -> Result<()> {
+    let (kind, rest) = leb128(payload)?;
+    let u16_at = |at: usize| rest.get(at..at + 2).map(|b| u16::from_be_bytes([b[0], b[1]]));
+    let u32_at = |at: usize| rest.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
+    match kind {
+        1 => {
+            let (max_cll, max_fall) = u16_at(0).zip(u16_at(2)).context("the content light metadata is cut short")?;
+            hdr10.content_light = Some(ContentLight { max_cll: max_cll.into(), max_fall: max_fall.into() });
+        }
+        2 => {
+            let point = |at: usize| {
+                let scale = |value: u16| f64::from(value) / 65536.0;
+                u16_at(at).zip(u16_at(at + 2)).map(|(x, y)| Chromaticity { x: scale(x), y: scale(y) })
+            };
+            let read = || {
+                Some(MasteringDisplay {
+                    red: point(0)?,
+                    green: point(4)?,
+                    blue: point(8)?,
+                    white: point(12)?,
+                    max_luminance: f64::from(u32_at(16)?) / 256.0,
+                    min_luminance: f64::from(u32_at(20)?) / 16384.0,
+                })
+            };
+            hdr10.mastering = Some(read().context("the mastering display metadata is cut short")?);
+        }
+        _ => (),
+    }
+    Ok(())
+}
+
+/// Reads bits, highest first.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    fn bit(&mut self) -> Result<bool> {
+        let byte = self.bytes.get(self.at / 8).context("it is cut short")?;
+        let bit = byte >> (7 - self.at % 8) & 1;
+        self.at += 1;
+        Ok(bit == 1)
+    }
+
+    /// At most 32 bits as a number.
+    fn number(&mut self, bits: u32) -> Result<u32> {
+        (0..bits).try_fold(0, |value, _| Ok(value << 1 | u32::from(self.bit()?)))
+    }
+
+    /// Variable-length code (4.10.3).
+    fn skip_uvlc(&mut self) -> Result<()> {
+        let mut zeros = 0;
+        while !self.bit()? {
+            zeros += 1;
+        }
+        if zeros < 32 {
+            self.number(zeros)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a sequence header OBU (5.5.1) as far as its colour configuration.
+fn sequence_header(payload: &[u8]) -> Result<Header> {
+    let mut b = Bits { bytes: payload, at: 0 };
+    let profile = b.number(3)?;
+    let _still_picture = b.bit()?;
+    let reduced = b.bit()?;
+    if reduced {
+        b.number(5)?;
+    } else {
+        let mut model_bits = None;
+        if b.bit()? {
+            b.number(32)?;
+            b.number(32)?;
+            if b.bit()? {
+                b.skip_uvlc()?;
+            }
+            if b.bit()? {
+                model_bits = Some(b.number(5)? + 1);
+                b.number(32)?;
+                b.number(10)?;
+            }
+        }
+        let initial_delay = b.bit()?;
+        for _ in 0..=b.number(5)? {
+            b.number(12)?;
+            if b.number(5)? > 7 {
+                b.bit()?;
+            }
+            if let Some(bits) = model_bits
+                && b.bit()?
+            {
+                b.number(bits)?;
+                b.number(bits)?;
+                b.bit()?;
+            }
+            if initial_delay && b.bit()? {
+                b.number(4)?;
+            }
+        }
+    }
+    let (width_bits, height_bits) = (b.number(4)? + 1, b.number(4)? + 1);
+    let (width, height) = (b.number(width_bits)? + 1, b.number(height_bits)? + 1);
+    if !reduced && b.bit()? {
+        b.number(4 + 3)?;
+    }
+    b.number(3)?;
+    if !reduced {
+        b.number(4)?;
+        let order_hint = b.bit()?;
+        if order_hint {
+            b.number(2)?;
+        }
+        // seq_choose_screen_content_tools, then seq_force_screen_content_tools (2: chosen per frame).
+        let screen_content = if b.bit()? { 2 } else { b.number(1)? };
+        if screen_content > 0 && !b.bit()? {
+            b.bit()?;
+        }
+        if order_hint {
+            b.number(3)?;
+        }
+    }
+    b.number(3)?;
+    color_config(&mut b, profile).map(|(bit_depth, color)| Header {
+        bit_depth,
+        width,
+        height,
+        color,
+        hdr10: Hdr10::default(),
+    })
+}
+
+/// Reads the colour configuration (5.5.2): bits per sample and colours.
+fn color_config(b: &mut Bits<'_>, profile: u32) -> Result<(u8, Color)> {
+    let high_bit_depth = b.bit()?;
+    let bit_depth = match (profile, high_bit_depth) {
+        (_, false) => 8,
+        (2, true) if b.bit()? => 12,
+        (_, true) => 10,
+    };
+    let monochrome = profile != 1 && b.bit()?;
+    let mut color = Color::default();
+    if b.bit()? {
+        color.primaries = u8::try_from(b.number(8)?)?;
+        color.transfer = u8::try_from(b.number(8)?)?;
+        color.matrix = u8::try_from(b.number(8)?)?;
+    }
+    let srgb = [color.primaries, color.transfer, color.matrix] == [1, 13, 0];
+    let full = srgb && !monochrome || b.bit()?;
+    color.range = Some(if full { Range::Full } else { Range::Limited });
+    // The position of chroma is written for 4:2:0 only, which is all of profile 0.
+    if profile == 0 && !monochrome && !srgb {
+        color.chroma_location = match b.number(2)? {
+            1 => Some(ChromaLocation::Left),
+            2 => Some(ChromaLocation::TopLeft),
+            _ => None,
+        };
+    }
+    Ok((bit_depth, color))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sequence header of a real 1280x720 10-bit PQ stream with HDR10 metadata is exercised by the integration tests;
+    /// here damage is what matters.
+    fn ivf(frames: &[&[u8]]) -> Vec<u8> {
+        let mut file = b"DKIF\0\0\x20\0AV01".to_vec();
+        file.resize(32, 0);
+        for frame in frames {
+            file.extend(u32::try_from(frame.len()).unwrap().to_le_bytes());
+            file.extend([0; 8]);
+            file.extend(*frame);
+        }
+        file
+    }
+
+    /// A reduced still-picture header: 64x64, 8 bit, no colour description, limited, chroma position 2.
+    const STILL: &[u8] = &[0x0a, 0x06, 0x18, 0x15, 0x7f, 0xfc, 0x01, 0x10];
+
+    #[test]
+    fn frames_are_counted_and_the_head_is_read() {
+        let ivf = read_ivf(ivf(&[STILL, &[0x12, 0]]).as_slice()).unwrap();
+        assert_eq!((ivf.frames, ivf.payload_bytes), (2, 10));
+        assert_eq!((ivf.header.width, ivf.header.height, ivf.header.bit_depth), (64, 64, 8));
+    }
+
+    #[test]
+    fn any_cut_of_a_file_is_noticed() {
+        let whole = ivf(&[STILL, &[0x12, 0]]);
+        for length in 0..whole.len() {
+            let frames = read_ivf(&whole[..length]).map(|ivf| ivf.frames);
+            // Between two frames the file is a shorter film, which only the frame count can tell.
+            assert!(matches!(frames, Err(_) | Ok(1)), "{length} bytes: {frames:?}");
+        }
+    }
+
+    #[test]
+    fn noise_is_an_error_and_never_a_panic() {
+        let mut state = 1_u32;
+        for length in 0..400 {
+            let noise: Vec<u8> = (0..length)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect();
+            let _ = scan_unit(&noise, true);
+            let _ = read_ivf(ivf(&[&noise]).as_slice());
+            let _ = sequence_header(&noise);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_claims_four_gigabytes_is_refused_without_memory() {
+        let mut file = ivf(&[]);
+        file.extend([0xff; 12]);
+        assert!(read_ivf(file.as_slice()).unwrap_err().to_string().contains("claims"));
+    }
+
+    #[test]
+    fn hdr_metadata_is_read_in_the_units_of_av1() {
+        let mut obu = vec![2];
+        for value in [45875_u16, 19136, 11141, 52232, 8585, 3015, 20493, 21561] {
+            obu.extend(value.to_be_bytes());
+        }
+        obu.extend((1000_u32 << 8).to_be_bytes());
+        obu.extend(2_u32.to_be_bytes());
+        let mut hdr10 = Hdr10::default();
+        read_metadata(&obu, &mut hdr10).unwrap();
+        read_metadata(&[1, 0x03, 0xb5, 0x01, 0xb6], &mut hdr10).unwrap();
+        let meant =
+            MasteringDisplay::parse("G(0.17,0.797)B(0.131,0.046)R(0.7,0.292)WP(0.3127,0.329)L(1000,0.0001)").unwrap();
+        assert!(hdr10.mastering.unwrap().agrees_with(&meant));
+        assert_eq!(hdr10.content_light, Some(ContentLight { max_cll: 949, max_fall: 438 }));
+        assert!(read_metadata(&obu[..20], &mut hdr10).is_err());
+    }
+}

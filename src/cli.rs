@@ -1,0 +1,202 @@
+//! The command line as clap sees it, and nothing else. What the flags mean is in `config.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
+
+/// Plain headings: help is read in logs as often as on terminals.
+const STYLES: Styles = Styles::styled();
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused (the output exists, the job belongs to another source or other \
+settings); 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: the same command goes on where it stopped.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "av1enc",
+    version,
+    styles = STYLES,
+    about = "Encodes a film to AV1 with many encoders at once, whole and proven",
+    after_help = EXIT_CODES,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+pub struct Cli {
+    /// Another thing to do than to encode.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to encode.
+    #[command(flatten)]
+    pub encode: EncodeArgs,
+}
+
+/// Other things to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check that everything an encode needs is here, and say what to type where it is not
+    Doctor {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    #[command(hide = true)]
+    Man,
+}
+
+/// The encoder families that can be named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EncoderName {
+    /// SvtAv1EncApp.
+    SvtAv1,
+}
+
+/// The pixel formats that can be encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PixFormat {
+    /// 8 bit 4:2:0.
+    #[value(name = "yuv420p")]
+    Yuv420p,
+    /// 10 bit 4:2:0.
+    #[value(name = "yuv420p10le")]
+    Yuv420p10le,
+}
+
+/// Methods of av1an that name what av1enc does anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChunkMethod {
+    /// FFMS2.
+    Ffms2,
+}
+
+/// Methods of av1an that name what av1enc does anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitMethod {
+    /// av-scenechange.
+    AvScenechange,
+}
+
+/// Methods of av1an that name what av1enc does anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Concat {
+    /// mkvmerge.
+    Mkvmerge,
+}
+
+/// How to encode.
+#[derive(Debug, Args)]
+pub struct EncodeArgs {
+    /// The film to encode
+    #[arg(value_name = "INPUT", required_unless_present = "input_flag", conflicts_with = "input_flag")]
+    pub input: Option<PathBuf>,
+
+    /// The film to encode (as av1an has it)
+    #[arg(short = 'i', long = "input", value_name = "INPUT", allow_hyphen_values = true)]
+    pub input_flag: Option<PathBuf>,
+
+    /// The file to write, Matroska [default: <INPUT's stem>.av1.mkv in the current directory]
+    #[arg(short, long, value_name = "OUTPUT", allow_hyphen_values = true)]
+    pub output: Option<PathBuf>,
+
+    /// Overwrite the output if it exists
+    #[arg(short = 'y')]
+    pub overwrite: bool,
+
+    /// Encoder
+    #[arg(short, long, value_enum, default_value = "svt-av1", help_heading = "Encoding")]
+    pub encoder: EncoderName,
+
+    /// Constant rate factor, lower is better [default: 28]
+    #[arg(long, value_name = "CRF", help_heading = "Encoding")]
+    pub crf: Option<f64>,
+
+    /// Encoder preset, lower is slower and better [default: 6]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Encoding")]
+    pub preset: Option<i32>,
+
+    /// Encoder options, as SvtAv1EncApp takes them; they win over every default
+    #[arg(short, long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    pub video_params: Option<String>,
+
+    /// Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]
+    #[arg(short, long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    pub audio_params: Option<String>,
+
+    /// Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range
+    #[arg(short = 'f', long = "ffmpeg", value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    pub color_tags: Option<String>,
+
+    /// Pixel format to encode
+    #[arg(long, value_enum, default_value = "yuv420p10le", help_heading = "Encoding")]
+    pub pix_format: PixFormat,
+
+    /// SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]
+    #[arg(long, value_name = "PATH", help_heading = "Encoding")]
+    pub encoder_path: Option<PathBuf>,
+
+    /// Encoders to run at once, or "auto"
+    #[arg(short, long, value_name = "N", default_value = "auto", help_heading = "Machine")]
+    pub workers: String,
+
+    /// Level of parallelism of each encoder [default: from cores and memory]
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    pub lp: Option<u32>,
+
+    /// Directory for the job's state [default: OUTPUT.av1enc]
+    #[arg(long, value_name = "DIR", help_heading = "Machine")]
+    pub temp: Option<PathBuf>,
+
+    /// Keep the job directory after success
+    #[arg(short, long, help_heading = "Machine")]
+    pub keep: bool,
+
+    /// Throw away what an earlier run of this job has done, and begin anew
+    #[arg(long, help_heading = "Machine")]
+    pub restart: bool,
+
+    /// Longest chunk in frames; longer scenes are split at their best place. 0: never
+    #[arg(short = 'x', long, value_name = "FRAMES", default_value_t = 240, help_heading = "Scenes")]
+    pub extra_split: u64,
+
+    /// Shortest scene in frames
+    #[arg(long, value_name = "FRAMES", default_value_t = 24, help_heading = "Scenes")]
+    pub min_scene_len: u64,
+
+    /// How chunks are read; there is one way
+    #[arg(short = 'm', long, value_enum, default_value = "ffms2", hide = true)]
+    pub chunk_method: ChunkMethod,
+
+    /// How scenes are found; there is one way
+    #[arg(long, value_enum, default_value = "av-scenechange", hide = true)]
+    pub split_method: SplitMethod,
+
+    /// How chunks are joined; there is one way
+    #[arg(short = 'c', long, value_enum, default_value = "mkvmerge", hide = true)]
+    pub concat: Concat,
+
+    /// Decode the whole output as well before it gets its name
+    #[arg(long, help_heading = "Output")]
+    pub verify_decode: bool,
+
+    /// Print the plan and do nothing
+    #[arg(long, help_heading = "Output")]
+    pub dry_run: bool,
+
+    /// Print progress and result as JSON lines on standard output
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with_all = ["verbose", "json"], help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Print what each chunk does
+    #[arg(long, help_heading = "Output")]
+    pub verbose: bool,
+}

@@ -1,0 +1,458 @@
+//! The supervisor: one thread owns all state, others send it messages.
+//!
+//! Scenes come from the detector as they become final, and are queued at once; a worker is a thread that encodes one
+//! chunk and ends. Whatever happens arrives on one of three channels: messages, signals, ticks.
+
+pub mod budget;
+
+use std::{
+    collections::{BTreeMap, BinaryHeap, HashMap},
+    fmt, fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
+
+use crate::{
+    chunk::{self, EncodedChunk, Failure, Workshop},
+    event::{Event, Progress, Sink, detail, note, warn},
+    job::Job,
+    media::Chunk,
+    process,
+    scenes::{Detector, Splitter},
+    signal::{self, Signal},
+};
+
+/// How often progress is shown.
+const TICK: Duration = Duration::from_millis(250);
+/// How often a chunk is tried.
+const TRIES: u32 = 3;
+/// Pause before a second try; doubled before the third.
+const BACK_OFF: Duration = Duration::from_millis(500);
+/// Frames decoded ahead of the detector.
+const FRAMES_AHEAD: usize = 8;
+/// How long stopped workers are waited for.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// The user stopped the run; what is finished stays.
+#[derive(Debug)]
+pub struct Interrupted(pub Signal);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped by {}", self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// What workers and detector say to the supervisor.
+enum Message {
+    Scene(Chunk),
+    DetectionDone(Result<()>),
+    Encoded(EncodedChunk),
+    Failed(Chunk, Failure),
+    Audio(Result<()>),
+}
+
+/// A chunk that waits. The longest comes first: it would make everybody wait at the end.
+#[derive(PartialEq, Eq)]
+struct Waiting {
+    chunk: Chunk,
+    tries: u32,
+    not_before: Instant,
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.chunk.frames(), other.chunk.index).cmp(&(other.chunk.frames(), self.chunk.index))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A chunk that is being encoded.
+struct AtWork {
+    chunk: Chunk,
+    tries: u32,
+    encoded: Arc<AtomicU64>,
+}
+
+/// The chunks of the whole film, in order.
+pub struct Encoded {
+    /// All chunks.
+    pub chunks: Vec<EncodedChunk>,
+    /// How many of them an earlier run had finished.
+    pub resumed: usize,
+}
+
+/// Work that runs beside the chunks (sound); its failure fails the film.
+pub type Aside = Box<dyn FnOnce() -> Result<()> + Send>;
+
+/// Finds the scenes and encodes all chunks of the film.
+///
+/// # Errors
+/// [`Interrupted`] if the user stops it; else every chunk that could not be encoded, or why detection failed.
+pub fn run(
+    workshop: Workshop,
+    workers: usize,
+    signals: &Receiver<Signal>,
+    sink: &Sink,
+    aside: Option<Aside>,
+) -> Result<Encoded> {
+    let (sender, messages) = unbounded();
+    let workshop = Arc::new(workshop);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut aside_pending = aside.is_some();
+    if let Some(aside) = aside {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let _ = sender.send(Message::Audio(aside()));
+        });
+    }
+    spawn_detector(&workshop, &sender, &stop, sink)?;
+
+    let mut crew = Crew {
+        workshop,
+        sender,
+        sink: sink.clone(),
+        limit: workers,
+        queue: BinaryHeap::new(),
+        at_work: HashMap::new(),
+        finished: BTreeMap::new(),
+        failed: Vec::new(),
+        known_frames: 0,
+        known_chunks: 0,
+        detected_all: false,
+        resumed_frames: 0,
+        resumed: 0,
+        started: Instant::now(),
+    };
+    let ticks = tick(TICK);
+    let outcome = loop {
+        crew.start_workers();
+        if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
+            break crew.result();
+        }
+        select! {
+            recv(messages) -> message => match message {
+                Ok(Message::Scene(chunk)) => crew.add(chunk),
+                Ok(Message::DetectionDone(Ok(()))) => crew.detected_all = true,
+                Ok(Message::DetectionDone(Err(error))) => break Err(error.context("finding the scenes failed")),
+                Ok(Message::Encoded(chunk)) => crew.encoded(chunk),
+                Ok(Message::Failed(chunk, failure)) => crew.failed(chunk, failure),
+                Ok(Message::Audio(Ok(()))) => aside_pending = false,
+                Ok(Message::Audio(Err(error))) => break Err(error),
+                // We hold a sender ourselves.
+                Err(_) => break Err(anyhow!("all workers are gone")),
+            },
+            recv(signals) -> signal => match signal {
+                Ok(Signal::SIGTSTP) => {
+                    crew.workshop.children.signal_all(Signal::SIGSTOP);
+                    signal::stop_self();
+                    crew.workshop.children.signal_all(Signal::SIGCONT);
+                }
+                Ok(Signal::SIGCONT) => crew.workshop.children.signal_all(Signal::SIGCONT),
+                Ok(signal) => break Err(Interrupted(signal).into()),
+                Err(_) => break Err(anyhow!("the signal handler is gone")),
+            },
+            recv(ticks) -> _ => (crew.sink)(Event::Progress(crew.progress())),
+        }
+    };
+    if outcome.is_err() {
+        stop.store(true, Ordering::Relaxed);
+        crew.stop(&messages, signals);
+    } else {
+        (crew.sink)(Event::Progress(crew.progress()));
+    }
+    outcome
+}
+
+/// State of the supervisor.
+struct Crew {
+    workshop: Arc<Workshop>,
+    sender: Sender<Message>,
+    sink: Sink,
+    /// Workers at once.
+    limit: usize,
+    queue: BinaryHeap<Waiting>,
+    at_work: HashMap<usize, AtWork>,
+    finished: BTreeMap<usize, EncodedChunk>,
+    failed: Vec<(Chunk, Failure)>,
+    known_frames: u64,
+    known_chunks: usize,
+    detected_all: bool,
+    resumed_frames: u64,
+    resumed: usize,
+    started: Instant,
+}
+
+impl Crew {
+    /// A chunk has become final: it is done already, or queued.
+    fn add(&mut self, chunk: Chunk) {
+        self.known_frames = chunk.end;
+        self.known_chunks += 1;
+        match self.workshop.job.finished(chunk) {
+            Ok(Some(record)) => {
+                self.resumed += 1;
+                self.resumed_frames += chunk.frames();
+                self.finished.insert(chunk.index, EncodedChunk(record));
+                return;
+            }
+            Ok(None) => (),
+            Err(why) => note(&self.sink, format!("chunk {} is encoded again: {why}", chunk.index)),
+        }
+        self.queue.push(Waiting { chunk, tries: 0, not_before: self.started });
+    }
+
+    /// Starts as many workers as there is room and work for.
+    fn start_workers(&mut self) {
+        let now = Instant::now();
+        let mut too_early = Vec::new();
+        while self.at_work.len() < self.limit {
+            let Some(waiting) = self.queue.pop() else { break };
+            if waiting.not_before > now {
+                too_early.push(waiting);
+                continue;
+            }
+            self.start(waiting);
+        }
+        self.queue.extend(too_early);
+    }
+
+    fn start(&mut self, Waiting { chunk, tries, .. }: Waiting) {
+        let encoded = Arc::new(AtomicU64::new(0));
+        let (workshop, sender, counter) = (self.workshop.clone(), self.sender.clone(), encoded.clone());
+        thread::spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, chunk, &counter)))
+                .unwrap_or_else(|_| Err(Failure::Other(anyhow!("a worker panicked: this is a bug in av1enc"))));
+            let _ = sender.send(match result {
+                Ok(encoded) => Message::Encoded(encoded),
+                Err(failure) => Message::Failed(chunk, failure),
+            });
+        });
+        detail(&self.sink, format!("chunk {}: frames {} to {}, encoding", chunk.index, chunk.start, chunk.end - 1));
+        self.at_work.insert(chunk.index, AtWork { chunk, tries: tries + 1, encoded });
+    }
+
+    fn encoded(&mut self, chunk: EncodedChunk) {
+        let record = chunk.record();
+        let index = record.chunk.index;
+        detail(
+            &self.sink,
+            format!(
+                "chunk {index}: {} frames, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
+                record.chunk.frames(),
+                record.bytes as f64 / 1e3,
+                record.seconds,
+                record.chunk.frames() as f64 / record.seconds,
+                record.peak_memory as f64 / f64::from(1 << 20)
+            ),
+        );
+        self.at_work.remove(&index);
+        self.finished.insert(index, chunk);
+    }
+
+    fn failed(&mut self, chunk: Chunk, failure: Failure) {
+        let tries = self.at_work.remove(&chunk.index).map_or(TRIES, |at_work| at_work.tries);
+        if matches!(failure, Failure::Killed(_)) && self.limit > 1 {
+            self.limit -= 1;
+            warn(
+                &self.sink,
+                format!("an encoder was killed, most likely for want of memory: going on with {} workers", self.limit),
+            );
+        }
+        if tries >= TRIES || matches!(failure, Failure::Source(_)) {
+            warn(&self.sink, format!("chunk {} failed for good; the others are finished first", chunk.index));
+            self.failed.push((chunk, failure));
+            return;
+        }
+        warn(&self.sink, format!("chunk {} failed and is tried again: {failure}", chunk.index));
+        let not_before = Instant::now() + BACK_OFF * 2_u32.pow(tries - 1);
+        self.queue.push(Waiting { chunk, tries, not_before });
+    }
+
+    /// All chunks are through: the film, or what failed.
+    fn result(&mut self) -> Result<Encoded> {
+        if let Some((first, failure)) = self.failed.first() {
+            let indices: Vec<String> = self.failed.iter().map(|(chunk, _)| chunk.index.to_string()).collect();
+            let what = match self.failed.len() {
+                1 => format!("1 of {} chunks could not be encoded: number {}", self.known_chunks, indices[0]),
+                n => {
+                    format!("{n} of {} chunks could not be encoded: numbers {}", self.known_chunks, indices.join(", "))
+                }
+            };
+            return Err(anyhow!(
+                "{what} (frames {} to {}): {failure}\nThe others are kept: the same command tries only these again",
+                first.start,
+                first.end - 1
+            ));
+        }
+        let chunks: Vec<EncodedChunk> = std::mem::take(&mut self.finished).into_values().collect();
+        let frames: u64 = chunks.iter().map(|chunk| chunk.record().chunk.frames()).sum();
+        ensure!(
+            frames == self.workshop.media.frames,
+            "chunks of {frames} frames were encoded, the source has {}",
+            self.workshop.media.frames
+        );
+        // The progress that is shown last needs them.
+        self.finished = chunks.iter().map(|chunk| (chunk.record().chunk.index, chunk.clone())).collect();
+        Ok(Encoded { chunks, resumed: self.resumed })
+    }
+
+    fn progress(&self) -> Progress {
+        let finished_frames: u64 = self.finished.values().map(|chunk| chunk.record().chunk.frames()).sum();
+        let in_work: u64 =
+            self.at_work.values().map(|work| work.encoded.load(Ordering::Relaxed).min(work.chunk.frames())).sum();
+        let frames = finished_frames + in_work;
+        let total_frames = self.workshop.media.frames;
+        let finished_bytes: u64 = self.finished.values().map(|chunk| chunk.record().bytes).sum();
+        let part_bytes: u64 = self
+            .at_work
+            .values()
+            .filter_map(|work| {
+                let name = Job::chunk_name(work.chunk).replace(".ivf", ".part.ivf");
+                fs::metadata(self.workshop.job.dir().join(name)).ok()
+            })
+            .map(|metadata| metadata.len())
+            .sum();
+        let elapsed_seconds = self.started.elapsed().as_secs_f64();
+        let fps = (frames - self.resumed_frames) as f64 / elapsed_seconds.max(1e-3);
+        let enough = frames > self.resumed_frames && fps > 0.0;
+        let children = self.workshop.children.pids();
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        Progress {
+            frames,
+            total_frames,
+            detected_frames: if self.detected_all { total_frames } else { self.known_frames },
+            chunks: self.finished.len(),
+            total_chunks: self.known_chunks,
+            fps,
+            elapsed_seconds,
+            eta_seconds: enough.then(|| (total_frames - frames) as f64 / fps),
+            bytes: finished_bytes + part_bytes,
+            expected_bytes: (finished_frames > 0)
+                .then(|| (finished_bytes as f64 / finished_frames as f64 * total_frames as f64) as u64),
+            workers: self.at_work.len(),
+            memory_bytes: children.into_iter().chain([own]).map(process::resident).sum(),
+        }
+    }
+
+    /// Kills all encoders and waits until their workers have noticed. A second signal ends the waiting.
+    fn stop(&mut self, messages: &Receiver<Message>, signals: &Receiver<Signal>) {
+        self.workshop.children.close();
+        let deadline = crossbeam_channel::after(STOP_GRACE);
+        while !self.at_work.is_empty() {
+            select! {
+                recv(messages) -> message => match message {
+                    Ok(Message::Encoded(chunk)) => self.encoded(chunk),
+                    Ok(Message::Failed(chunk, _)) => { self.at_work.remove(&chunk.index); }
+                    _ => (),
+                },
+                recv(signals) -> _ => return,
+                recv(deadline) -> _ => return,
+            }
+        }
+    }
+}
+
+/// Starts the thread that finds the scenes. Those that an earlier run has found are handed on at once, so that
+/// encoders start; if they were not all, detection begins again, since its state is not kept, and must find the same.
+fn spawn_detector(
+    workshop: &Arc<Workshop>,
+    sender: &Sender<Message>,
+    stop: &Arc<AtomicBool>,
+    sink: &Sink,
+) -> Result<()> {
+    let known = workshop.job.scenes()?;
+    let mut log = workshop.job.scene_log()?;
+    if !known.chunks.is_empty() {
+        detail(sink, format!("{} scenes are known from an earlier run", known.chunks.len()));
+    }
+    let (workshop, sender, stop) = (workshop.clone(), sender.clone(), stop.clone());
+    thread::spawn(move || {
+        let frames = workshop.media.frames;
+        let mut next = known.chunks.iter().copied().peekable();
+        let detect = || -> Result<()> {
+            for chunk in &known.chunks {
+                let _ = sender.send(Message::Scene(*chunk));
+            }
+            if known.complete {
+                let end = known.chunks.last().map_or(0, |chunk| chunk.end);
+                ensure!(end == frames, "the known scenes cover {end} of {frames} frames");
+                return Ok(());
+            }
+            let mut found = |chunk: Chunk| -> Result<()> {
+                if let Some(known) = next.next() {
+                    ensure!(known == chunk, "scenes differ from those of the earlier run; add --restart");
+                    return Ok(());
+                }
+                log.chunk(chunk)?;
+                let _ = sender.send(Message::Scene(chunk));
+                Ok(())
+            };
+            detect(&workshop, &stop, &mut found)?;
+            log.complete(frames)
+        };
+        let result = catch_unwind(AssertUnwindSafe(detect))
+            .unwrap_or_else(|_| Err(anyhow!("detection panicked: this is a bug in av1enc")));
+        let _ = sender.send(Message::DetectionDone(result));
+    });
+    Ok(())
+}
+
+/// Reads all frames of the film and hands on its chunks as they become final.
+fn detect(workshop: &Workshop, stop: &AtomicBool, found: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<()> {
+    let rules = &workshop.recipe.scenes;
+    let frames = workshop.media.frames;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let clip = workshop.source.analysis_clip(rules.analysis_height, threads)?;
+    let mut detector = Detector::new(clip.size(), rules.min);
+    let mut splitter = Splitter::new(rules.max, rules.min);
+    thread::scope(|scope| {
+        // Decoded on a thread of its own: decoding and analysis overlap. Leaving the scope drops the receiver, which
+        // ends that thread.
+        let (sender, decoded) = crossbeam_channel::bounded(FRAMES_AHEAD);
+        let clip = &clip;
+        scope.spawn(move || {
+            for n in 0..frames {
+                let frame = clip.frame(n);
+                let failed = frame.is_err();
+                if stop.load(Ordering::Relaxed) || sender.send(frame).is_err() || failed {
+                    return;
+                }
+            }
+        });
+        let mut seen = 0;
+        for frame in decoded.iter() {
+            if let Some(judged) = detector.push(&frame?)?
+                && let Some(chunk) = splitter.push(judged)
+            {
+                found(chunk)?;
+            }
+            seen += 1;
+        }
+        if stop.load(Ordering::Relaxed) {
+            return Err(anyhow!("stopped"));
+        }
+        ensure!(seen == frames, "{seen} of {frames} frames could be read");
+        for judged in detector.finish() {
+            if let Some(chunk) = splitter.push(judged) {
+                found(chunk)?;
+            }
+        }
+        let last = splitter.finish(frames).context("the film has no frame")?;
+        found(last)
+    })
+}

@@ -1,0 +1,320 @@
+//! SvtAv1EncApp: capabilities from its own help, command line, progress, memory.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+
+use super::{Capabilities, Family, Identity, Ranges};
+use crate::{config::Param, process::Children, source::private_dir};
+
+/// Name of the program.
+pub const PROGRAM: &str = "SvtAv1EncApp";
+
+/// Options that av1enc sets itself, and why a user cannot.
+pub const OWNED: &[(&str, &str)] = &[
+    ("input", "av1enc feeds the encoder"),
+    ("output", "av1enc names the chunks"),
+    ("frames", "av1enc counts the frames"),
+    ("skip", "av1enc counts the frames"),
+    ("nb", "av1enc feeds the encoder"),
+    ("config", "write its options into --video-params"),
+    ("svtav1-params", "write its options into --video-params"),
+    ("progress", "av1enc shows the progress"),
+    ("no-progress", "av1enc shows the progress"),
+    ("width", "the source decides"),
+    ("height", "the source decides"),
+    ("fps", "the source decides"),
+    ("fps-num", "the source decides"),
+    ("fps-denom", "the source decides"),
+    ("input-depth", "use --pix-format"),
+    ("color-format", "use --pix-format"),
+    ("pass", "chunks are encoded in one pass"),
+    ("passes", "chunks are encoded in one pass"),
+    ("stats", "chunks are encoded in one pass"),
+    ("errlog", "av1enc reads the encoder's messages"),
+    ("recon", "chunks are encoded in parallel: they would overwrite it"),
+    ("stat-file", "chunks are encoded in parallel: they would overwrite it"),
+    ("obu", "av1enc joins IVF"),
+    ("ivf", "av1enc joins IVF anyway"),
+    ("avif", "a film is not a still picture"),
+    ("force-key-frames", "every chunk begins with a keyframe; see --extra-split"),
+    ("help", "use `SvtAv1EncApp --help`"),
+    ("color-help", "use `SvtAv1EncApp --color-help`"),
+    ("version", "use `av1enc doctor`"),
+];
+
+/// Finds the encoder: the one given, else the one in PATH, else the one that `./setup` installed.
+///
+/// # Errors
+/// If there is none; says what to type.
+pub fn find(given: Option<&Path>) -> Result<PathBuf> {
+    if let Some(given) = given {
+        return which::which(given).with_context(|| format!("--encoder-path: `{}` is not a program", given.display()));
+    }
+    let private = || {
+        let path = private_dir()?.join("svt-av1/bin").join(PROGRAM);
+        which::which(path).ok()
+    };
+    which::which(PROGRAM).ok().or_else(private).with_context(|| format!("{PROGRAM} is not installed; type ./setup"))
+}
+
+/// Asks the encoder what it understands.
+///
+/// # Errors
+/// If it does not run, or what it prints is no help text.
+pub fn capabilities(children: &Children, encoder: &Path) -> Result<Capabilities> {
+    let ask = |option: &str| {
+        let mut command = Command::new(encoder);
+        command.arg(option);
+        children.output(command).map(|output| String::from_utf8_lossy(&output).into_owned())
+    };
+    let identity = identify(&ask("--version")?)
+        .with_context(|| format!("`{} --version` does not say which SVT-AV1 it is", encoder.display()))?;
+    let options = parse_help(&ask("--help")?);
+    anyhow::ensure!(
+        options.iter().any(|(name, _)| name == "crf"),
+        "`{} --help` is not the help of an SVT-AV1 encoder",
+        encoder.display()
+    );
+    Ok(Capabilities { identity, options: options.into_iter().collect() })
+}
+
+/// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
+fn identify(text: &str) -> Option<Identity> {
+    let line = text.lines().find(|line| line.contains("SVT"))?.trim();
+    let upper = line.to_ascii_uppercase();
+    let family = [("HDR", Family::Hdr), ("PSY", Family::Psy), ("ESSENTIAL", Family::Essential)]
+        .into_iter()
+        .find(|(name, _)| upper.contains(name))
+        .map_or(Family::Mainline, |(_, family)| family);
+    let number = line.split_whitespace().find_map(|word| {
+        let mut parts = word.strip_prefix('v').unwrap_or(word).split('.');
+        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+    })?;
+    Some(Identity { family, version: line.to_owned(), number })
+}
+
+/// Reads a help text: `  -q, --qp    Initial QP level value, default is 35 [1-63]`. Both layouts that exist have the
+/// option's name first in its line; colours of 4.x are stripped.
+fn parse_help(text: &str) -> Vec<(String, Option<Ranges>)> {
+    let text = text.lines().map(crate::process::without_ansi);
+    let mut options = Vec::new();
+    for line in text {
+        let line = line.trim_start();
+        // `-q, --qp`: a short name in front.
+        let rest = match line.as_bytes() {
+            [b'-', short, b',', b' ', ..] if short.is_ascii_alphanumeric() => &line[4..],
+            _ => line,
+        };
+        let Some(rest) = rest.strip_prefix("--") else { continue };
+        let (name, description) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            options.push((name.to_owned(), ranges(description)));
+        }
+    }
+    options
+}
+
+/// The numbers in the last bracket of a description: `[0-3]`, `[-1: auto, 0-120]`, `[-7 to 7]`, `[8, 10]`; `None`
+/// where anything in it is not a number.
+fn ranges(description: &str) -> Option<Ranges> {
+    let inside = description.rsplit_once('[')?.1.split_once(']')?.0;
+    // `[0, 6]` for --lp means from 0 to 6, `[8, 10]` for --input-depth means 8 or 10: a range is wide enough for both.
+    let items: Option<Ranges> =
+        inside.split(',').map(|item| range(item.split(':').next().unwrap_or("").trim())).collect();
+    let items = items.filter(|items| !items.is_empty())?;
+    match items.as_slice() {
+        [(low, a), (b, high)] if low == a && b == high && low < high => Some(vec![(*low, *high)]),
+        _ => Some(items),
+    }
+}
+
+/// `-2-13`, `0.0-8.0`, `-7 to 7`, `22`, `0 = off`.
+fn range(item: &str) -> Option<(f64, f64)> {
+    let item = item.split('=').next().unwrap_or("").trim();
+    if let Ok(single) = item.parse::<f64>() {
+        return Some((single, single));
+    }
+    let (low, high) = item.split_once(" to ").or_else(|| {
+        // The dash after the first number; the first character may be its sign.
+        let at = item.char_indices().skip(1).find(|(_, c)| *c == '-')?.0;
+        Some((&item[..at], &item[at + 1..]))
+    })?;
+    Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
+}
+
+/// The whole command line for one chunk of `frames` frames, written to `output`.
+#[must_use]
+pub fn command(encoder: &Path, params: &[Param], lp: u32, frames: u64, output: &Path) -> Command {
+    let mut command = Command::new(encoder);
+    // Read by the front end only; without it a terminal's width decides about the layout of messages.
+    command.env("COLUMNS", "120");
+    command.args(["-i", "stdin", "--progress", "2", "--lp", &lp.to_string(), "-n", &frames.to_string()]);
+    for param in params {
+        command.arg(format!("--{}", param.name)).args(&param.value);
+    }
+    command.arg("-b").arg(output);
+    command
+}
+
+/// Frames encoded so far, from a line of progress: `Encoding:   36/240 Frames @ 12.3 fps`, `Encoding frame   36 …`.
+#[must_use]
+pub fn progress(line: &str) -> Option<u64> {
+    let rest = line.trim_start().strip_prefix("Encoding")?;
+    let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// Peak resident memory of one encoder in MiB, measured with 10-bit y4m at lp 1, 2, 4, 6; rows are presets 4, 6, 8, 10.
+/// At 1920x1080 over 120 frames, and at 3840x2160 over 100 frames, with SVT-AV1-HDR 4.1.0 on two cores.
+const MEASURED_LP: [u32; 4] = [1, 2, 4, 6];
+const MEASURED_PRESETS: [i32; 4] = [4, 6, 8, 10];
+const MIB_1080P: [[f64; 4]; 4] =
+    [[907., 1091., 1893., 2810.], [771., 993., 1637., 2009.], [467., 618., 1095., 1845.], [446., 568., 1051., 1749.]];
+const MIB_2160P: [[f64; 4]; 4] = [
+    [3274., 4041., 6590., 9538.],
+    [2742., 3498., 5678., 7033.],
+    [1683., 2159., 3900., 5784.],
+    [1599., 2021., 3679., 5555.],
+];
+/// The same for mainline 1.4.1, where lp is a number of threads; at presets 6, 8, 10 it hardly differs, so its largest.
+const OLD_MIB_1080P: [f64; 2] = [761., 939.];
+const OLD_MIB_2160P: [f64; 2] = [1760., 3301.];
+/// Measured inputs were shorter than the lookahead of slow presets.
+const MARGIN: f64 = 1.25;
+const MEGAPIXELS_1080P: f64 = 2.0736;
+const MEGAPIXELS_2160P: f64 = 8.2944;
+/// Below this no encoder was ever seen, whatever the size of its frames.
+const FLOOR_MIB: f64 = 60.0;
+
+/// Expected peak memory of one encoder in bytes: linear in pixels between what was measured, nearest preset below,
+/// nearest lp above.
+#[must_use]
+pub fn memory_estimate(identity: &Identity, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
+    let megapixels = f64::from(width) * f64::from(height) / 1e6;
+    let (hd, uhd) = if identity.number.0 < 2 {
+        let column = usize::from(lp > 1);
+        (OLD_MIB_1080P[column], OLD_MIB_2160P[column])
+    } else {
+        let row = MEASURED_PRESETS.iter().rposition(|measured| *measured <= preset).unwrap_or(0);
+        let column = MEASURED_LP.iter().position(|measured| *measured >= lp).unwrap_or(MEASURED_LP.len() - 1);
+        (MIB_1080P[row][column], MIB_2160P[row][column])
+    };
+    let slope = (uhd - hd) / (MEGAPIXELS_2160P - MEGAPIXELS_1080P);
+    let mib = (hd + slope * (megapixels - MEGAPIXELS_1080P)).max(FLOOR_MIB);
+    // Slower than what was measured takes more than what was measured.
+    let slower = if preset < MEASURED_PRESETS[0] { 1.3 } else { 1.0 };
+    (mib * MARGIN * slower) as u64 * 1024 * 1024
+}
+
+/// How many cores one encoder at this `lp` keeps busy. Since 2.2 lp is a level whose steps follow the number of cores
+/// (`svt_aom_get_parallel_level` in SVT-AV1); before, it is a number of threads.
+#[must_use]
+pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
+    if identity.number < (2, 2) {
+        return f64::from(lp.max(1));
+    }
+    match lp {
+        0 | 1 => 1.0,
+        2 => 2.0,
+        3 => 3.5,
+        4 => 6.0,
+        5 => 12.0,
+        _ => 20.0,
+    }
+}
+
+/// The largest `lp` that is of use.
+#[must_use]
+pub fn max_lp(identity: &Identity) -> u32 {
+    if identity.number < (2, 2) { 16 } else { 6 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELP_1: &str = "\
+Options:
+      --help                       Shows the command line options currently available
+  -q, --qp                         Initial QP level value, default is 35 [1-63]
+      --crf                        Constant Rate Factor value, default is 35 [1-63]
+      --preset                     Encoder preset, default is 10 [-2-13]
+      --lp                         Target number of logical cores to be used, default is 0 [0, core count of the machine]
+      --lookahead                  Number of frames, default is -1 [-1: auto, 0-120]
+      --color-primaries            Color primaries, default is 2 [0-12, 22]
+      --fps-num                    Input video frame rate numerator, default is 60000 [0-2^32-1]
+";
+    const HELP_4: &str = "\
+\u{1b}[1mOptions:\u{1b}[0m
+      \u{1b}[32m--crf\u{1b}[0m                        Constant Rate Factor value, default is 35 [1-70]
+      --lp                         Amount of parallelism to use, default is 0 [0, 6]
+      --input-depth                Input video file, default is 8 [8, 10]
+      --sharpness                  Bias, default is 0 [-7 to 7]
+      --variance-boost-curve       Curve for Variance Boost, default is 0 [0-2]
+      --ac-bias                    Strength, default is 0.0 [0.0-8.0]
+      --tune                       Outcomes [0 = VQ, 1 = PSNR, 5 = VMAF]
+";
+
+    fn caps(help: &str) -> Capabilities {
+        let identity = identify("SVT-AV1 v4.2.0 (release)").unwrap();
+        Capabilities { identity, options: parse_help(help).into_iter().collect() }
+    }
+
+    #[test]
+    fn both_layouts_of_the_help_are_read() {
+        let old = caps(HELP_1);
+        assert!(old.accepts("qp", 63.0) && !old.accepts("qp", 64.0) && !old.has("q"));
+        assert!(old.accepts("preset", -2.0) && !old.accepts("preset", 14.0));
+        assert!(old.accepts("lp", 4096.0), "the range is not a number: anything goes");
+        assert!(old.accepts("lookahead", -1.0) && !old.accepts("lookahead", 121.0));
+        assert!(old.accepts("color-primaries", 22.0) && !old.accepts("color-primaries", 13.0));
+        assert!(old.accepts("fps-num", 1e9));
+        let new = caps(HELP_4);
+        assert!(new.accepts("crf", 70.0) && new.accepts("lp", 3.0) && !new.accepts("lp", 7.0));
+        assert!(new.accepts("sharpness", -7.0) && !new.accepts("sharpness", 8.0));
+        assert!(!new.accepts("variance-boost-curve", 3.0) && new.accepts("ac-bias", 0.5));
+        assert!(new.accepts("tune", 5.0) && !new.accepts("tune", 2.0));
+    }
+
+    #[test]
+    fn a_typo_is_answered_with_the_nearest_name() {
+        assert_eq!(caps(HELP_4).nearest("variance-boost-curv"), Some("variance-boost-curve"));
+        assert_eq!(caps(HELP_4).nearest("zzz"), None);
+    }
+
+    #[test]
+    fn versions_and_forks_are_told_apart() {
+        for (text, family, number) in [
+            ("SVT-AV1 v1.4.1 (release)\n", Family::Mainline, (1, 4)),
+            ("SVT-AV1-HDR v4.1.0 (release)\n", Family::Hdr, (4, 1)),
+            ("SVT-AV1-PSY v3.0.2-B (release)", Family::Psy, (3, 0)),
+            ("SVT-AV1-Essential v4.0.1-A", Family::Essential, (4, 0)),
+        ] {
+            let identity = identify(text).unwrap();
+            assert_eq!((identity.family, identity.number), (family, number), "{text}");
+        }
+        assert_eq!(identify("x264 core 164"), None);
+    }
+
+    #[test]
+    fn progress_lines_of_both_layouts_are_read() {
+        assert_eq!(progress("Encoding:    7/72 Frames @ 13.68 fps | 69.21 kb/s"), Some(7));
+        assert_eq!(progress("Encoding frame   33 117.34 kbps 56.41 fps"), Some(33));
+        assert_eq!(progress("Encoding          "), None);
+        assert_eq!(progress("Svt[info]: SVT [config]: width 1920"), None);
+    }
+
+    #[test]
+    fn memory_grows_with_pixels_and_parallelism_and_never_falls_below_the_measured() {
+        let svt = identify("SVT-AV1 v4.2.0").unwrap();
+        let mib = |w, h, preset, lp| memory_estimate(&svt, w, h, preset, lp) / (1024 * 1024);
+        assert!(mib(1920, 1080, 6, 1) >= 771 && mib(3840, 2160, 6, 4) >= 5678);
+        assert!(mib(1280, 720, 6, 1) < mib(1920, 1080, 6, 1));
+        assert!(mib(3840, 2160, 2, 1) > mib(3840, 2160, 4, 1));
+        assert!(mib(64, 64, 10, 1) >= 60);
+    }
+}

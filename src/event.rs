@@ -1,0 +1,197 @@
+//! Everything that can happen in a run, as one plain enum.
+//!
+//! Lower layers emit values, `ui.rs` draws them. The same values, serialised, are the JSON lines of `--json`:
+//! a field added here is a field of the documented interface.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+/// A step of the run, in the order in which they begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Reading what the source is.
+    Probe,
+    /// Building the frame index of the source.
+    Index,
+    /// Finding scenes and encoding chunks, overlapped.
+    Encode,
+    /// Joining the chunks with all other tracks.
+    Join,
+    /// Reading the result back and comparing it with the source.
+    Verify,
+}
+
+impl Stage {
+    /// What a person reads in front of the progress bar.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Probe => "Probing",
+            Self::Index => "Indexing",
+            Self::Encode => "Encoding",
+            Self::Join => "Joining",
+            Self::Verify => "Verifying",
+        }
+    }
+}
+
+/// How far the encode stage is. Sizes are bytes, times seconds; counts are frames unless named otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Progress {
+    /// Frames in finished chunks plus frames the running encoders have reported.
+    pub frames: u64,
+    /// Frames of the whole film.
+    pub total_frames: u64,
+    /// Frames that scene detection has seen.
+    pub detected_frames: u64,
+    /// Finished chunks.
+    pub chunks: usize,
+    /// Chunks known so far; final once `detected_frames == total_frames`.
+    pub total_chunks: usize,
+    /// Encoding speed in frames per second over this run (frames taken over from an earlier run not counted).
+    pub fps: f64,
+    /// Seconds since encoding began in this run.
+    pub elapsed_seconds: f64,
+    /// Seconds until the last chunk is expected to be done, if that can be said.
+    pub eta_seconds: Option<f64>,
+    /// Bytes of video written so far.
+    pub bytes: u64,
+    /// Bytes of video expected in the end, if that can be said.
+    pub expected_bytes: Option<u64>,
+    /// Encoders running now.
+    pub workers: usize,
+    /// Resident memory of this process and its encoders.
+    pub memory_bytes: u64,
+}
+
+/// What was proven of the output, each by reading the file back.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Proof {
+    /// Frames in the output: equal to the source's.
+    pub frames: u64,
+    /// Duration of the output's video in seconds.
+    pub duration_seconds: f64,
+    /// Largest difference between a frame's time in the source and in the output, in milliseconds.
+    pub max_time_error_ms: f64,
+    /// Tracks by kind: video, audio, subtitles.
+    pub tracks: [usize; 3],
+    /// Chapter entries.
+    pub chapters: usize,
+    /// Attached files.
+    pub attachments: usize,
+    /// Colour description, for example `bt2020/smpte2084/bt2020nc limited`.
+    pub color: String,
+    /// Whether HDR10 metadata was compared, in the bitstream and in the container.
+    pub hdr10: bool,
+    /// Whether every frame was decoded as well (`--verify-decode`).
+    pub decoded: bool,
+}
+
+impl Proof {
+    /// The one line that a person reads: what was compared, and that it agreed.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut parts = vec![
+            format!("{} frames{}", self.frames, if self.decoded { " decoded" } else { "" }),
+            format!("times within {:.1} ms", self.max_time_error_ms),
+            format!("{} video, {} audio, {} subtitle tracks", self.tracks[0], self.tracks[1], self.tracks[2]),
+        ];
+        if self.chapters > 0 {
+            parts.push(format!("{} chapters", self.chapters));
+        }
+        if self.attachments > 0 {
+            parts.push(format!("{} attachments", self.attachments));
+        }
+        parts.push(self.color.clone());
+        if self.hdr10 {
+            parts.push("HDR10 in bitstream and container".to_owned());
+        }
+        parts.join(", ")
+    }
+}
+
+/// The final summary.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Where the output is.
+    #[serde(serialize_with = "lossy_path")]
+    pub output: PathBuf,
+    /// Size of the source file in bytes.
+    pub source_bytes: u64,
+    /// Size of the output file in bytes.
+    pub output_bytes: u64,
+    /// Size of the output's video track in bytes.
+    pub video_bytes: u64,
+    /// Wall time of this run in seconds.
+    pub seconds: f64,
+    /// Frames of the film divided by `seconds`; only of interest when the whole film was encoded in this run.
+    pub fps: f64,
+    /// Chunks in the film.
+    pub chunks: usize,
+    /// Chunks taken over from an earlier run.
+    pub resumed_chunks: usize,
+    /// What was proven.
+    pub proof: Proof,
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// A stage begins.
+    Stage {
+        /// Which.
+        stage: Stage,
+    },
+    /// Something the user should know and may want to change.
+    Warning {
+        /// One sentence.
+        message: String,
+    },
+    /// Something the user may want to know.
+    Note {
+        /// One sentence.
+        message: String,
+    },
+    /// Shown with `--verbose` only: what the machinery does.
+    Detail {
+        /// One line.
+        message: String,
+    },
+    /// How far indexing, joining or verifying is.
+    Fraction {
+        /// Which stage.
+        stage: Stage,
+        /// 0 to 1.
+        fraction: f64,
+    },
+    /// How far encoding is.
+    Progress(Progress),
+    /// The end, and all is well.
+    Finished(Report),
+}
+
+/// Serialises a path as text; bytes that are not UTF-8 become U+FFFD, since JSON cannot hold them.
+pub(crate) fn lossy_path<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+/// Where events go: handed down by reference, callable from any thread.
+pub type Sink = std::sync::Arc<dyn Fn(Event) + Send + Sync>;
+
+/// Sends a warning to `sink`.
+pub fn warn(sink: &Sink, message: impl Into<String>) {
+    sink(Event::Warning { message: message.into() });
+}
+
+/// Sends a note to `sink`.
+pub fn note(sink: &Sink, message: impl Into<String>) {
+    sink(Event::Note { message: message.into() });
+}
+
+/// Sends a detail to `sink`.
+pub fn detail(sink: &Sink, message: impl Into<String>) {
+    sink(Event::Detail { message: message.into() });
+}

@@ -1,0 +1,624 @@
+//! The job directory: all state of a job, and the only one.
+//!
+//! Every file is written as `NAME.part`, synced, renamed, and its directory synced: a final name is a finished thing.
+//! Files are created exclusively, so that a link in the place of one of ours is never followed.
+
+use std::{
+    fmt,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{ErrorKind, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, ensure};
+use nix::libc::O_NOFOLLOW;
+use serde::{Deserialize, Serialize};
+
+use crate::{media::Chunk, process::quoted, recipe::Recipe};
+
+/// Format of the job directory. A newer one is refused, an older one is read.
+const FORMAT: u32 = 1;
+const JOB: &str = "job.json";
+const LOCK: &str = "lock";
+const INDEX: &str = "source.ffindex";
+const SCENES: &str = "scenes.jsonl";
+const CHUNKS: &str = "chunks";
+const AUDIO: &str = "audio.mka";
+/// Links with plain names, for tools that cannot be trusted with every name.
+const SOURCE_LINK: &str = "source";
+const OUTPUT_DIR_LINK: &str = "output";
+/// Hashed around the places that are looked at: head, tail and parts in between.
+const SAMPLE_BYTES: u64 = 1 << 20;
+const SAMPLES: u64 = 16;
+
+/// Something that must not be done: exit code 3. Nothing was touched.
+#[derive(Debug)]
+pub struct Refusal(pub String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What a source is by its content, whatever its name and date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceIdentity {
+    /// Size in bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the size, the first and the last MiB, and 16 parts of a MiB in between.
+    pub hash: String,
+}
+
+impl SourceIdentity {
+    /// Reads the identity of a file; at most 18 MiB of it are read.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn of(path: &Path) -> Result<Self> {
+        let read = || -> std::io::Result<Self> {
+            let mut file = File::open(path)?;
+            let bytes = file.metadata()?.len();
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&bytes.to_le_bytes());
+            let mut buffer = Vec::new();
+            let span = bytes.saturating_sub(SAMPLE_BYTES);
+            for sample in 0..=SAMPLES + 1 {
+                let at = u64::try_from(u128::from(span) * u128::from(sample) / u128::from(SAMPLES + 1)).unwrap_or(span);
+                file.seek(SeekFrom::Start(at))?;
+                buffer.clear();
+                (&mut file).take(SAMPLE_BYTES).read_to_end(&mut buffer)?;
+                hasher.update(&buffer);
+            }
+            Ok(Self { bytes, hash: hasher.finalize().to_hex().to_string() })
+        };
+        read().with_context(|| format!("reading `{}`", path.display()))
+    }
+}
+
+/// `job.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct State {
+    /// Says that the directory is ours.
+    made_by: String,
+    format: u32,
+    source: SourceIdentity,
+    /// Level of parallelism of the first run, where the bytes depend on it.
+    lp: u32,
+    recipe: Recipe,
+}
+
+/// What is known of a finished chunk: `chunks/00012.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkRecord {
+    /// Which part of the film.
+    #[serde(flatten)]
+    pub chunk: Chunk,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the file.
+    pub hash: String,
+    /// Seconds that encoding took.
+    pub seconds: f64,
+    /// Highest resident memory of the encoder that was seen, in bytes.
+    pub peak_memory: u64,
+    /// The encoder's version.
+    pub encoder: String,
+    /// Name of the machine.
+    pub host: String,
+}
+
+/// A line of `scenes.jsonl`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SceneLine {
+    Chunk(Chunk),
+    Complete { complete: u64 },
+}
+
+/// What an earlier run knows of the scenes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KnownScenes {
+    /// Chunks from the beginning of the film on.
+    pub chunks: Vec<Chunk>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+/// An open job. While it lives, no other process opens the same one.
+#[derive(Debug)]
+pub struct Job {
+    dir: PathBuf,
+    /// Level of parallelism that every chunk of this job is encoded with.
+    pub lp: u32,
+    /// Whether an earlier run has begun it.
+    pub resumed: bool,
+    /// Identity of the source.
+    pub source: SourceIdentity,
+    _lock: File,
+}
+
+impl Job {
+    /// Opens the job directory `dir`, or makes it. With `restart`, what an earlier run has done is removed first.
+    /// `lp` is what this run would use; a demanded one must agree with the job's where the bytes depend on it.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if the directory is not ours, is in use, or belongs to another source or recipe; other errors if
+    /// it cannot be made or read.
+    pub fn open(
+        dir: &Path,
+        input: &Path,
+        output: &Path,
+        recipe: &Recipe,
+        lp: u32,
+        lp_demanded: bool,
+        restart: bool,
+    ) -> Result<Self> {
+        let source = SourceIdentity::of(input)?;
+        let shown = quoted(dir.as_os_str());
+        make_dir(dir)?;
+        let known = read_state(dir)?;
+        if known.is_none() {
+            let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
+            // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
+            let foreign = entries.any(|entry| {
+                entry
+                    .is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != format!("{JOB}.part").as_str())
+            });
+            if foreign {
+                return Err(Refusal(format!(
+                    "{shown} exists and is not a job directory of av1enc: name another one with --temp"
+                ))
+                .into());
+            }
+        }
+        let lock = lock(dir)?;
+        let mut lp = lp;
+        let mut resumed = false;
+        match known {
+            Some(state) if !restart => {
+                let mut differences = Vec::new();
+                if state.source != source {
+                    differences.push("the source's content".to_owned());
+                }
+                differences.extend(state.recipe.differences(recipe));
+                if recipe.depends_on_lp() && lp_demanded && lp != state.lp {
+                    differences.push(format!("--lp: {} there, {lp} now", state.lp));
+                }
+                if !differences.is_empty() {
+                    return Err(Refusal(format!(
+                        "{shown} holds work of another job: {}. Repeat that command to go on with it, add --restart to \
+                         throw its work away, or name another directory with --temp",
+                        differences.join("; ")
+                    ))
+                    .into());
+                }
+                resumed = true;
+                if recipe.depends_on_lp() {
+                    lp = state.lp;
+                }
+            }
+            Some(_) => {
+                clear(dir)?;
+            }
+            None => (),
+        }
+        let job = Self { dir: dir.to_owned(), lp, resumed, source: source.clone(), _lock: lock };
+        if !resumed {
+            let state = State { made_by: "av1enc".to_owned(), format: FORMAT, source, lp, recipe: recipe.clone() };
+            job.write(JOB, &serde_json::to_vec_pretty(&state)?)?;
+        }
+        let chunks = job.dir.join(CHUNKS);
+        match fs::symlink_metadata(&chunks) {
+            Ok(metadata) => ensure!(metadata.is_dir(), "`{}` is not a directory", chunks.display()),
+            Err(_) => DirBuilder::new()
+                .mode(0o700)
+                .create(&chunks)
+                .with_context(|| format!("making `{}`", chunks.display()))?,
+        }
+        job.link(SOURCE_LINK, input)?;
+        job.link(OUTPUT_DIR_LINK, output.parent().unwrap_or(Path::new("/")))?;
+        Ok(job)
+    }
+
+    fn link(&self, name: &str, target: &Path) -> Result<()> {
+        let link = self.dir.join(name);
+        if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
+            fs::remove_file(&link).with_context(|| format!("replacing `{}`", link.display()))?;
+        }
+        symlink(target, &link).with_context(|| format!("linking `{}` in the job directory", target.display()))
+    }
+
+    /// The directory. Tools run in it, with names relative to it.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Name of the link to the source, relative to the directory.
+    #[must_use]
+    pub fn source_link(&self) -> &'static str {
+        SOURCE_LINK
+    }
+
+    /// Name of the link to the output's directory, relative to the directory.
+    #[must_use]
+    pub fn output_dir_link(&self) -> &'static str {
+        OUTPUT_DIR_LINK
+    }
+
+    /// Where the frame index is.
+    #[must_use]
+    pub fn index(&self) -> PathBuf {
+        self.dir.join(INDEX)
+    }
+
+    /// A name under which something may be written that [`Job::finish`] then gives its final name.
+    ///
+    /// # Errors
+    /// If something of an earlier run is in its place and cannot be removed.
+    pub fn part(&self, name: &str) -> Result<PathBuf> {
+        let part = self.dir.join(part_name(name));
+        remove_if_there(&part)?;
+        Ok(part)
+    }
+
+    /// Gives what was written as `name`'s part its final name, after it has reached the disk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn finish(&self, name: &str) -> Result<PathBuf> {
+        let (part, last) = (self.dir.join(part_name(name)), self.dir.join(name));
+        let finish = || -> std::io::Result<()> {
+            OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(&part)?.sync_all()?;
+            fs::rename(&part, &last)?;
+            File::open(last.parent().unwrap_or(&self.dir))?.sync_all()
+        };
+        finish().with_context(|| format!("finishing `{}`", last.display()))?;
+        Ok(last)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let part = self.part(name)?;
+        let write = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?.write_all(bytes);
+        write().with_context(|| format!("writing `{}`", part.display()))?;
+        self.finish(name).map(|_| ())
+    }
+
+    /// Name of the sound, encoded anew, relative to the directory.
+    #[must_use]
+    pub fn audio(&self) -> &'static str {
+        AUDIO
+    }
+
+    /// Name of a chunk's file, relative to the directory.
+    #[must_use]
+    pub fn chunk_name(chunk: Chunk) -> String {
+        format!("{CHUNKS}/{:05}.ivf", chunk.index)
+    }
+
+    fn record_name(chunk: Chunk) -> String {
+        format!("{CHUNKS}/{:05}.json", chunk.index)
+    }
+
+    /// Records a finished chunk, whose file has its final name.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record(&self, record: &ChunkRecord) -> Result<()> {
+        self.write(&Self::record_name(record.chunk), &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// The record of a chunk that an earlier run has finished, if its file is what the record says.
+    ///
+    /// # Errors
+    /// As a sentence fragment: what is wrong with a chunk that has a record.
+    pub fn finished(&self, chunk: Chunk) -> Result<Option<ChunkRecord>, String> {
+        let Ok(text) = fs::read(self.dir.join(Self::record_name(chunk))) else { return Ok(None) };
+        let record: ChunkRecord = serde_json::from_slice(&text).map_err(|_| "its record is damaged".to_owned())?;
+        if record.chunk != chunk {
+            return Err("its record is of other frames".to_owned());
+        }
+        let (bytes, hash) =
+            hash(&self.dir.join(Self::chunk_name(chunk))).map_err(|error| format!("its file: {error}"))?;
+        if bytes != record.bytes {
+            return Err(format!("its file has {bytes} bytes instead of {}", record.bytes));
+        }
+        if hash != record.hash {
+            return Err("its file has another content than was written".to_owned());
+        }
+        Ok(Some(record))
+    }
+
+    /// What an earlier run knows of the scenes. A last line that was not finished is left out, and cut off.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scenes(&self) -> Result<KnownScenes> {
+        let path = self.dir.join(SCENES);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
+            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+        };
+        let (known, good) = parse_scenes(&text);
+        if good < text.len() {
+            let file = OpenOptions::new().write(true).custom_flags(O_NOFOLLOW).open(&path);
+            file.and_then(|file| file.set_len(good as u64))
+                .with_context(|| format!("repairing `{}`", path.display()))?;
+        }
+        Ok(known)
+    }
+
+    /// Opens the list of scenes for appending.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scene_log(&self) -> Result<SceneLog> {
+        let path = self.dir.join(SCENES);
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW).open(&path);
+        Ok(SceneLog(file.with_context(|| format!("opening `{}`", path.display()))?))
+    }
+
+    /// Removes the directory and everything in it that av1enc has made.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn remove(self) -> Result<()> {
+        clear(&self.dir)?;
+        let _ = fs::remove_file(self.dir.join(LOCK));
+        match fs::remove_dir(&self.dir) {
+            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
+                Err(error).with_context(|| format!("removing `{}`", self.dir.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The list of scenes, open for appending.
+#[derive(Debug)]
+pub struct SceneLog(File);
+
+impl SceneLog {
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn chunk(&mut self, chunk: Chunk) -> Result<()> {
+        self.line(&SceneLine::Chunk(chunk))
+    }
+
+    /// Says that the chunks are all, and cover `frames` frames.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn complete(&mut self, frames: u64) -> Result<()> {
+        self.line(&SceneLine::Complete { complete: frames })
+    }
+
+    fn line(&mut self, line: &SceneLine) -> Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.0.write_all(&text).and_then(|()| self.0.sync_data()).context("writing the list of scenes")
+    }
+}
+
+/// Reads a list of scenes as far as it is whole and without gap; also returns how many bytes that is.
+fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
+    let mut known = KnownScenes::default();
+    let mut good = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let expected = (known.chunks.len(), known.chunks.last().map_or(0, |chunk| chunk.end));
+        match serde_json::from_slice(line) {
+            Ok(SceneLine::Chunk(chunk))
+                if line.ends_with(b"\n") && (chunk.index, chunk.start) == expected && chunk.end > chunk.start =>
+            {
+                known.chunks.push(chunk);
+            }
+            Ok(SceneLine::Complete { complete }) if line.ends_with(b"\n") && complete == expected.1 => {
+                known.complete = true
+            }
+            _ => break,
+        }
+        good += line.len();
+        if known.complete {
+            break;
+        }
+    }
+    (known, good)
+}
+
+/// `chunks/00012.ivf` -> `chunks/00012.part.ivf`: the ending stays, since tools go by it.
+fn part_name(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) => format!("{stem}.part.{ending}"),
+        None => format!("{name}.part"),
+    }
+}
+
+/// Size and BLAKE3 of a file.
+///
+/// # Errors
+/// Those of the file system.
+pub fn hash(path: &Path) -> std::io::Result<(u64, String)> {
+    let file = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(path)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file)?;
+    Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
+}
+
+fn make_dir(dir: &Path) -> Result<()> {
+    let shown = dir.display();
+    match fs::metadata(dir) {
+        Ok(metadata) => {
+            ensure!(metadata.is_dir(), Refusal(format!("`{shown}` is not a directory: name another one with --temp")));
+            let uid = nix::unistd::geteuid().as_raw();
+            ensure!(
+                metadata.uid() == uid || uid == 0,
+                Refusal(format!("`{shown}` belongs to another user: name another directory with --temp"))
+            );
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => DirBuilder::new()
+            .mode(0o700)
+            .create(dir)
+            .with_context(|| format!("cannot make the job directory `{shown}`")),
+        Err(error) => Err(error).with_context(|| format!("cannot read the job directory `{shown}`")),
+    }
+}
+
+fn read_state(dir: &Path) -> Result<Option<State>> {
+    let path = dir.join(JOB);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+    };
+    let refuse = |why: &str| Refusal(format!("`{}` {why}: name another directory with --temp", path.display()));
+    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refuse("is not a job file of av1enc"))?;
+    ensure!(json["made_by"] == "av1enc", refuse("is not a job file of av1enc"));
+    ensure!(json["format"].as_u64() <= Some(FORMAT.into()), refuse("was made by a newer av1enc"));
+    Ok(Some(serde_json::from_value(json).map_err(|error| refuse(&format!("is damaged ({error})")))?))
+}
+
+/// Takes the lock of the directory; the kernel gives it back when this process ends, however it ends.
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join(LOCK);
+    let open = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(O_NOFOLLOW)
+        .open(&path);
+    let mut file = open.with_context(|| format!("opening `{}`", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {
+            file.set_len(0)?;
+            writeln!(file, "{}", std::process::id())?;
+            Ok(file)
+        }
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            Err(Refusal(format!(
+                "another av1enc (process {}) works on {} right now",
+                holder.trim(),
+                quoted(dir.as_os_str())
+            ))
+            .into())
+        }
+        Err(fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking `{}`", path.display())),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing `{}`", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes what av1enc makes in a job directory, by name; the lock stays.
+fn clear(dir: &Path) -> Result<()> {
+    let ours = |name: &str| {
+        let plain = name.replacen(".part", "", 1);
+        [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
+            || plain.starts_with("group-")
+    };
+    let chunk = |name: &str| {
+        let plain = name.replacen(".part", "", 1);
+        let stem = plain.strip_suffix(".ivf").or_else(|| plain.strip_suffix(".json"));
+        stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let remove_matching = |dir: &Path, ours: &dyn Fn(&str) -> bool| -> Result<()> {
+        for entry in fs::read_dir(dir).with_context(|| format!("reading `{}`", dir.display()))? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(ours) {
+                remove_if_there(&entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    let chunks = dir.join(CHUNKS);
+    if fs::symlink_metadata(&chunks).is_ok_and(|metadata| metadata.is_dir()) {
+        remove_matching(&chunks, &chunk)?;
+        let _ = fs::remove_dir(&chunks);
+    }
+    remove_matching(dir, &ours)?;
+    // Last: a directory without it is no longer known as ours.
+    remove_if_there(&dir.join(part_name(JOB)))?;
+    remove_if_there(&dir.join(JOB))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(index: usize, start: u64, end: u64) -> Chunk {
+        Chunk { index, start, end }
+    }
+
+    #[test]
+    fn a_list_of_scenes_is_read_as_far_as_it_is_whole() {
+        let text = b"{\"index\":0,\"start\":0,\"end\":50}\n{\"index\":1,\"start\":50,\"end\":99}\n";
+        let known = KnownScenes { chunks: vec![chunk(0, 0, 50), chunk(1, 50, 99)], complete: false };
+        assert_eq!(parse_scenes(text), (known, text.len()));
+        for end in [
+            "{\"ind",
+            "{\"index\":3,\"start\":99,\"end\":120}\n",
+            "{\"index\":2,\"start\":98,\"end\":120}\n",
+            "{\"complete\":98}\n",
+            "{\"complete\":99}",
+            "\0\0\0\n",
+        ] {
+            let (known, good) = parse_scenes(&[text, end.as_bytes()].concat());
+            assert_eq!((known.chunks.len(), known.complete, good), (2, false, text.len()), "{end}");
+        }
+        let (known, _) = parse_scenes(&[text, b"{\"complete\":99}\n".as_slice()].concat());
+        assert!(known.complete);
+    }
+
+    #[test]
+    fn the_identity_of_a_source_is_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        let mut bytes = vec![7; 40 << 20];
+        fs::write(&a, &bytes).unwrap();
+        fs::copy(&a, &b).unwrap();
+        assert_eq!(SourceIdentity::of(&a).unwrap(), SourceIdentity::of(&b).unwrap());
+        bytes[(40 << 20) - 1] = 8;
+        fs::write(&b, &bytes).unwrap();
+        assert_ne!(SourceIdentity::of(&a).unwrap(), SourceIdentity::of(&b).unwrap());
+        fs::write(&b, b"").unwrap();
+        assert_eq!(SourceIdentity::of(&b).unwrap().bytes, 0);
+    }
+
+    #[test]
+    fn only_what_is_ours_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(CHUNKS)).unwrap();
+        for name in ["job.json", "source.ffindex", "chunks/00000.ivf", "chunks/00001.part.ivf", "chunks/00000.json"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        for foreign in ["holiday.mkv", "chunks/notes.txt"] {
+            fs::write(dir.path().join(foreign), "").unwrap();
+        }
+        clear(dir.path()).unwrap();
+        let left = |dir: &Path| {
+            let mut names: Vec<_> =
+                fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(left(dir.path()), ["chunks", "holiday.mkv"]);
+        assert_eq!(left(&dir.path().join(CHUNKS)), ["notes.txt"]);
+    }
+}

@@ -1,0 +1,345 @@
+//! av1enc takes a film and returns the same film in AV1: every frame, every track, the same colours.
+//!
+//! The modules below are in the order in which they build on each other: a file uses only what is listed above it.
+//! The program is [`run`]; what it prints and how it exits is the interface, this library is not.
+
+pub mod audio;
+pub mod bitstream;
+pub mod chunk;
+pub mod cli;
+pub mod config;
+pub mod crew;
+pub mod doctor;
+pub mod encoder;
+pub mod event;
+pub mod hdr;
+pub mod job;
+pub mod media;
+pub mod mux;
+pub mod output;
+pub mod probe;
+pub mod process;
+pub mod recipe;
+pub mod scenes;
+pub mod signal;
+pub mod source;
+pub mod ui;
+pub mod verify;
+pub mod y4m;
+
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use crossbeam_channel::{Receiver, bounded, select, tick};
+use serde::Serialize;
+
+use crate::{
+    chunk::Workshop,
+    config::{Config, UsageError},
+    crew::{
+        Interrupted,
+        budget::{self, Machine, Workers},
+    },
+    doctor::Equipment,
+    event::{Event, Report, Sink, Stage, detail, note, warn},
+    job::Job,
+    media::{Container, MediaInfo, TrackKind},
+    output::PartFile,
+    probe::Probed,
+    process::Children,
+    recipe::Recipe,
+    signal::Signal,
+    source::Source,
+};
+
+/// What a run came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The film is encoded.
+    Encoded(Box<Report>),
+    /// Only the plan was wanted.
+    Planned(Box<Plan>),
+}
+
+/// What would be done: shown by `--dry-run`.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The source.
+    pub input: String,
+    /// The output.
+    pub output: String,
+    /// The source's container and video.
+    pub source: Container,
+    /// Every decision about the bytes.
+    pub recipe: Recipe,
+    /// The encoder's command line for a chunk.
+    pub encoder_line: String,
+    /// Encoders at once, and why.
+    pub workers: Workers,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Encodes a film, from the command line to the final name.
+///
+/// # Errors
+/// [`UsageError`], [`job::Refusal`] and [`Interrupted`] have exit codes of their own; everything else is a failure.
+pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
+    let started = Instant::now();
+    let children = Children::default();
+    source::choose_library(&children);
+    let signals = signal::install()?;
+    let watch = Watch { children: &children, signals: &signals, sink };
+
+    refuse_overwriting(config)?;
+    sink(Event::Stage { stage: Stage::Probe });
+    let equipment = doctor::require(&children, config.encoder_path.as_deref())?;
+    // Embedded Python may have put a handler of its own in place of ours.
+    signal::rearm()?;
+    let probed = watch.over({
+        let (children, tools, input) = (children.clone(), equipment.tools.clone(), config.input.clone());
+        move || probe::probe(&children, &tools, &input)
+    })?;
+    let plan = plan(config, &equipment, &probed.container)?;
+    if config.dry_run {
+        return Ok(Outcome::Planned(Box::new(plan)));
+    }
+    for warning in &plan.warnings {
+        warn(sink, warning.clone());
+    }
+
+    let part = PartFile::create(&config.output, config.overwrite)?;
+    let lp_demanded = recipe::demanded_lp(config, &equipment.capabilities)?.is_some();
+    let job = Arc::new(Job::open(
+        &config.job_dir,
+        &config.input,
+        &config.output,
+        &plan.recipe,
+        plan.workers.lp,
+        lp_demanded,
+        config.restart,
+    )?);
+    if job.resumed {
+        note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
+    }
+    detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
+    index(&watch, config, &equipment, &job)?;
+    let (source, media) = open(&watch, config, &equipment, &job, &plan, probed)?;
+
+    sink(Event::Stage { stage: Stage::Encode });
+    let recipe = Arc::new(plan.recipe);
+    let workshop = Workshop {
+        job: job.clone(),
+        source,
+        media: media.clone(),
+        recipe: recipe.clone(),
+        encoder: equipment.encoder.clone(),
+        children: children.clone(),
+        host: nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+    };
+    let sound = sound(&children, &equipment, &job, &media.container, &recipe);
+    let encoded = crew::run(workshop, plan.workers.workers, &signals, sink, sound)?;
+    let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
+
+    sink(Event::Stage { stage: Stage::Join });
+    watch.over({
+        let (children, tools, job, media) = (children.clone(), equipment.tools.clone(), job.clone(), media.clone());
+        let (recipe, chunks, name, sink) = (recipe.clone(), chunks.clone(), part.name(), sink.clone());
+        move || {
+            let parts = mux::Parts { job: &job, media: &media, recipe: &recipe, chunks: &chunks };
+            mux::join(&children, &tools, &parts, &name, &sink)
+        }
+    })?;
+    sink(Event::Stage { stage: Stage::Verify });
+    let proof = watch
+        .over({
+            let (children, tools, media, recipe) = (children.clone(), equipment.tools.clone(), media.clone(), recipe);
+            let (file, decode) = (part.path().to_owned(), config.verify_decode);
+            move || verify::output(&children, &tools, &file, &media, &recipe, decode)
+        })
+        .context("the joined film is not whole and was not given its name")?;
+    let output_bytes = part.publish()?;
+    let report = Report {
+        output: config.output.clone(),
+        source_bytes: media.container.bytes,
+        output_bytes,
+        video_bytes: chunks.iter().map(|chunk| chunk.record().bytes).sum(),
+        seconds: started.elapsed().as_secs_f64(),
+        fps: media.frames as f64 / started.elapsed().as_secs_f64(),
+        chunks: chunks.len(),
+        resumed_chunks,
+        proof,
+    };
+    match Arc::into_inner(job) {
+        Some(job) if !config.keep => job.remove()?,
+        _ => (),
+    }
+    Ok(Outcome::Encoded(Box::new(report)))
+}
+
+/// Refuses to overwrite the output, and to overwrite the input at all.
+fn refuse_overwriting(config: &Config) -> Result<()> {
+    if let (Ok(input), Ok(output)) = (fs::canonicalize(&config.input), fs::canonicalize(&config.output))
+        && input == output
+    {
+        return Err(UsageError("input and output are the same file".to_owned()).into());
+    }
+    output::refuse_existing(&config.output, config.overwrite)
+}
+
+/// Frames of a chunk, on average, for guessing their number before the scenes are known.
+const LIKELY_CHUNK: f64 = 120.0;
+
+/// Decides everything that can be decided before the source is indexed.
+fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result<Plan> {
+    let mut warnings = container.warnings.clone();
+    let recipe = recipe::decide(config, container, &equipment.capabilities, &mut warnings)?;
+    let demanded_lp = recipe::demanded_lp(config, &equipment.capabilities)?;
+    let video = &container.video;
+    let frames = container.declared_frames.map(|frames| frames as f64);
+    // 24 frames a second is as good a guess as any: only films of a few chunks are of interest here.
+    let frames = frames.or(container.duration_seconds.map(|seconds| seconds * 24.0)).unwrap_or(f64::MAX);
+    let workers = budget::choose(
+        Machine::look(),
+        &equipment.capabilities.identity,
+        (video.width, video.height),
+        recipe.preset,
+        (frames / LIKELY_CHUNK).ceil().min(1e9) as u64,
+        config.workers,
+        demanded_lp,
+    );
+    let line = encoder::svt_av1::command(&equipment.encoder, &recipe.params, workers.lp, 240, Path::new("CHUNK.ivf"));
+    Ok(Plan {
+        input: config.input.to_string_lossy().into_owned(),
+        output: config.output.to_string_lossy().into_owned(),
+        source: container.clone(),
+        encoder_line: process::shown(&line),
+        recipe,
+        workers,
+        warnings,
+    })
+}
+
+/// Builds the frame index, unless an earlier run has.
+fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -> Result<()> {
+    if job.index().exists() {
+        return Ok(());
+    }
+    (watch.sink)(Event::Stage { stage: Stage::Index });
+    let part = job.part("source.ffindex")?;
+    // FFMS2 opens it by its name: a link in its place would be followed.
+    let bytes = fs::metadata(&config.input)?.len();
+    let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
+    let position = || {
+        let fraction = source::read_position(&config.input)? as f64 / bytes.max(1) as f64;
+        Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
+    };
+    watch.over_with_progress(move || vapoursynth.index(&input, &part), position)?;
+    job.finish("source.ffindex").map(|_| ())
+}
+
+/// Bytes of frames that VapourSynth may cache for each clip that is read: an FFMS2 clip is read in order, and nothing
+/// of it is read again.
+const CACHED_FRAMES: u64 = 8;
+
+/// Opens the indexed source and learns the rest of what it is.
+fn open(
+    watch: &Watch<'_>,
+    config: &Config,
+    equipment: &Equipment,
+    job: &Arc<Job>,
+    plan: &Plan,
+    probed: Probed,
+) -> Result<(Arc<Source>, Arc<MediaInfo>)> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let clips = plan.workers.workers + 1;
+    let frame_bytes = u64::from(probed.container.video.width) * u64::from(probed.container.video.height) * 3;
+    equipment.vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
+    let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
+    let (bit_depth, children, tools) = (plan.recipe.bit_depth, watch.children.clone(), equipment.tools.clone());
+    let (job, threads) = (job.clone(), cores / plan.workers.workers);
+    let known_warnings = probed.container.warnings.len();
+    let (source, media) = watch.over(move || {
+        let scratch = job.part("times.txt")?;
+        let (mut source, indexed) =
+            Source::open(vapoursynth, &input, &job.index(), &probed.container, bit_depth, &scratch)?;
+        source.set_decoder_threads(threads);
+        let after = |seconds| probe::has_packets_after(&children, &tools, &input, seconds);
+        let media = source::media_info(probed, indexed, after)
+            .with_context(|| format!("{} cannot be encoded whole", process::quoted(input.as_os_str())))?;
+        Ok((Arc::new(source), Arc::new(media)))
+    })?;
+    for warning in &media.container.warnings[known_warnings..] {
+        warn(watch.sink, warning.clone());
+    }
+    Ok((source, media))
+}
+
+/// Sound that is encoded anew, as work beside the chunks.
+fn sound(
+    children: &Children,
+    equipment: &Equipment,
+    job: &Arc<Job>,
+    container: &Container,
+    recipe: &Recipe,
+) -> Option<crew::Aside> {
+    let args = recipe.audio_args.clone()?;
+    container.other_tracks.iter().any(|track| track.kind == TrackKind::Audio).then_some(())?;
+    let (children, tools, job, container) = (children.clone(), equipment.tools.clone(), job.clone(), container.clone());
+    Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args)))
+}
+
+/// Keeps an eye on signals while something long is done.
+struct Watch<'a> {
+    children: &'a Children,
+    signals: &'a Receiver<Signal>,
+    sink: &'a Sink,
+}
+
+/// How often the progress of a stage is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+impl Watch<'_> {
+    /// Does `work` on a thread of its own; a signal that ends the run kills the tools that it uses, and leaves it.
+    fn over<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.over_with_progress(work, || None)
+    }
+
+    fn over_with_progress<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+        progress: impl Fn() -> Option<Event>,
+    ) -> Result<T> {
+        let (sender, done) = bounded(1);
+        thread::spawn(move || {
+            // Nobody listens any more if the run was stopped meanwhile.
+            let _ = sender.send(work());
+        });
+        let ticks = tick(LOOK);
+        loop {
+            select! {
+                recv(done) -> result => return result.unwrap_or_else(|_| Err(anyhow!("a step panicked: this is a bug in av1enc"))),
+                recv(self.signals) -> signal => match signal {
+                    Ok(Signal::SIGTSTP) => {
+                        self.children.signal_all(Signal::SIGSTOP);
+                        signal::stop_self();
+                        self.children.signal_all(Signal::SIGCONT);
+                    }
+                    Ok(Signal::SIGCONT) => self.children.signal_all(Signal::SIGCONT),
+                    Ok(signal) => {
+                        self.children.close();
+                        return Err(Interrupted(signal).into());
+                    }
+                    Err(_) => bail!("the signal handler is gone"),
+                },
+                recv(ticks) -> _ => if let Some(event) = progress() { (self.sink)(event) },
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The program: parse, run, print one error, exit.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use av1enc::{
+    Outcome, Plan,
+    cli::{Cli, Command},
+    config::{Config, UsageError, instead_of},
+    crew::Interrupted,
+    doctor::{self, State},
+    event::{Event, Sink},
+    job::Refusal,
+    process::Children,
+    signal, source,
+    ui::{self, Mode, Ui},
+};
+use clap::{CommandFactory, Parser, error::ContextKind, error::ContextValue};
+
+/// Documented in the README and in `--help`.
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const REFUSED: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let mode = match () {
+        () if cli.encode.json => Mode::Json,
+        () if cli.encode.quiet => Mode::Quiet,
+        () => Mode::Human,
+    };
+    let result = match cli.command {
+        Some(Command::Doctor { json }) => Ok(examine(json)),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "av1enc", &mut script);
+            ui::print_bytes(&script);
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Man) => man(),
+        None => encode(&cli, mode),
+    };
+    result.unwrap_or_else(|error| {
+        if let Some(Interrupted(signal)) = error.downcast_ref() {
+            ui::print_note("stopped; finished work is kept: the same command goes on from here");
+            signal::die_of(*signal);
+        }
+        ui::print_error(&error, mode);
+        let code = match () {
+            () if error.downcast_ref::<UsageError>().is_some() => USAGE,
+            () if error.downcast_ref::<Refusal>().is_some() => REFUSED,
+            () => FAILED,
+        };
+        ExitCode::from(code)
+    })
+}
+
+fn encode(cli: &Cli, mode: Mode) -> Result<ExitCode> {
+    let config = Config::new(&cli.encode)?;
+    let ui = Arc::new(Ui::new(mode, cli.encode.verbose));
+    let sink: Sink = {
+        let ui = ui.clone();
+        Arc::new(move |event| ui.show(event))
+    };
+    let outcome = av1enc::run(&config, &sink);
+    if outcome.is_err() {
+        ui.clear();
+    }
+    match outcome? {
+        Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
+        Outcome::Planned(plan) if mode == Mode::Json => ui::print_out(&serde_json::to_string(&plan)?),
+        Outcome::Planned(plan) => {
+            ui.clear();
+            ui::print_out(&describe(&plan));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(plan: &Plan) -> String {
+    let (video, workers) = (&plan.source.video, &plan.workers);
+    let mut lines = vec![
+        format!(
+            "input    {} ({}, {} {}x{} {})",
+            plan.input, plan.source.format, video.codec, video.width, video.height, video.pixel_format
+        ),
+        format!("output   {}", plan.output),
+        format!("encoder  {}", plan.encoder_line),
+        format!("workers  {} with --lp {}: {}", workers.workers, workers.lp, workers.reason),
+        format!("colours  {}", plan.recipe.color),
+    ];
+    let hdr10 = &plan.recipe.hdr10;
+    if !hdr10.is_empty() {
+        let mastering =
+            hdr10.mastering.map_or_else(|| "no mastering display".to_owned(), |display| display.to_string());
+        let light = hdr10
+            .content_light
+            .map_or_else(|| "no content light level".to_owned(), |light| format!("content light {light}"));
+        lines.push(format!("HDR10    {mastering}, {light}"));
+    }
+    let [video, audio, subtitles] = plan.source.track_counts();
+    let sound = plan.recipe.audio_args.as_ref().map_or_else(|| "copied".to_owned(), |args| args.join(" "));
+    lines.push(format!(
+        "tracks   {video} video, {audio} audio ({sound}), {subtitles} subtitles, {} chapters, {} attachments",
+        plan.source.chapters, plan.source.attachments
+    ));
+    lines.extend(plan.warnings.iter().map(|warning| format!("warning  {warning}")));
+    lines.join("\n").replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+}
+
+/// Shows all checks; succeeds only if an encode would work.
+fn examine(json: bool) -> ExitCode {
+    let children = Children::default();
+    source::choose_library(&children);
+    let (checks, equipment) = doctor::examine(&children, None);
+    if json {
+        ui::print_out(&serde_json::json!({"ok": equipment.is_some(), "checks": checks}).to_string());
+    } else {
+        for check in &checks {
+            ui::print_out(&check.to_string());
+        }
+        let failed = checks.iter().filter(|check| check.state != State::Ok).count();
+        ui::print_out(&match failed {
+            0 => "An encode would work.".to_owned(),
+            1 => "An encode would not work: 1 thing is missing or broken.".to_owned(),
+            n => format!("An encode would not work: {n} things are missing or broken."),
+        });
+    }
+    if equipment.is_some() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+fn man() -> Result<ExitCode> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    ui::print_bytes(&page);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what clap says of a wrong command line, and what to use instead of av1an's flags that are not here.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        ui::print_out(error.render().to_string().trim_end());
+        return ExitCode::SUCCESS;
+    }
+    let mut text = error.render().to_string();
+    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
+        && let Some(hint) = instead_of(flag)
+    {
+        text = format!("error: {flag} is a flag of av1an that av1enc does not have: {hint}\n");
+    }
+    ui::print_note(text.trim_end());
+    ExitCode::from(USAGE)
+}

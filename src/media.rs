@@ -1,0 +1,441 @@
+//! What a film is: plain data, known once and handed on.
+
+use std::fmt;
+
+use num_rational::Ratio;
+use serde::{Deserialize, Serialize};
+
+use crate::hdr::Hdr10;
+
+/// A code point of Rec. ITU-T H.273: the same numbers in HEVC, AV1 and Matroska.
+pub type CodePoint = u8;
+/// "Unspecified" in all three tables of H.273.
+pub const UNSPECIFIED: CodePoint = 2;
+
+/// Name by ffmpeg and code point of H.273, table 2.
+const PRIMARIES: &[(&str, CodePoint)] = &[
+    ("bt709", 1),
+    ("bt470m", 4),
+    ("bt470bg", 5),
+    ("smpte170m", 6),
+    ("smpte240m", 7),
+    ("film", 8),
+    ("bt2020", 9),
+    ("smpte428", 10),
+    ("smpte431", 11),
+    ("smpte432", 12),
+    ("ebu3213", 22),
+];
+/// Name by ffmpeg and code point of H.273, table 3.
+const TRANSFERS: &[(&str, CodePoint)] = &[
+    ("bt709", 1),
+    ("bt470m", 4),
+    ("gamma22", 4),
+    ("bt470bg", 5),
+    ("gamma28", 5),
+    ("smpte170m", 6),
+    ("smpte240m", 7),
+    ("linear", 8),
+    ("log100", 9),
+    ("log", 9),
+    ("log316", 10),
+    ("log_sqrt", 10),
+    ("iec61966-2-4", 11),
+    ("bt1361e", 12),
+    ("iec61966-2-1", 13),
+    ("bt2020-10", 14),
+    ("bt2020-12", 15),
+    ("smpte2084", 16),
+    ("smpte428", 17),
+    ("arib-std-b67", 18),
+];
+/// Name by ffmpeg and code point of H.273, table 4.
+const MATRICES: &[(&str, CodePoint)] = &[
+    ("gbr", 0),
+    ("rgb", 0),
+    ("bt709", 1),
+    ("fcc", 4),
+    ("bt470bg", 5),
+    ("smpte170m", 6),
+    ("smpte240m", 7),
+    ("ycgco", 8),
+    ("bt2020nc", 9),
+    ("bt2020_ncl", 9),
+    ("bt2020c", 10),
+    ("bt2020_cl", 10),
+    ("smpte2085", 11),
+    ("chroma-derived-nc", 12),
+    ("chroma-derived-c", 13),
+    ("ictcp", 14),
+];
+
+fn code(table: &[(&str, CodePoint)], name: &str) -> Option<CodePoint> {
+    table.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, code)| *code)
+}
+
+fn name(table: &'static [(&'static str, CodePoint)], code: CodePoint) -> String {
+    match table.iter().find(|(_, known)| *known == code) {
+        Some((name, _)) => (*name).to_owned(),
+        None if code == UNSPECIFIED => "unspecified".to_owned(),
+        None => format!("code {code}"),
+    }
+}
+
+/// Range of the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Range {
+    /// Limited ("studio", "tv"): 16 to 235 for 8-bit luma.
+    Limited,
+    /// Full ("pc").
+    Full,
+}
+
+/// Where chroma samples lie, as far as AV1 can say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChromaLocation {
+    /// Left, halfway between two luma rows ("vertical" in AV1): MPEG-2, H.264, most SDR.
+    Left,
+    /// At the top left luma sample ("colocated" in AV1): most UHD.
+    TopLeft,
+}
+
+/// Colour description. `None` and [`UNSPECIFIED`] are the same thing: nobody said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Color {
+    /// Colour primaries, H.273 table 2.
+    pub primaries: CodePoint,
+    /// Transfer characteristics, H.273 table 3.
+    pub transfer: CodePoint,
+    /// Matrix coefficients, H.273 table 4.
+    pub matrix: CodePoint,
+    /// Range, if known.
+    pub range: Option<Range>,
+    /// Chroma location, if known and one that AV1 can express.
+    pub chroma_location: Option<ChromaLocation>,
+}
+
+impl Default for Color {
+    fn default() -> Self {
+        Self { primaries: UNSPECIFIED, transfer: UNSPECIFIED, matrix: UNSPECIFIED, range: None, chroma_location: None }
+    }
+}
+
+impl Color {
+    /// Code point of colour primaries by ffmpeg's name.
+    #[must_use]
+    pub fn primaries_code(name: &str) -> Option<CodePoint> {
+        code(PRIMARIES, name)
+    }
+
+    /// Code point of transfer characteristics by ffmpeg's name.
+    #[must_use]
+    pub fn transfer_code(name: &str) -> Option<CodePoint> {
+        code(TRANSFERS, name)
+    }
+
+    /// Code point of matrix coefficients by ffmpeg's name.
+    #[must_use]
+    pub fn matrix_code(name: &str) -> Option<CodePoint> {
+        code(MATRICES, name)
+    }
+
+    /// Whether the transfer is PQ (SMPTE ST 2084), the one of HDR10.
+    #[must_use]
+    pub fn is_pq(&self) -> bool {
+        self.transfer == 16
+    }
+
+    /// Whether the transfer is HLG (ARIB STD-B67).
+    #[must_use]
+    pub fn is_hlg(&self) -> bool {
+        self.transfer == 18
+    }
+}
+
+/// `bt2020/smpte2084/bt2020nc limited`.
+impl fmt::Display for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if [self.primaries, self.transfer, self.matrix] == [UNSPECIFIED; 3] {
+            f.write_str("unspecified colours")?;
+        } else {
+            write!(
+                f,
+                "{}/{}/{}",
+                name(PRIMARIES, self.primaries),
+                name(TRANSFERS, self.transfer),
+                name(MATRICES, self.matrix)
+            )?;
+        }
+        match self.range {
+            Some(Range::Limited) => f.write_str(" limited"),
+            Some(Range::Full) => f.write_str(" full range"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Sampling of chroma.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subsampling {
+    /// Luma only.
+    #[serde(rename = "4:0:0")]
+    Gray,
+    /// Half in both directions.
+    #[serde(rename = "4:2:0")]
+    Yuv420,
+    /// Half horizontally.
+    #[serde(rename = "4:2:2")]
+    Yuv422,
+    /// Full.
+    #[serde(rename = "4:4:4")]
+    Yuv444,
+    /// Anything else that YUV can be.
+    #[serde(rename = "other")]
+    Other,
+}
+
+/// The dynamic metadata that av1enc recognises and does not carry over yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DynamicHdr {
+    /// Dolby Vision profile, if there is one.
+    pub dolby_vision_profile: Option<u8>,
+    /// Whether the base layer can be shown without Dolby Vision.
+    pub dolby_vision_base_layer: bool,
+    /// HDR10+ (SMPTE ST 2094-40).
+    pub hdr10_plus: bool,
+}
+
+/// The video track that is encoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Video {
+    /// Index of the stream as ffprobe counts.
+    pub stream: usize,
+    /// Codec by ffmpeg's name.
+    pub codec: String,
+    /// Width in pixels as coded.
+    pub width: u32,
+    /// Height in pixels as coded.
+    pub height: u32,
+    /// Sample (pixel) aspect ratio; 1 when unknown.
+    pub sample_aspect: Ratio<u32>,
+    /// Pixel format by ffmpeg's name.
+    pub pixel_format: String,
+    /// Bits per sample.
+    pub bit_depth: u8,
+    /// Chroma sampling.
+    pub subsampling: Subsampling,
+    /// Colour description.
+    pub color: Color,
+    /// Static HDR metadata.
+    pub hdr10: Hdr10,
+    /// Dynamic HDR metadata found (not carried over).
+    pub dynamic_hdr: DynamicHdr,
+    /// Whether the stream says that it is interlaced.
+    pub interlaced: bool,
+    /// Clockwise rotation for display, in degrees: 0, 90, 180 or 270.
+    pub rotation: u16,
+}
+
+/// Kind of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrackKind {
+    /// Video (the one that is encoded, or a further one that is kept).
+    Video,
+    /// Audio.
+    Audio,
+    /// Subtitles.
+    Subtitles,
+}
+
+/// One track of the source, as mkvmerge counts and describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Track {
+    /// mkvmerge's number of the track in its file.
+    pub id: u64,
+    /// Kind.
+    pub kind: TrackKind,
+    /// Codec by mkvmerge's name.
+    pub codec: String,
+    /// Language by ISO 639-2.
+    pub language: Option<String>,
+    /// Language as an IETF BCP 47 tag, where the container has one.
+    pub language_ietf: Option<String>,
+    /// Title of the track.
+    pub title: Option<String>,
+    /// Flags.
+    pub flags: TrackFlags,
+}
+
+/// Flags of a track, as Matroska has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrackFlags {
+    /// Eligible to be played by default.
+    pub default: bool,
+    /// To be shown in any case.
+    pub forced: bool,
+    /// Usable.
+    pub enabled: bool,
+    /// In the original language.
+    pub original: bool,
+    /// Commentary.
+    pub commentary: bool,
+    /// For the hearing impaired.
+    pub hearing_impaired: bool,
+    /// For the visually impaired.
+    pub visual_impaired: bool,
+    /// Text descriptions of the picture.
+    pub text_descriptions: bool,
+}
+
+impl Default for TrackFlags {
+    fn default() -> Self {
+        Self {
+            default: true,
+            forced: false,
+            enabled: true,
+            original: false,
+            commentary: false,
+            hearing_impaired: false,
+            visual_impaired: false,
+            text_descriptions: false,
+        }
+    }
+}
+
+/// When each frame is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Timing {
+    /// Frame `n` is shown at `start_ms + n / fps`.
+    Constant {
+        /// Time of the first frame in milliseconds.
+        start_ms: f64,
+    },
+    /// Each frame has its own time, in milliseconds.
+    Variable {
+        /// Times of all frames, ascending.
+        times_ms: Vec<f64>,
+    },
+}
+
+/// mkvmerge's name of the format that keeps every property we know of.
+pub const MATROSKA: &str = "Matroska";
+
+/// What the container says, before any frame is read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Container format by mkvmerge's name.
+    pub format: String,
+    /// Duration as declared, in seconds.
+    pub duration_seconds: Option<f64>,
+    /// Frames of the encoded video track as declared (statistics tag, sample table).
+    pub declared_frames: Option<u64>,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// The video track that is encoded.
+    pub video: Video,
+    /// mkvmerge's description of that track.
+    pub video_track: Track,
+    /// All other tracks.
+    pub other_tracks: Vec<Track>,
+    /// Chapter entries.
+    pub chapters: usize,
+    /// Attached files.
+    pub attachments: usize,
+    /// Decisions of the probe that the user should know of.
+    pub warnings: Vec<String>,
+}
+
+impl Container {
+    /// Number of tracks by kind: video, audio, subtitles.
+    #[must_use]
+    pub fn track_counts(&self) -> [usize; 3] {
+        let mut counts = [1, 0, 0];
+        for track in &self.other_tracks {
+            counts[track.kind as usize] += 1;
+        }
+        counts
+    }
+}
+
+/// All that is known of the source: the container, and what its index says of the frames.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MediaInfo {
+    /// What the container says.
+    #[serde(flatten)]
+    pub container: Container,
+    /// Frames that can be read.
+    pub frames: u64,
+    /// Frames per second.
+    pub fps: Ratio<u32>,
+    /// When each frame is shown.
+    pub timing: Timing,
+    /// Width in pixels of the frames that are encoded (even, after rotation).
+    pub width: u32,
+    /// Height in pixels of the frames that are encoded (even, after rotation).
+    pub height: u32,
+}
+
+impl MediaInfo {
+    /// Duration of the video in seconds, from the first frame's start to the last one's end.
+    #[must_use]
+    pub fn video_seconds(&self) -> f64 {
+        let frame = f64::from(*self.fps.denom()) / f64::from(*self.fps.numer());
+        match &self.timing {
+            Timing::Constant { .. } => self.frames as f64 * frame,
+            Timing::Variable { times_ms } => match (times_ms.first(), times_ms.last()) {
+                (Some(first), Some(last)) => (last - first) / 1000.0 + frame,
+                _ => 0.0,
+            },
+        }
+    }
+
+    /// Time of frame `index` in milliseconds.
+    #[must_use]
+    pub fn time_ms(&self, index: usize) -> f64 {
+        match &self.timing {
+            Timing::Constant { start_ms } => {
+                start_ms + index as f64 * 1000.0 * f64::from(*self.fps.denom()) / f64::from(*self.fps.numer())
+            }
+            Timing::Variable { times_ms } => times_ms.get(index).copied().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+/// A run of frames that one encoder encodes: half-open, in frames of the whole film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Position in the film, from 0.
+    pub index: usize,
+    /// First frame.
+    pub start: u64,
+    /// Frame after the last one.
+    pub end: u64,
+}
+
+impl Chunk {
+    /// Number of frames.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.end - self.start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_ffmpeg_become_code_points_of_h273_and_back() {
+        assert_eq!(Color::primaries_code("bt2020"), Some(9));
+        assert_eq!(Color::transfer_code("SMPTE2084"), Some(16));
+        assert_eq!(Color::matrix_code("bt2020nc"), Some(9));
+        assert_eq!(Color::transfer_code("sepia"), None);
+        let color = Color { primaries: 9, transfer: 16, matrix: 9, range: Some(Range::Limited), chroma_location: None };
+        assert_eq!(color.to_string(), "bt2020/smpte2084/bt2020nc limited");
+        assert_eq!(Color::default().to_string(), "unspecified colours");
+    }
+}

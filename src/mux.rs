@@ -1,0 +1,314 @@
+//! Chunks and the source's other tracks -> one Matroska file, through mkvmerge.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::{
+    chunk::EncodedChunk,
+    event::{Sink, warn},
+    hdr::{Hdr10, decimal},
+    job::Job,
+    media::{Color, MediaInfo, Range, Timing, TrackKind, UNSPECIFIED},
+    probe::Tools,
+    process::{Children, ToolFailure},
+    recipe::Recipe,
+};
+
+/// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
+const OTHER_FILES: u64 = 64;
+/// More would be of no use.
+const MOST_FILES: u64 = 4096;
+
+/// What is joined.
+pub struct Parts<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The source.
+    pub media: &'a MediaInfo,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// All chunks, in order.
+    pub chunks: &'a [EncodedChunk],
+}
+
+/// Joins the chunks with everything else of the source into `part_name`, a plain file name in the output's directory.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &str, sink: &Sink) -> Result<()> {
+    let Parts { job, media, .. } = parts;
+    let mut video: Vec<String> = parts.chunks.iter().map(|chunk| Job::chunk_name(chunk.record().chunk)).collect();
+    let at_once = files_at_once();
+    let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
+    if video.len() > at_once {
+        let mut groups = Vec::new();
+        for (n, group) in video.chunks(at_once).enumerate() {
+            let name = format!("group-{n:04}.mkv");
+            let part = job.part(&name)?;
+            // Times in microseconds, so that no rounding adds up from group to group.
+            let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
+            args.push(relative(job, &part));
+            args.extend(appended(&strings(&["--default-duration", &rate]), group));
+            mkvmerge(children, tools, job, &args, sink).context("joining a group of chunks")?;
+            job.finish(&name)?;
+            groups.push(name);
+        }
+        video = groups;
+    }
+    let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
+    args.push(format!("{}/{part_name}", job.output_dir_link()));
+    let mut options = strings(&["--no-chapters", "--no-global-tags", "--no-track-tags", "--default-duration", &rate]);
+    options.extend(track_options(parts));
+    options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
+    match &media.timing {
+        Timing::Constant { start_ms } if start_ms.round() != 0.0 => {
+            options.extend(strings(&["--sync", &format!("0:{}", start_ms.round())]));
+        }
+        Timing::Constant { .. } => (),
+        Timing::Variable { times_ms } => {
+            let mut text = String::from("# timestamp format v2\n");
+            for time in times_ms {
+                text.push_str(&format!("{time:.6}\n"));
+            }
+            fs::write(job.part("times.txt")?, text).context("writing the frame times")?;
+            job.finish("times.txt")?;
+            options.extend(strings(&["--timestamps", "0:times.txt"]));
+        }
+    }
+    args.extend(appended(&options, &video));
+    args.extend(source_args(parts, video.len()));
+    mkvmerge(children, tools, job, &args, sink).context("joining the chunks with the other tracks")
+}
+
+/// The same job gives the same bytes: identifiers inside the file are made from this.
+fn seed(parts: &Parts<'_>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(parts.job.source.hash.as_bytes());
+    for chunk in parts.chunks {
+        hasher.update(chunk.record().hash.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn relative(job: &Job, path: &std::path::Path) -> String {
+    path.strip_prefix(job.dir()).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// Files that mkvmerge may have open at once: it inherits our limit, which is raised as far as we may.
+fn files_at_once() -> usize {
+    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) => {
+            let wanted = hard.min(MOST_FILES).max(soft);
+            if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() { wanted } else { soft }
+        }
+        Err(_) => 256,
+    };
+    usize::try_from(limit.min(MOST_FILES).saturating_sub(OTHER_FILES)).unwrap_or(1).max(2)
+}
+
+/// `OPTIONS ( a ) + ( b ) + ( c )`: files appended to each other, each with the options.
+fn appended(options: &[String], files: &[String]) -> Vec<String> {
+    let mut args = Vec::new();
+    for (n, file) in files.iter().enumerate() {
+        if n > 0 {
+            args.push("+".to_owned());
+        }
+        if n == 0 {
+            args.extend_from_slice(options);
+        } else {
+            // Of an appended file only what concerns its times counts.
+            args.extend(
+                options
+                    .iter()
+                    .position(|o| o == "--default-duration")
+                    .map_or(Vec::new(), |at| options[at..at + 2].to_vec()),
+            );
+        }
+        args.extend(["(".to_owned(), file.clone(), ")".to_owned()]);
+    }
+    args
+}
+
+/// Language, title, flags and shape of the video track.
+fn track_options(parts: &Parts<'_>) -> Vec<String> {
+    let track = &parts.media.container.video_track;
+    let mut args = Vec::new();
+    let mut set = |option: &str, value: &str| args.extend([format!("--{option}"), format!("0:{value}")]);
+    if let Some(language) = track.language_ietf.as_ref().or(track.language.as_ref()) {
+        set("language", language);
+    }
+    if let Some(title) = &track.title {
+        set("track-name", title);
+    }
+    let flags = &track.flags;
+    let yes = |flag: bool| if flag { "yes" } else { "no" };
+    set("default-track-flag", yes(flags.default));
+    set("forced-display-flag", yes(flags.forced));
+    set("track-enabled-flag", yes(flags.enabled));
+    // These are written only where they are set.
+    for (option, flag) in [
+        ("original-flag", flags.original),
+        ("commentary-flag", flags.commentary),
+        ("hearing-impaired-flag", flags.hearing_impaired),
+        ("visual-impaired-flag", flags.visual_impaired),
+        ("text-descriptions-flag", flags.text_descriptions),
+    ] {
+        if flag {
+            set(option, "yes");
+        }
+    }
+    let sar = parts.media.container.video.sample_aspect;
+    if *sar.numer() != *sar.denom() {
+        set("aspect-ratio-factor", &format!("{}/{}", sar.numer(), sar.denom()));
+    }
+    args
+}
+
+/// Colours and HDR10 as elements of the container.
+fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut set = |option: &str, value: String| args.extend([format!("--{option}"), format!("0:{value}")]);
+    for (option, code) in [
+        ("color-primaries", color.primaries),
+        ("color-transfer-characteristics", color.transfer),
+        ("color-matrix-coefficients", color.matrix),
+    ] {
+        if code != UNSPECIFIED {
+            set(option, code.to_string());
+        }
+    }
+    if let Some(range) = color.range {
+        // Matroska: 1 is "broadcast", 2 is "full".
+        set("color-range", if range == Range::Full { "2" } else { "1" }.to_owned());
+    }
+    if let Some(location) = color.chroma_location {
+        // Matroska: horizontally 1 is "left"; vertically 1 is "top", 2 is "half".
+        set(
+            "chroma-siting",
+            match location {
+                crate::media::ChromaLocation::Left => "1,2".to_owned(),
+                crate::media::ChromaLocation::TopLeft => "1,1".to_owned(),
+            },
+        );
+    }
+    if let Some(light) = hdr10.content_light {
+        set("max-content-light", light.max_cll.to_string());
+        set("max-frame-light", light.max_fall.to_string());
+    }
+    if let Some(display) = hdr10.mastering {
+        let points = [display.red, display.green, display.blue];
+        let points: Vec<String> = points.iter().flat_map(|point| [decimal(point.x), decimal(point.y)]).collect();
+        set("chromaticity-coordinates", points.join(","));
+        set("white-color-coordinates", format!("{},{}", decimal(display.white.x), decimal(display.white.y)));
+        set("max-luminance", decimal(display.max_luminance));
+        set("min-luminance", decimal(display.min_luminance));
+    }
+    args
+}
+
+/// The source with everything but the encoded track, and the order of all tracks: that of the source.
+fn source_args(parts: &Parts<'_>, video_files: usize) -> Vec<String> {
+    let container = &parts.media.container;
+    let nothing_else = container.other_tracks.is_empty() && container.chapters == 0 && container.attachments == 0;
+    if nothing_else && container.video_track.codec.is_empty() {
+        // mkvmerge cannot read such a source, and needs nothing of it.
+        return Vec::new();
+    }
+    let mut args = Vec::new();
+    let other_video = container.other_tracks.iter().any(|track| track.kind == TrackKind::Video);
+    if other_video {
+        args.extend(strings(&["--video-tracks", &format!("!{}", container.video_track.id)]));
+    } else {
+        args.push("--no-video".to_owned());
+    }
+    let new_sound = parts.recipe.audio_args.is_some() && container.track_counts()[1] > 0;
+    if new_sound {
+        args.push("--no-audio".to_owned());
+    }
+    args.extend(["(".to_owned(), parts.job.source_link().to_owned(), ")".to_owned()]);
+    if new_sound {
+        args.extend(strings(&["--no-chapters", "--no-track-tags", "--no-global-tags", "(", parts.job.audio(), ")"]));
+    }
+    let (source, sound) = (video_files, video_files + 1);
+    let mut order: Vec<(u64, String)> = vec![(container.video_track.id, "0:0".to_owned())];
+    let mut sounds = 0;
+    for track in &container.other_tracks {
+        let place = if track.kind == TrackKind::Audio && new_sound {
+            sounds += 1;
+            format!("{sound}:{}", sounds - 1)
+        } else {
+            format!("{source}:{}", track.id)
+        };
+        order.push((track.id, place));
+    }
+    order.sort_by_key(|(id, _)| *id);
+    let order: Vec<String> = order.into_iter().map(|(_, place)| place).collect();
+    args.extend(["--track-order".to_owned(), order.join(",")]);
+    args
+}
+
+/// Runs mkvmerge in the job directory with its arguments in a file: there may be thousands.
+fn mkvmerge(children: &Children, tools: &Tools, job: &Job, args: &[String], sink: &Sink) -> Result<()> {
+    const OPTIONS: &str = "join.json";
+    let part: PathBuf = job.part(OPTIONS)?;
+    fs::write(&part, serde_json::to_vec_pretty(args)?).context("writing mkvmerge's options")?;
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).context("writing mkvmerge's options")?;
+    job.finish(OPTIONS)?;
+    let mut command = Command::new(&tools.mkvmerge);
+    command.current_dir(job.dir()).args(["--ui-language", "en_US", &format!("@{OPTIONS}")]);
+    let (output, failure) = children.finish(command)?;
+    match failure {
+        None => Ok(()),
+        // Exit code 1: the file is made, and there are warnings.
+        Some(ToolFailure { status: Some(status), .. }) if status.code() == Some(1) => {
+            for line in String::from_utf8_lossy(&output).lines().filter(|line| line.starts_with("Warning:")) {
+                warn(sink, format!("mkvmerge: {}", line.trim_start_matches("Warning:").trim()));
+            }
+            Ok(())
+        }
+        Some(failure) => Err(failure.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hdr::{ContentLight, MasteringDisplay};
+
+    #[test]
+    fn hdr10_becomes_elements_of_the_container_in_its_order() {
+        let color = Color { primaries: 9, transfer: 16, matrix: 9, range: Some(Range::Limited), chroma_location: None };
+        let mastering = "G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,1)";
+        let hdr10 = Hdr10 {
+            mastering: Some(MasteringDisplay::parse(mastering).unwrap()),
+            content_light: Some(ContentLight { max_cll: 949, max_fall: 438 }),
+        };
+        let text = color_options(&color, &hdr10).join(" ");
+        for part in [
+            "--color-primaries 0:9",
+            "--color-transfer-characteristics 0:16",
+            "--color-matrix-coefficients 0:9",
+            "--color-range 0:1",
+            "--max-content-light 0:949",
+            "--max-frame-light 0:438",
+            "--min-luminance 0:0.0001",
+            "--chromaticity-coordinates 0:0.7080,0.2920,0.1700,0.7970,0.1310,0.0460",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(color_options(&Color::default(), &Hdr10::default()).is_empty());
+    }
+
+    #[test]
+    fn only_the_first_of_appended_files_carries_the_tracks_options() {
+        let options = strings(&["--track-name", "0:x", "--default-duration", "0:24/1fps"]);
+        let args = appended(&options, &strings(&["a", "b"])).join(" ");
+        assert_eq!(args, "--track-name 0:x --default-duration 0:24/1fps ( a ) + --default-duration 0:24/1fps ( b )");
+    }
+}

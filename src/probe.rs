@@ -1,0 +1,757 @@
+//! ffprobe and mkvmerge -> [`Container`]: what the source is, before any frame is read.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use num_rational::Ratio;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    hdr::{ContentLight, Hdr10, MasteringDisplay},
+    media::{
+        ChromaLocation, Color, Container, DynamicHdr, MATROSKA, Range, Subsampling, Track, TrackFlags, TrackKind,
+        UNSPECIFIED, Video,
+    },
+    process::Children,
+};
+
+/// The tools that read files, wherever they are.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// ffprobe.
+    pub ffprobe: PathBuf,
+    /// ffmpeg.
+    pub ffmpeg: PathBuf,
+    /// mkvmerge.
+    pub mkvmerge: PathBuf,
+}
+
+/// What a probe found, and where the source's time begins.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// What the container says.
+    pub container: Container,
+    /// When mkvmerge will show the first frame of the video, in milliseconds.
+    pub start_ms: f64,
+    /// Frame rates that the container names, the likeliest first.
+    pub rates: Vec<Ratio<u32>>,
+}
+
+/// Reads what `input` (an absolute path) is.
+///
+/// # Errors
+/// If it is missing, empty, no film, or one that cannot be encoded whole; the error says what to type next.
+pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed> {
+    let shown = input.display();
+    let metadata = fs::metadata(input).with_context(|| format!("cannot read `{shown}`"))?;
+    ensure!(!metadata.is_dir(), "`{shown}` is a directory; name one film (a loop over many: examples/batch)");
+    ensure!(metadata.is_file(), "`{shown}` is not a regular file; the source is read at many places at once");
+    ensure!(metadata.len() > 0, "`{shown}` is empty");
+    fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+
+    let file: FfFile = ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters"])
+        .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
+    let stream = file
+        .streams
+        .iter()
+        .find(|stream| stream.is_film())
+        .with_context(|| format!("`{shown}` has no video to encode ({})", file.kinds()))?;
+    let frame = first_frame(children, tools, input, stream.index)
+        .with_context(|| format!("cannot read the first frame of `{shown}`"))?;
+    let mut warnings = Vec::new();
+    let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
+    let identified = identify(children, tools, input)?;
+    let film_position = file.streams.iter().filter(|stream| stream.is_film()).position(|s| s.index == stream.index);
+    let (video_track, other_tracks) = split_tracks(&file, &identified, film_position.unwrap_or(0))
+        .with_context(|| format!("`{shown}` cannot be joined whole"))?;
+
+    let matroska = identified.container.kind.as_deref() == Some(MATROSKA);
+    // Matroska keeps its times; mkvmerge lets every other container begin at zero.
+    let begin = if matroska { 0.0 } else { file.format.start_seconds() };
+    let start_ms = (stream.start_seconds().unwrap_or(begin) - begin) * 1000.0;
+    Ok(Probed {
+        start_ms,
+        rates: [&stream.r_frame_rate, &stream.avg_frame_rate].into_iter().filter_map(|text| rate(text)).collect(),
+        container: Container {
+            format: identified.container.kind.unwrap_or_else(|| file.format.format_name.clone()),
+            duration_seconds: file.format.duration.as_deref().and_then(|text| text.parse().ok()),
+            declared_frames: stream.declared_frames(),
+            bytes: metadata.len(),
+            video,
+            video_track,
+            other_tracks,
+            chapters: identified.chapters.iter().map(|chapters| chapters.num_entries).sum(),
+            attachments: identified.attachments.len(),
+            warnings,
+        },
+    })
+}
+
+/// Tracks, chapters and attachments as mkvmerge sees them; for sources and for outputs.
+///
+/// # Errors
+/// If mkvmerge cannot be run or prints what is not JSON.
+pub fn identify(children: &Children, tools: &Tools, file: &Path) -> Result<Identified> {
+    // mkvmerge takes some first characters of a name as an instruction, and refuses bytes that are not in its locale's
+    // encoding: it is given a harmless name instead.
+    let dir = tempfile::tempdir().context("making a temporary directory")?;
+    symlink(file, dir.path().join("film")).context("linking to the source")?;
+    let mut command = Command::new(&tools.mkvmerge);
+    command.current_dir(dir.path()).args(["-J", "film"]);
+    let (output, failure) = children.finish(command)?;
+    // It exits 2 for a container that it does not know, and says so in the JSON.
+    serde_json::from_str(&String::from_utf8_lossy(&output)).map_err(|error| match failure {
+        Some(failure) => anyhow::Error::new(failure),
+        None => anyhow::Error::new(error).context("mkvmerge -J printed what is not its JSON"),
+    })
+}
+
+/// What `mkvmerge -J` prints, as far as it is of use.
+#[derive(Debug, Default, Deserialize)]
+pub struct Identified {
+    /// The container.
+    #[serde(default)]
+    pub container: IdentifiedContainer,
+    /// Its tracks.
+    #[serde(default)]
+    pub tracks: Vec<IdentifiedTrack>,
+    /// Its editions of chapters.
+    #[serde(default)]
+    pub chapters: Vec<IdentifiedChapters>,
+    /// Its attached files.
+    #[serde(default)]
+    pub attachments: Vec<serde_json::Value>,
+}
+
+/// The container as mkvmerge sees it.
+#[derive(Debug, Default, Deserialize)]
+pub struct IdentifiedContainer {
+    /// Name of the format.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// Whether mkvmerge can read it.
+    #[serde(default)]
+    pub supported: bool,
+    /// Details.
+    #[serde(default)]
+    pub properties: ContainerProperties,
+}
+
+/// Details of a container.
+#[derive(Debug, Default, Deserialize)]
+pub struct ContainerProperties {
+    /// Title of the film.
+    pub title: Option<String>,
+}
+
+/// One edition of chapters.
+#[derive(Debug, Deserialize)]
+pub struct IdentifiedChapters {
+    /// Entries.
+    pub num_entries: usize,
+}
+
+/// A track as mkvmerge sees it.
+#[derive(Debug, Deserialize)]
+pub struct IdentifiedTrack {
+    id: u64,
+    #[serde(rename = "type")]
+    kind: String,
+    codec: String,
+    #[serde(default)]
+    properties: TrackProperties,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TrackProperties {
+    language: Option<String>,
+    language_ietf: Option<String>,
+    track_name: Option<String>,
+    default_track: Option<bool>,
+    forced_track: Option<bool>,
+    enabled_track: Option<bool>,
+    flag_original: bool,
+    flag_commentary: bool,
+    flag_hearing_impaired: bool,
+    flag_visual_impaired: bool,
+    flag_text_descriptions: bool,
+}
+
+impl IdentifiedTrack {
+    /// The track in our terms; `None` for kinds that are not carried over (buttons).
+    #[must_use]
+    pub fn track(&self) -> Option<Track> {
+        let p = &self.properties;
+        Some(Track {
+            id: self.id,
+            kind: match self.kind.as_str() {
+                "video" => TrackKind::Video,
+                "audio" => TrackKind::Audio,
+                "subtitles" => TrackKind::Subtitles,
+                _ => return None,
+            },
+            codec: self.codec.clone(),
+            language: p.language.clone(),
+            language_ietf: p.language_ietf.clone(),
+            title: p.track_name.clone(),
+            flags: TrackFlags {
+                default: p.default_track.unwrap_or(true),
+                forced: p.forced_track.unwrap_or(false),
+                enabled: p.enabled_track.unwrap_or(true),
+                original: p.flag_original,
+                commentary: p.flag_commentary,
+                hearing_impaired: p.flag_hearing_impaired,
+                visual_impaired: p.flag_visual_impaired,
+                text_descriptions: p.flag_text_descriptions,
+            },
+        })
+    }
+}
+
+/// Splits the tracks into the one that is encoded and all others.
+///
+/// # Errors
+/// If mkvmerge sees less than ffprobe does: it would be missing in the output.
+fn split_tracks(file: &FfFile, identified: &Identified, film_position: usize) -> Result<(Track, Vec<Track>)> {
+    let remux = "remux it first: ffmpeg -i INPUT -map 0 -c copy REMUXED.mkv";
+    let count = |kind: &str| file.streams.iter().filter(|stream| stream.codec_type == kind).count();
+    if !identified.container.supported {
+        ensure!(
+            count("audio") + count("subtitle") == 0,
+            "mkvmerge does not read {}, its other tracks would be lost; {remux}",
+            file.format.format_name
+        );
+        let flags = TrackFlags::default();
+        let track = Track {
+            id: 0,
+            kind: TrackKind::Video,
+            codec: String::new(),
+            language: None,
+            language_ietf: None,
+            title: None,
+            flags,
+        };
+        return Ok((track, Vec::new()));
+    }
+    let mut tracks: Vec<Track> = identified.tracks.iter().filter_map(IdentifiedTrack::track).collect();
+    for (theirs, ours) in [("audio", TrackKind::Audio), ("subtitle", TrackKind::Subtitles)] {
+        let (seen, kept) = (count(theirs), tracks.iter().filter(|track| track.kind == ours).count());
+        ensure!(
+            kept >= seen,
+            "it has {seen} {theirs} tracks, of which mkvmerge takes {kept} ({}); {remux}",
+            file.kinds()
+        );
+    }
+    let at = tracks
+        .iter()
+        .enumerate()
+        .filter(|(_, track)| track.kind == TrackKind::Video)
+        .nth(film_position)
+        .map(|(at, _)| at)
+        .with_context(|| format!("mkvmerge does not see its video track; {remux}"))?;
+    Ok((tracks.remove(at), tracks))
+}
+
+/// Runs ffprobe on `input` and reads its JSON.
+fn ffprobe<T: DeserializeOwned>(children: &Children, tools: &Tools, input: &Path, args: &[&str]) -> Result<T> {
+    let mut command = Command::new(&tools.ffprobe);
+    command.args(["-v", "error", "-print_format", "json"]).args(args).arg("-i").arg(file_url(input));
+    let output = children.output(command)?;
+    // Tags may hold bytes that are not UTF-8.
+    serde_json::from_str(&String::from_utf8_lossy(&output)).context("ffprobe printed what is not its JSON")
+}
+
+/// `file:` in front of a path, so that ffmpeg takes no part of it for a protocol.
+#[must_use]
+pub fn file_url(path: &Path) -> OsString {
+    let mut url = OsString::from("file:");
+    url.push(path);
+    url
+}
+
+/// Properties of the first frame of a stream: side data of the frame is truer than that of the stream.
+///
+/// # Errors
+/// If ffprobe cannot decode one.
+fn first_frame(children: &Children, tools: &Tools, input: &Path, stream: usize) -> Result<FfFrame> {
+    let stream = stream.to_string();
+    let args = ["-select_streams", stream.as_str(), "-read_intervals", "%+#8", "-show_frames"];
+    let frames: FfFrames = ffprobe(children, tools, input, &args)?;
+    frames.frames.into_iter().next().context("no frame can be decoded")
+}
+
+/// What a finished file says of a video track.
+#[derive(Debug)]
+pub struct Found {
+    /// Properties of stream and first frame together.
+    pub video: Video,
+    /// Static HDR metadata that the container alone says.
+    pub container_hdr10: Hdr10,
+    /// Duration of the container in seconds.
+    pub duration_seconds: Option<f64>,
+}
+
+/// What `file` says of its video track number `position`.
+///
+/// # Errors
+/// If ffprobe cannot read it.
+pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize) -> Result<Found> {
+    let found: FfFile = ffprobe(children, tools, file, &["-show_format", "-show_streams"])?;
+    let stream = found.streams.iter().filter(|stream| stream.is_film()).nth(position).context("it has no video")?;
+    let frame = first_frame(children, tools, file, stream.index)?;
+    Ok(Found {
+        video: video(stream, &frame, &mut Vec::new())?,
+        container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
+        duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
+    })
+}
+
+/// Whether anything of the file lies beyond `seconds`: a whole file whose video is shorter than its sound, say.
+///
+/// # Errors
+/// If ffprobe cannot read it.
+pub fn has_packets_after(children: &Children, tools: &Tools, input: &Path, seconds: f64) -> Result<bool> {
+    let interval = format!("{:.3}%", seconds + 0.1);
+    let args = ["-read_intervals", interval.as_str(), "-show_entries", "packet=pts_time"];
+    let packets: FfPackets = ffprobe(children, tools, input, &args)?;
+    let after = |packet: &FfPacket| packet.pts_time.as_deref().and_then(|t| t.parse::<f64>().ok()) > Some(seconds);
+    Ok(packets.packets.iter().any(after))
+}
+
+#[derive(Debug, Deserialize)]
+struct FfPackets {
+    #[serde(default)]
+    packets: Vec<FfPacket>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FfPacket {
+    pts_time: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct FfFile {
+    #[serde(default)]
+    streams: Vec<FfStream>,
+    #[serde(default)]
+    format: FfFormat,
+}
+
+impl FfFile {
+    /// What is in it, for messages: `hevc video, aac audio`.
+    fn kinds(&self) -> String {
+        let one = |stream: &FfStream| {
+            let codec = if stream.codec_name.is_empty() { "unknown" } else { &stream.codec_name };
+            let kind = if stream.is_picture() { "cover picture" } else { &stream.codec_type };
+            format!("{codec} {kind}")
+        };
+        let kinds: Vec<_> = self.streams.iter().map(one).collect();
+        if kinds.is_empty() { "no streams at all".to_owned() } else { kinds.join(", ") }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfFormat {
+    format_name: String,
+    duration: Option<String>,
+    start_time: Option<String>,
+}
+
+impl FfFormat {
+    fn start_seconds(&self) -> f64 {
+        self.start_time.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0.0)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfStream {
+    index: usize,
+    codec_type: String,
+    codec_name: String,
+    width: u32,
+    height: u32,
+    pix_fmt: Option<String>,
+    sample_aspect_ratio: Option<String>,
+    field_order: Option<String>,
+    r_frame_rate: String,
+    avg_frame_rate: String,
+    start_time: Option<String>,
+    nb_frames: Option<String>,
+    disposition: FfDisposition,
+    tags: std::collections::HashMap<String, String>,
+    side_data_list: Vec<FfSideData>,
+    #[serde(flatten)]
+    color: FfColor,
+}
+
+impl FfStream {
+    fn is_picture(&self) -> bool {
+        self.disposition.attached_pic == 1
+    }
+
+    fn is_film(&self) -> bool {
+        self.codec_type == "video" && !self.is_picture()
+    }
+
+    fn start_seconds(&self) -> Option<f64> {
+        self.start_time.as_deref()?.parse().ok()
+    }
+
+    /// Frames by the sample table (MP4, AVI) or by mkvmerge's statistics tag.
+    fn declared_frames(&self) -> Option<u64> {
+        let tag = || self.tags.iter().find(|(name, _)| name.starts_with("NUMBER_OF_FRAMES")).map(|(_, value)| value);
+        self.nb_frames.as_ref().or_else(tag)?.parse().ok().filter(|frames| *frames > 0)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfDisposition {
+    attached_pic: u8,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfColor {
+    color_range: Option<String>,
+    color_space: Option<String>,
+    color_primaries: Option<String>,
+    color_transfer: Option<String>,
+    chroma_location: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct FfFrames {
+    #[serde(default)]
+    frames: Vec<FfFrame>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfFrame {
+    side_data_list: Vec<FfSideData>,
+    interlaced_frame: u8,
+    #[serde(flatten)]
+    color: FfColor,
+}
+
+/// One piece of side data; rationals come as `"35400/50000"`, whole numbers as numbers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfSideData {
+    side_data_type: String,
+    dv_profile: Option<u8>,
+    dv_bl_signal_compatibility_id: Option<u8>,
+    rotation: Option<f64>,
+    max_content: Option<i64>,
+    max_average: Option<i64>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl FfSideData {
+    /// A rational or number by its name.
+    fn value(&self, name: &str) -> Option<f64> {
+        match self.rest.get(name)? {
+            serde_json::Value::Number(number) => number.as_f64(),
+            serde_json::Value::String(text) => match text.split_once('/') {
+                Some((num, den)) => Some(num.trim().parse::<f64>().ok()? / den.trim().parse::<f64>().ok()?),
+                None => text.trim().parse().ok(),
+            },
+            _ => None,
+        }
+    }
+}
+
+fn rate(text: &str) -> Option<Ratio<u32>> {
+    let (num, den) = text.split_once('/')?;
+    let (num, den) = (num.parse().ok()?, den.parse().ok()?);
+    (num > 0 && den > 0).then(|| Ratio::new(num, den))
+}
+
+/// The video's properties from its stream and first frame.
+fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Result<Video> {
+    let pixel_format = stream.pix_fmt.clone().context("its pixel format is unknown: is it damaged?")?;
+    let (subsampling, bit_depth) = pixel_layout(&pixel_format).with_context(|| {
+        format!("its pixel format {pixel_format} is not YUV; convert it first: ffmpeg -i INPUT -c:v ffv1 -pix_fmt yuv444p16le -c:a copy CONVERTED.mkv")
+    })?;
+    ensure!(stream.width > 0 && stream.height > 0, "its size is unknown: is it damaged?");
+    let dynamic_hdr = dynamic_hdr(stream, frame);
+    if let Some(profile) = dynamic_hdr.dolby_vision_profile {
+        if !dynamic_hdr.dolby_vision_base_layer {
+            bail!(
+                "it is Dolby Vision profile {profile}, whose picture has wrong colours without its dynamic metadata, \
+                 and av1enc does not carry that over; a source with an HDR10 base layer (profile 7 or 8) is needed"
+            );
+        }
+        warnings.push(format!("Dolby Vision (profile {profile}) is left out: the base layer is encoded"));
+    }
+    if dynamic_hdr.hdr10_plus {
+        warnings.push("HDR10+ dynamic metadata is left out: HDR10 is kept".to_owned());
+    }
+    let interlaced =
+        matches!(stream.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")) || frame.interlaced_frame == 1;
+    if interlaced {
+        warnings.push(
+            "the source is interlaced and is encoded as it is; deinterlace it first if it is shown on screens"
+                .to_owned(),
+        );
+    }
+    let rotation = stream.side_data_list.iter().find_map(|data| data.rotation).unwrap_or(0.0);
+    Ok(Video {
+        stream: stream.index,
+        codec: stream.codec_name.clone(),
+        width: stream.width,
+        height: stream.height,
+        sample_aspect: stream
+            .sample_aspect_ratio
+            .as_deref()
+            .and_then(|text| rate(&text.replace(':', "/")))
+            .unwrap_or_else(|| Ratio::from_integer(1)),
+        bit_depth,
+        subsampling,
+        color: color(stream, frame, pixel_format.starts_with("yuvj")),
+        hdr10: hdr10(stream, frame, warnings),
+        pixel_format,
+        dynamic_hdr,
+        interlaced,
+        // ffprobe counts counter-clockwise.
+        rotation: (((-rotation / 90.0).round() * 90.0).rem_euclid(360.0)) as u16,
+    })
+}
+
+/// Chroma sampling and bits per sample of a pixel format by ffmpeg's name; `None` for RGB and palettes.
+fn pixel_layout(name: &str) -> Option<(Subsampling, u8)> {
+    let name = name.strip_suffix("le").or_else(|| name.strip_suffix("be")).unwrap_or(name);
+    match name {
+        "nv12" | "nv21" | "yuva420p" => return Some((Subsampling::Yuv420, 8)),
+        "p010" => return Some((Subsampling::Yuv420, 10)),
+        "p016" => return Some((Subsampling::Yuv420, 16)),
+        "yuyv422" | "uyvy422" | "yvyu422" | "yuva422p" => return Some((Subsampling::Yuv422, 8)),
+        "p210" => return Some((Subsampling::Yuv422, 10)),
+        "y210" => return Some((Subsampling::Yuv422, 10)),
+        "yuva444p" => return Some((Subsampling::Yuv444, 8)),
+        _ => (),
+    }
+    let depth =
+        |text: &str| if text.is_empty() { Some(8) } else { text.parse().ok().filter(|depth| (8..=16).contains(depth)) };
+    if let Some(rest) = name.strip_prefix("gray") {
+        return Some((Subsampling::Gray, depth(rest)?));
+    }
+    let rest = name.strip_prefix("yuvj").or_else(|| name.strip_prefix("yuva")).or_else(|| name.strip_prefix("yuv"))?;
+    let (sampling, rest) = rest.split_at_checked(3)?;
+    let sampling = match sampling {
+        "420" => Subsampling::Yuv420,
+        "422" => Subsampling::Yuv422,
+        "444" => Subsampling::Yuv444,
+        "410" | "411" | "440" => Subsampling::Other,
+        _ => return None,
+    };
+    Some((sampling, depth(rest.strip_prefix('p')?)?))
+}
+
+fn color(stream: &FfStream, frame: &FfFrame, full_by_format: bool) -> Color {
+    let first = |of: fn(&FfColor) -> &Option<String>| {
+        [&frame.color, &stream.color]
+            .into_iter()
+            .filter_map(|color| of(color).as_deref())
+            .find(|text| !matches!(*text, "unknown" | "unspecified" | "reserved"))
+    };
+    Color {
+        primaries: first(|c| &c.color_primaries).and_then(Color::primaries_code).unwrap_or(UNSPECIFIED),
+        transfer: first(|c| &c.color_transfer).and_then(Color::transfer_code).unwrap_or(UNSPECIFIED),
+        matrix: first(|c| &c.color_space).and_then(Color::matrix_code).unwrap_or(UNSPECIFIED),
+        range: match first(|c| &c.color_range) {
+            Some("tv") => Some(Range::Limited),
+            Some("pc") => Some(Range::Full),
+            _ if full_by_format => Some(Range::Full),
+            _ => None,
+        },
+        chroma_location: match first(|c| &c.chroma_location) {
+            Some("left") => Some(ChromaLocation::Left),
+            Some("topleft") => Some(ChromaLocation::TopLeft),
+            _ => None,
+        },
+    }
+}
+
+/// Static HDR metadata: the first frame's, else the stream's. What is half or impossible is left out with a warning:
+/// players do worse with wrong metadata than with none.
+fn hdr10(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Hdr10 {
+    let find = |kind: &str| {
+        let mut all = frame.side_data_list.iter().chain(&stream.side_data_list);
+        all.find(|data| data.side_data_type == kind)
+    };
+    let mut hdr10 = Hdr10::default();
+    if let Some(data) = find("Mastering display metadata") {
+        let names = [
+            "green_x",
+            "green_y",
+            "blue_x",
+            "blue_y",
+            "red_x",
+            "red_y",
+            "white_point_x",
+            "white_point_y",
+            "max_luminance",
+            "min_luminance",
+        ];
+        let values = names.map(|name| data.value(name));
+        if values.iter().all(Option::is_some) {
+            match MasteringDisplay::from_values(values.map(|value| value.unwrap_or(f64::NAN))) {
+                Ok(mastering) => hdr10.mastering = Some(mastering),
+                Err(why) => warnings.push(format!("the source's mastering display is left out: {why}")),
+            }
+        } else {
+            warnings.push("the source's mastering display is left out: only half of it is there".to_owned());
+        }
+    }
+    if let Some(data) = find("Content light level metadata") {
+        match ContentLight::from_values(data.max_content.unwrap_or(0), data.max_average.unwrap_or(0)) {
+            Ok(content_light) => hdr10.content_light = content_light,
+            Err(why) => warnings.push(format!("the source's content light level is left out: {why}")),
+        }
+    }
+    hdr10
+}
+
+fn dynamic_hdr(stream: &FfStream, frame: &FfFrame) -> DynamicHdr {
+    let dovi = stream.side_data_list.iter().find(|data| data.dv_profile.is_some());
+    DynamicHdr {
+        dolby_vision_profile: dovi.and_then(|data| data.dv_profile),
+        // 0: no base layer that can be shown alone; 1: HDR10; 2: SDR; 4: HLG; 6: Blu-ray HDR10 (Dolby Vision streams
+        // within the ISO base media file format, 2.2).
+        dolby_vision_base_layer: dovi.is_some_and(|data| data.dv_bl_signal_compatibility_id.unwrap_or(0) != 0),
+        hdr10_plus: frame.side_data_list.iter().any(|data| data.side_data_type.contains("2094-40")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(json: serde_json::Value) -> FfStream {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn frame(json: serde_json::Value) -> FfFrame {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn mastering(min: &str, green_x: &str) -> serde_json::Value {
+        serde_json::json!({
+            "side_data_type": "Mastering display metadata",
+            "red_x": "35400/50000", "red_y": "14600/50000", "green_x": green_x, "green_y": "39850/50000",
+            "blue_x": "6550/50000", "blue_y": "2300/50000", "white_point_x": "15635/50000",
+            "white_point_y": "16450/50000", "min_luminance": min, "max_luminance": "10000000/10000"
+        })
+    }
+
+    fn hdr_of(frame_data: serde_json::Value, stream_data: serde_json::Value) -> (Hdr10, Vec<String>) {
+        let mut warnings = Vec::new();
+        let hdr10 = hdr10(
+            &stream(serde_json::json!({"side_data_list": stream_data})),
+            &frame(serde_json::json!({"side_data_list": frame_data})),
+            &mut warnings,
+        );
+        (hdr10, warnings)
+    }
+
+    #[test]
+    fn hdr10_of_the_frame_wins_and_is_exact() {
+        let light = serde_json::json!({"side_data_type": "Content light level metadata", "max_content": 949, "max_average": 438});
+        let (hdr10, warnings) = hdr_of(
+            serde_json::json!([mastering("1/10000", "8500/50000"), light]),
+            serde_json::json!([mastering("50/10000", "8500/50000")]),
+        );
+        assert_eq!(
+            hdr10.mastering.unwrap().to_string(),
+            "G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0000,0.0001)"
+        );
+        assert_eq!(hdr10.content_light, Some(ContentLight { max_cll: 949, max_fall: 438 }));
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn hdr10_of_the_stream_is_the_fallback() {
+        let (hdr10, _) = hdr_of(serde_json::json!([]), serde_json::json!([mastering("50/10000", "8500/50000")]));
+        assert_eq!(hdr10.mastering.unwrap().min_luminance, 0.005);
+    }
+
+    #[test]
+    fn half_negative_and_absurd_metadata_is_left_out_with_a_warning() {
+        let half = serde_json::json!([{"side_data_type": "Mastering display metadata", "red_x": "35400/50000"}]);
+        let absurd_light = serde_json::json!([{"side_data_type": "Content light level metadata", "max_content": 4_000_000, "max_average": 1}]);
+        for (data, word) in [
+            (half, "half"),
+            (serde_json::json!([mastering("-1/10000", "8500/50000")]), "luminance"),
+            (serde_json::json!([mastering("1/10000", "-8500/50000")]), "green"),
+            (serde_json::json!([mastering("1/0", "8500/50000")]), "not a number"),
+            (absurd_light, "content light"),
+        ] {
+            let (hdr10, warnings) = hdr_of(data, serde_json::json!([]));
+            assert!(hdr10.is_empty());
+            assert!(warnings.len() == 1 && warnings[0].contains(word), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn pixel_formats_are_taken_apart() {
+        assert_eq!(pixel_layout("yuv420p10le"), Some((Subsampling::Yuv420, 10)));
+        assert_eq!(pixel_layout("yuvj420p"), Some((Subsampling::Yuv420, 8)));
+        assert_eq!(pixel_layout("yuv444p"), Some((Subsampling::Yuv444, 8)));
+        assert_eq!(pixel_layout("yuva420p10le"), Some((Subsampling::Yuv420, 10)));
+        assert_eq!(pixel_layout("gray12le"), Some((Subsampling::Gray, 12)));
+        assert_eq!(pixel_layout("p010le"), Some((Subsampling::Yuv420, 10)));
+        for rgb in ["gbrp", "rgb24", "pal8", "yuv", "yuv42", "bayer_rggb8", "yuv420p99le"] {
+            assert_eq!(pixel_layout(rgb), None, "{rgb}");
+        }
+    }
+
+    #[test]
+    fn dolby_vision_without_a_base_layer_is_refused_and_with_one_is_a_warning() {
+        let source = |compatible: u8, profile: u8| {
+            stream(serde_json::json!({
+                "pix_fmt": "yuv420p10le", "width": 3840, "height": 2160, "side_data_list":
+                [{"side_data_type": "DOVI configuration record", "dv_profile": profile, "dv_bl_signal_compatibility_id": compatible}]
+            }))
+        };
+        let mut warnings = Vec::new();
+        let error = video(&source(0, 5), &FfFrame::default(), &mut warnings).unwrap_err();
+        assert!(error.to_string().contains("profile 5"));
+        video(&source(1, 8), &FfFrame::default(), &mut warnings).unwrap();
+        assert!(warnings[0].contains("Dolby Vision (profile 8)"));
+    }
+
+    #[test]
+    fn rotation_is_clockwise() {
+        let json = serde_json::json!({"pix_fmt": "yuv420p", "width": 64, "height": 64, "side_data_list": [{"side_data_type": "Display Matrix", "rotation": -90}]});
+        assert_eq!(video(&stream(json), &FfFrame::default(), &mut Vec::new()).unwrap().rotation, 90);
+    }
+
+    #[test]
+    fn tracks_that_mkvmerge_does_not_take_are_an_error_before_anything_starts() {
+        let file: FfFile = serde_json::from_value(serde_json::json!({"streams": [
+            {"index": 0, "codec_type": "video", "codec_name": "h264"},
+            {"index": 1, "codec_type": "subtitle", "codec_name": "mov_text"}]}))
+        .unwrap();
+        let identified: Identified = serde_json::from_value(serde_json::json!({
+            "container": {"type": "QuickTime/MP4", "supported": true},
+            "tracks": [{"id": 0, "type": "video", "codec": "AVC"}]}))
+        .unwrap();
+        let error = split_tracks(&file, &identified, 0).unwrap_err().to_string();
+        assert!(
+            error.contains("1 subtitle tracks, of which mkvmerge takes 0") && error.contains("mov_text"),
+            "{error}"
+        );
+    }
+}

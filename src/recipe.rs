@@ -1,0 +1,445 @@
+//! (Config, MediaInfo, Capabilities) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
+
+use std::fmt::Display;
+
+use num_rational::Ratio;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Config, ForcedColor, Param, UsageError},
+    encoder::{Capabilities, Family, Identity, svt_av1},
+    hdr::Hdr10,
+    media::{ChromaLocation, Color, Container, Range, UNSPECIFIED},
+    scenes::ANALYSIS_HEIGHT,
+};
+
+/// Default constant rate factor.
+const DEFAULT_CRF: u32 = 28;
+/// Default preset.
+const DEFAULT_PRESET: i32 = 6;
+/// Default tune: 0 is visual quality in mainline and in every fork.
+const DEFAULT_TUNE: u32 = 0;
+/// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
+const BEST_CURVE: u32 = 3;
+
+/// All that decides about the bytes of the output, beside the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The encoder.
+    pub encoder: Identity,
+    /// Its options, without input, output, number of frames and lp.
+    pub params: Vec<Param>,
+    /// Its preset, which decides about its memory.
+    pub preset: i32,
+    /// Bits per sample: 8 or 10.
+    pub bit_depth: u8,
+    /// Colours of the output.
+    pub color: Color,
+    /// Static HDR metadata of the output.
+    pub hdr10: Hdr10,
+    /// How the film is split.
+    pub scenes: SceneRules,
+    /// ffmpeg's options for sound, or `None` if sound is copied.
+    pub audio_args: Option<Vec<String>>,
+}
+
+/// How the film is split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneRules {
+    /// Longest chunk in frames.
+    pub max: Option<u64>,
+    /// Shortest scene in frames.
+    pub min: u64,
+    /// Height at which frames are analysed, at most.
+    pub analysis_height: usize,
+}
+
+/// Decides everything. Warnings for the user are appended to `warnings`.
+///
+/// # Errors
+/// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
+pub fn decide(
+    config: &Config,
+    container: &Container,
+    capabilities: &Capabilities,
+    warnings: &mut Vec<String>,
+) -> Result<Recipe, UsageError> {
+    let video = &config.video;
+    let mut user = video.params.clone();
+    drop_unavailable_curve(&mut user, capabilities, warnings);
+    for param in &user {
+        check(param, capabilities)?;
+    }
+    let (color, hdr10) = colors(container, &video.forced_color, &video.fallback_color, warnings);
+    let has_user = |name: &str| user.iter().any(|param| param.name == name);
+
+    let mut params = Vec::new();
+    let mut default = |name: &str, value: &dyn Display, contradicted_by: &[&str]| {
+        if capabilities.has(name) && !has_user(name) && !contradicted_by.iter().any(|other| has_user(other)) {
+            params.push(Param::new(name, value));
+        }
+    };
+    default("input-depth", &video.bit_depth, &[]);
+    // Keyframes only where chunks begin.
+    default("keyint", &0, &[]);
+    default("scd", &0, &[]);
+    let crf = video.crf.unwrap_or_else(|| Ratio::from_integer(DEFAULT_CRF));
+    default(
+        "crf",
+        &(f64::from(*crf.numer()) / f64::from(*crf.denom())),
+        &["qp", "cqp", "rc", "tbr", "aq-mode", "lossless"],
+    );
+    let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(DEFAULT_PRESET));
+    default("preset", &preset, &[]);
+    default("tune", &DEFAULT_TUNE, &[]);
+    if capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
+        default("variance-boost-curve", &BEST_CURVE, &["enable-variance-boost"]);
+    }
+    // What is in the source, or what the user has said instead.
+    let code = |value: u8| (value != UNSPECIFIED).then_some(value);
+    let mut color_params = Vec::new();
+    let mut set = |name: &str, value: Option<String>| {
+        color_params.extend(value.filter(|_| capabilities.has(name)).map(|value| Param::new(name, value)));
+    };
+    set("color-primaries", code(color.primaries).map(|c| c.to_string()));
+    set("transfer-characteristics", code(color.transfer).map(|c| c.to_string()));
+    set("matrix-coefficients", code(color.matrix).map(|c| c.to_string()));
+    set("color-range", color.range.map(|range| if range == Range::Full { "1" } else { "0" }.to_owned()));
+    set(
+        "chroma-sample-position",
+        color.chroma_location.map(|location| match location {
+            ChromaLocation::Left => "left".to_owned(),
+            ChromaLocation::TopLeft => "topleft".to_owned(),
+        }),
+    );
+    set("mastering-display", hdr10.mastering.map(|mastering| mastering.to_string()));
+    set("content-light", hdr10.content_light.map(|light| light.to_string()));
+    // Encoders before 3.0 write HDR metadata only when told to.
+    set("enable-hdr", (!hdr10.is_empty() && !has_user("enable-hdr")).then(|| "1".to_owned()));
+    let named: Vec<String> = color_params.iter().map(|param| param.name.clone()).collect();
+    params.extend(color_params);
+    params.extend(user.into_iter().filter(|param| param.name != "lp" && !named.contains(&param.name)));
+
+    Ok(Recipe {
+        encoder: capabilities.identity.clone(),
+        params,
+        preset,
+        bit_depth: video.bit_depth,
+        color,
+        hdr10,
+        scenes: SceneRules { max: video.max_chunk, min: video.min_scene, analysis_height: ANALYSIS_HEIGHT },
+        audio_args: config.audio_args.clone(),
+    })
+}
+
+/// The value of lp that the user demands, by its own flag or among the encoder options.
+///
+/// # Errors
+/// If it is not a number, or more than the encoder takes.
+pub fn demanded_lp(config: &Config, capabilities: &Capabilities) -> Result<Option<u32>, UsageError> {
+    let param = config.video.params.iter().find(|param| param.name == "lp");
+    let flag = config.video.lp.map(|lp| Param::new("lp", lp));
+    let Some(param) = param.or(flag.as_ref()) else { return Ok(None) };
+    check(param, capabilities)?;
+    match param.value.as_deref().map(str::parse) {
+        Some(Ok(0)) => Ok(None),
+        Some(Ok(lp)) => Ok(Some(lp)),
+        _ => Err(UsageError(format!("{param}: a number from 0 is needed"))),
+    }
+}
+
+fn user_number(params: &[Param], name: &str) -> Option<i32> {
+    params.iter().find(|param| param.name == name)?.value.as_deref()?.parse().ok()
+}
+
+/// `--variance-boost-curve 3` is in every command line that people share, and only some forks have it. It improves the
+/// picture and changes nothing else: elsewhere it is left out, with a warning, rather than refused.
+fn drop_unavailable_curve(params: &mut Vec<Param>, capabilities: &Capabilities, warnings: &mut Vec<String>) {
+    let curve = Param::new("variance-boost-curve", BEST_CURVE);
+    if params.contains(&curve) && !capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
+        params.retain(|param| *param != curve);
+        warnings.push(format!(
+            "{curve} is left out: {} does not have it (SVT-AV1-HDR does)",
+            capabilities.identity.version
+        ));
+    }
+}
+
+/// Checks one option of the user's.
+fn check(param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
+    let encoder = &capabilities.identity.version;
+    if let Some((_, why)) = svt_av1::OWNED.iter().find(|(name, _)| *name == param.name) {
+        return Err(UsageError(format!("--video-params: --{} cannot be set here: {why}", param.name)));
+    }
+    if !capabilities.has(&param.name) {
+        let nearest =
+            capabilities.nearest(&param.name).map(|name| format!("; did you mean --{name}?")).unwrap_or_default();
+        return Err(UsageError(format!("--video-params: {encoder} has no option --{}{nearest}", param.name)));
+    }
+    if let Some(number) = param.value.as_deref().and_then(|value| value.parse::<f64>().ok())
+        && !capabilities.accepts(&param.name, number)
+    {
+        let ranges = capabilities.options[&param.name].as_deref().unwrap_or(&[]);
+        let ranges: Vec<String> = ranges
+            .iter()
+            .map(|(low, high)| if low == high { low.to_string() } else { format!("{low} to {high}") })
+            .collect();
+        return Err(UsageError(format!("--video-params: {param}: {encoder} takes {}", ranges.join(", "))));
+    }
+    Ok(())
+}
+
+/// Colours of the output: the user's forced ones, else the source's, else the user's fallback.
+fn colors(
+    container: &Container,
+    forced: &ForcedColor,
+    fallback: &ForcedColor,
+    warnings: &mut Vec<String>,
+) -> (Color, Hdr10) {
+    let source = container.video.color;
+    let mut ignored = false;
+    let mut code = |source: u8, forced: Option<u8>, fallback: Option<u8>| match (forced, source) {
+        (Some(forced), _) => forced,
+        (None, UNSPECIFIED) => fallback.unwrap_or(UNSPECIFIED),
+        (None, source) => {
+            ignored |= fallback.is_some_and(|fallback| fallback != source);
+            source
+        }
+    };
+    let primaries = code(source.primaries, forced.primaries, fallback.primaries);
+    let transfer = code(source.transfer, forced.transfer, fallback.transfer);
+    let matrix = code(source.matrix, forced.matrix, fallback.matrix);
+    ignored |=
+        forced.range.is_none() && source.range.is_some() && fallback.range.is_some_and(|f| Some(f) != source.range);
+    let color = Color {
+        primaries,
+        transfer,
+        matrix,
+        range: forced.range.or(source.range).or(fallback.range),
+        chroma_location: forced.chroma_location.or(source.chroma_location),
+    };
+    if ignored {
+        warnings
+            .push(format!("--ffmpeg: the source says {source}, which is kept; colour tags are for sources without"));
+    }
+    let hdr10 = Hdr10 {
+        mastering: forced.mastering.or(container.video.hdr10.mastering),
+        content_light: forced.content_light.unwrap_or(container.video.hdr10.content_light),
+    };
+    (color, hdr10)
+}
+
+impl Recipe {
+    /// What differs between two recipes, each as one sentence fragment; empty if they give the same bytes.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, a: String, b: String| {
+            if a != b {
+                found.push(format!("{what}: {a} there, {b} now"));
+            }
+        };
+        compare("encoder", self.encoder.version.clone(), other.encoder.version.clone());
+        let names = self.params.iter().chain(&other.params).map(|param| param.name.as_str());
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let value = |recipe: &Self| match recipe.params.iter().find(|param| param.name == name) {
+                None => "not set".to_owned(),
+                Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
+            };
+            compare(&format!("--{name}"), value(self), value(other));
+        }
+        let max = |recipe: &Self| recipe.scenes.max.unwrap_or(0).to_string();
+        compare("bit depth", self.bit_depth.to_string(), other.bit_depth.to_string());
+        compare("--extra-split", max(self), max(other));
+        compare("--min-scene-len", self.scenes.min.to_string(), other.scenes.min.to_string());
+        let audio = |recipe: &Self| recipe.audio_args.as_ref().map_or_else(|| "copy".to_owned(), |args| args.join(" "));
+        compare("--audio-params", audio(self), audio(other));
+        if found.is_empty() && self != other {
+            found.push("settings of another version of av1enc".to_owned());
+        }
+        found
+    }
+
+    /// Whether the bytes of a chunk depend on `lp`: seen with SVT-AV1-HDR from lp 4 on, never with mainline.
+    #[must_use]
+    pub fn depends_on_lp(&self) -> bool {
+        self.encoder.family != Family::Mainline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::{
+        cli::Cli,
+        hdr::MasteringDisplay,
+        media::{DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
+    };
+
+    fn capabilities(curve: f64) -> Capabilities {
+        let mut options = BTreeMap::new();
+        for name in [
+            "input-depth",
+            "keyint",
+            "scd",
+            "crf",
+            "qp",
+            "rc",
+            "tbr",
+            "preset",
+            "tune",
+            "lp",
+            "color-primaries",
+            "transfer-characteristics",
+            "matrix-coefficients",
+            "color-range",
+            "chroma-sample-position",
+            "mastering-display",
+            "content-light",
+            "enable-variance-boost",
+            "progress",
+        ] {
+            options.insert(name.to_owned(), None);
+        }
+        options.insert("film-grain".to_owned(), Some(vec![(0.0, 50.0)]));
+        options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
+        let identity = Identity { family: Family::Mainline, version: "SVT-AV1 v4.2.0".to_owned(), number: (4, 2) };
+        Capabilities { identity, options }
+    }
+
+    fn container(color: Color) -> Container {
+        let flags = TrackFlags::default();
+        Container {
+            format: "Matroska".to_owned(),
+            duration_seconds: None,
+            declared_frames: None,
+            bytes: 1,
+            video: Video {
+                stream: 0,
+                codec: "h264".to_owned(),
+                width: 1920,
+                height: 1080,
+                sample_aspect: Ratio::from_integer(1),
+                pixel_format: "yuv420p".to_owned(),
+                bit_depth: 8,
+                subsampling: Subsampling::Yuv420,
+                color,
+                hdr10: Hdr10::default(),
+                dynamic_hdr: DynamicHdr::default(),
+                interlaced: false,
+                rotation: 0,
+            },
+            video_track: Track {
+                id: 0,
+                kind: TrackKind::Video,
+                codec: String::new(),
+                language: None,
+                language_ietf: None,
+                title: None,
+                flags,
+            },
+            other_tracks: Vec::new(),
+            chapters: 0,
+            attachments: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    const BT709: Color =
+        Color { primaries: 1, transfer: 1, matrix: 1, range: Some(Range::Limited), chroma_location: None };
+
+    fn recipe_with(args: &[&str], color: Color, curve: f64) -> Result<(Recipe, Vec<String>), UsageError> {
+        let args = ["av1enc", "in.mkv"].iter().chain(args);
+        let config = Config::new(&Cli::try_parse_from(args).unwrap().encode)?;
+        let mut warnings = Vec::new();
+        let recipe = decide(&config, &container(color), &capabilities(curve), &mut warnings)?;
+        Ok((recipe, warnings))
+    }
+
+    fn line(recipe: &Recipe) -> String {
+        recipe.params.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_defaults_are_the_proven_ones() {
+        let (recipe, warnings) = recipe_with(&[], Color::default(), 3.0).unwrap();
+        assert_eq!(
+            line(&recipe),
+            "--input-depth 10 --keyint 0 --scd 0 --crf 28 --preset 6 --tune 0 --variance-boost-curve 3"
+        );
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn the_users_options_win_one_by_one_and_contradicted_defaults_go() {
+        let (recipe, _) =
+            recipe_with(&["-v", "--rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120 --lp 3"], BT709, 3.0)
+                .unwrap();
+        assert_eq!(
+            line(&recipe),
+            "--input-depth 10 --scd 0 --preset 6 --tune 0 --color-primaries 1 --transfer-characteristics 1 \
+             --matrix-coefficients 1 --color-range 0 --rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120"
+        );
+    }
+
+    #[test]
+    fn colour_tags_do_not_turn_a_bt709_film_into_pq() {
+        let tags = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
+        let (recipe, warnings) = recipe_with(&["-f", tags], BT709, 2.0).unwrap();
+        assert_eq!(recipe.color, BT709);
+        assert_eq!(warnings.len(), 1);
+        let (recipe, warnings) = recipe_with(&["-f", tags], Color::default(), 2.0).unwrap();
+        assert_eq!((recipe.color.primaries, recipe.color.transfer, recipe.color.matrix), (9, 16, 9));
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn colours_among_the_encoder_options_are_the_users_word() {
+        let params = "--color-primaries 9 --transfer-characteristics 16 --matrix-coefficients 9 --content-light 949,438 \
+                      --mastering-display G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,1)";
+        let (recipe, warnings) = recipe_with(&["-v", params], BT709, 2.0).unwrap();
+        assert!(recipe.color.is_pq() && warnings.is_empty());
+        let normal = "G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0000,0.0001)";
+        assert_eq!(recipe.hdr10.mastering, Some(MasteringDisplay::parse(normal).unwrap()));
+        assert_eq!(line(&recipe).matches("--mastering-display").count(), 1);
+        assert!(line(&recipe).contains(normal), "raw integers are handed on normalised: {}", line(&recipe));
+    }
+
+    #[test]
+    fn a_curve_that_this_encoder_lacks_is_left_out_with_a_warning() {
+        let (recipe, warnings) = recipe_with(&["-v", "--variance-boost-curve 3"], BT709, 2.0).unwrap();
+        assert!(!line(&recipe).contains("curve") && warnings[0].contains("SVT-AV1-HDR"));
+    }
+
+    #[test]
+    fn wrong_encoder_options_are_refused_with_the_reason() {
+        for (params, reason) in [
+            ("--film-grian 8", "did you mean --film-grain?"),
+            ("--film-grain 51", "takes 0 to 50"),
+            ("--output x.ivf", "names the chunks"),
+            ("-b x.ivf", "names the chunks"),
+            ("--progress 0", "shows the progress"),
+        ] {
+            let error = recipe_with(&["-v", params], BT709, 2.0).unwrap_err().to_string();
+            assert!(error.contains(reason), "{params}: {error}");
+        }
+    }
+
+    #[test]
+    fn two_recipes_say_in_words_what_differs() {
+        let (a, _) = recipe_with(&["--crf", "28"], BT709, 2.0).unwrap();
+        let (b, _) = recipe_with(&["--crf", "30.5", "-x", "120", "-v", "--film-grain 8"], BT709, 2.0).unwrap();
+        assert!(a.differences(&a).is_empty());
+        assert_eq!(
+            a.differences(&b),
+            ["--crf: 28 there, 30.5 now", "--film-grain: not set there, 8 now", "--extra-split: 240 there, 120 now"]
+        );
+    }
+}

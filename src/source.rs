@@ -1,0 +1,632 @@
+//! VapourSynth and FFMS2: load, index once, open, hand out frames.
+//!
+//! Nothing of VapourSynth is linked: its script library is loaded when a film is opened. File names never become part
+//! of a script: filters are called through the API, with the bytes of the path as an argument.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    panic,
+    path::{Path, PathBuf},
+    process::Command,
+    slice,
+    sync::{Mutex, PoisonError},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use num_rational::Ratio;
+use vapoursynth::{
+    api::API,
+    core::CoreRef,
+    format::{ColorFamily, PresetFormat, SampleType},
+    frame::FrameRef,
+    map::OwnedMap,
+    node::Node,
+    plugin::Plugin,
+    video_info::Property,
+    vsscript::Environment,
+};
+
+use crate::{
+    media::{Container, MediaInfo, Timing},
+    probe::Probed,
+    process::Children,
+    y4m::Plane,
+};
+
+const STD: &str = "com.vapoursynth.std";
+const RESIZE: &str = "com.vapoursynth.resize";
+const FFMS2: &str = "com.vapoursynth.ffms2";
+/// Where the crate `vapoursynth` looks first for the script library.
+const VSSCRIPT_PATH: &str = "VSSCRIPT_PATH";
+
+/// The directory in which `./setup` installs what the distribution does not have.
+#[must_use]
+pub fn private_dir() -> Option<PathBuf> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    data.or_else(|| Some(env::home_dir()?.join(".local/share"))).map(|dir| dir.join("av1enc"))
+}
+
+/// The script library in an environment made by `./setup`, if there is one.
+fn private_library() -> Option<PathBuf> {
+    let python_dirs = fs::read_dir(private_dir()?.join("vapoursynth/lib")).ok()?;
+    python_dirs
+        .filter_map(|entry| Some(entry.ok()?.path().join("site-packages/vapoursynth/libvsscript.so")))
+        .find(|library| library.exists())
+}
+
+/// Decides which VapourSynth will be loaded: `VSSCRIPT_PATH`, then the one on PATH, then the one of `./setup`, then
+/// whatever the system's loader finds. To be called before any other thread is started.
+pub fn choose_library(children: &Children) {
+    if env::var_os(VSSCRIPT_PATH).is_some() {
+        return;
+    }
+    let mut ask = Command::new("vapoursynth");
+    ask.arg("get-vsscript");
+    let on_path = || children.output(ask).ok().map(|out| PathBuf::from(OsString::from_vec(out.trim_ascii().to_vec())));
+    let library = on_path().filter(|library| library.is_file()).or_else(|| {
+        let library = private_library()?;
+        configure(children, &library);
+        Some(library)
+    });
+    if let Some(library) = library {
+        // SAFETY: no other thread runs yet, as this function's documentation demands.
+        unsafe { env::set_var(VSSCRIPT_PATH, library) };
+    }
+}
+
+/// libvsscript learns its Python from the user's `vapoursynth.toml`. `./setup` writes the entry; where another
+/// configuration directory is in use now, this does it again.
+fn configure(children: &Children, library: &Path) {
+    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".config")));
+    // Only where there is no such file: `vapoursynth config` empties one that holds what it does not expect.
+    if config.is_none_or(|dir| dir.join("vapoursynth/vapoursynth.toml").exists()) {
+        return;
+    }
+    if let Some(environment) = library.ancestors().nth(5) {
+        let mut command = Command::new(environment.join("bin/vapoursynth"));
+        command.arg("config");
+        // If it fails, loading fails, and that says so.
+        let _ = children.output(command);
+    }
+}
+
+/// A running VapourSynth with the FFMS2 plugin. There is one per process, and it is never shut down: threads of its
+/// core may run until the very end.
+#[derive(Clone, Copy)]
+pub struct VapourSynth {
+    core: CoreRef<'static>,
+    ffms2: Plugin<'static>,
+    api: API,
+}
+
+/// Versions of what was loaded, for people.
+#[derive(Debug, Clone)]
+pub struct Versions {
+    /// VapourSynth's core, `R79`.
+    pub core: String,
+    /// The script library.
+    pub library: Option<PathBuf>,
+    /// FFMS2, `2.40.0.0`.
+    pub ffms2: String,
+    /// The plugin's file.
+    pub plugin: Option<PathBuf>,
+}
+
+impl VapourSynth {
+    /// Loads the script library, starts a core, and finds or loads the FFMS2 plugin.
+    ///
+    /// # Errors
+    /// What is missing, and what to type.
+    pub fn load() -> Result<Self> {
+        let api = quietly(API::get).flatten().with_context(|| match env::var_os(VSSCRIPT_PATH) {
+            Some(path) => format!(
+                "VapourSynth's script library `{}` does not start: it is broken, or has lost its Python; type ./setup \
+                 (or, for an installation of your own, `vapoursynth config`)",
+                PathBuf::from(path).display()
+            ),
+            None => "VapourSynth is not installed; type ./setup".to_owned(),
+        })?;
+        let environment = quietly(Environment::new)
+            .context("VapourSynth's script library does not start")?
+            .context("VapourSynth's script library does not start")?;
+        let environment: &'static Environment = Box::leak(Box::new(environment));
+        let core = environment.get_core().context("VapourSynth has no core")?;
+        let ffms2 = find_ffms2(api, core)?;
+        Ok(Self { core, ffms2, api })
+    }
+
+    /// What was loaded.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        let version = |map: &OwnedMap<'_>| map.get_data("version").map(|v| String::from_utf8_lossy(v).into_owned());
+        Versions {
+            core: format!("R{}", self.core.info().core_version),
+            library: env::var_os(VSSCRIPT_PATH).map(PathBuf::from),
+            ffms2: self
+                .ffms2
+                .invoke("Version", &OwnedMap::new(self.api))
+                .ok()
+                .and_then(|map| version(&map).ok())
+                .unwrap_or_default(),
+            plugin: self.ffms2.path().map(|path| PathBuf::from(OsStr::from_bytes(path.to_bytes()))),
+        }
+    }
+
+    /// Limits the core: `cache_bytes` for its frame cache, which by default is half of memory, and `threads`, of which
+    /// it needs one for every clip that is read at the same time.
+    pub fn limit(&self, cache_bytes: u64, threads: usize) {
+        self.core.set_max_cache_size(i64::try_from(cache_bytes).unwrap_or(i64::MAX));
+        self.core.set_thread_count(i32::try_from(threads).unwrap_or(i32::MAX));
+    }
+
+    /// Builds the frame index of `input` in `index`. Reads the whole file; [`read_position`] says how far it is.
+    ///
+    /// # Errors
+    /// What FFMS2 says.
+    pub fn index(&self, input: &Path, index: &Path) -> Result<()> {
+        let mut args = OwnedMap::new(self.api);
+        args.set_data("source", input.as_os_str().as_bytes())?;
+        args.set_data("cachefile", index.as_os_str().as_bytes())?;
+        args.set_int("overwrite", 1)?;
+        let result = self.ffms2.invoke("Index", &args)?;
+        match result.error() {
+            Some(error) => bail!("FFMS2 cannot index `{}`: {error}", input.display()),
+            None => Ok(()),
+        }
+    }
+
+    fn invoke(&self, plugin: &str, filter: &str, args: &OwnedMap<'static>) -> Result<Node<'static>> {
+        let plugin =
+            self.core.get_plugin_by_id(plugin)?.with_context(|| format!("VapourSynth lacks its plugin {plugin}"))?;
+        let result = plugin.invoke(filter, args)?;
+        match result.error() {
+            Some(error) => bail!("VapourSynth's {filter}: {error}"),
+            None => Ok(result.get_video_node("clip")?),
+        }
+    }
+
+    fn filter(&self, plugin: &str, filter: &str, clip: &Node<'static>, ints: &[(&str, i64)]) -> Result<Node<'static>> {
+        let mut args = OwnedMap::new(self.api);
+        args.set_node("clip", clip)?;
+        for (name, value) in ints {
+            args.set_int(name, *value)?;
+        }
+        self.invoke(plugin, filter, &args)
+    }
+}
+
+/// Runs `f`, which may panic in the crate `vapoursynth` where a library is broken; `None` if it did. The panic's
+/// message, which means nothing to a user, is not printed.
+fn quietly<T>(f: impl FnOnce() -> T + panic::UnwindSafe) -> Option<T> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let result = panic::catch_unwind(f);
+    panic::set_hook(hook);
+    result.ok()
+}
+
+/// The FFMS2 plugin: the core's own, else the library of the system, which is a plugin as well.
+fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>> {
+    if let Some(plugin) = core.get_plugin_by_id(FFMS2)? {
+        return Ok(plugin);
+    }
+    let std = core.get_plugin_by_id(STD)?.context("VapourSynth lacks its standard plugin")?;
+    let mut failures = Vec::new();
+    for library in ffms2_libraries() {
+        let mut args = OwnedMap::new(api);
+        args.set_data("path", library.as_os_str().as_bytes())?;
+        if let Some(error) = std.invoke("LoadPlugin", &args)?.error() {
+            failures.push(error.into_owned());
+        }
+        if let Some(plugin) = core.get_plugin_by_id(FFMS2)? {
+            return Ok(plugin);
+        }
+    }
+    if failures.is_empty() {
+        bail!("the FFMS2 plugin is not installed: VapourSynth cannot read films without it; type ./setup");
+    }
+    bail!(
+        "VapourSynth R{} cannot load the FFMS2 plugin: {}; type ./setup",
+        core.info().core_version,
+        failures.join("; ")
+    )
+}
+
+/// Files named `libffms2.so*` where distributions put libraries and plugins; the shortest name of a directory first.
+fn ffms2_libraries() -> Vec<PathBuf> {
+    let roots = ["/usr/local/lib", "/usr/lib", "/usr/lib64"].map(PathBuf::from);
+    let mut dirs = Vec::new();
+    for root in roots {
+        dirs.push(root.join("vapoursynth"));
+        // Debian's multiarch directories, x86_64-linux-gnu for example.
+        let below = fs::read_dir(&root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        dirs.extend(
+            below
+                .filter(|dir| dir.to_string_lossy().contains("-linux-"))
+                .flat_map(|dir| [dir.join("vapoursynth"), dir]),
+        );
+        dirs.push(root);
+    }
+    let mut libraries = Vec::new();
+    for dir in dirs {
+        let mut here: Vec<PathBuf> = fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libffms2.so")))
+            .collect();
+        here.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
+        // The others are links to the same file, or would be.
+        libraries.extend(here.into_iter().next());
+    }
+    libraries
+}
+
+/// How far this process has read in `file`, which a library has opened: bytes from its start.
+#[must_use]
+pub fn read_position(file: &Path) -> Option<u64> {
+    let file = fs::canonicalize(file).ok()?;
+    let entries = fs::read_dir("/proc/self/fd").ok()?;
+    let positions = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        (fs::read_link(entry.path()).ok()? == file).then_some(())?;
+        let info = fs::read_to_string(Path::new("/proc/self/fdinfo").join(entry.file_name())).ok()?;
+        info.lines().find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok())
+    });
+    positions.max()
+}
+
+/// A film that can be read frame by frame.
+pub struct Source {
+    vs: VapourSynth,
+    input: PathBuf,
+    index: PathBuf,
+    stream: usize,
+    rotation: u16,
+    bit_depth: u8,
+    decoder_threads: usize,
+    idle: Mutex<Vec<Clip>>,
+}
+
+/// What the index says of the frames.
+#[derive(Debug, Clone)]
+pub struct Indexed {
+    /// Frames that can be read.
+    pub frames: u64,
+    /// FFMS2's frame rate.
+    pub fps: Option<Ratio<u32>>,
+    /// Time of each frame in milliseconds.
+    pub times_ms: Vec<f64>,
+    /// Width in pixels of the frames that are encoded.
+    pub width: u32,
+    /// Height in pixels of the frames that are encoded.
+    pub height: u32,
+}
+
+impl Source {
+    /// Opens `input` with its `index` for encoding at `bit_depth`; `scratch` is a file that may be written and is
+    /// removed again.
+    ///
+    /// # Errors
+    /// What FFMS2 says; frames that are not planar YUV or grey.
+    pub fn open(
+        vs: VapourSynth,
+        input: &Path,
+        index: &Path,
+        container: &Container,
+        bit_depth: u8,
+        scratch: &Path,
+    ) -> Result<(Self, Indexed)> {
+        let source = Self {
+            vs,
+            input: input.to_owned(),
+            index: index.to_owned(),
+            stream: container.video.stream,
+            rotation: container.video.rotation,
+            bit_depth,
+            decoder_threads: 1,
+            idle: Mutex::new(Vec::new()),
+        };
+        let decoded = source.decoded(1, Some(scratch))?;
+        let times = fs::read_to_string(scratch).context("reading the frame times that FFMS2 wrote")?;
+        fs::remove_file(scratch).context("removing the frame times that FFMS2 wrote")?;
+        let info = decoded.info();
+        let encoded = source.shaped(&decoded)?.info();
+        let Property::Constant(size) = encoded.resolution else {
+            bail!("`{}` changes its frame size in the middle", input.display())
+        };
+        let indexed = Indexed {
+            frames: info.num_frames as u64,
+            fps: match info.framerate {
+                Property::Constant(rate) => u32::try_from(rate.numerator)
+                    .ok()
+                    .zip(u32::try_from(rate.denominator).ok())
+                    .map(|(num, den)| Ratio::new(num, den)),
+                Property::Variable => None,
+            },
+            times_ms: read_timecodes(&times)?,
+            width: u32::try_from(size.width)?,
+            height: u32::try_from(size.height)?,
+        };
+        ensure!(
+            indexed.times_ms.len() as u64 == indexed.frames,
+            "FFMS2 counts {} frames but {} times in `{}`",
+            indexed.frames,
+            indexed.times_ms.len(),
+            input.display()
+        );
+        Ok((source, indexed))
+    }
+
+    /// Threads that each decoder of a chunk may use.
+    pub fn set_decoder_threads(&mut self, threads: usize) {
+        self.decoder_threads = threads.max(1);
+    }
+
+    /// The film as it is decoded.
+    fn decoded(&self, threads: usize, times: Option<&Path>) -> Result<Node<'static>> {
+        let mut args = OwnedMap::new(self.vs.api);
+        args.set_data("source", self.input.as_os_str().as_bytes())?;
+        args.set_data("cachefile", self.index.as_os_str().as_bytes())?;
+        args.set_int("track", i64::try_from(self.stream)?)?;
+        args.set_int("threads", i64::try_from(threads)?)?;
+        if let Some(times) = times {
+            args.set_data("timecodes", times.as_os_str().as_bytes())?;
+        }
+        self.vs.invoke(FFMS2, "Source", &args).with_context(|| format!("cannot open `{}`", self.input.display()))
+    }
+
+    /// The film as it is encoded, short of its bit depth: upright and of even size.
+    fn shaped(&self, clip: &Node<'static>) -> Result<Node<'static>> {
+        let format = clip.info().format;
+        ensure!(
+            format.sample_type() == SampleType::Integer && format.color_family() != ColorFamily::RGB,
+            "`{}` is decoded to {}, which is not YUV of whole numbers",
+            self.input.display(),
+            format.name()
+        );
+        let mut clip = clip.clone();
+        // A quarter turn to the right is a transposition and a flip.
+        let steps: &[&str] = match self.rotation {
+            90 => &["Transpose", "FlipHorizontal"],
+            180 => &["Turn180"],
+            270 => &["Transpose", "FlipVertical"],
+            _ => &[],
+        };
+        for step in steps {
+            clip = self.vs.filter(STD, step, &clip, &[])?;
+        }
+        if let Property::Constant(size) = clip.info().resolution
+            && (size.width % 2 == 1 || size.height % 2 == 1)
+        {
+            let crop = [("right", (size.width % 2) as i64), ("bottom", (size.height % 2) as i64)];
+            clip = self.vs.filter(STD, "Crop", &clip, &crop)?;
+        }
+        Ok(clip)
+    }
+
+    /// A clip whose frames go to an encoder: 4:2:0 at the bit depth of the recipe. Taken from those that were given
+    /// back, or opened.
+    ///
+    /// # Errors
+    /// What FFMS2 or VapourSynth say.
+    pub fn take_clip(&self) -> Result<Clip> {
+        if let Some(clip) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            return Ok(clip);
+        }
+        let clip = self.shaped(&self.decoded(self.decoder_threads, None)?)?;
+        let (wanted, preset) = match self.bit_depth {
+            8 => (8, PresetFormat::YUV420P8),
+            _ => (10, PresetFormat::YUV420P10),
+        };
+        let format = clip.info().format;
+        let is_wanted = format.color_family() == ColorFamily::YUV
+            && format.bits_per_sample() == wanted
+            && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
+        if is_wanted {
+            return Ok(Clip(clip));
+        }
+        let mut args = OwnedMap::new(self.vs.api);
+        args.set_node("clip", &clip)?;
+        args.set_int("format", preset as i64)?;
+        if format.bits_per_sample() > wanted {
+            // Rounding alone would draw bands into skies.
+            args.set_data("dither_type", b"error_diffusion")?;
+        }
+        self.vs.invoke(RESIZE, "Bicubic", &args).map(Clip)
+    }
+
+    /// Gives a clip back for the next chunk: its decoder is open and its index read.
+    pub fn give_back(&self, clip: Clip) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(clip);
+    }
+
+    /// A clip for scene detection: 8-bit luma, its height at most `max_height` after halving as often as needed;
+    /// decoded by `threads`.
+    ///
+    /// # Errors
+    /// What FFMS2 or VapourSynth say.
+    pub fn analysis_clip(&self, max_height: usize, threads: usize) -> Result<Clip> {
+        let clip = self.shaped(&self.decoded(threads, None)?)?;
+        let luma = match clip.info().format.color_family() {
+            ColorFamily::Gray => clip,
+            _ => {
+                let mut args = OwnedMap::new(self.vs.api);
+                args.set_node("clips", &clip)?;
+                args.set_int("planes", 0)?;
+                args.set_int("colorfamily", ColorFamily::Gray as i64)?;
+                self.vs.invoke(STD, "ShufflePlanes", &args)?
+            }
+        };
+        let Property::Constant(size) = luma.info().resolution else { bail!("the frame size changes in the middle") };
+        let (mut width, mut height) = (size.width, size.height);
+        while height > max_height {
+            (width, height) = (width / 2, height / 2);
+        }
+        let ints = [("width", width as i64), ("height", height as i64), ("format", PresetFormat::Gray8 as i64)];
+        self.vs.filter(RESIZE, "Bilinear", &luma, &ints).map(Clip)
+    }
+}
+
+/// Frames of a film, in one format.
+#[derive(Clone)]
+pub struct Clip(Node<'static>);
+
+impl Clip {
+    /// Width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        match self.0.info().resolution {
+            Property::Constant(size) => (size.width, size.height),
+            Property::Variable => (0, 0),
+        }
+    }
+
+    /// Reads frame `n`. Reading in order is fast; another place costs the decoding from the keyframe before it.
+    ///
+    /// # Errors
+    /// What the decoder says, with the number of the frame.
+    pub fn frame(&self, n: u64) -> Result<Frame> {
+        let frame = self.0.get_frame(usize::try_from(n)?).map_err(|error| {
+            anyhow::anyhow!("the source cannot be read at frame {n}: {}", error.into_inner().to_string_lossy())
+        })?;
+        Ok(Frame(frame))
+    }
+}
+
+/// A frame, reference counted.
+#[derive(Clone)]
+pub struct Frame(FrameRef<'static>);
+
+impl Frame {
+    /// Planes in the order Y, U, V.
+    #[must_use]
+    pub fn planes(&self) -> Vec<Plane<'_>> {
+        let frame = &self.0;
+        (0..frame.format().plane_count())
+            .map(|plane| {
+                let stride = frame.stride(plane);
+                let row_bytes = frame.width(plane) * usize::from(frame.format().bytes_per_sample());
+                let length = stride * (frame.height(plane) - 1) + row_bytes;
+                // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the
+                // padding after the last row is left out.
+                let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
+                Plane { data, stride, row_bytes }
+            })
+            .collect()
+    }
+}
+
+/// Reads a timecode file of format 2: a comment, then a time in milliseconds on each line.
+fn read_timecodes(text: &str) -> Result<Vec<f64>> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.parse().with_context(|| format!("`{line}` is not a time")))
+        .collect()
+}
+
+/// Puts together what the container and the index say.
+///
+/// # Errors
+/// If the source is cut short: it declares more than can be read. `anything_after` is asked whether the file holds
+/// anything after a time in seconds, where its video ends early.
+pub fn media_info(
+    probed: Probed,
+    indexed: Indexed,
+    anything_after: impl FnOnce(f64) -> Result<bool>,
+) -> Result<MediaInfo> {
+    let Probed { mut container, start_ms, mut rates } = probed;
+    let frames = indexed.frames;
+    if let Some(declared) = container.declared_frames
+        && frames + 1 < declared
+    {
+        bail!("it is cut short or damaged: it declares {declared} frames, of which {frames} can be read");
+    }
+    rates.extend(indexed.fps);
+    let times = indexed.times_ms;
+    let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
+    let (source, video) = ((container.video.width, container.video.height), (indexed.width, indexed.height));
+    let turned = container.video.rotation % 180 == 90;
+    let upright = if turned { (source.1, source.0) } else { source };
+    if upright != video {
+        container.warnings.push(format!(
+            "{}x{} is encoded as {}x{}: sizes are even in 4:2:0",
+            upright.0, upright.1, video.0, video.1
+        ));
+    }
+    if turned {
+        container.video.sample_aspect = container.video.sample_aspect.recip();
+    }
+    let info = MediaInfo { container, frames, fps, timing, width: video.0, height: video.1 };
+    let end = info.time_ms(usize::try_from(frames - 1)?) / 1000.0;
+    if let Some(duration) = info.container.duration_seconds
+        && end + 1.0 < duration
+        && !anything_after(end + 1.0)?
+    {
+        bail!("it is cut short: it declares {duration:.1} s, but ends after {end:.1} s");
+    }
+    Ok(info)
+}
+
+/// Containers round times to a millisecond (Matroska) or a tick; a frame that is further from its place than this
+/// belongs to a variable frame rate.
+const TIME_TOLERANCE_MS: f64 = 1.6;
+
+/// Finds the frame rate that explains `times_ms`, or says that there is none.
+fn timing(times_ms: &[f64], start_ms: f64, rates: &[Ratio<u32>]) -> Option<(Timing, Ratio<u32>)> {
+    let first = *times_ms.first()?;
+    let fits = |rate: &&Ratio<u32>| {
+        let frame_ms = 1000.0 * f64::from(*rate.denom()) / f64::from(*rate.numer());
+        times_ms.iter().enumerate().all(|(n, time)| (time - first - n as f64 * frame_ms).abs() <= TIME_TOLERANCE_MS)
+    };
+    if let Some(rate) = rates.iter().find(fits) {
+        return Some((Timing::Constant { start_ms }, *rate));
+    }
+    let average = rates.last().copied()?;
+    let times_ms = times_ms.iter().map(|time| time - first + start_ms).collect();
+    Some((Timing::Variable { times_ms }, average))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_rounded_to_milliseconds_are_a_constant_rate() {
+        let rate = Ratio::new(24000, 1001);
+        let times: Vec<f64> = (0..5000).map(|n| (f64::from(n) * 1001.0 / 24.0).round() + 21.0).collect();
+        let (timing, fps) = timing(&times, 21.0, &[Ratio::new(25, 1), rate]).unwrap();
+        assert_eq!((timing, fps), (Timing::Constant { start_ms: 21.0 }, rate));
+    }
+
+    #[test]
+    fn a_late_frame_makes_the_rate_variable_and_its_time_is_kept() {
+        let mut times: Vec<f64> = (0..10).map(|n| f64::from(n) * 40.0).collect();
+        times[7] += 15.0;
+        let (timing, _) = timing(&times, 5.0, &[Ratio::new(25, 1)]).unwrap();
+        let Timing::Variable { times_ms } = timing else { panic!("{timing:?}") };
+        assert_eq!((times_ms[0], times_ms[7]), (5.0, 300.0));
+    }
+
+    #[test]
+    fn timecodes_are_read_and_nonsense_is_refused() {
+        assert_eq!(read_timecodes("# timecode format v2\n0.00\n41.71\n").unwrap(), [0.0, 41.71]);
+        assert!(read_timecodes("# timecode format v2\nsoon\n").is_err());
+    }
+
+    #[test]
+    fn how_far_a_file_is_read_can_be_seen() {
+        use std::io::{Read, Write};
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[0; 1000]).unwrap();
+        let mut open = fs::File::open(file.path()).unwrap();
+        open.read_exact(&mut [0; 400]).unwrap();
+        // The file is open twice: written to its end, read to 400.
+        assert_eq!(read_position(file.path()), Some(1000));
+        drop(file.into_file());
+    }
+}

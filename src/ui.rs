@@ -1,0 +1,280 @@
+//! Event -> bars, plain lines or JSON lines. The only file that prints: results to stdout, the rest to stderr.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::event::{Event, Progress, Report, Stage};
+
+/// How things are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// For people: bars on a terminal, plain lines elsewhere.
+    Human,
+    /// One JSON object per line on stdout.
+    Json,
+    /// Nothing.
+    Quiet,
+}
+
+/// Between two plain lines of progress, and between two of JSON.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+const JSON_EVERY: Duration = Duration::from_secs(1);
+
+/// Draws events.
+pub struct Ui {
+    mode: Mode,
+    verbose: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    bar: Option<ProgressBar>,
+    stage: Option<Stage>,
+    last: Option<Instant>,
+}
+
+impl Ui {
+    /// Something that draws in this `mode`; details only if `verbose`.
+    #[must_use]
+    pub fn new(mode: Mode, verbose: bool) -> Self {
+        // Two lines of at most 80 columns: what takes how long, and what it costs.
+        let bar = (mode == Mode::Human && io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
+            bar.set_style(
+                ProgressStyle::with_template("{prefix:<10.bold} {wide_bar} {msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_bar())
+                    .progress_chars("━╸─"),
+            );
+            bar
+        });
+        Self { mode, verbose, state: Mutex::new(State { bar, stage: None, last: None }) }
+    }
+
+    /// Shows one event.
+    pub fn show(&self, event: Event) {
+        match self.mode {
+            Mode::Human => self.human(&event),
+            Mode::Json => self.json(&event),
+            Mode::Quiet => (),
+        }
+    }
+
+    /// Removes the bar, before something else is printed for good.
+    pub fn clear(&self) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &state.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn human(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Stage { stage } => {
+                state.stage = Some(*stage);
+                state.last = None;
+                match &state.bar {
+                    Some(bar) => {
+                        bar.set_prefix(stage.label());
+                        bar.set_position(0);
+                        bar.set_message("");
+                        bar.tick();
+                    }
+                    None => eprintln!("{} …", stage.label()),
+                }
+            }
+            Event::Warning { message } => state.line(&format!("warning: {message}")),
+            Event::Note { message } => state.line(message),
+            Event::Detail { message } if self.verbose => state.line(message),
+            Event::Detail { .. } => (),
+            Event::Fraction { stage, fraction } => match state.bar.clone() {
+                Some(bar) => {
+                    bar.set_prefix(stage.label());
+                    bar.set_position((fraction * 1000.0) as u64);
+                    bar.set_message(format!("{:3.0} %", fraction * 100.0));
+                }
+                None if state.due(PLAIN_EVERY) => eprintln!("{} {:.0} %", stage.label(), fraction * 100.0),
+                None => (),
+            },
+            Event::Progress(progress) => match state.bar.clone() {
+                Some(bar) => {
+                    bar.set_prefix(Stage::Encode.label());
+                    bar.set_position(1000 * progress.frames / progress.total_frames.max(1));
+                    bar.set_message(bar_text(progress));
+                }
+                None if state.due(PLAIN_EVERY) => eprintln!("{}", plain_text(progress)),
+                None => (),
+            },
+            Event::Finished(report) => {
+                if let Some(bar) = &state.bar {
+                    bar.finish_and_clear();
+                }
+                print_out(&summary(report));
+            }
+        }
+    }
+
+    fn json(&self, event: &Event) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let frequent = matches!(event, Event::Progress(_) | Event::Fraction { .. });
+        if frequent && !state.due(JSON_EVERY) || matches!(event, Event::Detail { .. }) && !self.verbose {
+            return;
+        }
+        match serde_json::to_string(event) {
+            Ok(line) => print_out(&line),
+            Err(error) => eprintln!("error: an event cannot be written as JSON: {error}"),
+        }
+    }
+}
+
+impl State {
+    /// Prints a line above the bar, if there is one.
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    /// Whether `every` has gone by since the last time that something was due.
+    fn due(&mut self, every: Duration) -> bool {
+        let now = Instant::now();
+        let due = self.last.is_none_or(|last| now.duration_since(last) >= every);
+        if due {
+            self.last = Some(now);
+        }
+        due
+    }
+}
+
+/// Prints a result. A reader that has gone away (`| head`) is no error of ours.
+pub fn print_out(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints bytes that are a result, as they are.
+pub fn print_bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// Prints an error, with its causes; as a JSON line too where that is what is read.
+pub fn print_error(error: &anyhow::Error, mode: Mode) {
+    eprintln!("error: {error:#}");
+    if mode == Mode::Json {
+        print_out(&serde_json::json!({"event": "error", "message": format!("{error:#}")}).to_string());
+    }
+}
+
+/// Prints a line for a person.
+pub fn print_note(text: &str) {
+    eprintln!("{text}");
+}
+
+fn bar_text(p: &Progress) -> String {
+    let eta = p.eta_seconds.map_or_else(|| "?".to_owned(), clock);
+    format!(
+        "{:3.0} % {:.1} fps eta {eta} {} {}w {}",
+        100.0 * p.frames as f64 / p.total_frames.max(1) as f64,
+        p.fps,
+        p.expected_bytes.map_or_else(|| bytes(p.bytes), |expected| format!("{}/{}", bytes(p.bytes), bytes(expected))),
+        p.workers,
+        bytes(p.memory_bytes)
+    )
+}
+
+fn plain_text(p: &Progress) -> String {
+    format!(
+        "Encoding {:.1} %: {}/{} frames, {:.1} fps, eta {}, {} of about {}, {}/{} chunks, {} workers, {} of memory",
+        100.0 * p.frames as f64 / p.total_frames.max(1) as f64,
+        p.frames,
+        p.total_frames,
+        p.fps,
+        p.eta_seconds.map_or_else(|| "unknown".to_owned(), clock),
+        bytes(p.bytes),
+        p.expected_bytes.map_or_else(|| "unknown".to_owned(), bytes),
+        p.chunks,
+        p.total_chunks,
+        p.workers,
+        bytes(p.memory_bytes)
+    )
+}
+
+/// What a person reads in the end.
+#[must_use]
+pub fn summary(report: &Report) -> String {
+    let ratio = 100.0 * report.output_bytes as f64 / report.source_bytes.max(1) as f64;
+    let resumed = match report.resumed_chunks {
+        0 => String::new(),
+        n => format!(", {n} of them from an earlier run"),
+    };
+    format!(
+        "{}\n  {} -> {} ({ratio:.1} %), video {}; {} chunks{resumed} in {} ({:.1} fps)\n  proven: {}",
+        report.output.to_string_lossy().replace(|c: char| c.is_control(), "\u{fffd}"),
+        bytes(report.source_bytes),
+        bytes(report.output_bytes),
+        bytes(report.video_bytes),
+        report.chunks,
+        clock(report.seconds),
+        report.fps,
+        report.proof.line()
+    )
+}
+
+/// `1:02:03`, or `2:03` below an hour.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round().clamp(0.0, 1e9) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// `12.3 MB`: decimal units, as file managers and shops have them.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_are_short() {
+        assert_eq!(clock(59.6), "1:00");
+        assert_eq!(clock(3723.0), "1:02:03");
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999_900), "1.0 MB");
+        assert_eq!(bytes(12_345_678), "12.3 MB");
+        assert_eq!(bytes(512_000_000_000), "512 GB");
+    }
+
+    #[test]
+    fn a_line_of_progress_leaves_room_for_a_bar_at_80_columns() {
+        let progress = Progress {
+            frames: 172_799,
+            total_frames: 172_800,
+            fps: 123.4,
+            eta_seconds: Some(359_999.0),
+            bytes: 12_300_000_000,
+            expected_bytes: Some(45_600_000_000),
+            workers: 12,
+            memory_bytes: 31_500_000_000,
+            ..Progress::default()
+        };
+        assert!(bar_text(&progress).len() + 11 < 72, "{}", bar_text(&progress));
+    }
+}

@@ -1,0 +1,159 @@
+//! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`].
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    bitstream::{hdr_disagreement, read_ivf},
+    event::Proof,
+    media::{MATROSKA, MediaInfo, Track, TrackKind},
+    probe::{self, Identified, IdentifiedTrack, Tools, file_url},
+    process::Children,
+    recipe::Recipe,
+};
+
+/// Matroska rounds times to a millisecond, and the source's were rounded before; a frame that is further off is wrong.
+const MAX_TIME_ERROR_MS: f64 = 1.6;
+/// A container may be shorter than the source's by this much, in seconds: sources round up.
+const DURATION_TOLERANCE: f64 = 1.0;
+
+/// Proves that `file` is the whole film.
+///
+/// # Errors
+/// The first thing that is not as it must be.
+pub fn output(
+    children: &Children,
+    tools: &Tools,
+    file: &Path,
+    media: &MediaInfo,
+    recipe: &Recipe,
+    decode: bool,
+) -> Result<Proof> {
+    let identified = probe::identify(children, tools, file)?;
+    tracks(&identified, media)?;
+    let container = &media.container;
+    let chapters: usize = identified.chapters.iter().map(|chapters| chapters.num_entries).sum();
+    ensure!(chapters == container.chapters, "the output has {chapters} chapters instead of {}", container.chapters);
+    let attachments = identified.attachments.len();
+    ensure!(
+        attachments == container.attachments,
+        "the output has {attachments} attachments instead of {}",
+        container.attachments
+    );
+
+    let video = video_position(media);
+    let max_time_error_ms = times(children, tools, file, video, media)?;
+    let found = probe::video_of(children, tools, file, video).context("reading the output's video")?;
+    ensure!(found.video.codec == "av1", "the output's video is {} instead of AV1", found.video.codec);
+    if let Some(wrong) = hdr_disagreement(&found.container_hdr10, &recipe.hdr10) {
+        bail!("the output's container says {wrong}");
+    }
+    // Other containers' durations are estimates.
+    if let Some(duration) = container.duration_seconds.filter(|_| container.format == MATROSKA) {
+        let output = found.duration_seconds.unwrap_or(0.0);
+        ensure!(output + DURATION_TOLERANCE >= duration, "the output lasts {output:.1} s instead of {duration:.1} s");
+    }
+    bitstream(children, tools, file, video, recipe)?;
+    if decode {
+        decode_all(children, tools, file, video, media.frames)?;
+    }
+    Ok(Proof {
+        frames: media.frames,
+        duration_seconds: media.video_seconds(),
+        max_time_error_ms,
+        tracks: container.track_counts(),
+        chapters,
+        attachments,
+        color: recipe.color.to_string(),
+        hdr10: !recipe.hdr10.is_empty(),
+        decoded: decode,
+    })
+}
+
+/// Position of our track among the video tracks.
+fn video_position(media: &MediaInfo) -> usize {
+    let ours = media.container.video_track.id;
+    media.container.other_tracks.iter().filter(|track| track.kind == TrackKind::Video && track.id < ours).count()
+}
+
+/// Compares all tracks, in order.
+fn tracks(identified: &Identified, media: &MediaInfo) -> Result<()> {
+    let mut wanted: Vec<&Track> = media.container.other_tracks.iter().chain([&media.container.video_track]).collect();
+    wanted.sort_by_key(|track| track.id);
+    let found: Vec<Track> = identified.tracks.iter().filter_map(IdentifiedTrack::track).collect();
+    ensure!(found.len() == wanted.len(), "the output has {} tracks instead of {}", found.len(), wanted.len());
+    // Other containers have no such flags, and mkvmerge chooses.
+    let has_flags = media.container.format == MATROSKA;
+    for (n, (found, wanted)) in found.iter().zip(wanted).enumerate() {
+        ensure!(found.kind == wanted.kind, "track {n} of the output is {:?} instead of {:?}", found.kind, wanted.kind);
+        ensure!(
+            found.title == wanted.title || !has_flags,
+            "track {n} of the output has the title {:?} instead of {:?}",
+            found.title,
+            wanted.title
+        );
+        let unknown = || "und".to_owned();
+        let language = |track: &Track| track.language.clone().unwrap_or_else(unknown);
+        ensure!(
+            wanted.language.is_none() || language(found) == language(wanted),
+            "track {n} of the output has the language {} instead of {}",
+            language(found),
+            language(wanted)
+        );
+        ensure!(
+            found.flags == wanted.flags || !has_flags,
+            "track {n} of the output has the flags {:?} instead of {:?}",
+            found.flags,
+            wanted.flags
+        );
+    }
+    Ok(())
+}
+
+/// Compares the time of every frame; returns the largest difference in milliseconds.
+fn times(children: &Children, tools: &Tools, file: &Path, video: usize, media: &MediaInfo) -> Result<f64> {
+    let mut command = Command::new(&tools.ffprobe);
+    command.args(["-v", "error", "-select_streams", &format!("v:{video}")]);
+    command.args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"]).arg(file_url(file));
+    let output = children.output(command).context("reading the output's frames")?;
+    let mut found: Vec<f64> = String::from_utf8_lossy(&output)
+        .lines()
+        .filter_map(|line| line.trim().trim_end_matches(',').parse().ok())
+        .collect();
+    ensure!(found.len() as u64 == media.frames, "the output has {} frames instead of {}", found.len(), media.frames);
+    found.sort_by(f64::total_cmp);
+    let errors = found.iter().enumerate().map(|(n, time)| (n, (time * 1000.0 - media.time_ms(n)).abs()));
+    let (frame, worst) = errors.max_by(|a, b| a.1.total_cmp(&b.1)).context("the output has no frame")?;
+    ensure!(
+        worst <= MAX_TIME_ERROR_MS,
+        "frame {frame} of the output is shown at {:.1} ms instead of {:.1} ms",
+        found[frame] * 1000.0,
+        media.time_ms(frame)
+    );
+    Ok(worst)
+}
+
+/// Reads colours and HDR10 from the first temporal unit of the output itself.
+fn bitstream(children: &Children, tools: &Tools, file: &Path, video: usize, recipe: &Recipe) -> Result<()> {
+    let mut command = Command::new(&tools.ffmpeg);
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(file_url(file));
+    command.args(["-map", &format!("0:v:{video}"), "-c", "copy", "-frames:v", "1", "-f", "ivf", "-"]);
+    let head = children.output(command).context("reading the head of the output's video")?;
+    let ivf = read_ivf(head.as_slice()).context("reading the head of the output's video")?;
+    match ivf.header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
+        Some(wrong) => bail!("the output's bitstream says {wrong}"),
+        None => Ok(()),
+    }
+}
+
+/// Decodes every frame.
+fn decode_all(children: &Children, tools: &Tools, file: &Path, video: usize, frames: u64) -> Result<()> {
+    let mut command = Command::new(&tools.ffmpeg);
+    command.args(["-nostdin", "-v", "error", "-xerror", "-i"]).arg(file_url(file));
+    command.args(["-map", &format!("0:v:{video}"), "-fps_mode", "passthrough", "-f", "framecrc", "-"]);
+    let output = children.output(command).context("decoding the output")?;
+    let decoded = String::from_utf8_lossy(&output).lines().filter(|line| !line.starts_with('#')).count() as u64;
+    ensure!(decoded == frames, "{decoded} of the output's {frames} frames can be decoded");
+    Ok(())
+}
