@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f/ffmpeg= pix-format= encoder-path= w/workers= lp= temp= k/keep restart x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f/ffmpeg= pix-format= encoder-path= w/workers= lp= temp= k/keep restart on-interrupt= stall-timeout= allow-truncated x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -38,6 +38,9 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1En
 complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once, or "auto"' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Level of parallelism of each encoder [default: from cores and memory]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+finish\t'Running chunks are finished first'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-scene-len -d 'Shortest scene in frames' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'How chunks are read; there is one way' -r -f -a "ffms2\t'FFMS2'"
@@ -46,6 +49,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s c -l concat -d 'How chunk
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l verify-decode -d 'Decode the whole output as well before it gets its name'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l dry-run -d 'Print the plan and do nothing'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l json -d 'Print progress and result as JSON lines on standard output'

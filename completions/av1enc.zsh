@@ -36,6 +36,9 @@ yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--workers=[Encoders to run at once, or "auto"]:N:_default' \
 '--lp=[Level of parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
+'--on-interrupt=[What the first Ctrl-C does\: stop the encoders, or let them finish their chunks. The second always stops]:ON_INTERRUPT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+finish\:"Running chunks are finished first"))' \
+'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for \[default\: from frame size and preset\]]:SECONDS:_default' \
 '-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
@@ -48,6 +51,7 @@ yuv420p10le\:"10 bit 4\:2\:0"))' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--allow-truncated[Encode what there is of a source that is cut short]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
 '--json[Print progress and result as JSON lines on standard output]' \

@@ -8,7 +8,7 @@ use std::{
     process::{ChildStdin, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI32, AtomicU64, Ordering},
     },
     thread,
     time::Instant,
@@ -53,6 +53,17 @@ pub struct Workshop {
     pub host: String,
 }
 
+/// How a chunk that is being encoded is doing; written by its worker, read by the supervisor.
+#[derive(Debug, Default)]
+pub struct Pulse {
+    /// Frames that the encoder has reported.
+    pub encoded: AtomicU64,
+    /// Frames that the encoder has been given.
+    pub fed: AtomicU64,
+    /// Process number of the encoder; 0 before it runs.
+    pub pid: AtomicI32,
+}
+
 /// A chunk whose encoder exited 0 and whose file holds exactly its frames and has its final name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedChunk(pub(crate) ChunkRecord);
@@ -84,11 +95,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Encodes `chunk`. `encoded` is kept at the number of frames that the encoder has reported.
+/// Encodes `chunk`, and keeps `pulse` up to date.
 ///
 /// # Errors
 /// What failed, and whether it is worth another try.
-pub fn encode(workshop: &Workshop, chunk: Chunk, encoded: &Arc<AtomicU64>) -> Result<EncodedChunk, Failure> {
+pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<EncodedChunk, Failure> {
     let started = Instant::now();
     let other = Failure::Other;
     let name = Job::chunk_name(chunk);
@@ -101,14 +112,15 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, encoded: &Arc<AtomicU64>) -> Re
     let mut running = workshop.children.spawn(command, Stdio::piped()).map_err(other)?;
     let shown = running.command().to_owned();
     let pid = running.pid();
+    pulse.pid.store(pid, Ordering::Relaxed);
     let stdin = running.take_stdin().context("the encoder has no input").map_err(other)?;
-    let reported = encoded.clone();
+    let reported = pulse.clone();
     let (stdout, stderr) = running.drain(move |line| {
         if let Some(frames) = svt_av1::progress(line) {
-            reported.fetch_max(frames, Ordering::Relaxed);
+            reported.encoded.fetch_max(frames, Ordering::Relaxed);
         }
     });
-    let (fed, peak_memory) = feed(workshop, chunk, stdin, pid);
+    let (fed, peak_memory) = feed(workshop, chunk, stdin, pulse);
     let status = match fed {
         // The source failed: the encoder has been fed a part, and must not make a chunk of it.
         Err(Feeding::Source(error)) => {
@@ -157,7 +169,7 @@ enum Feeding {
 
 /// Writes the chunk's frames to the encoder and closes its input. Frames are decoded on a thread of their own, so that
 /// decoding and encoding overlap. Also returns the highest memory of the encoder that was seen.
-fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pid: i32) -> (Result<(), Feeding>, u64) {
+fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pulse: &Pulse) -> (Result<(), Feeding>, u64) {
     // Without a larger pipe it works as well, a little slower.
     let _ = nix::fcntl::fcntl(&stdin, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
     let clip = match workshop.source.take_clip() {
@@ -170,6 +182,7 @@ fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pid: i32) -> (
         fps: workshop.media.fps,
         bit_depth: workshop.recipe.bit_depth,
     };
+    let pid = pulse.pid.load(Ordering::Relaxed);
     let mut peak_memory = 0;
     let fed = thread::scope(|scope| {
         let (sender, frames) = bounded(FRAMES_AHEAD);
@@ -189,6 +202,7 @@ fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pid: i32) -> (
             for (n, frame) in frames.iter().enumerate() {
                 let frame = frame.map_err(Feeding::Source)?;
                 y4m::write_frame(&mut stdin, &frame.planes()).map_err(Feeding::Pipe)?;
+                pulse.fed.fetch_add(1, Ordering::Relaxed);
                 if (n as u64).is_multiple_of(MEMORY_EVERY) {
                     peak_memory = process::peak_resident(pid).max(peak_memory);
                 }

@@ -89,6 +89,15 @@ pub enum Concat {
     Mkvmerge,
 }
 
+/// What the first signal to stop does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnInterrupt {
+    /// Running encoders are stopped; their chunks are encoded again when the job goes on.
+    Stop,
+    /// Running chunks are finished first.
+    Finish,
+}
+
 /// How to encode.
 #[derive(Debug, Args)]
 pub struct EncodeArgs {
@@ -159,6 +168,19 @@ pub struct EncodeArgs {
     /// Throw away what an earlier run of this job has done, and begin anew
     #[arg(long, help_heading = "Machine")]
     pub restart: bool,
+
+    /// What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops
+    #[arg(long, value_enum, default_value = "stop", help_heading = "Machine")]
+    pub on_interrupt: OnInterrupt,
+
+    /// How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for
+    /// [default: from frame size and preset]
+    #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
+    pub stall_timeout: Option<u64>,
+
+    /// Encode what there is of a source that is cut short
+    #[arg(long)]
+    pub allow_truncated: bool,
 
     /// Longest chunk in frames; longer scenes are split at their best place. 0: never
     #[arg(short = 'x', long, value_name = "FRAMES", default_value_t = 240, help_heading = "Scenes")]

@@ -3,13 +3,14 @@
 use std::{
     env, fmt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{EncodeArgs, EncoderName, PixFormat},
+    cli::{EncodeArgs, EncoderName, OnInterrupt, PixFormat},
     hdr::{ContentLight, MasteringDisplay},
     media::{ChromaLocation, CodePoint, Color, Range},
 };
@@ -53,6 +54,12 @@ pub struct Config {
     pub video: VideoConfig,
     /// ffmpeg options for sound; `None`: sound is copied.
     pub audio_args: Option<Vec<String>>,
+    /// Whether the first signal to stop lets running chunks finish.
+    pub finish_chunks: bool,
+    /// How long an encoder may make no progress; `None`: from frame size and preset.
+    pub stall_timeout: Option<Duration>,
+    /// Whether a source that is cut short is encoded.
+    pub allow_truncated: bool,
     /// Whether the whole output is decoded before it gets its name.
     pub verify_decode: bool,
     /// Whether only the plan is printed.
@@ -181,6 +188,9 @@ impl Config {
             encoder_path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
             video: video_config(args)?,
             audio_args: audio_args(args.audio_params.as_deref())?,
+            finish_chunks: args.on_interrupt == OnInterrupt::Finish,
+            stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
+            allow_truncated: args.allow_truncated,
             verify_decode: args.verify_decode,
             dry_run: args.dry_run,
         })

@@ -87,6 +87,8 @@ pub struct Proof {
     pub hdr10: bool,
     /// Whether every frame was decoded as well (`--verify-decode`).
     pub decoded: bool,
+    /// How the source is cut short, if it is: the output is whole only as far as the source is.
+    pub truncated: Option<String>,
 }
 
 impl Proof {
@@ -107,6 +109,9 @@ impl Proof {
         parts.push(self.color.clone());
         if self.hdr10 {
             parts.push("HDR10 in bitstream and container".to_owned());
+        }
+        if let Some(truncated) = &self.truncated {
+            parts.push(format!("of a source that is cut short: {truncated}"));
         }
         parts.join(", ")
     }

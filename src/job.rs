@@ -79,6 +79,23 @@ impl SourceIdentity {
     }
 }
 
+impl SourceIdentity {
+    /// Makes sure that the source is still the one that was encoded.
+    ///
+    /// # Errors
+    /// If it is gone or has another content.
+    pub fn require_same(&self, path: &Path) -> Result<()> {
+        let now =
+            Self::of(path).context("the source is gone: put it back and repeat the command, finished work is kept")?;
+        ensure!(
+            now == *self,
+            "{} has changed while it was encoded: the chunks may be of two films. Add --restart to begin anew",
+            quoted(path.as_os_str())
+        );
+        Ok(())
+    }
+}
+
 /// `job.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
@@ -160,8 +177,7 @@ impl Job {
         let source = SourceIdentity::of(input)?;
         let shown = quoted(dir.as_os_str());
         make_dir(dir)?;
-        let known = read_state(dir)?;
-        if known.is_none() {
+        if read_state(dir)?.is_none() {
             let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
             // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
             let foreign = entries.any(|entry| {
@@ -176,6 +192,8 @@ impl Job {
             }
         }
         let lock = lock(dir)?;
+        // Another run may have finished, or begun, before we held the lock.
+        let known = read_state(dir)?;
         let mut lp = lp;
         let mut resumed = false;
         match known {

@@ -9,6 +9,7 @@ pub mod chunk;
 pub mod cli;
 pub mod config;
 pub mod crew;
+pub mod disk;
 pub mod doctor;
 pub mod encoder;
 pub mod event;
@@ -129,8 +130,18 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
-    index(&watch, config, &equipment, &job)?;
-    let (source, media) = open(&watch, config, &equipment, &job, &plan, probed)?;
+    let reused = index(&watch, config, &equipment, &job)?;
+    let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
+        Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
+            note(sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
+            fs::remove_file(job.index()).context("removing the damaged index")?;
+            index(&watch, config, &equipment, &job)?;
+            open(&watch, config, &equipment, &job, &plan, probed)
+        }
+        opened => opened,
+    };
+    let (source, media) = opened?;
+    warn_of_small_disks(config, &plan, &media, sink);
 
     sink(Event::Stage { stage: Stage::Encode });
     let recipe = Arc::new(plan.recipe);
@@ -144,10 +155,19 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         host: nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     };
     let sound = sound(&children, &equipment, &job, &media.container, &recipe);
-    let encoded = crew::run(workshop, plan.workers.workers, &signals, sink, sound)?;
+    let rules = crew::Rules {
+        workers: plan.workers.workers,
+        finish_chunks: config.finish_chunks,
+        stall_timeout: config.stall_timeout,
+    };
+    let encoded = crew::run(workshop, &rules, &signals, sink, sound)?;
     let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
+    let video_bytes: u64 = chunks.iter().map(|chunk| chunk.record().bytes).sum();
 
     sink(Event::Stage { stage: Stage::Join });
+    job.source.require_same(&config.input)?;
+    disk::require(config.output.parent().unwrap_or(Path::new("/")), video_bytes, "the output's video")
+        .context("joining the chunks, which are kept")?;
     watch.over({
         let (children, tools, job, media) = (children.clone(), equipment.tools.clone(), job.clone(), media.clone());
         let (recipe, chunks, name, sink) = (recipe.clone(), chunks.clone(), part.name(), sink.clone());
@@ -169,7 +189,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         output: config.output.clone(),
         source_bytes: media.container.bytes,
         output_bytes,
-        video_bytes: chunks.iter().map(|chunk| chunk.record().bytes).sum(),
+        video_bytes,
         seconds: started.elapsed().as_secs_f64(),
         fps: media.frames as f64 / started.elapsed().as_secs_f64(),
         chunks: chunks.len(),
@@ -226,10 +246,28 @@ fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result
     })
 }
 
-/// Builds the frame index, unless an earlier run has.
-fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -> Result<()> {
+/// Bits per pixel of SVT-AV1 at CRF 28 on grainy films, generously; halved with every six steps of CRF.
+const BITS_PER_PIXEL: f64 = 0.1;
+const CRF_OF_THAT: f64 = 28.0;
+
+/// Warns where the film may not fit. How large it becomes is a guess; while it is encoded, the disk is watched.
+fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &Sink) {
+    let crf = plan.recipe.params.iter().find(|param| param.name == "crf").and_then(|param| param.value.as_deref());
+    let crf = crf.and_then(|crf| crf.parse().ok()).unwrap_or(CRF_OF_THAT);
+    let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
+    let video = (pixels * BITS_PER_PIXEL / 8.0 * ((CRF_OF_THAT - crf) / 6.0).exp2()) as u64;
+    let video = video.min(media.container.bytes);
+    for (dir, bytes) in [(config.job_dir.as_path(), video), (config.output.parent().unwrap_or(Path::new("/")), video)] {
+        if let Err(error) = disk::require(dir, bytes, "what is expected (a guess)") {
+            warn(sink, format!("{error:#}"));
+        }
+    }
+}
+
+/// Builds the frame index, unless an earlier run has; returns whether one has.
+fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -> Result<bool> {
     if job.index().exists() {
-        return Ok(());
+        return Ok(true);
     }
     (watch.sink)(Event::Stage { stage: Stage::Index });
     let part = job.part("source.ffindex")?;
@@ -241,7 +279,8 @@ fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
     };
     watch.over_with_progress(move || vapoursynth.index(&input, &part), position)?;
-    job.finish("source.ffindex").map(|_| ())
+    job.finish("source.ffindex")?;
+    Ok(false)
 }
 
 /// Bytes of frames that VapourSynth may cache for each clip that is read: an FFMS2 clip is read in order, and nothing
@@ -272,9 +311,16 @@ fn open(
         source.set_decoder_threads(threads);
         let after = |seconds| probe::has_packets_after(&children, &tools, &input, seconds);
         let media = source::media_info(probed, indexed, after)
-            .with_context(|| format!("{} cannot be encoded whole", process::quoted(input.as_os_str())))?;
+            .with_context(|| format!("{} cannot be read whole", process::quoted(input.as_os_str())))?;
         Ok((Arc::new(source), Arc::new(media)))
     })?;
+    if let Some(truncated) = &media.truncated {
+        let shown = process::quoted(config.input.as_os_str());
+        if !config.allow_truncated {
+            bail!("{shown} is cut short or damaged: {truncated}. Add --allow-truncated to encode what there is of it");
+        }
+        warn(watch.sink, format!("{shown} is cut short: {truncated}"));
+    }
     for warning in &media.container.warnings[known_warnings..] {
         warn(watch.sink, warning.clone());
     }

@@ -377,6 +377,8 @@ pub struct MediaInfo {
     pub width: u32,
     /// Height in pixels of the frames that are encoded (even, after rotation).
     pub height: u32,
+    /// How the source is cut short, if it is; such a source is encoded only on demand.
+    pub truncated: Option<String>,
 }
 
 impl MediaInfo {

@@ -52,6 +52,14 @@ impl Children {
         }
     }
 
+    /// Kills one tool and whatever it started itself, if it still runs.
+    pub fn kill(&self, pid: i32) {
+        let register = self.register();
+        if register.running.iter().any(|running| running.as_raw() == pid) {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
     /// Kills every tool, and lets no further one start.
     pub fn close(&self) {
         self.register().closed = true;

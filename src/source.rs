@@ -529,11 +529,11 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// Puts together what the container and the index say.
+/// Puts together what the container and the index say, and whether the source is cut short: it declares more than can be
+/// read. `anything_after` is asked whether the file holds anything after a time in seconds, where its video ends early.
 ///
 /// # Errors
-/// If the source is cut short: it declares more than can be read. `anything_after` is asked whether the file holds
-/// anything after a time in seconds, where its video ends early.
+/// If the frame rate is unknown, or `anything_after` fails.
 pub fn media_info(
     probed: Probed,
     indexed: Indexed,
@@ -541,11 +541,10 @@ pub fn media_info(
 ) -> Result<MediaInfo> {
     let Probed { mut container, start_ms, mut rates } = probed;
     let frames = indexed.frames;
-    if let Some(declared) = container.declared_frames
-        && frames + 1 < declared
-    {
-        bail!("it is cut short or damaged: it declares {declared} frames, of which {frames} can be read");
-    }
+    let mut truncated = container
+        .declared_frames
+        .filter(|declared| frames + 1 < *declared)
+        .map(|declared| format!("it declares {declared} frames, of which {frames} can be read"));
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
     let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
@@ -561,14 +560,16 @@ pub fn media_info(
     if turned {
         container.video.sample_aspect = container.video.sample_aspect.recip();
     }
-    let info = MediaInfo { container, frames, fps, timing, width: video.0, height: video.1 };
+    let mut info = MediaInfo { container, frames, fps, timing, width: video.0, height: video.1, truncated: None };
     let end = info.time_ms(usize::try_from(frames - 1)?) / 1000.0;
     if let Some(duration) = info.container.duration_seconds
+        && truncated.is_none()
         && end + 1.0 < duration
         && !anything_after(end + 1.0)?
     {
-        bail!("it is cut short: it declares {duration:.1} s, but ends after {end:.1} s");
+        truncated = Some(format!("it declares {duration:.1} s, but ends after {end:.1} s"));
     }
+    info.truncated = truncated;
     Ok(info)
 }
 

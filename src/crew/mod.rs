@@ -11,7 +11,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -21,11 +21,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
 use crate::{
-    chunk::{self, EncodedChunk, Failure, Workshop},
+    chunk::{self, EncodedChunk, Failure, Pulse, Workshop},
+    disk,
     event::{Event, Progress, Sink, detail, note, warn},
     job::Job,
     media::Chunk,
-    process,
+    process::{self, quoted},
     scenes::{Detector, Splitter},
     signal::{self, Signal},
 };
@@ -38,6 +39,12 @@ const TRIES: u32 = 3;
 const BACK_OFF: Duration = Duration::from_millis(500);
 /// Frames decoded ahead of the detector.
 const FRAMES_AHEAD: usize = 8;
+/// Room on the job's disk below which no new chunk is begun, and the part of the mean chunk that each running one may
+/// still write.
+const DISK_FLOOR: u64 = 8 << 20;
+const CHUNKS_AHEAD: u64 = 2;
+/// How long a full disk is waited for.
+const DISK_PATIENCE: Duration = Duration::from_secs(600);
 /// How long stopped workers are waited for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -86,7 +93,33 @@ impl PartialOrd for Waiting {
 struct AtWork {
     chunk: Chunk,
     tries: u32,
-    encoded: Arc<AtomicU64>,
+    pulse: Arc<Pulse>,
+    /// Frames given and reported when something was last seen to move, and when that was.
+    moved: (u64, Instant),
+    hung: bool,
+}
+
+/// How a crew works.
+pub struct Rules {
+    /// Encoders at once.
+    pub workers: usize,
+    /// Whether the first signal to stop lets running chunks finish.
+    pub finish_chunks: bool,
+    /// How long an encoder may make no progress; `None`: from frame size and preset.
+    pub stall_timeout: Option<Duration>,
+}
+
+/// How long an encoder of frames of this size may make no progress. At slow presets a whole group of 32 pictures comes
+/// out at once: on a loaded machine that has been seen to take a minute at 1080p and preset 4.
+fn stall_timeout(width: u32, height: u32, preset: i32) -> Duration {
+    let megapixels = f64::from(width) * f64::from(height) / 1e6;
+    let slowness = match preset {
+        ..=1 => 8.0,
+        2..=3 => 4.0,
+        4..=5 => 2.0,
+        _ => 1.0,
+    };
+    Duration::from_secs_f64(180.0 + 90.0 * megapixels * slowness)
 }
 
 /// The chunks of the whole film, in order.
@@ -106,7 +139,7 @@ pub type Aside = Box<dyn FnOnce() -> Result<()> + Send>;
 /// [`Interrupted`] if the user stops it; else every chunk that could not be encoded, or why detection failed.
 pub fn run(
     workshop: Workshop,
-    workers: usize,
+    rules: &Rules,
     signals: &Receiver<Signal>,
     sink: &Sink,
     aside: Option<Aside>,
@@ -123,11 +156,17 @@ pub fn run(
     }
     spawn_detector(&workshop, &sender, &stop, sink)?;
 
+    let stall_timeout = rules
+        .stall_timeout
+        .unwrap_or_else(|| stall_timeout(workshop.media.width, workshop.media.height, workshop.recipe.preset));
     let mut crew = Crew {
+        disk_patience: rules.stall_timeout.unwrap_or(DISK_PATIENCE),
+        disk_full: None,
+        stall_timeout,
         workshop,
         sender,
         sink: sink.clone(),
-        limit: workers,
+        limit: rules.workers,
         queue: BinaryHeap::new(),
         at_work: HashMap::new(),
         finished: BTreeMap::new(),
@@ -140,8 +179,14 @@ pub fn run(
         started: Instant::now(),
     };
     let ticks = tick(TICK);
+    // The signal after which no new chunk is begun.
+    let mut leaving: Option<Signal> = None;
     let outcome = loop {
-        crew.start_workers();
+        match leaving {
+            None => crew.start_workers(),
+            Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
+            Some(_) => (),
+        }
         if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
             break crew.result();
         }
@@ -164,10 +209,21 @@ pub fn run(
                     crew.workshop.children.signal_all(Signal::SIGCONT);
                 }
                 Ok(Signal::SIGCONT) => crew.workshop.children.signal_all(Signal::SIGCONT),
+                Ok(signal) if rules.finish_chunks && leaving.is_none() => {
+                    let running = crew.at_work.len();
+                    note(sink, format!("stopping when {running} running chunks are finished; once more to stop at once"));
+                    leaving = Some(signal);
+                }
                 Ok(signal) => break Err(Interrupted(signal).into()),
                 Err(_) => break Err(anyhow!("the signal handler is gone")),
             },
-            recv(ticks) -> _ => (crew.sink)(Event::Progress(crew.progress())),
+            recv(ticks) -> _ => {
+                (crew.sink)(Event::Progress(crew.progress()));
+                crew.watch_encoders();
+                if let Err(error) = crew.watch_disk() {
+                    break Err(error);
+                }
+            }
         }
     };
     if outcome.is_err() {
@@ -186,6 +242,10 @@ struct Crew {
     sink: Sink,
     /// Workers at once.
     limit: usize,
+    stall_timeout: Duration,
+    disk_patience: Duration,
+    /// Since when the job's disk is too full for another chunk.
+    disk_full: Option<Instant>,
     queue: BinaryHeap<Waiting>,
     at_work: HashMap<usize, AtWork>,
     finished: BTreeMap<usize, EncodedChunk>,
@@ -218,6 +278,9 @@ impl Crew {
 
     /// Starts as many workers as there is room and work for.
     fn start_workers(&mut self) {
+        if self.disk_full.is_some() {
+            return;
+        }
         let now = Instant::now();
         let mut too_early = Vec::new();
         while self.at_work.len() < self.limit {
@@ -232,10 +295,10 @@ impl Crew {
     }
 
     fn start(&mut self, Waiting { chunk, tries, .. }: Waiting) {
-        let encoded = Arc::new(AtomicU64::new(0));
-        let (workshop, sender, counter) = (self.workshop.clone(), self.sender.clone(), encoded.clone());
+        let pulse = Arc::new(Pulse::default());
+        let (workshop, sender, shared) = (self.workshop.clone(), self.sender.clone(), pulse.clone());
         thread::spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, chunk, &counter)))
+            let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, chunk, &shared)))
                 .unwrap_or_else(|_| Err(Failure::Other(anyhow!("a worker panicked: this is a bug in av1enc"))));
             let _ = sender.send(match result {
                 Ok(encoded) => Message::Encoded(encoded),
@@ -243,7 +306,8 @@ impl Crew {
             });
         });
         detail(&self.sink, format!("chunk {}: frames {} to {}, encoding", chunk.index, chunk.start, chunk.end - 1));
-        self.at_work.insert(chunk.index, AtWork { chunk, tries: tries + 1, encoded });
+        self.at_work
+            .insert(chunk.index, AtWork { chunk, tries: tries + 1, pulse, moved: (0, Instant::now()), hung: false });
     }
 
     fn encoded(&mut self, chunk: EncodedChunk) {
@@ -264,8 +328,21 @@ impl Crew {
         self.finished.insert(index, chunk);
     }
 
+    /// A chunk failed: it is tried again, or given up. Of what the supervisor did itself, nothing is the encoder's
+    /// fault.
     fn failed(&mut self, chunk: Chunk, failure: Failure) {
-        let tries = self.at_work.remove(&chunk.index).map_or(TRIES, |at_work| at_work.tries);
+        let (tries, hung) = self.at_work.remove(&chunk.index).map_or((TRIES, false), |work| (work.tries, work.hung));
+        let failure = if hung {
+            let seconds = self.stall_timeout.as_secs();
+            Failure::Other(anyhow!("the encoder made no progress for {seconds} s and was killed"))
+        } else {
+            failure
+        };
+        if !matches!(failure, Failure::Source(_)) && self.disk_room().is_some_and(|room| room < self.disk_need()) {
+            // Waits until there is room again; not counted as a try.
+            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() });
+            return;
+        }
         if matches!(failure, Failure::Killed(_)) && self.limit > 1 {
             self.limit -= 1;
             warn(
@@ -281,6 +358,67 @@ impl Crew {
         warn(&self.sink, format!("chunk {} failed and is tried again: {failure}", chunk.index));
         let not_before = Instant::now() + BACK_OFF * 2_u32.pow(tries - 1);
         self.queue.push(Waiting { chunk, tries, not_before });
+    }
+
+    /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
+    fn watch_encoders(&mut self) {
+        let now = Instant::now();
+        for work in self.at_work.values_mut() {
+            let moved = work.pulse.encoded.load(Ordering::Relaxed) + work.pulse.fed.load(Ordering::Relaxed);
+            if moved != work.moved.0 {
+                work.moved = (moved, now);
+            } else if now.duration_since(work.moved.1) > self.stall_timeout {
+                work.hung = true;
+                self.workshop.children.kill(work.pulse.pid.load(Ordering::Relaxed));
+            }
+        }
+    }
+
+    /// Bytes that can still be written into the job directory; `None` if the system does not say.
+    fn disk_room(&self) -> Option<u64> {
+        disk::room(self.workshop.job.dir()).ok()
+    }
+
+    /// Bytes that running encoders and one more may still write.
+    fn disk_need(&self) -> u64 {
+        let finished = self.finished.values().map(|chunk| chunk.record().bytes);
+        let mean = finished.clone().sum::<u64>() / (finished.count() as u64).max(1);
+        DISK_FLOOR + mean * CHUNKS_AHEAD * (self.at_work.len() as u64 + 1)
+    }
+
+    /// Pauses new work while the job's disk is too full for it, and gives up when that does not clear.
+    fn watch_disk(&mut self) -> Result<()> {
+        let Some(room) = self.disk_room() else { return Ok(()) };
+        let need = self.disk_need();
+        match self.disk_full {
+            None if room < need && !self.queue.is_empty() => {
+                warn(
+                    &self.sink,
+                    format!(
+                        "the disk of {} is nearly full: {} MB are free, {} MB are needed to begin a chunk; waiting",
+                        quoted(self.workshop.job.dir().as_os_str()),
+                        room / 1_000_000,
+                        need.div_ceil(1_000_000)
+                    ),
+                );
+                self.disk_full = Some(Instant::now());
+            }
+            Some(_) if room >= need => {
+                note(&self.sink, "there is room on the disk again: going on");
+                self.disk_full = None;
+            }
+            Some(since) if self.at_work.is_empty() && since.elapsed() > self.disk_patience => {
+                return Err(anyhow!(
+                    "the disk of {} is full: {} MB are free, {} MB are needed to go on. Free some, and repeat the \
+                     command: finished work is kept",
+                    quoted(self.workshop.job.dir().as_os_str()),
+                    room / 1_000_000,
+                    need.div_ceil(1_000_000)
+                ));
+            }
+            _ => (),
+        }
+        Ok(())
     }
 
     /// All chunks are through: the film, or what failed.
@@ -314,7 +452,7 @@ impl Crew {
     fn progress(&self) -> Progress {
         let finished_frames: u64 = self.finished.values().map(|chunk| chunk.record().chunk.frames()).sum();
         let in_work: u64 =
-            self.at_work.values().map(|work| work.encoded.load(Ordering::Relaxed).min(work.chunk.frames())).sum();
+            self.at_work.values().map(|work| work.pulse.encoded.load(Ordering::Relaxed).min(work.chunk.frames())).sum();
         let frames = finished_frames + in_work;
         let total_frames = self.workshop.media.frames;
         let finished_bytes: u64 = self.finished.values().map(|chunk| chunk.record().bytes).sum();
