@@ -140,7 +140,7 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
     if let Err(Feeding::Pipe(error)) = fed {
         return Err(other(anyhow!(failure).context(format!("the encoder stopped reading its input ({error})"))));
     }
-    check(workshop, chunk, &part).map_err(|error| other(error.context(failure.to_string())))?;
+    check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     finish(workshop, chunk, &name, started, peak_memory).map_err(other)
 }
 

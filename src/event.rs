@@ -101,10 +101,10 @@ impl Proof {
             format!("{} video, {} audio, {} subtitle tracks", self.tracks[0], self.tracks[1], self.tracks[2]),
         ];
         if self.chapters > 0 {
-            parts.push(format!("{} chapters", self.chapters));
+            parts.push(format!("{} chapter{}", self.chapters, plural(self.chapters)));
         }
         if self.attachments > 0 {
-            parts.push(format!("{} attachments", self.attachments));
+            parts.push(format!("{} attachment{}", self.attachments, plural(self.attachments)));
         }
         parts.push(self.color.clone());
         if self.hdr10 {
@@ -115,6 +115,11 @@ impl Proof {
         }
         parts.join(", ")
     }
+}
+
+/// `s`, but not after one.
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// The final summary.

@@ -385,7 +385,7 @@ impl Job {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn remove(self) -> Result<()> {
+    pub fn remove(&self) -> Result<()> {
         clear(&self.dir)?;
         let _ = fs::remove_file(self.dir.join(LOCK));
         match fs::remove_dir(&self.dir) {

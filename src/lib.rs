@@ -196,9 +196,8 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         resumed_chunks,
         proof,
     };
-    match Arc::into_inner(job) {
-        Some(job) if !config.keep => job.remove()?,
-        _ => (),
+    if !config.keep {
+        job.remove()?;
     }
     Ok(Outcome::Encoded(Box::new(report)))
 }

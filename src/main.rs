@@ -1,6 +1,6 @@
 //! The program: parse, run, print one error, exit.
 
-use std::{process::ExitCode, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use av1enc::{
@@ -18,14 +18,15 @@ use av1enc::{
 use clap::{CommandFactory, Parser, error::ContextKind, error::ContextValue};
 
 /// Documented in the README and in `--help`.
+const DONE: u8 = 0;
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const REFUSED: u8 = 3;
 
-fn main() -> ExitCode {
+fn main() {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => signal::leave(usage(&error)),
     };
     let mode = match () {
         () if cli.encode.json => Mode::Json,
@@ -38,27 +39,28 @@ fn main() -> ExitCode {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "av1enc", &mut script);
             ui::print_bytes(&script);
-            Ok(ExitCode::SUCCESS)
+            Ok(DONE)
         }
         Some(Command::Man) => man(),
         None => encode(&cli, mode),
     };
-    result.unwrap_or_else(|error| {
-        if let Some(Interrupted(signal)) = error.downcast_ref() {
-            ui::print_note("stopped; finished work is kept: the same command goes on from here");
-            signal::die_of(*signal);
-        }
-        ui::print_error(&error, mode);
-        let code = match () {
-            () if error.downcast_ref::<UsageError>().is_some() => USAGE,
-            () if error.downcast_ref::<Refusal>().is_some() => REFUSED,
-            () => FAILED,
-        };
-        ExitCode::from(code)
+    let error = match result {
+        Ok(code) => signal::leave(code),
+        Err(error) => error,
+    };
+    if let Some(interrupted @ Interrupted(signal)) = error.downcast_ref() {
+        ui::print_stopped(&interrupted.to_string(), mode);
+        signal::die_of(*signal);
+    }
+    ui::print_error(&error, mode);
+    signal::leave(match () {
+        () if error.downcast_ref::<UsageError>().is_some() => USAGE,
+        () if error.downcast_ref::<Refusal>().is_some() => REFUSED,
+        () => FAILED,
     })
 }
 
-fn encode(cli: &Cli, mode: Mode) -> Result<ExitCode> {
+fn encode(cli: &Cli, mode: Mode) -> Result<u8> {
     let config = Config::new(&cli.encode)?;
     let ui = Arc::new(Ui::new(mode, cli.encode.verbose));
     let sink: Sink = {
@@ -77,7 +79,7 @@ fn encode(cli: &Cli, mode: Mode) -> Result<ExitCode> {
             ui::print_out(&describe(&plan));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 fn describe(plan: &Plan) -> String {
@@ -112,7 +114,7 @@ fn describe(plan: &Plan) -> String {
 }
 
 /// Shows all checks; succeeds only if an encode would work.
-fn examine(json: bool) -> ExitCode {
+fn examine(json: bool) -> u8 {
     let children = Children::default();
     source::choose_library(&children);
     let (checks, equipment) = doctor::examine(&children, None);
@@ -129,21 +131,21 @@ fn examine(json: bool) -> ExitCode {
             n => format!("An encode would not work: {n} things are missing or broken."),
         });
     }
-    if equipment.is_some() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+    if equipment.is_some() { DONE } else { FAILED }
 }
 
-fn man() -> Result<ExitCode> {
+fn man() -> Result<u8> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     ui::print_bytes(&page);
-    Ok(ExitCode::SUCCESS)
+    Ok(DONE)
 }
 
 /// Prints what clap says of a wrong command line, and what to use instead of av1an's flags that are not here.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(error: &clap::Error) -> u8 {
     if !error.use_stderr() {
         ui::print_out(error.render().to_string().trim_end());
-        return ExitCode::SUCCESS;
+        return DONE;
     }
     let mut text = error.render().to_string();
     if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
@@ -152,5 +154,5 @@ fn usage(error: &clap::Error) -> ExitCode {
         text = format!("error: {flag} is a flag of av1an that av1enc does not have: {hint}\n");
     }
     ui::print_note(text.trim_end());
-    ExitCode::from(USAGE)
+    USAGE
 }

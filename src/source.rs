@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     slice,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -32,7 +32,7 @@ use vapoursynth::{
 use crate::{
     media::{Container, MediaInfo, Timing},
     probe::Probed,
-    process::Children,
+    process::{Children, quoted},
     y4m::Plane,
 };
 
@@ -282,7 +282,7 @@ pub fn read_position(file: &Path) -> Option<u64> {
 /// A film that can be read frame by frame.
 pub struct Source {
     vs: VapourSynth,
-    input: PathBuf,
+    input: Arc<Path>,
     index: PathBuf,
     stream: usize,
     rotation: u16,
@@ -322,7 +322,7 @@ impl Source {
     ) -> Result<(Self, Indexed)> {
         let source = Self {
             vs,
-            input: input.to_owned(),
+            input: input.into(),
             index: index.to_owned(),
             stream: container.video.stream,
             rotation: container.video.rotation,
@@ -427,7 +427,7 @@ impl Source {
             && format.bits_per_sample() == wanted
             && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
         if is_wanted {
-            return Ok(Clip(clip));
+            return Ok(self.clip(clip));
         }
         let mut args = OwnedMap::new(self.vs.api);
         args.set_node("clip", &clip)?;
@@ -436,7 +436,11 @@ impl Source {
             // Rounding alone would draw bands into skies.
             args.set_data("dither_type", b"error_diffusion")?;
         }
-        self.vs.invoke(RESIZE, "Bicubic", &args).map(Clip)
+        self.vs.invoke(RESIZE, "Bicubic", &args).map(|node| self.clip(node))
+    }
+
+    fn clip(&self, node: Node<'static>) -> Clip {
+        Clip { node, input: self.input.clone() }
     }
 
     /// Gives a clip back for the next chunk: its decoder is open and its index read.
@@ -467,19 +471,22 @@ impl Source {
             (width, height) = (width / 2, height / 2);
         }
         let ints = [("width", width as i64), ("height", height as i64), ("format", PresetFormat::Gray8 as i64)];
-        self.vs.filter(RESIZE, "Bilinear", &luma, &ints).map(Clip)
+        self.vs.filter(RESIZE, "Bilinear", &luma, &ints).map(|node| self.clip(node))
     }
 }
 
 /// Frames of a film, in one format.
 #[derive(Clone)]
-pub struct Clip(Node<'static>);
+pub struct Clip {
+    node: Node<'static>,
+    input: Arc<Path>,
+}
 
 impl Clip {
     /// Width and height in pixels.
     #[must_use]
     pub fn size(&self) -> (usize, usize) {
-        match self.0.info().resolution {
+        match self.node.info().resolution {
             Property::Constant(size) => (size.width, size.height),
             Property::Variable => (0, 0),
         }
@@ -488,10 +495,11 @@ impl Clip {
     /// Reads frame `n`. Reading in order is fast; another place costs the decoding from the keyframe before it.
     ///
     /// # Errors
-    /// What the decoder says, with the number of the frame.
+    /// What the decoder says, with the file and the number of the frame.
     pub fn frame(&self, n: u64) -> Result<Frame> {
-        let frame = self.0.get_frame(usize::try_from(n)?).map_err(|error| {
-            anyhow::anyhow!("the source cannot be read at frame {n}: {}", error.into_inner().to_string_lossy())
+        let frame = self.node.get_frame(usize::try_from(n)?).map_err(|error| {
+            let (input, said) = (quoted(self.input.as_os_str()), error.into_inner());
+            anyhow::anyhow!("{input} cannot be read at frame {n}: {}", said.to_string_lossy())
         })?;
         Ok(Frame(frame))
     }

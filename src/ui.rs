@@ -171,6 +171,17 @@ pub fn print_error(error: &anyhow::Error, mode: Mode) {
     }
 }
 
+/// Prints that the run was stopped, and how to go on.
+pub fn print_stopped(how: &str, mode: Mode) {
+    let message = format!("{how}; finished work is kept: the same command goes on from here");
+    if mode != Mode::Quiet {
+        eprintln!("{message}");
+    }
+    if mode == Mode::Json {
+        print_out(&serde_json::json!({"event": "error", "message": message}).to_string());
+    }
+}
+
 /// Prints a line for a person.
 pub fn print_note(text: &str) {
     eprintln!("{text}");
