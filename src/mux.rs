@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use num_rational::Ratio;
 
 use crate::{
     chunk::EncodedChunk,
@@ -163,11 +164,33 @@ fn track_options(parts: &Parts<'_>) -> Vec<String> {
             set(option, "yes");
         }
     }
-    let sar = parts.media.container.video.sample_aspect;
-    if *sar.numer() != *sar.denom() {
-        set("aspect-ratio-factor", &format!("{}/{}", sar.numer(), sar.denom()));
+    let media = parts.media;
+    if let Some((width, height)) = display_size(media.width, media.height, media.container.video.sample_aspect) {
+        set("display-dimensions", &format!("{width}x{height}"));
     }
     args
+}
+
+/// The size at which a picture is shown whose pixels are not square: of exactly its shape, and as near to its own size
+/// as whole numbers allow. (mkvmerge's own `--aspect-ratio-factor` takes the shape of the picture into account twice.)
+fn display_size(width: u32, height: u32, sample_aspect: Ratio<u32>) -> Option<(u64, u64)> {
+    if *sample_aspect.numer() == 0 || sample_aspect == Ratio::from_integer(1) {
+        return None;
+    }
+    let (width, height) = (u64::from(width), u64::from(height));
+    let (num, den) = (u64::from(*sample_aspect.numer()), u64::from(*sample_aspect.denom()));
+    let stretched = Ratio::new(width * num, den);
+    if stretched.is_integer() {
+        return Some((stretched.to_integer(), height));
+    }
+    let shape = stretched / height;
+    let times = Ratio::new(height, *shape.denom()).round().to_integer();
+    // A ratio of numbers as large as the picture itself is an accident of rounding: so may ours be.
+    Some(if times == 0 {
+        (stretched.round().to_integer().max(1), height)
+    } else {
+        (shape.numer() * times, shape.denom() * times)
+    })
 }
 
 /// Colours and HDR10 as elements of the container.
@@ -303,6 +326,22 @@ mod tests {
             assert!(text.contains(part), "{part} in {text}");
         }
         assert!(color_options(&Color::default(), &Hdr10::default()).is_empty());
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_give_a_display_size_of_exactly_that_shape() {
+        for ((width, height), sar, size) in [
+            ((720, 576), (16, 15), Some((768, 576))),
+            ((1440, 1080), (4, 3), Some((1920, 1080))),
+            ((720, 480), (8, 9), Some((640, 480))),
+            ((720, 480), (32, 27), Some((848, 477))),
+            ((192, 144), (16, 15), Some((192, 135))),
+            ((1920, 1080), (4096, 4095), Some((1920, 1080))),
+            ((1920, 1080), (1, 1), None),
+            ((1920, 1080), (0, 1), None),
+        ] {
+            assert_eq!(display_size(width, height, Ratio::new(sar.0, sar.1)), size, "{width}x{height} {sar:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
+use num_rational::Ratio;
 
 use crate::{
     bitstream::{hdr_disagreement, read_ivf},
@@ -17,6 +18,8 @@ use crate::{
 const MAX_TIME_ERROR_MS: f64 = 1.6;
 /// A container may be shorter than the source's by this much, in seconds: sources round up.
 const DURATION_TOLERANCE: f64 = 1.0;
+/// Containers give the shape of pixels by whole numbers.
+const ASPECT_TOLERANCE: f64 = 0.01;
 
 /// Proves that `file` is the whole film.
 ///
@@ -46,6 +49,12 @@ pub fn output(
     let max_time_error_ms = times(children, tools, file, video, media)?;
     let found = probe::video_of(children, tools, file, video).context("reading the output's video")?;
     ensure!(found.video.codec == "av1", "the output's video is {} instead of AV1", found.video.codec);
+    let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());
+    let (is, should) = (found.video.sample_aspect, container.video.sample_aspect);
+    ensure!(
+        (shape(is) / shape(should) - 1.0).abs() <= ASPECT_TOLERANCE,
+        "the output's pixels are {is} wide for their height instead of {should}"
+    );
     if let Some(wrong) = hdr_disagreement(&found.container_hdr10, &recipe.hdr10) {
         bail!("the output's container says {wrong}");
     }
