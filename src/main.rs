@@ -62,7 +62,9 @@ fn main() {
 
 fn encode(cli: &Cli, mode: Mode) -> Result<u8> {
     let config = Config::new(&cli.encode)?;
-    let ui = Arc::new(Ui::new(mode, cli.encode.verbose));
+    // A plan is one object: who reads it wants no other lines.
+    let shown = if config.dry_run && mode == Mode::Json { Mode::Quiet } else { mode };
+    let ui = Arc::new(Ui::new(shown, cli.encode.verbose));
     let sink: Sink = {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
