@@ -122,7 +122,7 @@ pub struct EncodeArgs {
     pub encoder: EncoderName,
 
     /// Constant rate factor, lower is better [default: 28]
-    #[arg(long, value_name = "CRF", help_heading = "Encoding")]
+    #[arg(long, value_name = "CRF", allow_negative_numbers = true, help_heading = "Encoding")]
     pub crf: Option<f64>,
 
     /// Encoder preset, lower is slower and better [default: 6]
@@ -150,11 +150,18 @@ pub struct EncodeArgs {
     pub encoder_path: Option<PathBuf>,
 
     /// Encoders to run at once, or "auto"
-    #[arg(short, long, value_name = "N", default_value = "auto", help_heading = "Machine")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "auto",
+        allow_negative_numbers = true,
+        help_heading = "Machine"
+    )]
     pub workers: String,
 
     /// Level of parallelism of each encoder [default: from cores and memory]
-    #[arg(long, value_name = "N", help_heading = "Machine")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Machine")]
     pub lp: Option<u32>,
 
     /// Directory for the job's state [default: OUTPUT.av1enc]
@@ -183,11 +190,18 @@ pub struct EncodeArgs {
     pub allow_truncated: bool,
 
     /// Longest chunk in frames; longer scenes are split at their best place. 0: never
-    #[arg(short = 'x', long, value_name = "FRAMES", default_value_t = 240, help_heading = "Scenes")]
+    #[arg(
+        short = 'x',
+        long,
+        value_name = "FRAMES",
+        allow_negative_numbers = true,
+        default_value_t = 240,
+        help_heading = "Scenes"
+    )]
     pub extra_split: u64,
 
     /// Shortest scene in frames
-    #[arg(long, value_name = "FRAMES", default_value_t = 24, help_heading = "Scenes")]
+    #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = 24, help_heading = "Scenes")]
     pub min_scene_len: u64,
 
     /// How chunks are read; there is one way
