@@ -68,9 +68,13 @@ pub fn decide(
     let mut user = video.params.clone();
     drop_unavailable_curve(&mut user, capabilities, warnings);
     for param in &user {
-        check(param, capabilities)?;
+        check(IN_PARAMS, param, capabilities)?;
     }
     let (color, hdr10) = colors(container, &video.forced_color, &video.fallback_color, warnings);
+    let flags = [video.crf.map(|crf| Param::new("crf", as_number(crf))), video.preset.map(|n| Param::new("preset", n))];
+    for flag in flags.iter().flatten() {
+        check("", flag, capabilities)?;
+    }
     let has_user = |name: &str| user.iter().any(|param| param.name == name);
 
     let mut params = Vec::new();
@@ -84,11 +88,7 @@ pub fn decide(
     default("keyint", &0, &[]);
     default("scd", &0, &[]);
     let crf = video.crf.unwrap_or_else(|| Ratio::from_integer(DEFAULT_CRF));
-    default(
-        "crf",
-        &(f64::from(*crf.numer()) / f64::from(*crf.denom())),
-        &["qp", "cqp", "rc", "tbr", "aq-mode", "lossless"],
-    );
+    default("crf", &as_number(crf), &["qp", "cqp", "rc", "tbr", "aq-mode", "lossless"]);
     let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(DEFAULT_PRESET));
     default("preset", &preset, &[]);
     default("tune", &DEFAULT_TUNE, &[]);
@@ -139,8 +139,9 @@ pub fn decide(
 pub fn demanded_lp(config: &Config, capabilities: &Capabilities) -> Result<Option<u32>, UsageError> {
     let param = config.video.params.iter().find(|param| param.name == "lp");
     let flag = config.video.lp.map(|lp| Param::new("lp", lp));
+    let place = if param.is_some() { IN_PARAMS } else { "" };
     let Some(param) = param.or(flag.as_ref()) else { return Ok(None) };
-    check(param, capabilities)?;
+    check(place, param, capabilities)?;
     match param.value.as_deref().map(str::parse) {
         Some(Ok(0)) => Ok(None),
         Some(Ok(lp)) => Ok(Some(lp)),
@@ -165,16 +166,23 @@ fn drop_unavailable_curve(params: &mut Vec<Param>, capabilities: &Capabilities, 
     }
 }
 
-/// Checks one option of the user's.
-fn check(param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
+fn as_number(ratio: Ratio<u32>) -> f64 {
+    f64::from(*ratio.numer()) / f64::from(*ratio.denom())
+}
+
+/// In front of what is said of an encoder option; flags of our own need no place.
+const IN_PARAMS: &str = "--video-params: ";
+
+/// Checks one option of the user's, given in `place`.
+fn check(place: &str, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
     let encoder = &capabilities.identity.version;
     if let Some((_, why)) = svt_av1::OWNED.iter().find(|(name, _)| *name == param.name) {
-        return Err(UsageError(format!("--video-params: --{} cannot be set here: {why}", param.name)));
+        return Err(UsageError(format!("{place}--{} cannot be set here: {why}", param.name)));
     }
     if !capabilities.has(&param.name) {
         let nearest =
             capabilities.nearest(&param.name).map(|name| format!("; did you mean --{name}?")).unwrap_or_default();
-        return Err(UsageError(format!("--video-params: {encoder} has no option --{}{nearest}", param.name)));
+        return Err(UsageError(format!("{place}{encoder} has no option --{}{nearest}", param.name)));
     }
     if let Some(number) = param.value.as_deref().and_then(|value| value.parse::<f64>().ok())
         && !capabilities.accepts(&param.name, number)
@@ -184,7 +192,7 @@ fn check(param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
             .iter()
             .map(|(low, high)| if low == high { low.to_string() } else { format!("{low} to {high}") })
             .collect();
-        return Err(UsageError(format!("--video-params: {param}: {encoder} takes {}", ranges.join(", "))));
+        return Err(UsageError(format!("{place}{param}: {encoder} takes {}", ranges.join(", "))));
     }
     Ok(())
 }
@@ -289,11 +297,9 @@ mod tests {
             "input-depth",
             "keyint",
             "scd",
-            "crf",
             "qp",
             "rc",
             "tbr",
-            "preset",
             "tune",
             "lp",
             "color-primaries",
@@ -309,6 +315,8 @@ mod tests {
             options.insert(name.to_owned(), None);
         }
         options.insert("film-grain".to_owned(), Some(vec![(0.0, 50.0)]));
+        options.insert("preset".to_owned(), Some(vec![(-1.0, 13.0)]));
+        options.insert("crf".to_owned(), Some(vec![(1.0, 63.0)]));
         options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
         let identity = Identity { family: Family::Mainline, version: "SVT-AV1 v4.2.0".to_owned(), number: (4, 2) };
         Capabilities { identity, options }
@@ -429,6 +437,14 @@ mod tests {
         ] {
             let error = recipe_with(&["-v", params], BT709, 2.0).unwrap_err().to_string();
             assert!(error.contains(reason), "{params}: {error}");
+        }
+    }
+
+    #[test]
+    fn our_own_flags_are_checked_as_the_encoders_options_are() {
+        for (args, reason) in [(["--preset", "99"], "--preset 99: SVT"), (["--crf", "70"], "--crf 70: SVT")] {
+            let error = recipe_with(&args, BT709, 2.0).unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{args:?}: {error}");
         }
     }
 
