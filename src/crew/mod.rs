@@ -33,6 +33,10 @@ use crate::{
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(250);
+/// Two looks at the encoders that are further apart than this have a stop between them.
+const STOPPED: Duration = Duration::from_secs(5);
+/// So many chunks that fail for good before any has succeeded mean that none will.
+const HOPELESS: usize = 3;
 /// How often a chunk is tried.
 const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
@@ -110,7 +114,7 @@ pub struct Rules {
 }
 
 /// How long an encoder of frames of this size may make no progress. At slow presets a whole group of 32 pictures comes
-/// out at once: on a loaded machine that has been seen to take a minute at 1080p and preset 4.
+/// out at once, on a loaded machine after minutes: this is generous, since a wrong guess throws work away.
 fn stall_timeout(width: u32, height: u32, preset: i32) -> Duration {
     let megapixels = f64::from(width) * f64::from(height) / 1e6;
     let slowness = match preset {
@@ -162,6 +166,7 @@ pub fn run(
     let mut crew = Crew {
         disk_patience: rules.stall_timeout.unwrap_or(DISK_PATIENCE),
         disk_full: None,
+        last_watch: Instant::now(),
         stall_timeout,
         workshop,
         sender,
@@ -187,7 +192,8 @@ pub fn run(
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
-        if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
+        let through = crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending;
+        if through || crew.finished.is_empty() && crew.failed.len() >= HOPELESS {
             break crew.result();
         }
         select! {
@@ -246,6 +252,8 @@ struct Crew {
     disk_patience: Duration,
     /// Since when the job's disk is too full for another chunk.
     disk_full: Option<Instant>,
+    /// When the encoders were last looked at.
+    last_watch: Instant,
     queue: BinaryHeap<Waiting>,
     at_work: HashMap<usize, AtWork>,
     finished: BTreeMap<usize, EncodedChunk>,
@@ -363,9 +371,11 @@ impl Crew {
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self) {
         let now = Instant::now();
+        // We were stopped ourselves, and so were the encoders: that time does not count.
+        let stopped = now.duration_since(std::mem::replace(&mut self.last_watch, now)) > STOPPED;
         for work in self.at_work.values_mut() {
             let moved = work.pulse.encoded.load(Ordering::Relaxed) + work.pulse.fed.load(Ordering::Relaxed);
-            if moved != work.moved.0 {
+            if stopped || moved != work.moved.0 {
                 work.moved = (moved, now);
             } else if now.duration_since(work.moved.1) > self.stall_timeout {
                 work.hung = true;
@@ -379,11 +389,11 @@ impl Crew {
         disk::room(self.workshop.job.dir()).ok()
     }
 
-    /// Bytes that running encoders and one more may still write.
+    /// Bytes that a full crew and one more may still write: not those at work now, or the limit would move with them.
     fn disk_need(&self) -> u64 {
         let finished = self.finished.values().map(|chunk| chunk.record().bytes);
         let mean = finished.clone().sum::<u64>() / (finished.count() as u64).max(1);
-        DISK_FLOOR + mean * CHUNKS_AHEAD * (self.at_work.len() as u64 + 1)
+        DISK_FLOOR + mean * CHUNKS_AHEAD * (self.limit as u64 + 1)
     }
 
     /// Pauses new work while the job's disk is too full for it, and gives up when that does not clear.
