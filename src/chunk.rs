@@ -87,6 +87,18 @@ pub enum Failure {
     Other(anyhow::Error),
 }
 
+impl Failure {
+    /// In one line; the whole story is what it displays.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (Self::Source(error) | Self::Killed(error) | Self::Other(error)) = self;
+        match error.downcast_ref::<ToolFailure>() {
+            Some(failure) => format!("the encoder {}", failure.line()),
+            None => format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,7 +9,7 @@ use crate::{
     encoder::{Capabilities, svt_av1},
     probe::Tools,
     process::{Children, ToolFailure},
-    source::VapourSynth,
+    source::{NoPlugin, VapourSynth},
 };
 
 /// How a thing is.
@@ -141,16 +141,9 @@ fn program(children: &Children, name: &'static str, option: &str, package: &str)
     }
 }
 
-/// What went wrong, short: of a tool's failure its last line.
+/// What went wrong, in one line.
 fn one_line(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<ToolFailure>() {
-        Some(failure) => {
-            failure.stderr.last().or(failure.stdout.last()).cloned().unwrap_or_else(|| {
-                failure.status.map_or_else(|| "was given up".to_owned(), crate::process::how_it_ended)
-            })
-        }
-        None => format!("{error:#}"),
-    }
+    error.downcast_ref::<ToolFailure>().map_or_else(|| format!("{error:#}"), ToolFailure::line)
 }
 
 fn vapoursynth() -> (Vec<Check>, Option<VapourSynth>) {
@@ -173,7 +166,7 @@ fn vapoursynth() -> (Vec<Check>, Option<VapourSynth>) {
         }
         Err(error) => {
             let found = format!("{error:#}");
-            let name = if found.contains("FFMS2") { "FFMS2" } else { "VapourSynth" };
+            let name = if error.downcast_ref::<NoPlugin>().is_some() { "FFMS2" } else { "VapourSynth" };
             let state = if found.contains("not installed") { State::Missing } else { State::Broken };
             (vec![Check { name, state, found, path: None, advice }], None)
         }

@@ -298,6 +298,16 @@ pub struct ToolFailure {
 }
 
 impl ToolFailure {
+    /// In one line: how it ended, and the last thing it said.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let ended = self.status.map_or_else(|| "was given up".to_owned(), how_it_ended);
+        match self.stderr.last().or(self.stdout.last()) {
+            Some(last) => format!("{ended}: {last}"),
+            None => ended,
+        }
+    }
+
     /// The signal that ended the tool, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {

@@ -6,7 +6,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    fs,
+    fmt, fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
     panic,
     path::{Path, PathBuf},
@@ -123,11 +123,11 @@ impl VapourSynth {
     pub fn load() -> Result<Self> {
         let api = quietly(API::get).flatten().with_context(|| match env::var_os(VSSCRIPT_PATH) {
             Some(path) => format!(
-                "VapourSynth's script library `{}` does not start: it is broken, or has lost its Python; type ./setup \
-                 (or, for an installation of your own, `vapoursynth config`)",
+                "the script library `{}` does not start: it is broken, or has lost its Python (for an installation of your \
+                 own, `vapoursynth config` may help)",
                 PathBuf::from(path).display()
             ),
-            None => "VapourSynth is not installed; type ./setup".to_owned(),
+            None => "not installed".to_owned(),
         })?;
         let environment = quietly(Environment::new)
             .context("VapourSynth's script library does not start")?
@@ -198,6 +198,18 @@ impl VapourSynth {
     }
 }
 
+/// VapourSynth runs, but cannot read films: says why.
+#[derive(Debug)]
+pub struct NoPlugin(String);
+
+impl fmt::Display for NoPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NoPlugin {}
+
 /// Runs `f`, which may panic in the crate `vapoursynth` where a library is broken; `None` if it did. The panic's
 /// message, which means nothing to a user, is not printed.
 fn quietly<T>(f: impl FnOnce() -> T + panic::UnwindSafe) -> Option<T> {
@@ -225,14 +237,12 @@ fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>> {
             return Ok(plugin);
         }
     }
-    if failures.is_empty() {
-        bail!("the FFMS2 plugin is not installed: VapourSynth cannot read films without it; type ./setup");
-    }
-    bail!(
-        "VapourSynth R{} cannot load the FFMS2 plugin: {}; type ./setup",
-        core.info().core_version,
-        failures.join("; ")
-    )
+    Err(NoPlugin(if failures.is_empty() {
+        "not installed: VapourSynth cannot read films without this plugin".to_owned()
+    } else {
+        format!("VapourSynth R{} cannot load it: {}", core.info().core_version, failures.join("; "))
+    })
+    .into())
 }
 
 /// Files named `libffms2.so*` where distributions put libraries and plugins; the shortest name of a directory first.

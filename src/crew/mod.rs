@@ -35,8 +35,8 @@ use crate::{
 const TICK: Duration = Duration::from_millis(250);
 /// Two looks at the encoders that are further apart than this have a stop between them.
 const STOPPED: Duration = Duration::from_secs(5);
-/// So many chunks that fail for good before any has succeeded mean that none will.
-const HOPELESS: usize = 3;
+/// So many failures before anything has succeeded mean that nothing will.
+const HOPELESS: usize = 6;
 /// How often a chunk is tried.
 const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
@@ -176,6 +176,8 @@ pub fn run(
         at_work: HashMap::new(),
         finished: BTreeMap::new(),
         failed: Vec::new(),
+        failures: 0,
+        hopeless: None,
         known_frames: 0,
         known_chunks: 0,
         detected_all: false,
@@ -192,8 +194,10 @@ pub fn run(
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
-        let through = crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending;
-        if through || crew.finished.is_empty() && crew.failed.len() >= HOPELESS {
+        if let Some(failure) = crew.hopeless.take() {
+            break Err(anyhow!("no chunk can be encoded: {failure}"));
+        }
+        if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
             break crew.result();
         }
         select! {
@@ -258,6 +262,9 @@ struct Crew {
     at_work: HashMap<usize, AtWork>,
     finished: BTreeMap<usize, EncodedChunk>,
     failed: Vec<(Chunk, Failure)>,
+    /// Failures of any chunk for which neither the source nor memory was the reason.
+    failures: usize,
+    hopeless: Option<Failure>,
     known_frames: u64,
     known_chunks: usize,
     detected_all: bool,
@@ -358,12 +365,19 @@ impl Crew {
                 format!("an encoder was killed, most likely for want of memory: going on with {} workers", self.limit),
             );
         }
+        detail(&self.sink, format!("chunk {}: {failure}", chunk.index));
+        self.failures += usize::from(matches!(failure, Failure::Other(_)));
+        if self.finished.is_empty() && self.failures >= HOPELESS {
+            self.hopeless = Some(failure);
+            return;
+        }
+        let line = failure.line();
         if tries >= TRIES || matches!(failure, Failure::Source(_)) {
-            warn(&self.sink, format!("chunk {} failed for good; the others are finished first", chunk.index));
+            warn(&self.sink, format!("chunk {} failed for good, the others are finished first: {line}", chunk.index));
             self.failed.push((chunk, failure));
             return;
         }
-        warn(&self.sink, format!("chunk {} failed and is tried again: {failure}", chunk.index));
+        warn(&self.sink, format!("chunk {} failed (try {tries} of {TRIES}) and is tried again: {line}", chunk.index));
         let not_before = Instant::now() + BACK_OFF * 2_u32.pow(tries - 1);
         self.queue.push(Waiting { chunk, tries, not_before });
     }

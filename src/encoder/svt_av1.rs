@@ -49,7 +49,7 @@ pub const OWNED: &[(&str, &str)] = &[
 /// Finds the encoder: the one given, else the one in PATH, else the one that `./setup` installed.
 ///
 /// # Errors
-/// If there is none; says what to type.
+/// If there is none.
 pub fn find(given: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         return which::which(given).with_context(|| format!("--encoder-path: `{}` is not a program", given.display()));
@@ -58,7 +58,7 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf> {
         let path = private_dir()?.join("svt-av1/bin").join(PROGRAM);
         which::which(path).ok()
     };
-    which::which(PROGRAM).ok().or_else(private).with_context(|| format!("{PROGRAM} is not installed; type ./setup"))
+    which::which(PROGRAM).ok().or_else(private).context("not in PATH, and not installed by ./setup")
 }
 
 /// Asks the encoder what it understands.
