@@ -1,0 +1,143 @@
+//! Every kind of film comes out whole.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    check::{File, is_whole},
+    clips,
+    run::Run,
+};
+
+/// What came of a film.
+struct Encoded {
+    file: File,
+    finished: Value,
+    warnings: Vec<String>,
+    _dir: TempDir,
+}
+
+/// Encodes a clip and checks all that holds for every film.
+#[track_caller]
+fn encode(source: &Path, frames: u64) -> Encoded {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), source, "out.mkv").args(["--crf", "20", "--json"]).succeeds();
+    let finished = run.finished();
+    run.expect(finished["proof"]["frames"] == frames, &format!("proof of {frames} frames"));
+    let warnings = run.events().into_iter().filter(|event| event["event"] == "warning");
+    let warnings = warnings.map(|event| event["message"].as_str().unwrap().to_owned()).collect();
+    let file = is_whole(&dir.path().join("out.mkv"), source, frames);
+    Encoded { file, finished, warnings, _dir: dir }
+}
+
+#[test]
+fn a_film_with_everything_keeps_everything() {
+    let Encoded { file, finished, warnings, _dir } = encode(&clips::film(), 120);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(file.colors(), "bt709 bt709 bt709 tv");
+    assert_eq!(finished["chunks"], 4);
+    let proof = &finished["proof"];
+    assert_eq!(proof["tracks"], serde_json::json!([1, 1, 1]));
+    assert_eq!((&proof["chapters"], &proof["attachments"]), (&2.into(), &1.into()));
+    // That the source has all this is a condition of the test.
+    let contents = file.contents().to_string();
+    for part in ["A film, “whole”", "The picture", "Two sweeps", "Français", "A font.ttf", "Début", "jpn", "eng"] {
+        assert!(contents.contains(part), "{part} in {contents}");
+    }
+}
+
+#[test]
+fn a_film_without_sound_keeps_its_subtitles() {
+    let Encoded { file, finished, warnings, _dir } = encode(&clips::silent(), 48);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(finished["proof"]["tracks"], serde_json::json!([1, 0, 1]));
+    assert!(file.contents().to_string().contains("fre"));
+}
+
+#[test]
+fn one_scene_is_one_chunk() {
+    let Encoded { finished, .. } = encode(&clips::one_scene(), 48);
+    assert_eq!(finished["chunks"], 1);
+}
+
+#[test]
+fn one_frame_is_a_film() {
+    let Encoded { finished, .. } = encode(&clips::one_frame(), 1);
+    assert_eq!(finished["chunks"], 1);
+}
+
+#[test]
+fn thirty_scenes_are_thirty_chunks_in_their_order() {
+    let Encoded { finished, .. } = encode(&clips::thirty_scenes(), 30 * 26);
+    assert_eq!(finished["chunks"], 30);
+}
+
+#[test]
+fn hlg_stays_hlg() {
+    let Encoded { file, warnings, _dir, .. } = encode(&clips::hlg(), 30);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(file.colors(), "bt2020 arib-std-b67 bt2020nc tv");
+}
+
+#[test]
+fn full_range_stays_full_range_and_what_nobody_said_stays_unsaid() {
+    let Encoded { file, _dir, .. } = encode(&clips::full_range(), 24);
+    assert_eq!(file.colors(), "- - - pc");
+}
+
+#[test]
+fn pixels_that_are_not_square_keep_their_shape() {
+    let Encoded { file, _dir, .. } = encode(&clips::anamorphic(), 24);
+    assert_eq!(file.video()["sample_aspect_ratio"], "16:15");
+    assert_eq!((&file.video()["width"], &file.video()["height"]), (&192.into(), &144.into()));
+}
+
+#[test]
+fn an_odd_size_becomes_even_with_a_warning() {
+    let Encoded { file, warnings, _dir, .. } = encode(&clips::odd_size(), 24);
+    assert_eq!((&file.video()["width"], &file.video()["height"]), (&212.into(), &120.into()));
+    assert!(matches!(warnings.as_slice(), [one] if one.contains("213x121 is encoded as 212x120")), "{warnings:?}");
+}
+
+#[test]
+fn chroma_of_422_becomes_420_and_unknown_colours_stay_unknown() {
+    let Encoded { file, _dir, .. } = encode(&clips::chroma_422(), 24);
+    assert!(file.colors().starts_with("- - - "), "{}", file.colors());
+}
+
+#[test]
+fn a_video_that_begins_late_begins_late() {
+    let Encoded { file, _dir, .. } = encode(&clips::late_video(), 48);
+    // mkvmerge can only shift what is there: the encoder's own delay is gone from the source already.
+    assert_eq!(file.video()["start_time"], File::open(&clips::late_video()).video()["start_time"]);
+    assert!(file.video()["start_time"].as_str().unwrap().parse::<f64>().unwrap() >= 0.5);
+}
+
+#[test]
+fn frames_with_times_of_their_own_keep_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let source = clips::variable_rate();
+    Run::encode(dir.path(), &source, "out.mkv").args(["--crf", "20"]).succeeds();
+    let output = is_whole(&dir.path().join("out.mkv"), &source, 36);
+    let times: Vec<u32> = output.times().iter().map(|time| time.round() as u32).collect();
+    assert_eq!(times, clips::variable_times());
+}
+
+#[test]
+fn an_mp4_keeps_its_sound_and_its_language() {
+    let Encoded { file, finished, warnings, _dir } = encode(&clips::mp4(), 48);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(finished["proof"]["tracks"], serde_json::json!([1, 1, 0]));
+    assert!(file.contents().to_string().contains("eng"));
+}
+
+#[test]
+fn eight_bits_are_encoded_where_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    Run::encode(dir.path(), clips::one_scene(), "out.mkv").args(["--pix-format", "yuv420p"]).succeeds();
+    let output = File::open(&dir.path().join("out.mkv"));
+    assert_eq!(output.video()["pix_fmt"], "yuv420p");
+    assert_eq!((output.packets(), output.decoded()), (48, 48));
+}
