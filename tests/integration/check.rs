@@ -158,10 +158,15 @@ impl File {
             |a: &Value| serde_json::json!([a["file_name"], a["content_type"], a["size"], a["properties"]["uid"]]);
         let attachments: Vec<Value> = attachments.iter().map(attachment).collect();
         let chapters = self.tool("ffprobe", &["-v", "error", "-of", "json", "-show_chapters", "@"]);
+        let chapters: Value = serde_json::from_str(&chapters).unwrap();
+        // Where the last one ends is where the file ends; that is compared elsewhere.
+        let chapter = |c: &Value| serde_json::json!([c["id"], c["start_time"], c["tags"]]);
+        let chapters: Vec<Value> = chapters["chapters"].as_array().unwrap().iter().map(chapter).collect();
         serde_json::json!({
             "title": json["container"]["properties"]["title"],
+            "director": self.ffprobe["format"]["tags"]["DIRECTOR"],
             "tracks": tracks,
-            "chapters": serde_json::from_str::<Value>(&chapters).unwrap(),
+            "chapters": chapters,
             "attachments": attachments,
         })
     }

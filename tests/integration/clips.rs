@@ -8,7 +8,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError},
 };
 
 /// The mastering display of [`hdr10`], as SvtAv1EncApp writes it: green, blue, red, white, luminance.
@@ -34,7 +34,7 @@ const RATE: &str = "24000/1001";
 fn picture(number: usize, size: &str) -> String {
     match number % 5 {
         0 => format!("testsrc2=s={size}:r={RATE},trim=start_frame={}", number * 7),
-        1 => format!("gradients=s={size}:r={RATE}:n=2:c0=0x102040:c1=0xe0a030:seed={}:speed=0.03", number + 3),
+        1 => format!("gradients=s={size}:r={RATE}:n=2:c0=0x000018:c1=0x402810:seed={}:speed=0.03", number + 3),
         2 => format!("mandelbrot=s={size}:r={RATE}:maxiter=200:start_scale=0.9:end_scale=0.1:end_pts=60,negate"),
         3 => format!("smptehdbars=s={size}:r={RATE},scroll=h=0.02:v=0.01"),
         _ => format!("testsrc=s={size}:r={RATE},negate,vflip,scroll=h=0.01:v=0.02"),
@@ -63,14 +63,17 @@ const SOUND: &str = "aevalsrc=0.2*sin(2*PI*(220+30*t)*t)|0.2*sin(2*PI*(330-15*t)
 const TAGS_709: &[&str] =
     &["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"];
 
-const SUBTITLES: &str = "1\n00:00:00,100 --> 00:00:00,600\nBonjour, ça va ?\n\n2\n00:00:00,700 --> 00:00:01,400\nOui.\n";
+const SUBTITLES: &str =
+    "1\n00:00:00,100 --> 00:00:00,600\nBonjour, ça va ?\n\n2\n00:00:00,700 --> 00:00:01,400\nOui.\n";
 
 /// Where the clip `name` is; `make` writes it under that name in the directory that it is given.
 fn clip(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
-    static MAKING: LazyLock<Mutex<HashMap<&str, Arc<Mutex<()>>>>> = LazyLock::new(Mutex::default);
+    // A lock for each name: tests run in threads, and most of them want another clip.
+    static LOCKS: LazyLock<Mutex<HashMap<&str, &Mutex<()>>>> = LazyLock::new(Mutex::default);
     let recipe = blake3::hash(include_bytes!("clips.rs")).to_hex();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clips-{}", &recipe[..16]));
-    let own = MAKING.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default().clone();
+    let own: &Mutex<()> =
+        LOCKS.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert_with(|| Box::leak(Box::default()));
     let _guard = own.lock().unwrap_or_else(PoisonError::into_inner);
     let path = dir.join(name);
     if !path.exists() {
@@ -122,7 +125,7 @@ fn aac(dir: &Path, name: &str, seconds: &str) {
 }
 
 /// A film with all that one can have: 120 frames of 8-bit H.264 in BT.709 in four scenes of 30, sound, subtitles,
-/// chapters, a font, titles, languages and flags.
+/// chapters, a font, a cover, tags, titles, languages and flags.
 pub fn film() -> PathBuf {
     clip("film.mkv", |dir| {
         x264(dir, "video.mkv", &graph("320x180", 4, 30, BT709), TAGS_709);
@@ -133,6 +136,12 @@ pub fn film() -> PathBuf {
             "CHAPTER01=00:00:00.000\nCHAPTER01NAME=Début\nCHAPTER02=00:00:02.500\nCHAPTER02NAME=The \"end\"\n",
         )
         .unwrap();
+        fs::write(
+            dir.join("tags.xml"),
+            "<Tags><Tag><Simple><Name>DIRECTOR</Name><String>N. N.</String></Simple></Tag></Tags>",
+        )
+        .unwrap();
+        ffmpeg(dir, &["-f", "lavfi", "-i", "testsrc2=s=64x96", "-frames:v", "1", "cover.jpg"]);
         // Nothing looks into it: any bytes do.
         fs::write(dir.join("font.ttf"), b"\0\x01\0\0 no letters").unwrap();
         mkvmerge(
@@ -142,6 +151,8 @@ pub fn film() -> PathBuf {
                 "film.mkv",
                 "--title",
                 "A film, “whole”",
+                "--global-tags",
+                "tags.xml",
                 "--chapter-language",
                 "fre",
                 "--chapters",
@@ -175,6 +186,13 @@ pub fn film() -> PathBuf {
                 "A font.ttf",
                 "--attach-file",
                 "font.ttf",
+                // ffmpeg takes it for a video track.
+                "--attachment-mime-type",
+                "image/jpeg",
+                "--attachment-name",
+                "cover.jpg",
+                "--attach-file",
+                "cover.jpg",
             ],
         );
     })
@@ -271,6 +289,24 @@ pub fn late_video() -> PathBuf {
         x264(dir, "video.mkv", &graph("192x108", 1, 48, BT709), TAGS_709);
         aac(dir, "sound.m4a", "2.5");
         mkvmerge(dir, &["-o", "late-video.mkv", "--sync", "0:500", "video.mkv", "sound.m4a"]);
+    })
+}
+
+/// 48 frames with sound, of which both begin half a second late, and the sound a fifth of a second later.
+pub fn late_altogether() -> PathBuf {
+    clip("late-altogether.mkv", |dir| {
+        x264(dir, "video.mkv", &graph("192x108", 1, 48, BT709), TAGS_709);
+        aac(dir, "sound.m4a", "1.5");
+        let args = ["-o", "late-altogether.mkv", "--sync", "0:500", "video.mkv", "--sync", "0:700", "sound.m4a"];
+        mkvmerge(dir, &args);
+    })
+}
+
+/// 24 frames that are to be turned by a quarter, as telephones write them.
+pub fn rotated() -> PathBuf {
+    clip("rotated.mp4", |dir| {
+        x264(dir, "video.mp4", &graph("192x108", 1, 24, BT709), TAGS_709);
+        ffmpeg(dir, &["-i", "video.mp4", "-c", "copy", "-metadata:s:v:0", "rotate=90", "rotated.mp4"]);
     })
 }
 

@@ -3,6 +3,14 @@
 
 mod check;
 mod clips;
+mod encoders;
 mod run;
 
+mod av1an;
+mod failures;
+mod hdr;
+mod interface;
+mod names;
+mod resume;
+mod sound;
 mod whole;

@@ -41,6 +41,16 @@ impl Run {
         Self { command, dir }
     }
 
+    /// av1enc that may have no more than `limit` files open.
+    pub fn with_open_files(dir: &Path, limit: u32) -> Self {
+        let mut run = Self::bare(dir);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]).arg(run.command.get_program());
+        shell.current_dir(&run.dir).env(MARK, &run.dir);
+        run.command = shell;
+        run
+    }
+
     /// av1enc as most tests want it: fast, with two workers.
     pub fn fast(dir: &Path) -> Self {
         Self::bare(dir).args(["-w", "2", "--preset", "12"])

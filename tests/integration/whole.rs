@@ -40,10 +40,12 @@ fn a_film_with_everything_keeps_everything() {
     assert_eq!(finished["chunks"], 4);
     let proof = &finished["proof"];
     assert_eq!(proof["tracks"], serde_json::json!([1, 1, 1]));
-    assert_eq!((&proof["chapters"], &proof["attachments"]), (&2.into(), &1.into()));
+    assert_eq!((&proof["chapters"], &proof["attachments"]), (&2.into(), &2.into()));
     // That the source has all this is a condition of the test.
     let contents = file.contents().to_string();
-    for part in ["A film, “whole”", "The picture", "Two sweeps", "Français", "A font.ttf", "Début", "jpn", "eng"] {
+    for part in
+        ["A film, “whole”", "The picture", "Two sweeps", "Français", "A font.ttf", "cover.jpg", "Début", "jpn", "N. N."]
+    {
         assert!(contents.contains(part), "{part} in {contents}");
     }
 }
@@ -113,6 +115,32 @@ fn a_video_that_begins_late_begins_late() {
     // mkvmerge can only shift what is there: the encoder's own delay is gone from the source already.
     assert_eq!(file.video()["start_time"], File::open(&clips::late_video()).video()["start_time"]);
     assert!(file.video()["start_time"].as_str().unwrap().parse::<f64>().unwrap() >= 0.5);
+}
+
+#[test]
+fn a_film_that_is_to_be_turned_is_turned() {
+    let Encoded { file, _dir, .. } = encode(&clips::rotated(), 24);
+    assert_eq!((&file.video()["width"], &file.video()["height"]), (&108.into(), &192.into()));
+    assert!(!file.ffprobe.to_string().contains("rotation"), "it would be turned twice");
+}
+
+#[test]
+fn long_scenes_are_split_and_nothing_is_lost_between() {
+    let dir = tempfile::tempdir().unwrap();
+    // Between two keyframes of the source.
+    let split = ["-x", "17", "--min-scene-len", "8", "--crf", "20", "--json"];
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv").args(split).succeeds();
+    run.expect(run.finished()["chunks"] == 3, "three chunks");
+    is_whole(&dir.path().join("out.mkv"), &clips::one_scene(), 48);
+}
+
+#[test]
+fn more_chunks_than_files_may_be_open_are_joined_in_groups() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::with_open_files(dir.path(), 90).arg(clips::thirty_scenes()).args(["-o", "out.mkv", "-w", "2"]);
+    let run = run.args(["--preset", "12", "--crf", "20", "--keep"]).succeeds();
+    run.expect(dir.path().join("out.mkv.av1enc/group-0001.mkv").exists(), "more than one group");
+    is_whole(&dir.path().join("out.mkv"), &clips::thirty_scenes(), 30 * 26);
 }
 
 #[test]

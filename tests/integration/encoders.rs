@@ -1,0 +1,54 @@
+//! Encoders that misbehave: scripts that answer questions by the real one, and do something of their own with a chunk.
+
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use serde_json::Value;
+
+use crate::run::Run;
+
+/// The encoder that av1enc finds here.
+pub fn real() -> &'static Path {
+    static REAL: OnceLock<PathBuf> = OnceLock::new();
+    REAL.get_or_init(|| {
+        let dir = tempfile::tempdir().unwrap();
+        let doctor: Value =
+            serde_json::from_str(&Run::bare(dir.path()).args(["doctor", "--json"]).ends().stdout).unwrap();
+        let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "SvtAv1EncApp").unwrap();
+        PathBuf::from(check["path"].as_str().unwrap())
+    })
+}
+
+/// The old encoder of the distribution, which `./setup test` unpacks.
+pub fn old() -> Option<PathBuf> {
+    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let data = data.or_else(|| Some(env::home_dir()?.join(".local/share")))?;
+    Some(data.join("av1enc/svt-av1-distro/bin/SvtAv1EncApp")).filter(|path| path.exists())
+}
+
+/// Writes an encoder that does `on_chunk` (shell), and unless that ends it, what the real one does. In the shell's
+/// variable `chunk` is the number of the chunk, `00002` for example.
+///
+/// The real one replaces the script, so that the process that av1enc has started is the encoder. It runs in the job
+/// directory, `OUTPUT.av1enc`; the script is beside that in `lab`, and so is what it leaves: `../lab/tries`.
+pub fn script(dir: &Path, on_chunk: &str) -> PathBuf {
+    let lab = dir.join("lab");
+    fs::create_dir(&lab).unwrap();
+    let path = lab.join("SvtAv1EncApp");
+    let real = real().to_str().unwrap();
+    let real = shlex::try_quote(real).unwrap();
+    let text = format!(
+        "#!/bin/sh\ncase $1 in --version | --help) exec {real} \"$1\" ;; esac\n\
+         chunk=${{*##*chunks/}} chunk=${{chunk%%.*}}\n{on_chunk}\nexec {real} \"$@\"\n"
+    );
+    // Under its name only when it is whole: another thread's fork must not hold it open for writing at our exec.
+    let part = lab.join("encoder.new");
+    fs::write(&part, text).unwrap();
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(&part, &path).unwrap();
+    path
+}
