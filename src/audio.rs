@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     job::Job,
-    media::{Container, TrackKind},
+    media::{Container, MATROSKA, TrackKind},
     probe::{self, Tools},
     process::Children,
 };
@@ -23,7 +23,12 @@ pub fn encode(children: &Children, tools: &Tools, job: &Job, container: &Contain
     let part = job.part(name)?;
     let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
     let mut command = Command::new(&tools.ffmpeg);
-    command.current_dir(job.dir()).args(["-nostdin", "-hide_banner", "-v", "error", "-i"]);
+    command.current_dir(job.dir()).args(["-nostdin", "-hide_banner", "-v", "error"]);
+    if container.format == MATROSKA {
+        // mkvmerge keeps its times; ffmpeg would let the earliest track begin at zero, and the sound with it.
+        command.arg("-copyts");
+    }
+    command.arg("-i");
     // The link has a plain name, whatever the source's is.
     command.arg(format!("file:{}", job.source_link()));
     command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]).args(args);
