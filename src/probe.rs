@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
+    io::{self, Read, Seek},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -53,7 +54,14 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     ensure!(!metadata.is_dir(), "`{shown}` is a directory; name one film (a loop over many: examples/batch)");
     ensure!(metadata.is_file(), "`{shown}` is not a regular file; the source is read at many places at once");
     ensure!(metadata.len() > 0, "`{shown}` is empty");
-    fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+    let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+    if let Ok(Some(declared)) = matroska_bytes(&mut file) {
+        ensure!(
+            declared <= metadata.len(),
+            "`{shown}` cannot be encoded whole: it is cut short: it declares {declared} bytes and has {}",
+            metadata.len()
+        );
+    }
 
     let file: FfFile = ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters"])
         .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
@@ -91,6 +99,40 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             warnings,
         },
     })
+}
+
+/// Size that a Matroska file gives for itself in its first elements, if it is one and does. A file that lacks no more
+/// than its last second is known by nothing else: what says how many frames there are comes after them.
+fn matroska_bytes(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
+    const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
+    const SEGMENT: [u8; 4] = [0x18, 0x53, 0x80, 0x67];
+    let mut id = [0; 4];
+    file.read_exact(&mut id)?;
+    if id != EBML {
+        return Ok(None);
+    }
+    let Some(header) = ebml_size(file)? else { return Ok(None) };
+    file.seek_relative(i64::try_from(header).unwrap_or(i64::MAX))?;
+    file.read_exact(&mut id)?;
+    if id != SEGMENT {
+        return Ok(None);
+    }
+    let Some(segment) = ebml_size(file)? else { return Ok(None) };
+    Ok(file.stream_position()?.checked_add(segment))
+}
+
+/// Reads a size of EBML: leading zeros give its length, all ones mean that it was not known when it was written.
+fn ebml_size(file: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    file.read_exact(&mut bytes[..1])?;
+    let more = bytes[0].leading_zeros() as usize;
+    if more >= bytes.len() {
+        return Ok(None);
+    }
+    file.read_exact(&mut bytes[1..=more])?;
+    let bits = 7 * (more + 1);
+    let value = (u64::from_be_bytes(bytes) >> (64 - 8 * (more + 1))) & ((1 << bits) - 1);
+    Ok((value != (1 << bits) - 1).then_some(value))
 }
 
 /// Tracks, chapters and attachments as mkvmerge sees them; for sources and for outputs.
@@ -664,6 +706,20 @@ mod tests {
             &mut warnings,
         );
         (hdr10, warnings)
+    }
+
+    #[test]
+    fn the_size_that_a_matroska_file_gives_for_itself_is_read() {
+        let read = |bytes: &[u8]| matroska_bytes(&mut io::Cursor::new(bytes));
+        let head = b"\x1a\x45\xdf\xa3\x82xy\x18\x53\x80\x67";
+        assert_eq!(read(&[head.as_slice(), b"\x45\x00"].concat()).unwrap(), Some(11 + 2 + 0x500));
+        assert_eq!(read(&[head.as_slice(), b"\x01\0\0\0\0\0\x01\0"].concat()).unwrap(), Some(11 + 8 + 256));
+        for unknown in [b"\xff".as_slice(), b"\x01\xff\xff\xff\xff\xff\xff\xff", b"\0"] {
+            assert_eq!(read(&[head.as_slice(), unknown].concat()).unwrap(), None);
+        }
+        assert_eq!(read(b"\0\0\0\x20ftypisom").unwrap(), None);
+        assert!(read(b"\x1a\x45").is_err());
+        assert!(read(b"\x1a\x45\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xfe").is_err());
     }
 
     #[test]
