@@ -1,6 +1,6 @@
 //! What goes wrong exits 1, says what and what to do, and leaves nothing that looks like a film.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::{
     clips,
@@ -36,12 +36,31 @@ fn what_is_no_film_is_refused_with_its_name() {
 #[test]
 fn a_film_that_is_cut_short_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    for (clip, name) in [(clips::film(), "cut.mkv"), (clips::thirty_scenes(), "long.mkv"), (clips::mp4(), "cut.mp4")] {
+    for (clip, percent, name) in [
+        (clips::film(), 60, "cut.mkv"),
+        // What is missing is less than a second.
+        (clips::film(), 98, "almost.mkv"),
+        (clips::silent(), 80, "short.mkv"),
+        (clips::thirty_scenes(), 60, "long.mkv"),
+        (clips::mp4(), 60, "cut.mp4"),
+    ] {
         let bytes = fs::read(clip).unwrap();
-        fs::write(dir.path().join(name), &bytes[..bytes.len() * 6 / 10]).unwrap();
+        fs::write(dir.path().join(name), &bytes[..bytes.len() * percent / 100]).unwrap();
         encode(dir.path(), name).fails(1).prints_nothing().says(name);
-        let _ = fs::remove_dir_all(dir.path().join("out.mkv.av1enc"));
     }
+}
+
+#[test]
+fn a_film_that_declares_its_frames_first_is_refused_when_some_are_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole.mp4");
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(clips::mp4());
+    ffmpeg.args(["-c", "copy", "-movflags", "faststart"]).arg(&whole);
+    assert!(ffmpeg.status().unwrap().success());
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(dir.path().join("cut.mp4"), &bytes[..bytes.len() * 6 / 10]).unwrap();
+    encode(dir.path(), "cut.mp4").fails(1).prints_nothing().says("cut short").says("48 frames");
 }
 
 #[test]
