@@ -42,6 +42,8 @@ pub struct Probed {
     pub start_ms: f64,
     /// Frame rates that the container names, the likeliest first.
     pub rates: Vec<Ratio<u32>>,
+    /// How the file is seen to be cut short, if it is.
+    pub truncated: Option<String>,
 }
 
 /// Reads what `input` (an absolute path) is.
@@ -55,13 +57,13 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     ensure!(metadata.is_file(), "`{shown}` is not a regular file; the source is read at many places at once");
     ensure!(metadata.len() > 0, "`{shown}` is empty");
     let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
-    if let Ok(Some(declared)) = matroska_bytes(&mut file) {
-        ensure!(
-            declared <= metadata.len(),
-            "`{shown}` cannot be encoded whole: it is cut short: it declares {declared} bytes and has {}",
-            metadata.len()
-        );
-    }
+    let truncated = match matroska_bytes(&mut file) {
+        Ok(Some(declared)) if declared > metadata.len() => {
+            Some(format!("it declares {declared} bytes, and has {}", metadata.len()))
+        }
+        // Whoever reads it will say what is wrong with it.
+        _ => None,
+    };
 
     let file: FfFile = ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters"])
         .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
@@ -84,6 +86,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let begin = if matroska { 0.0 } else { file.format.start_seconds() };
     let start_ms = (stream.start_seconds().unwrap_or(begin) - begin) * 1000.0;
     Ok(Probed {
+        truncated,
         start_ms,
         rates: [&stream.r_frame_rate, &stream.avg_frame_rate].into_iter().filter_map(|text| rate(text)).collect(),
         container: Container {

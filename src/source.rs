@@ -557,12 +557,11 @@ pub fn media_info(
     indexed: Indexed,
     anything_after: impl FnOnce(f64) -> Result<bool>,
 ) -> Result<MediaInfo> {
-    let Probed { mut container, start_ms, mut rates } = probed;
+    let Probed { mut container, start_ms, mut rates, mut truncated } = probed;
     let frames = indexed.frames;
-    let mut truncated = container
-        .declared_frames
-        .filter(|declared| frames + 1 < *declared)
-        .map(|declared| format!("it declares {declared} frames, of which {frames} can be read"));
+    if let Some(declared) = container.declared_frames.filter(|declared| frames + 1 < *declared) {
+        truncated = Some(format!("it declares {declared} frames, of which {frames} can be read"));
+    }
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
     let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
