@@ -85,7 +85,7 @@ impl Ui {
                         bar.set_message("");
                         bar.tick();
                     }
-                    None => eprintln!("{} …", stage.label()),
+                    None => print_note(&format!("{} …", stage.label())),
                 }
             }
             Event::Warning { message } => state.line(&format!("warning: {message}")),
@@ -97,7 +97,7 @@ impl Ui {
                     bar.set_prefix(stage.label());
                     bar.set_position((fraction * 1000.0) as u64);
                 }
-                None if state.due(PLAIN_EVERY) => eprintln!("{} {:.0} %", stage.label(), fraction * 100.0),
+                None if state.due(PLAIN_EVERY) => print_note(&format!("{} {:.0} %", stage.label(), fraction * 100.0)),
                 None => (),
             },
             Event::Progress(progress) => match state.bar.clone() {
@@ -106,7 +106,7 @@ impl Ui {
                     bar.set_position(1000 * progress.frames / progress.total_frames.max(1));
                     bar.set_message(bar_text(progress));
                 }
-                None if state.due(PLAIN_EVERY) => eprintln!("{}", plain_text(progress)),
+                None if state.due(PLAIN_EVERY) => print_note(&plain_text(progress)),
                 None => (),
             },
             Event::Finished(report) => {
@@ -126,7 +126,7 @@ impl Ui {
         }
         match serde_json::to_string(event) {
             Ok(line) => print_out(&line),
-            Err(error) => eprintln!("error: an event cannot be written as JSON: {error}"),
+            Err(error) => print_note(&format!("error: an event cannot be written as JSON: {error}")),
         }
     }
 }
@@ -135,8 +135,8 @@ impl State {
     /// Prints a line above the bar, if there is one.
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| print_note(text)),
+            None => print_note(text),
         }
     }
 
@@ -165,7 +165,7 @@ pub fn print_bytes(bytes: &[u8]) {
 
 /// Prints an error, with its causes; as a JSON line too where that is what is read.
 pub fn print_error(error: &anyhow::Error, mode: Mode) {
-    eprintln!("error: {error:#}");
+    print_note(&format!("error: {error:#}"));
     if mode == Mode::Json {
         print_out(&serde_json::json!({"event": "error", "message": format!("{error:#}")}).to_string());
     }
@@ -175,16 +175,17 @@ pub fn print_error(error: &anyhow::Error, mode: Mode) {
 pub fn print_stopped(how: &str, mode: Mode) {
     let message = format!("{how}; finished work is kept: the same command goes on from here");
     if mode != Mode::Quiet {
-        eprintln!("{message}");
+        print_note(&message);
     }
     if mode == Mode::Json {
         print_out(&serde_json::json!({"event": "error", "message": message}).to_string());
     }
 }
 
-/// Prints a line for a person.
+/// Prints a line for a person. Nobody may be there to read it any more (a closed terminal, `2>&1 | head`): that is no
+/// reason to lose the work, as `eprintln!` would.
 pub fn print_note(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 fn bar_text(p: &Progress) -> String {
