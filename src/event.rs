@@ -35,6 +35,12 @@ impl Stage {
             Self::Verify => "Verifying",
         }
     }
+
+    /// Whether it is known how far this stage is.
+    #[must_use]
+    pub fn has_fraction(self) -> bool {
+        matches!(self, Self::Index | Self::Encode)
+    }
 }
 
 /// How far the encode stage is. Sizes are bytes, times seconds; counts are frames unless named otherwise.

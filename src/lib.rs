@@ -130,7 +130,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
-    let reused = index(&watch, config, &equipment, &job)?;
+    let reused = index(&watch, config, &equipment, &job).inspect_err(|_| forget(&job))?;
     let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
         Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
             note(sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
@@ -140,7 +140,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         }
         opened => opened,
     };
-    let (source, media) = opened?;
+    let (source, media) = opened.inspect_err(|_| forget(&job))?;
     warn_of_small_disks(config, &plan, &media, sink);
 
     sink(Event::Stage { stage: Stage::Encode });
@@ -200,6 +200,14 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         job.remove()?;
     }
     Ok(Outcome::Encoded(Box::new(report)))
+}
+
+/// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
+fn forget(job: &Job) {
+    if !job.resumed {
+        // The reason why it came to nothing is what the user must hear of.
+        let _ = job.remove();
+    }
 }
 
 /// Refuses to overwrite the output, and to overwrite the input at all.

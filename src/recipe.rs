@@ -194,6 +194,13 @@ fn check(place: &str, param: &Param, capabilities: &Capabilities) -> Result<(), 
             .collect();
         return Err(UsageError(format!("{place}{param}: {encoder} takes {}", ranges.join(", "))));
     }
+    if param.name == "crf"
+        && !capabilities.quarter_crf
+        && let Some(Ok(crf)) = param.value.as_deref().map(str::parse::<f64>)
+        && crf.fract() != 0.0
+    {
+        return Err(UsageError(format!("{place}{param}: {encoder} takes whole numbers")));
+    }
     Ok(())
 }
 
@@ -319,7 +326,7 @@ mod tests {
         options.insert("crf".to_owned(), Some(vec![(1.0, 63.0)]));
         options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
         let identity = Identity { family: Family::Mainline, version: "SVT-AV1 v4.2.0".to_owned(), number: (4, 2) };
-        Capabilities { identity, options }
+        Capabilities { identity, options, quarter_crf: true }
     }
 
     fn container(color: Color) -> Container {

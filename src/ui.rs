@@ -42,14 +42,10 @@ impl Ui {
     /// Something that draws in this `mode`; details only if `verbose`.
     #[must_use]
     pub fn new(mode: Mode, verbose: bool) -> Self {
-        // Two lines: how far, and what it takes. Both fit 80 columns; narrower terminals cut the second.
         let bar = (mode == Mode::Human && io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
-            bar.set_style(
-                ProgressStyle::with_template("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{wide_msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_bar())
-                    .progress_chars("━╸─"),
-            );
+            bar.set_style(waiting_style());
+            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
         Self { mode, verbose, state: Mutex::new(State { bar, stage: None, last: None }) }
@@ -81,6 +77,7 @@ impl Ui {
                 match &state.bar {
                     Some(bar) => {
                         bar.set_prefix(stage.label());
+                        bar.set_style(if stage.has_fraction() { bar_style() } else { waiting_style() });
                         bar.set_position(0);
                         bar.set_message("");
                         bar.tick();
@@ -129,6 +126,20 @@ impl Ui {
             Err(error) => print_note(&format!("error: an event cannot be written as JSON: {error}")),
         }
     }
+}
+
+/// Two lines: how far, and what it takes. Both fit 80 columns; narrower terminals cut the second.
+fn bar_style() -> ProgressStyle {
+    style("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{wide_msg}")
+}
+
+/// For stages of which nobody knows how far they are.
+fn waiting_style() -> ProgressStyle {
+    style("{prefix:<10.bold} {elapsed}")
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
 }
 
 impl State {

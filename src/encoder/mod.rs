@@ -41,6 +41,8 @@ pub struct Capabilities {
     pub identity: Identity,
     /// Long option names without dashes; ranges where the help text gives numbers.
     pub options: BTreeMap<String, Option<Ranges>>,
+    /// Whether `--crf` takes quarters; encoders that do not, round them in silence.
+    pub quarter_crf: bool,
 }
 
 impl Capabilities {

@@ -73,13 +73,14 @@ pub fn capabilities(children: &Children, encoder: &Path) -> Result<Capabilities>
     };
     let identity = identify(&ask("--version")?)
         .with_context(|| format!("`{} --version` does not say which SVT-AV1 it is", encoder.display()))?;
-    let options = parse_help(&ask("--help")?);
+    let help = ask("--help")?;
+    let options = parse_help(&help);
     anyhow::ensure!(
         options.iter().any(|(name, _)| name == "crf"),
         "`{} --help` is not the help of an SVT-AV1 encoder",
         encoder.display()
     );
-    Ok(Capabilities { identity, options: options.into_iter().collect() })
+    Ok(Capabilities { identity, quarter_crf: takes_quarters(&help), options: options.into_iter().collect() })
 }
 
 /// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
@@ -116,6 +117,12 @@ fn parse_help(text: &str) -> Vec<(String, Option<Ranges>)> {
         }
     }
     options
+}
+
+/// Whether the help says of `--crf` that it takes steps of 0.25.
+fn takes_quarters(help: &str) -> bool {
+    let line = help.lines().map(crate::process::without_ansi).find(|line| line.trim_start().starts_with("--crf "));
+    line.is_some_and(|line| line.contains("0.25") || line.contains("quarter"))
 }
 
 /// The numbers in the last bracket of a description: `[0-3]`, `[-1: auto, 0-120]`, `[-7 to 7]`, `[8, 10]`; `None`
@@ -250,7 +257,7 @@ Options:
 ";
     const HELP_4: &str = "\
 \u{1b}[1mOptions:\u{1b}[0m
-      \u{1b}[32m--crf\u{1b}[0m                        Constant Rate Factor value, default is 35 [1-70]
+      \u{1b}[32m--crf\u{1b}[0m                        Constant Rate Factor value, can be set in 0.25 increments, default is 35 [1-70]
       --lp                         Amount of parallelism to use, default is 0 [0, 6]
       --input-depth                Input video file, default is 8 [8, 10]
       --sharpness                  Bias, default is 0 [-7 to 7]
@@ -261,12 +268,13 @@ Options:
 
     fn caps(help: &str) -> Capabilities {
         let identity = identify("SVT-AV1 v4.2.0 (release)").unwrap();
-        Capabilities { identity, options: parse_help(help).into_iter().collect() }
+        Capabilities { identity, quarter_crf: takes_quarters(help), options: parse_help(help).into_iter().collect() }
     }
 
     #[test]
     fn both_layouts_of_the_help_are_read() {
         let old = caps(HELP_1);
+        assert!(!old.quarter_crf);
         assert!(old.accepts("qp", 63.0) && !old.accepts("qp", 64.0) && !old.has("q"));
         assert!(old.accepts("preset", -2.0) && !old.accepts("preset", 14.0));
         assert!(old.accepts("lp", 4096.0), "the range is not a number: anything goes");
@@ -274,7 +282,7 @@ Options:
         assert!(old.accepts("color-primaries", 22.0) && !old.accepts("color-primaries", 13.0));
         assert!(old.accepts("fps-num", 1e9));
         let new = caps(HELP_4);
-        assert!(new.accepts("crf", 70.0) && new.accepts("lp", 3.0) && !new.accepts("lp", 7.0));
+        assert!(new.quarter_crf && new.accepts("crf", 70.0) && new.accepts("lp", 3.0) && !new.accepts("lp", 7.0));
         assert!(new.accepts("sharpness", -7.0) && !new.accepts("sharpness", 8.0));
         assert!(!new.accepts("variance-boost-curve", 3.0) && new.accepts("ac-bias", 0.5));
         assert!(new.accepts("tune", 5.0) && !new.accepts("tune", 2.0));
