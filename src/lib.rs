@@ -93,6 +93,7 @@ pub struct Plan {
 /// [`UsageError`], [`job::Refusal`] and [`Interrupted`] have exit codes of their own; everything else is a failure.
 pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     let started = Instant::now();
+    process::limit_heaps();
     let children = Children::default();
     source::choose_library(&children);
     let signals = signal::install()?;
