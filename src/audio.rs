@@ -2,22 +2,30 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 
 use crate::{
+    event::{Sink, warn},
     job::Job,
     media::{Container, MATROSKA, TrackKind},
-    probe::{self, Tools},
-    process::Children,
+    probe::{self, IdentifiedTrack, Tools},
+    process::{Children, Finished},
 };
 
 /// Encodes every sound track of the source with `args`, unless an earlier run has.
 ///
 /// # Errors
 /// If ffmpeg fails or a track is missing afterwards: a film must not lose its sound in silence.
-pub fn encode(children: &Children, tools: &Tools, job: &Job, container: &Container, args: &[String]) -> Result<()> {
+pub fn encode(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    container: &Container,
+    args: &[String],
+    sink: &Sink,
+) -> Result<()> {
     let name = job.audio();
-    if job.dir().join(name).exists() {
+    if job.is_intact(name) {
         return Ok(());
     }
     let part = job.part(name)?;
@@ -33,11 +41,22 @@ pub fn encode(children: &Children, tools: &Tools, job: &Job, container: &Contain
     command.arg(format!("file:{}", job.source_link()));
     command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]).args(args);
     command.args(["-f", "matroska"]).arg(relative);
-    children.output(command).context("encoding the sound")?;
-    let wanted = container.other_tracks.iter().filter(|track| track.kind == TrackKind::Audio).count();
+    let Finished { stderr, failure, .. } = children.finish(command)?;
+    if let Some(failure) = failure {
+        return Err(anyhow!(failure).context("encoding the sound"));
+    }
+    // It goes on over damage that it can pass over, and says so.
+    for line in stderr {
+        warn(sink, format!("encoding the sound: {line}"));
+    }
+    let wanted = container.track_counts()[1];
     let identified = probe::identify(children, tools, &part)?;
-    let found =
-        identified.tracks.iter().filter_map(|track| track.track()).filter(|t| t.kind == TrackKind::Audio).count();
-    ensure!(found == wanted, "encoding the sound: {found} tracks came out of {wanted}");
-    job.finish(name).map(|_| ())
+    let found: Vec<TrackKind> = identified.tracks.iter().filter_map(IdentifiedTrack::track).map(|t| t.kind).collect();
+    ensure!(
+        found == vec![TrackKind::Audio; wanted],
+        "encoding the sound: {wanted} sound tracks went in, {} tracks came out",
+        found.len()
+    );
+    job.finish(name)?;
+    job.seal(name)
 }

@@ -23,6 +23,8 @@ pub struct Ivf {
     pub frames: u64,
     /// Bytes of all temporal units, without IVF's own headers.
     pub payload_bytes: u64,
+    /// BLAKE3 of the pictures: all frame and tile data, whatever is around them.
+    pub pictures: String,
     /// What the first temporal unit says of the stream.
     pub header: Header,
 }
@@ -83,27 +85,63 @@ pub fn hdr_disagreement(found: &Hdr10, wanted: &Hdr10) -> Option<String> {
 ///
 /// # Errors
 /// If it is not IVF of AV1, ends within a frame, holds no frame, or a temporal unit is not a row of whole OBUs.
-pub fn read_ivf(mut file: impl Read) -> Result<Ivf> {
-    let mut head = [0; 32];
-    file.read_exact(&mut head).context("the IVF header is cut short")?;
-    ensure!(&head[..4] == b"DKIF", "this is not an IVF file");
-    ensure!(&head[8..12] == b"AV01", "this IVF file does not hold AV1");
-    let mut header = None;
-    let (mut frames, mut payload_bytes) = (0_u64, 0_u64);
-    let mut unit = Vec::new();
-    while let Some(size) = next_frame_size(&mut file)? {
-        ensure!(size <= MAX_UNIT_BYTES, "frame {frames} claims {size} bytes");
-        unit.clear();
-        // `take` rather than a vector of that size: a lie about the size costs no memory.
-        let read = (&mut file).take(size as u64).read_to_end(&mut unit)?;
-        ensure!(read == size, "frame {frames} is cut short: {read} of {size} bytes");
-        let found = scan_unit(&unit, header.is_none()).with_context(|| format!("frame {frames} is damaged"))?;
-        header = header.or(found);
-        frames += 1;
-        payload_bytes += size as u64;
-    }
+pub fn read_ivf(file: impl Read) -> Result<Ivf> {
+    let mut units = Units::new(file)?;
+    let mut pictures = blake3::Hasher::new();
+    while units.next_unit(&mut pictures)? {}
+    let Units { header, frames, payload_bytes, .. } = units;
     ensure!(frames > 0, "the IVF file holds no frame");
-    Ok(Ivf { frames, payload_bytes, header: header.context("the stream has no sequence header")? })
+    Ok(Ivf {
+        frames,
+        payload_bytes,
+        pictures: pictures.finalize().to_hex().to_string(),
+        header: header.context("the stream has no sequence header")?,
+    })
+}
+
+/// Reads an IVF file unit by unit.
+pub struct Units<R> {
+    file: R,
+    unit: Vec<u8>,
+    /// What the first temporal unit says of the stream.
+    pub header: Option<Header>,
+    /// Temporal units so far.
+    pub frames: u64,
+    payload_bytes: u64,
+}
+
+impl<R: Read> Units<R> {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// If it is not IVF of AV1.
+    pub fn new(mut file: R) -> Result<Self> {
+        let mut head = [0; 32];
+        file.read_exact(&mut head).context("the IVF header is cut short")?;
+        ensure!(&head[..4] == b"DKIF", "this is not an IVF file");
+        ensure!(&head[8..12] == b"AV01", "this IVF file does not hold AV1");
+        Ok(Self { file, unit: Vec::new(), header: None, frames: 0, payload_bytes: 0 })
+    }
+
+    /// Reads the next temporal unit and adds its pictures to `pictures`; `false` at the end of the file.
+    ///
+    /// # Errors
+    /// If the file ends within it, or it is not a row of whole OBUs.
+    pub fn next_unit(&mut self, pictures: &mut blake3::Hasher) -> Result<bool> {
+        let n = self.frames;
+        let Some(size) = next_frame_size(&mut self.file)? else { return Ok(false) };
+        ensure!(size <= MAX_UNIT_BYTES, "frame {n} claims {size} bytes");
+        self.unit.clear();
+        // `take` rather than a vector of that size: a lie about the size costs no memory.
+        let read = (&mut self.file).take(size as u64).read_to_end(&mut self.unit)?;
+        ensure!(read == size, "frame {n} is cut short: {read} of {size} bytes");
+        let found = scan_unit(&self.unit, self.header.is_none(), pictures);
+        let found = found.with_context(|| format!("frame {n} is damaged"))?;
+        self.header = self.header.take().or(found);
+        self.frames += 1;
+        self.payload_bytes += size as u64;
+        Ok(true)
+    }
 }
 
 /// Size of the next frame in an IVF file, or `None` at its end.
@@ -123,11 +161,12 @@ fn next_frame_size(file: &mut impl Read) -> Result<Option<usize>> {
     Ok(Some(usize::try_from(size)?))
 }
 
-/// Walks the OBUs of one temporal unit; with `want_header` returns what its sequence header and metadata say.
+/// Walks the OBUs of one temporal unit and adds its pictures to `pictures`; with `want_header` returns what its sequence
+/// header and metadata say.
 ///
 /// # Errors
 /// If an OBU is not whole, or the sequence header cannot be read.
-pub fn scan_unit(unit: &[u8], want_header: bool) -> Result<Option<Header>> {
+fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) -> Result<Option<Header>> {
     let mut header: Option<Header> = None;
     let mut hdr10 = Hdr10::default();
     let mut rest = unit;
@@ -135,6 +174,10 @@ pub fn scan_unit(unit: &[u8], want_header: bool) -> Result<Option<Header>> {
     while !rest.is_empty() {
         let (kind, payload, after) = next_obu(rest)?;
         rest = after;
+        // Frame headers, frames, tile groups and lists: what containers leave alone.
+        if matches!(kind, 3 | 4 | 6 | 7 | 8) {
+            pictures.update(&[kind]).update(payload);
+        }
         if !want_header {
             continue;
         }
@@ -387,7 +430,7 @@ mod tests {
                     (state >> 24) as u8
                 })
                 .collect();
-            let _ = scan_unit(&noise, true);
+            let _ = scan_unit(&noise, true, &mut blake3::Hasher::new());
             let _ = read_ivf(ivf(&[&noise]).as_slice());
             let _ = sequence_header(&noise);
         }

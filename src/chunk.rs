@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ChildStdin, Stdio},
     sync::{
         Arc,
@@ -18,7 +18,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crossbeam_channel::bounded;
 
 use crate::{
-    bitstream,
+    bitstream::{self, Ivf},
     encoder::svt_av1,
     job::{self, ChunkRecord, Job},
     media::{Chunk, MediaInfo},
@@ -152,25 +152,33 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
     if let Err(Feeding::Pipe(error)) = fed {
         return Err(other(anyhow!(failure).context(format!("the encoder stopped reading its input ({error})"))));
     }
-    check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
-    finish(workshop, chunk, &name, started, peak_memory).map_err(other)
+    let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
+    let path = workshop.job.finish(&name).map_err(other)?;
+    let record = ChunkRecord {
+        seconds: started.elapsed().as_secs_f64(),
+        peak_memory,
+        encoder: recipe.encoder.version.clone(),
+        host: workshop.host.clone(),
+        ..record(chunk, ivf, &path).map_err(other)?
+    };
+    workshop.job.record(&record).map_err(other)?;
+    Ok(EncodedChunk(record))
 }
 
-/// Gives the checked file its final name and records it.
-fn finish(workshop: &Workshop, chunk: Chunk, name: &str, started: Instant, peak_memory: u64) -> Result<EncodedChunk> {
-    let path = workshop.job.finish(name)?;
-    let (bytes, hash) = job::hash(&path).with_context(|| format!("reading `{}`", path.display()))?;
-    let record = ChunkRecord {
+/// What the file itself says of a chunk.
+fn record(chunk: Chunk, ivf: Ivf, path: &Path) -> Result<ChunkRecord> {
+    let (bytes, hash) = job::hash(path).with_context(|| format!("reading `{}`", path.display()))?;
+    let pictures = ivf.pictures;
+    Ok(ChunkRecord {
         chunk,
         bytes,
         hash,
-        seconds: started.elapsed().as_secs_f64(),
-        peak_memory,
-        encoder: workshop.recipe.encoder.version.clone(),
-        host: workshop.host.clone(),
-    };
-    workshop.job.record(&record)?;
-    Ok(EncodedChunk(record))
+        pictures,
+        seconds: 0.0,
+        peak_memory: 0,
+        encoder: String::new(),
+        host: String::new(),
+    })
 }
 
 /// Why an encoder was not fed to the end.
@@ -235,7 +243,7 @@ fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pulse: &Pulse)
 }
 
 /// Checks that the file holds exactly the chunk's frames, in the format that was asked for.
-fn check(workshop: &Workshop, chunk: Chunk, part: &std::path::Path) -> Result<()> {
+fn check(workshop: &Workshop, chunk: Chunk, part: &Path) -> Result<Ivf> {
     let file = File::open(part).context("the encoder wrote no file")?;
     let ivf =
         bitstream::read_ivf(BufReader::with_capacity(1 << 20, file)).context("the encoder wrote a damaged file")?;
@@ -256,6 +264,6 @@ fn check(workshop: &Workshop, chunk: Chunk, part: &std::path::Path) -> Result<()
     );
     match header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
         Some(disagreement) => Err(anyhow!("the encoder wrote {disagreement}")),
-        None => Ok(()),
+        None => Ok(ivf),
     }
 }

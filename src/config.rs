@@ -125,8 +125,8 @@ pub struct ForcedColor {
     pub matrix: Option<CodePoint>,
     /// Range.
     pub range: Option<Range>,
-    /// Chroma location.
-    pub chroma_location: Option<ChromaLocation>,
+    /// Chroma location; `Some(None)`: the user says that it is unknown.
+    pub chroma_location: Option<Option<ChromaLocation>>,
     /// Mastering display.
     pub mastering: Option<MasteringDisplay>,
     /// Content light level; `Some(None)`: the user says that there is none.
@@ -300,12 +300,12 @@ fn color_of_params(params: &[Param]) -> Result<ForcedColor, UsageError> {
                 });
             }
             "chroma-sample-position" => {
-                color.chroma_location = match value {
+                color.chroma_location = Some(match value {
                     "0" | "unknown" => None,
                     "1" | "vertical" | "left" => Some(ChromaLocation::Left),
                     "2" | "colocated" | "topleft" => Some(ChromaLocation::TopLeft),
                     _ => return Err(wrong("unknown, left or topleft")),
-                };
+                });
             }
             "mastering-display" => color.mastering = Some(MasteringDisplay::parse(value).map_err(|why| wrong(&why))?),
             "content-light" => color.content_light = Some(ContentLight::parse(value).map_err(|why| wrong(&why))?),
@@ -360,14 +360,43 @@ fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
     {
         return Ok(None);
     }
-    // Options that would change which tracks there are, or where ffmpeg reads and writes.
-    const OURS: &[&str] =
-        &["-i", "-map", "-an", "-vn", "-sn", "-dn", "-f", "-y", "-n", "-ss", "-t", "-to", "-filter_complex"];
+    // Options that would change which tracks there are, how long they are, or where ffmpeg reads and writes.
+    const OURS: &[&str] = &[
+        "-i",
+        "-map",
+        "-an",
+        "-vn",
+        "-sn",
+        "-dn",
+        "-f",
+        "-y",
+        "-n",
+        "-ss",
+        "-sseof",
+        "-t",
+        "-to",
+        "-fs",
+        "-frames",
+        "-frames:a",
+        "-aframes",
+        "-shortest",
+        "-filter_complex",
+        "-lavfi",
+        "-itsoffset",
+        "-copyts",
+        "-map_metadata",
+        "-map_chapters",
+        "-attach",
+    ];
     if let Some(word) = words.iter().find(|word| OURS.contains(&word.as_str())) {
-        return usage(format!("--audio-params: {word} is set by av1enc: every sound track is kept, none is added"));
+        return usage(format!(
+            "--audio-params: {word} is set by av1enc: every sound track is kept whole, none is added"
+        ));
     }
-    if !words[0].starts_with('-') {
-        return usage(format!("--audio-params: `{}` does not belong to an option", words[0]));
+    // A word that is no option's value would be the name of another output.
+    let is_option = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
+    if let Some(word) = (0..words.len()).find(|&n| !is_option(&words[n]) && (n == 0 || !is_option(&words[n - 1]))) {
+        return usage(format!("--audio-params: `{}` does not belong to an option", words[word]));
     }
     Ok(Some(words))
 }
@@ -405,8 +434,8 @@ const AV1AN_FLAGS: &[(&str, &str)] = &[
     ("--target-metric", "use --crf"),
     ("--qp-range", "use --crf"),
     ("--probes", "use --crf"),
-    ("--log-file", "the job directory holds the logs; see --temp and --keep"),
-    ("-l", "the job directory holds the logs; see --temp and --keep"),
+    ("--log-file", "use --verbose, and send standard error to a file"),
+    ("-l", "use --verbose, and send standard error to a file"),
     ("--log-level", "use --verbose"),
     ("--proxy", "the film itself is read once for detection"),
     ("-n", "av1enc never overwrites without -y"),
@@ -496,6 +525,8 @@ mod tests {
             (&["a.mkv", "-f", "-vf crop=1920:800"], "-vf"),
             (&["a.mkv", "-f", "-color_trc sepia"], "sepia"),
             (&["a.mkv", "-a", "-c:a libopus -map 0:1"], "-map"),
+            (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),
+            (&["a.mkv", "-a", "stray.mka"], "stray.mka"),
             (&["a.mkv", "-x", "10"], "--min-scene-len"),
         ] {
             let error = config(args).unwrap_err().to_string();

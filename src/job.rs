@@ -118,6 +118,8 @@ pub struct ChunkRecord {
     pub bytes: u64,
     /// BLAKE3 of the file.
     pub hash: String,
+    /// BLAKE3 of its pictures, whatever container they are in.
+    pub pictures: String,
     /// Seconds that encoding took.
     pub seconds: f64,
     /// Highest resident memory of the encoder that was seen, in bytes.
@@ -126,6 +128,13 @@ pub struct ChunkRecord {
     pub encoder: String,
     /// Name of the machine.
     pub host: String,
+}
+
+/// What a finished file holds.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Seal {
+    bytes: u64,
+    hash: String,
 }
 
 /// A line of `scenes.jsonl`.
@@ -181,8 +190,7 @@ impl Job {
             let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
             // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
             let foreign = entries.any(|entry| {
-                entry
-                    .is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != format!("{JOB}.part").as_str())
+                entry.is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != part_name(JOB).as_str())
             });
             if foreign {
                 return Err(Refusal(format!(
@@ -268,6 +276,12 @@ impl Job {
         OUTPUT_DIR_LINK
     }
 
+    /// Name of the frame index, relative to the directory.
+    #[must_use]
+    pub fn index_name(&self) -> &'static str {
+        INDEX
+    }
+
     /// Where the frame index is.
     #[must_use]
     pub fn index(&self) -> PathBuf {
@@ -310,6 +324,30 @@ impl Job {
     #[must_use]
     pub fn audio(&self) -> &'static str {
         AUDIO
+    }
+
+    /// Records what a finished file holds, so that a later run knows whether it is still that.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn seal(&self, name: &str) -> Result<()> {
+        let (bytes, hash) = hash(&self.dir.join(name)).with_context(|| format!("reading `{name}` of the job"))?;
+        self.write(&seal_name(name), &serde_json::to_vec(&Seal { bytes, hash })?)
+    }
+
+    /// Whether a finished file is there and holds what it held when it was sealed.
+    #[must_use]
+    pub fn is_intact(&self, name: &str) -> bool {
+        let seal =
+            fs::read(self.dir.join(seal_name(name))).ok().and_then(|text| serde_json::from_slice::<Seal>(&text).ok());
+        let found = hash(&self.dir.join(name)).ok().map(|(bytes, hash)| Seal { bytes, hash });
+        seal.is_some() && seal == found
+    }
+
+    /// Name under which a chunk is written, relative to the directory.
+    #[must_use]
+    pub fn chunk_part_name(chunk: Chunk) -> String {
+        part_name(&Self::chunk_name(chunk))
     }
 
     /// Name of a chunk's file, relative to the directory.
@@ -458,6 +496,11 @@ fn part_name(name: &str) -> String {
     }
 }
 
+/// `source.ffindex` -> `source.ffindex.json`.
+fn seal_name(name: &str) -> String {
+    format!("{name}.json")
+}
+
 /// Size and BLAKE3 of a file.
 ///
 /// # Errors
@@ -548,6 +591,8 @@ fn remove_if_there(path: &Path) -> Result<()> {
 fn clear(dir: &Path) -> Result<()> {
     let ours = |name: &str| {
         let plain = name.replacen(".part", "", 1);
+        let plain =
+            plain.strip_suffix(".json").filter(|name| [INDEX, AUDIO].contains(name)).unwrap_or(&plain).to_owned();
         [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
             || plain.starts_with("group-")
     };

@@ -3,30 +3,30 @@
 //! The modules below are in the order in which they build on each other: a file uses only what is listed above it.
 //! The program is [`run`]; what it prints and how it exits is the interface, this library is not.
 
-pub mod audio;
+pub mod event;
+pub mod process;
+pub mod signal;
+pub mod disk;
+pub mod hdr;
+pub mod media;
 pub mod bitstream;
-pub mod chunk;
+pub mod y4m;
 pub mod cli;
 pub mod config;
-pub mod crew;
-pub mod disk;
-pub mod doctor;
+pub mod probe;
+pub mod source;
+pub mod scenes;
 pub mod encoder;
-pub mod event;
-pub mod hdr;
+pub mod recipe;
 pub mod job;
-pub mod media;
+pub mod audio;
+pub mod chunk;
+pub mod crew;
 pub mod mux;
 pub mod output;
-pub mod probe;
-pub mod process;
-pub mod recipe;
-pub mod scenes;
-pub mod signal;
-pub mod source;
-pub mod ui;
 pub mod verify;
-pub mod y4m;
+pub mod doctor;
+pub mod ui;
 
 use std::{
     fs,
@@ -112,11 +112,11 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
+    output::require_writable_dir(&config.output)?;
     for warning in &plan.warnings {
         warn(sink, warning.clone());
     }
 
-    let part = PartFile::create(&config.output, config.overwrite)?;
     let lp_demanded = recipe::demanded_lp(config, &equipment.capabilities)?.is_some();
     let job = Arc::new(Job::open(
         &config.job_dir,
@@ -127,6 +127,8 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         lp_demanded,
         config.restart,
     )?);
+    // Only who holds the job may touch what is being written for it.
+    let part = PartFile::create(&config.output, &config.job_dir, config.overwrite).inspect_err(|_| forget(&job))?;
     if job.resumed {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
@@ -155,7 +157,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         children: children.clone(),
         host: nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     };
-    let sound = sound(&children, &equipment, &job, &media.container, &recipe);
+    let sound = sound(&watch, &equipment, &job, &media.container, &recipe);
     let rules = crew::Rules {
         workers: plan.workers.workers,
         finish_chunks: config.finish_chunks,
@@ -180,9 +182,13 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     sink(Event::Stage { stage: Stage::Verify });
     let proof = watch
         .over({
-            let (children, tools, media, recipe) = (children.clone(), equipment.tools.clone(), media.clone(), recipe);
-            let (file, decode) = (part.path().to_owned(), config.verify_decode);
-            move || verify::output(&children, &tools, &file, &media, &recipe, decode)
+            let (children, tools, media, chunks) =
+                (children.clone(), equipment.tools.clone(), media.clone(), chunks.clone());
+            let (file, source, decode) = (part.path().to_owned(), config.input.clone(), config.verify_decode);
+            move || {
+                let wanted = verify::Wanted { source: &source, media: &media, recipe: &recipe, chunks: &chunks };
+                verify::output(&children, &tools, &file, &wanted, decode)
+            }
         })
         .context("the joined film is not whole and was not given its name")?;
     let output_bytes = part.publish()?;
@@ -218,7 +224,7 @@ fn refuse_overwriting(config: &Config) -> Result<()> {
     {
         return Err(UsageError("input and output are the same file".to_owned()).into());
     }
-    output::refuse_existing(&config.output, config.overwrite)
+    output::refuse_existing(&config.output, config.overwrite || config.dry_run)
 }
 
 /// Frames of a chunk, on average, for guessing their number before the scenes are known.
@@ -274,11 +280,14 @@ fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &S
 
 /// Builds the frame index, unless an earlier run has; returns whether one has.
 fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -> Result<bool> {
-    if job.index().exists() {
+    if job.is_intact(job.index_name()) {
         return Ok(true);
     }
+    if job.index().exists() {
+        note(watch.sink, "the index of the earlier run is damaged and is built again");
+    }
     (watch.sink)(Event::Stage { stage: Stage::Index });
-    let part = job.part("source.ffindex")?;
+    let part = job.part(job.index_name())?;
     // FFMS2 opens it by its name: a link in its place would be followed.
     let bytes = fs::metadata(&config.input)?.len();
     let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
@@ -287,7 +296,8 @@ fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
     };
     watch.over_with_progress(move || vapoursynth.index(&input, &part), position)?;
-    job.finish("source.ffindex")?;
+    job.finish(job.index_name())?;
+    job.seal(job.index_name())?;
     Ok(false)
 }
 
@@ -337,7 +347,7 @@ fn open(
 
 /// Sound that is encoded anew, as work beside the chunks.
 fn sound(
-    children: &Children,
+    watch: &Watch<'_>,
     equipment: &Equipment,
     job: &Arc<Job>,
     container: &Container,
@@ -345,8 +355,9 @@ fn sound(
 ) -> Option<crew::Aside> {
     let args = recipe.audio_args.clone()?;
     container.other_tracks.iter().any(|track| track.kind == TrackKind::Audio).then_some(())?;
-    let (children, tools, job, container) = (children.clone(), equipment.tools.clone(), job.clone(), container.clone());
-    Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args)))
+    let (children, tools, sink) = (watch.children.clone(), equipment.tools.clone(), watch.sink.clone());
+    let (job, container) = (job.clone(), container.clone());
+    Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args, &sink)))
 }
 
 /// Keeps an eye on signals while something long is done.

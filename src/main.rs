@@ -49,7 +49,7 @@ fn main() {
         Err(error) => error,
     };
     if let Some(interrupted @ Interrupted(signal)) = error.downcast_ref() {
-        ui::print_stopped(&interrupted.to_string(), mode);
+        ui::print_stopped(&interrupted.to_string(), cli.encode.restart, mode);
         signal::die_of(*signal);
     }
     ui::print_error(&error, mode);

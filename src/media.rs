@@ -341,6 +341,10 @@ pub struct Container {
     pub video_track: Track,
     /// All other tracks.
     pub other_tracks: Vec<Track>,
+    /// Title of the film.
+    pub title: Option<String>,
+    /// Tags of the film as a whole.
+    pub tags: usize,
     /// Chapter entries.
     pub chapters: usize,
     /// Attached files.

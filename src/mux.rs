@@ -11,9 +11,9 @@ use crate::{
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
     job::Job,
-    media::{Color, MediaInfo, Range, Timing, TrackKind, UNSPECIFIED},
+    media::{Color, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
-    process::{Children, ToolFailure},
+    process::{Children, Finished, ToolFailure},
     recipe::Recipe,
 };
 
@@ -61,7 +61,8 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
     args.push(format!("{}/{part_name}", job.output_dir_link()));
     let mut options = strings(&["--no-chapters", "--no-global-tags", "--no-track-tags", "--default-duration", &rate]);
-    options.extend(track_options(parts));
+    options.extend(track_options(&media.container.video_track, 0));
+    options.extend(shape_options(media));
     options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
     match &media.timing {
         Timing::Constant { start_ms } if start_ms.round() != 0.0 => {
@@ -136,17 +137,14 @@ fn appended(options: &[String], files: &[String]) -> Vec<String> {
     args
 }
 
-/// Language, title, flags and shape of the video track.
-fn track_options(parts: &Parts<'_>) -> Vec<String> {
-    let track = &parts.media.container.video_track;
+/// Language, title and flags of `track`, for the track number `id` of the file that follows.
+fn track_options(track: &Track, id: usize) -> Vec<String> {
     let mut args = Vec::new();
-    let mut set = |option: &str, value: &str| args.extend([format!("--{option}"), format!("0:{value}")]);
+    let mut set = |option: &str, value: &str| args.extend([format!("--{option}"), format!("{id}:{value}")]);
     if let Some(language) = track.language_ietf.as_ref().or(track.language.as_ref()) {
         set("language", language);
     }
-    if let Some(title) = &track.title {
-        set("track-name", title);
-    }
+    set("track-name", track.title.as_deref().unwrap_or(""));
     let flags = &track.flags;
     let yes = |flag: bool| if flag { "yes" } else { "no" };
     set("default-track-flag", yes(flags.default));
@@ -164,11 +162,15 @@ fn track_options(parts: &Parts<'_>) -> Vec<String> {
             set(option, "yes");
         }
     }
-    let media = parts.media;
-    if let Some((width, height)) = display_size(media.width, media.height, media.container.video.sample_aspect) {
-        set("display-dimensions", &format!("{width}x{height}"));
-    }
     args
+}
+
+/// Shape of the video track's pixels.
+fn shape_options(media: &MediaInfo) -> Vec<String> {
+    match display_size(media.width, media.height, media.container.video.sample_aspect) {
+        Some((width, height)) => strings(&["--display-dimensions", &format!("0:{width}x{height}")]),
+        None => Vec::new(),
+    }
 }
 
 /// The size at which a picture is shown whose pixels are not square: of exactly its shape, and as near to its own size
@@ -256,6 +258,8 @@ fn source_args(parts: &Parts<'_>, video_files: usize) -> Vec<String> {
     }
     args.extend(["(".to_owned(), parts.job.source_link().to_owned(), ")".to_owned()]);
     if new_sound {
+        let tracks = container.other_tracks.iter().filter(|track| track.kind == TrackKind::Audio);
+        args.extend(tracks.enumerate().flat_map(|(n, track)| track_options(track, n)));
         args.extend(strings(&["--no-chapters", "--no-track-tags", "--no-global-tags", "(", parts.job.audio(), ")"]));
     }
     let (source, sound) = (video_files, video_files + 1);
@@ -285,12 +289,12 @@ fn mkvmerge(children: &Children, tools: &Tools, job: &Job, args: &[String], sink
     job.finish(OPTIONS)?;
     let mut command = Command::new(&tools.mkvmerge);
     command.current_dir(job.dir()).args(["--ui-language", "en_US", &format!("@{OPTIONS}")]);
-    let (output, failure) = children.finish(command)?;
+    let Finished { stdout, failure, .. } = children.finish(command)?;
     match failure {
         None => Ok(()),
         // Exit code 1: the file is made, and there are warnings.
         Some(ToolFailure { status: Some(status), .. }) if status.code() == Some(1) => {
-            for line in String::from_utf8_lossy(&output).lines().filter(|line| line.starts_with("Warning:")) {
+            for line in String::from_utf8_lossy(&stdout).lines().filter(|line| line.starts_with("Warning:")) {
                 warn(sink, format!("mkvmerge: {}", line.trim_start_matches("Warning:").trim()));
             }
             Ok(())

@@ -39,15 +39,33 @@ pub fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
     }
 }
 
+/// Makes sure that the output's directory can be written, and leaves no trace in it.
+///
+/// # Errors
+/// If it cannot.
+pub fn require_writable_dir(output: &Path) -> Result<()> {
+    let dir = output.parent().unwrap_or(Path::new("/"));
+    tempfile::tempfile_in(dir).map(|_| ()).with_context(|| cannot_write(dir))
+}
+
+fn cannot_write(dir: &Path) -> String {
+    format!("cannot write into the output's directory {}", quoted(dir.as_os_str()))
+}
+
 impl PartFile {
-    /// Makes the file, which proves that the output's directory can be written.
+    /// Makes the file.
     ///
     /// # Errors
     /// If it cannot.
-    pub fn create(output: &Path, overwrite: bool) -> Result<Self> {
+    pub fn create(output: &Path, job_dir: &Path, overwrite: bool) -> Result<Self> {
         let dir = output.parent().unwrap_or(Path::new("/"));
-        // A plain name, whatever the output's is; the same for the same output, so that a killed run's is replaced.
-        let hash = blake3::hash(output.as_os_str().as_encoded_bytes()).to_hex();
+        // A plain name, whatever the output's is; the same for the same job, so that a killed run's is replaced.
+        let mut hasher = blake3::Hasher::new();
+        hasher
+            .update(output.as_os_str().as_encoded_bytes())
+            .update(b"\0")
+            .update(job_dir.as_os_str().as_encoded_bytes());
+        let hash = hasher.finalize().to_hex();
         let part = dir.join(format!(".av1enc-{}.part.mkv", &hash[..12]));
         let create = || -> std::io::Result<()> {
             match fs::remove_file(&part) {
@@ -56,7 +74,7 @@ impl PartFile {
             }
             OpenOptions::new().write(true).create_new(true).mode(0o644).open(&part).map(|_| ())
         };
-        create().with_context(|| format!("cannot write into the output's directory {}", quoted(dir.as_os_str())))?;
+        create().with_context(|| cannot_write(dir))?;
         Ok(Self { part, output: output.to_owned(), overwrite })
     }
 

@@ -19,7 +19,7 @@ use crate::{
         ChromaLocation, Color, Container, DynamicHdr, MATROSKA, Range, Subsampling, Track, TrackFlags, TrackKind,
         UNSPECIFIED, Video,
     },
-    process::Children,
+    process::{Children, Finished},
 };
 
 /// The tools that read files, wherever they are.
@@ -76,6 +76,10 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .with_context(|| format!("cannot read the first frame of `{shown}`"))?;
     let mut warnings = Vec::new();
     let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
+    let data = file.streams.iter().filter(|stream| stream.codec_type == "data").count();
+    if data > 0 {
+        warnings.push(format!("{data} data tracks (timecode and the like) are left out: Matroska has none"));
+    }
     let identified = identify(children, tools, input)?;
     let film_position = file.streams.iter().filter(|stream| stream.is_film()).position(|s| s.index == stream.index);
     let (video_track, other_tracks) = split_tracks(&file, &identified, film_position.unwrap_or(0))
@@ -90,13 +94,15 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         start_ms,
         rates: [&stream.r_frame_rate, &stream.avg_frame_rate].into_iter().filter_map(|text| rate(text)).collect(),
         container: Container {
-            format: identified.container.kind.unwrap_or_else(|| file.format.format_name.clone()),
+            format: identified.container.kind.clone().unwrap_or_else(|| file.format.format_name.clone()),
             duration_seconds: file.format.duration.as_deref().and_then(|text| text.parse().ok()),
-            declared_frames: stream.declared_frames(),
+            declared_frames: stream.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
             bytes: metadata.len(),
             video,
             video_track,
             other_tracks,
+            title: identified.container.properties.title.clone(),
+            tags: identified.tag_count(),
             chapters: identified.chapters.iter().map(|chapters| chapters.num_entries).sum(),
             attachments: identified.attachments.len(),
             warnings,
@@ -149,9 +155,9 @@ pub fn identify(children: &Children, tools: &Tools, file: &Path) -> Result<Ident
     symlink(file, dir.path().join("film")).context("linking to the source")?;
     let mut command = Command::new(&tools.mkvmerge);
     command.current_dir(dir.path()).args(["-J", "film"]);
-    let (output, failure) = children.finish(command)?;
+    let Finished { stdout, failure, .. } = children.finish(command)?;
     // It exits 2 for a container that it does not know, and says so in the JSON.
-    serde_json::from_str(&String::from_utf8_lossy(&output)).map_err(|error| match failure {
+    serde_json::from_str(&String::from_utf8_lossy(&stdout)).map_err(|error| match failure {
         Some(failure) => anyhow::Error::new(failure),
         None => anyhow::Error::new(error).context("mkvmerge -J printed what is not its JSON"),
     })
@@ -172,6 +178,41 @@ pub struct Identified {
     /// Its attached files.
     #[serde(default)]
     pub attachments: Vec<serde_json::Value>,
+    /// Its tags that are of no track.
+    #[serde(default)]
+    pub global_tags: Vec<Entries>,
+}
+
+/// A number of entries.
+#[derive(Debug, Deserialize)]
+pub struct Entries {
+    num_entries: usize,
+}
+
+impl Identified {
+    /// Number of tags that are of no track.
+    #[must_use]
+    pub fn tag_count(&self) -> usize {
+        self.global_tags.iter().map(|tags| tags.num_entries).sum()
+    }
+
+    /// Colours that the container gives to its video track number `position`.
+    #[must_use]
+    pub fn video_color(&self, position: usize) -> Option<Color> {
+        let track = self.tracks.iter().filter(|track| track.kind == "video").nth(position)?;
+        let p = &track.properties;
+        Some(Color {
+            primaries: p.color_primaries.unwrap_or(UNSPECIFIED),
+            transfer: p.color_transfer_characteristics.unwrap_or(UNSPECIFIED),
+            matrix: p.color_matrix_coefficients.unwrap_or(UNSPECIFIED),
+            range: match p.color_range {
+                Some(1) => Some(Range::Limited),
+                Some(2) => Some(Range::Full),
+                _ => None,
+            },
+            chroma_location: None,
+        })
+    }
 }
 
 /// The container as mkvmerge sees it.
@@ -227,6 +268,10 @@ struct TrackProperties {
     flag_hearing_impaired: bool,
     flag_visual_impaired: bool,
     flag_text_descriptions: bool,
+    color_primaries: Option<u8>,
+    color_transfer_characteristics: Option<u8>,
+    color_matrix_coefficients: Option<u8>,
+    color_range: Option<u8>,
 }
 
 impl IdentifiedTrack {
@@ -358,6 +403,38 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
     })
 }
 
+/// Where a sound track begins, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SoundSpan {
+    /// Time of its first packet in milliseconds.
+    pub start_ms: Option<f64>,
+    /// Its duration in seconds, if the file says.
+    pub seconds: Option<f64>,
+}
+
+/// Spans of the sound tracks of a file, in order.
+///
+/// # Errors
+/// If ffprobe cannot read it.
+pub fn sound_spans(children: &Children, tools: &Tools, file: &Path) -> Result<Vec<SoundSpan>> {
+    let found: FfFile = ffprobe(children, tools, file, &["-show_format", "-show_streams"])?;
+    let writer = found.format.tag("ENCODER").unwrap_or_default();
+    let span = |stream: &FfStream| SoundSpan {
+        start_ms: stream.start_seconds().map(|seconds| seconds * 1000.0),
+        // ffmpeg copies mkvmerge's tags even where it cuts.
+        seconds: stream.tag("DURATION").filter(|_| !writer.starts_with("Lavf")).and_then(clock_seconds),
+    };
+    Ok(found.streams.iter().filter(|stream| stream.codec_type == "audio").map(span).collect())
+}
+
+/// `00:01:02.500000000` in seconds.
+fn clock_seconds(text: &str) -> Option<f64> {
+    let mut parts = text.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    Some(number(hours)? * 3600.0 + number(minutes)? * 60.0 + number(seconds)?)
+}
+
 /// Whether anything of the file lies beyond `seconds`: a whole file whose video is shorter than its sound, say.
 ///
 /// # Errors
@@ -408,9 +485,14 @@ struct FfFormat {
     format_name: String,
     duration: Option<String>,
     start_time: Option<String>,
+    tags: std::collections::HashMap<String, String>,
 }
 
 impl FfFormat {
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     fn start_seconds(&self) -> f64 {
         self.start_time.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0.0)
     }
@@ -451,10 +533,16 @@ impl FfStream {
         self.start_time.as_deref()?.parse().ok()
     }
 
-    /// Frames by the sample table (MP4, AVI) or by mkvmerge's statistics tag.
-    fn declared_frames(&self) -> Option<u64> {
-        let tag = || self.tags.iter().find(|(name, _)| name.starts_with("NUMBER_OF_FRAMES")).map(|(_, value)| value);
-        self.nb_frames.as_ref().or_else(tag)?.parse().ok().filter(|frames| *frames > 0)
+    /// A tag of mkvmerge's statistics, which may have a language behind its name.
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().find(|(known, _)| known.starts_with(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Frames by the sample table (MP4, AVI) or by mkvmerge's statistics, where the file is still as mkvmerge wrote it:
+    /// ffmpeg copies the numbers even where it cuts.
+    fn declared_frames(&self, writer: &str) -> Option<u64> {
+        let statistics = || self.tag("NUMBER_OF_FRAMES").filter(|_| !writer.starts_with("Lavf"));
+        self.nb_frames.as_deref().or_else(statistics)?.parse().ok().filter(|frames| *frames > 0)
     }
 }
 
@@ -542,6 +630,9 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
     }
     if dynamic_hdr.hdr10_plus {
         warnings.push("HDR10+ dynamic metadata is left out: HDR10 is kept".to_owned());
+    }
+    if ["yuva", "ya8", "ya16"].iter().any(|alpha| pixel_format.starts_with(alpha)) {
+        warnings.push("transparency is left out: AV1 films have none".to_owned());
     }
     let interlaced =
         matches!(stream.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")) || frame.interlaced_frame == 1;

@@ -110,10 +110,31 @@ impl Children {
     /// # Errors
     /// If it cannot be started or does not succeed; the error shows the command, how it ended and its last lines.
     pub fn output(&self, command: Command) -> Result<Vec<u8>> {
-        let (output, failure) = self.finish(command)?;
+        let Finished { stdout, failure, .. } = self.finish(command)?;
         match failure {
-            None => Ok(output),
+            None => Ok(stdout),
             Some(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Runs `command` and has its standard output read by `reader` while it runs; memory does not grow with it.
+    ///
+    /// # Errors
+    /// Those of `reader`, or if the tool cannot be started or does not succeed.
+    pub fn stream<T>(&self, command: Command, reader: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
+        let mut running = self.spawn(command, Stdio::null())?;
+        let mut stdout = running.child.stdout.take().context("no pipe")?;
+        let stderr = Tail::drain(running.child.stderr.take().context("no pipe")?, |_| ());
+        let command = running.shown.clone();
+        // An error kills the tool, by dropping it.
+        let read = reader(&mut stdout)?;
+        drop(stdout);
+        let status = running.wait()?;
+        let stderr = stderr.join().lines();
+        if status.success() {
+            Ok(read)
+        } else {
+            Err(ToolFailure { command, status: Some(status), stdout: Vec::new(), stderr }.into())
         }
     }
 
@@ -121,7 +142,7 @@ impl Children {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn finish(&self, command: Command) -> Result<(Vec<u8>, Option<ToolFailure>)> {
+    pub fn finish(&self, command: Command) -> Result<Finished> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
         let stderr = Tail::drain(running.child.stderr.take().context("no pipe")?, |_| ());
@@ -129,16 +150,27 @@ impl Children {
         let read = stdout.read_to_end(&mut output);
         let shown = running.shown.clone();
         let status = running.wait()?;
-        let stderr = stderr.join();
+        let stderr = stderr.join().lines();
         read.with_context(|| format!("reading the output of `{shown}`"))?;
         let failure = (!status.success()).then(|| {
             // mkvmerge writes its errors to stdout.
             let mut tail = Tail::default();
             tail.push(&output[output.len().saturating_sub(8000)..], &mut |_| ());
-            ToolFailure { command: shown, status: Some(status), stdout: tail.lines(), stderr: stderr.lines() }
+            ToolFailure { command: shown, status: Some(status), stdout: tail.lines(), stderr: stderr.clone() }
         });
-        Ok((output, failure))
+        Ok(Finished { stdout: output, stderr, failure })
     }
+}
+
+/// A tool that has run to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// The last lines of its standard error.
+    pub stderr: Vec<String>,
+    /// How it failed, if it did.
+    pub failure: Option<ToolFailure>,
 }
 
 /// A tool that runs. Dropped, it is killed and waited for.

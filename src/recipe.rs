@@ -22,6 +22,19 @@ const DEFAULT_TUNE: u32 = 0;
 /// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
 const BEST_CURVE: u32 = 3;
 
+/// Options that choose another way to control the rate than CRF.
+const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless"];
+/// Options that say colours.
+const COLOR_PARAMS: &[&str] = &[
+    "color-primaries",
+    "transfer-characteristics",
+    "matrix-coefficients",
+    "color-range",
+    "chroma-sample-position",
+    "mastering-display",
+    "content-light",
+];
+
 /// All that decides about the bytes of the output, beside the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -76,6 +89,12 @@ pub fn decide(
         check("", flag, capabilities)?;
     }
     let has_user = |name: &str| user.iter().any(|param| param.name == name);
+    // Without adaptive quantisation it is another mode (CQP).
+    let not_crf = NOT_WITH_CRF.iter().copied().find(|name| has_user(name));
+    let not_crf = not_crf.or(user.contains(&Param::new("aq-mode", 0)).then_some("aq-mode 0"));
+    if let (Some(_), Some(other)) = (video.crf, not_crf) {
+        return Err(UsageError(format!("--crf contradicts --{other} inside --video-params; leave one out")));
+    }
 
     let mut params = Vec::new();
     let mut default = |name: &str, value: &dyn Display, contradicted_by: &[&str]| {
@@ -88,7 +107,9 @@ pub fn decide(
     default("keyint", &0, &[]);
     default("scd", &0, &[]);
     let crf = video.crf.unwrap_or_else(|| Ratio::from_integer(DEFAULT_CRF));
-    default("crf", &as_number(crf), &["qp", "cqp", "rc", "tbr", "aq-mode", "lossless"]);
+    if not_crf.is_none() {
+        default("crf", &as_number(crf), &[]);
+    }
     let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(DEFAULT_PRESET));
     default("preset", &preset, &[]);
     default("tune", &DEFAULT_TUNE, &[]);
@@ -116,9 +137,10 @@ pub fn decide(
     set("content-light", hdr10.content_light.map(|light| light.to_string()));
     // Encoders before 3.0 write HDR metadata only when told to.
     set("enable-hdr", (!hdr10.is_empty() && !has_user("enable-hdr")).then(|| "1".to_owned()));
-    let named: Vec<String> = color_params.iter().map(|param| param.name.clone()).collect();
     params.extend(color_params);
-    params.extend(user.into_iter().filter(|param| param.name != "lp" && !named.contains(&param.name)));
+    // Colours of the user's are among those above.
+    let rest = |param: &Param| param.name != "lp" && !COLOR_PARAMS.contains(&param.name.as_str());
+    params.extend(user.into_iter().filter(rest));
 
     Ok(Recipe {
         encoder: capabilities.identity.clone(),
@@ -184,10 +206,13 @@ fn check(place: &str, param: &Param, capabilities: &Capabilities) -> Result<(), 
             capabilities.nearest(&param.name).map(|name| format!("; did you mean --{name}?")).unwrap_or_default();
         return Err(UsageError(format!("{place}{encoder} has no option --{}{nearest}", param.name)));
     }
-    if let Some(number) = param.value.as_deref().and_then(|value| value.parse::<f64>().ok())
-        && !capabilities.accepts(&param.name, number)
+    let number = param.value.as_deref().and_then(|value| value.parse::<f64>().ok());
+    // Colours may be named; they have been read already.
+    let named = COLOR_PARAMS.contains(&param.name.as_str()) && number.is_none();
+    if let Some(Some(ranges)) = capabilities.options.get(&param.name)
+        && !named
+        && !number.is_some_and(|number| capabilities.accepts(&param.name, number))
     {
-        let ranges = capabilities.options[&param.name].as_deref().unwrap_or(&[]);
         let ranges: Vec<String> = ranges
             .iter()
             .map(|(low, high)| if low == high { low.to_string() } else { format!("{low} to {high}") })
@@ -231,7 +256,7 @@ fn colors(
         transfer,
         matrix,
         range: forced.range.or(source.range).or(fallback.range),
-        chroma_location: forced.chroma_location.or(source.chroma_location),
+        chroma_location: forced.chroma_location.unwrap_or(source.chroma_location),
     };
     if ignored {
         warnings
@@ -307,6 +332,7 @@ mod tests {
             "qp",
             "rc",
             "tbr",
+            "aq-mode",
             "tune",
             "lp",
             "color-primaries",
@@ -361,6 +387,8 @@ mod tests {
                 flags,
             },
             other_tracks: Vec::new(),
+            title: None,
+            tags: 0,
             chapters: 0,
             attachments: 0,
             warnings: Vec::new(),
@@ -434,6 +462,24 @@ mod tests {
     }
 
     #[test]
+    fn a_demanded_crf_is_never_dropped_in_silence() {
+        let error = recipe_with(&["--crf", "24", "-v", "--rc 1 --tbr 900"], BT709, 2.0).unwrap_err().to_string();
+        assert!(error.contains("--crf contradicts --rc"), "{error}");
+        let (recipe, _) = recipe_with(&["--crf", "24", "-v", "--aq-mode 2"], BT709, 2.0).unwrap();
+        assert!(line(&recipe).contains("--crf 24") && line(&recipe).contains("--aq-mode 2"));
+        let (recipe, _) = recipe_with(&["-v", "--aq-mode 0 --qp 30"], BT709, 2.0).unwrap();
+        assert!(!line(&recipe).contains("--crf"));
+    }
+
+    #[test]
+    fn a_chroma_position_that_the_user_calls_unknown_is_not_written() {
+        let left = Color { chroma_location: Some(ChromaLocation::Left), ..BT709 };
+        assert!(line(&recipe_with(&[], left, 2.0).unwrap().0).contains("--chroma-sample-position left"));
+        let (recipe, _) = recipe_with(&["-v", "--chroma-sample-position 0"], left, 2.0).unwrap();
+        assert!(!line(&recipe).contains("chroma"));
+    }
+
+    #[test]
     fn wrong_encoder_options_are_refused_with_the_reason() {
         for (params, reason) in [
             ("--film-grian 8", "did you mean --film-grain?"),
@@ -441,6 +487,8 @@ mod tests {
             ("--output x.ivf", "names the chunks"),
             ("-b x.ivf", "names the chunks"),
             ("--progress 0", "shows the progress"),
+            ("--film-grain", "takes 0 to 50"),
+            ("--film-grain much", "takes 0 to 50"),
         ] {
             let error = recipe_with(&["-v", params], BT709, 2.0).unwrap_err().to_string();
             assert!(error.contains(reason), "{params}: {error}");

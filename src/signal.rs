@@ -39,7 +39,7 @@ extern "C" fn handler(signal: i32) {
 /// Installs the handlers and returns the channel on which signals arrive. To be called once, after everything that
 /// installs handlers of its own (embedded Python does) or again after it: the last call wins.
 ///
-/// A signal that was ignored when we started (`nohup`) stays ignored.
+/// A signal that was ignored when we started (`nohup`, a background job of a script) stays ignored.
 ///
 /// # Errors
 /// If the system refuses a pipe or a handler.
@@ -77,9 +77,9 @@ pub fn rearm() -> Result<()> {
         // SAFETY: the handler only calls write(2) and touches errno.
         let old =
             unsafe { sigaction(signal, &action) }.with_context(|| format!("installing the handler of {signal}"))?;
-        if signal == Signal::SIGHUP && matches!(old.handler(), SigHandler::SigIgn) {
+        if matches!(old.handler(), SigHandler::SigIgn) {
             // SAFETY: restores what was there before.
-            unsafe { sigaction(signal, &old) }.context("restoring the ignored SIGHUP")?;
+            unsafe { sigaction(signal, &old) }.with_context(|| format!("leaving {signal} ignored"))?;
         }
     }
     Ok(())

@@ -60,6 +60,13 @@ fn private_library() -> Option<PathBuf> {
 /// Decides which VapourSynth will be loaded: `VSSCRIPT_PATH`, then the one on PATH, then the one of `./setup`, then
 /// whatever the system's loader finds. To be called before any other thread is started.
 pub fn choose_library(children: &Children) {
+    if env::var_os("HOME").is_none()
+        && let Some(home) = env::home_dir()
+    {
+        // libvsscript looks for its settings there, and does not ask the system as we do.
+        // SAFETY: no other thread runs yet, as this function's documentation demands.
+        unsafe { env::set_var("HOME", home) };
+    }
     if env::var_os(VSSCRIPT_PATH).is_some() {
         return;
     }

@@ -128,9 +128,9 @@ impl Ui {
     }
 }
 
-/// Two lines: how far, and what it takes. Both fit 80 columns; narrower terminals cut the second.
+/// Two lines: how far, and what it takes. The second leaves room for the terminal's own `^C`.
 fn bar_style() -> ProgressStyle {
-    style("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{wide_msg}")
+    style("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{msg}")
 }
 
 /// For stages of which nobody knows how far they are.
@@ -183,8 +183,9 @@ pub fn print_error(error: &anyhow::Error, mode: Mode) {
 }
 
 /// Prints that the run was stopped, and how to go on.
-pub fn print_stopped(how: &str, mode: Mode) {
-    let message = format!("{how}; finished work is kept: the same command goes on from here");
+pub fn print_stopped(how: &str, restarted: bool, mode: Mode) {
+    let command = if restarted { "the same command, without --restart," } else { "the same command" };
+    let message = format!("{how}; finished work is kept: {command} goes on from here");
     if mode != Mode::Quiet {
         print_note(&message);
     }
@@ -200,6 +201,9 @@ pub fn print_note(text: &str) {
 }
 
 fn bar_text(p: &Progress) -> String {
+    if p.frames == 0 && p.workers == 0 {
+        return format!("finding the first scene: {} of {} frames seen", p.detected_frames, p.total_frames);
+    }
     format!(
         "{}/{} frames, {:.1} fps, eta {}, {}, {} workers, {}",
         p.frames,
@@ -291,13 +295,13 @@ mod tests {
             frames: 172_799,
             total_frames: 172_800,
             fps: 123.4,
-            eta_seconds: Some(35_999.0),
-            bytes: 2_300_000_000,
+            eta_seconds: Some(3_599.0),
+            bytes: 230_000_000,
             expected_bytes: Some(5_600_000_000),
             workers: 12,
             memory_bytes: 31_500_000_000,
             ..Progress::default()
         };
-        assert!(bar_text(&progress).len() <= 80, "{}", bar_text(&progress));
+        assert!(bar_text(&progress).len() <= 78, "{}", bar_text(&progress));
     }
 }

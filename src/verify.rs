@@ -1,14 +1,15 @@
 //! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`].
 
-use std::{path::Path, process::Command};
+use std::{io::BufReader, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
 use num_rational::Ratio;
 
 use crate::{
-    bitstream::{hdr_disagreement, read_ivf},
+    bitstream::{Units, hdr_disagreement},
+    chunk::EncodedChunk,
     event::Proof,
-    media::{MATROSKA, MediaInfo, Track, TrackKind},
+    media::{Color, MATROSKA, MediaInfo, Track, TrackKind},
     probe::{self, Identified, IdentifiedTrack, Tools, file_url},
     process::Children,
     recipe::Recipe,
@@ -21,18 +22,24 @@ const DURATION_TOLERANCE: f64 = 1.0;
 /// Containers give the shape of pixels by whole numbers.
 const ASPECT_TOLERANCE: f64 = 0.01;
 
-/// Proves that `file` is the whole film.
+/// What the output is compared with.
+pub struct Wanted<'a> {
+    /// The source's file.
+    pub source: &'a Path,
+    /// What it is.
+    pub media: &'a MediaInfo,
+    /// How it was encoded.
+    pub recipe: &'a Recipe,
+    /// Its chunks, in order.
+    pub chunks: &'a [EncodedChunk],
+}
+
+/// Proves that `file` is the whole film; with `decode`, that every frame can be decoded as well.
 ///
 /// # Errors
 /// The first thing that is not as it must be.
-pub fn output(
-    children: &Children,
-    tools: &Tools,
-    file: &Path,
-    media: &MediaInfo,
-    recipe: &Recipe,
-    decode: bool,
-) -> Result<Proof> {
+pub fn output(children: &Children, tools: &Tools, file: &Path, wanted: &Wanted<'_>, decode: bool) -> Result<Proof> {
+    let Wanted { source, media, recipe, chunks } = *wanted;
     let identified = probe::identify(children, tools, file)?;
     tracks(&identified, media)?;
     let container = &media.container;
@@ -65,7 +72,9 @@ pub fn output(
         let output = found.duration_seconds.unwrap_or(0.0);
         ensure!(output + DURATION_TOLERANCE >= duration, "the output lasts {output:.1} s instead of {duration:.1} s");
     }
-    bitstream(children, tools, file, video, recipe)?;
+    container_properties(&identified, media, recipe, video)?;
+    sound(children, tools, file, source, media)?;
+    bitstream(children, tools, file, video, recipe, chunks)?;
     if decode {
         decode_all(children, tools, file, video, media.frames)?;
     }
@@ -146,17 +155,95 @@ fn times(children: &Children, tools: &Tools, file: &Path, video: usize, media: &
     Ok(worst)
 }
 
-/// Reads colours and HDR10 from the first temporal unit of the output itself.
-fn bitstream(children: &Children, tools: &Tools, file: &Path, video: usize, recipe: &Recipe) -> Result<()> {
+/// Reads the whole bitstream of the output: its head says the colours and HDR10, and its pictures are those of the
+/// chunks, in their order, bit for bit.
+fn bitstream(
+    children: &Children,
+    tools: &Tools,
+    file: &Path,
+    video: usize,
+    recipe: &Recipe,
+    chunks: &[EncodedChunk],
+) -> Result<()> {
     let mut command = Command::new(&tools.ffmpeg);
     command.args(["-nostdin", "-v", "error", "-i"]).arg(file_url(file));
-    command.args(["-map", &format!("0:v:{video}"), "-c", "copy", "-frames:v", "1", "-f", "ivf", "-"]);
-    let head = children.output(command).context("reading the head of the output's video")?;
-    let ivf = read_ivf(head.as_slice()).context("reading the head of the output's video")?;
-    match ivf.header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
-        Some(wrong) => bail!("the output's bitstream says {wrong}"),
-        None => Ok(()),
+    command.args(["-map", &format!("0:v:{video}"), "-c", "copy", "-f", "ivf", "-"]);
+    children.stream(command, |ivf| {
+        let mut units = Units::new(BufReader::with_capacity(1 << 20, ivf)).context("reading the output's video")?;
+        for chunk in chunks.iter().map(EncodedChunk::record) {
+            let mut pictures = blake3::Hasher::new();
+            for n in chunk.chunk.start..chunk.chunk.end {
+                let there =
+                    units.next_unit(&mut pictures).with_context(|| format!("frame {n} of the output is damaged"))?;
+                ensure!(there, "the output's video ends before frame {n}");
+            }
+            ensure!(
+                pictures.finalize().to_hex().as_str() == chunk.pictures,
+                "frames {} to {} of the output are not what was encoded",
+                chunk.chunk.start,
+                chunk.chunk.end - 1
+            );
+        }
+        ensure!(!units.next_unit(&mut blake3::Hasher::new())?, "the output has frames that were not encoded");
+        let header = units.header.as_ref().context("the output's video has no sequence header")?;
+        match header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
+            Some(wrong) => bail!("the output's bitstream says {wrong}"),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Compares what only the container says: the film's title and tags, and the video's colours.
+fn container_properties(identified: &Identified, media: &MediaInfo, recipe: &Recipe, video: usize) -> Result<()> {
+    if media.container.format == MATROSKA {
+        let title = identified.container.properties.title.as_deref();
+        let wanted = media.container.title.as_deref();
+        ensure!(title == wanted, "the output's title is {title:?} instead of {wanted:?}");
+        let tags = identified.tag_count();
+        ensure!(tags == media.container.tags, "the output has {tags} tags instead of {}", media.container.tags);
     }
+    let found = identified.video_color(video).context("the output has no video track")?;
+    let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
+    ensure!(
+        codes(&found) == codes(&recipe.color) && (recipe.color.range.is_none() || found.range == recipe.color.range),
+        "the output's container says {found} instead of {}",
+        recipe.color
+    );
+    Ok(())
+}
+
+/// How far the beginning of a sound track may lie from where it was, in milliseconds: encoders begin with silence of
+/// their own.
+const SOUND_TOLERANCE_MS: f64 = 50.0;
+/// How much shorter a sound track may be than it was, in seconds: the last packet may be short.
+const SOUND_SHORTER: f64 = 0.5;
+
+/// Compares where sound and subtitles begin, and, of sound that was encoded anew, how long it is.
+fn sound(children: &Children, tools: &Tools, file: &Path, source: &Path, media: &MediaInfo) -> Result<()> {
+    // Other containers begin where they like, and mkvmerge lets them begin at zero.
+    if media.container.format != MATROSKA || media.container.track_counts()[1] == 0 {
+        return Ok(());
+    }
+    let found = probe::sound_spans(children, tools, file)?;
+    let wanted = probe::sound_spans(children, tools, source)?;
+    ensure!(found.len() == wanted.len(), "the output has {} sound tracks instead of {}", found.len(), wanted.len());
+    for (n, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+        if let (Some(found), Some(wanted)) = (found.start_ms, wanted.start_ms) {
+            ensure!(
+                (found - wanted).abs() <= SOUND_TOLERANCE_MS,
+                "sound track {n} of the output begins at {found:.0} ms instead of {wanted:.0} ms"
+            );
+        }
+        if let (Some(found), Some(wanted)) = (found.seconds, wanted.seconds)
+            && media.truncated.is_none()
+        {
+            ensure!(
+                found + SOUND_SHORTER >= wanted,
+                "sound track {n} of the output lasts {found:.1} s instead of {wanted:.1} s"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Decodes every frame.

@@ -11,7 +11,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -37,6 +37,8 @@ const TICK: Duration = Duration::from_millis(250);
 const STOPPED: Duration = Duration::from_secs(5);
 /// So many failures before anything has succeeded mean that nothing will.
 const HOPELESS: usize = 6;
+/// How many failed chunks are named.
+const FAILURES_NAMED: usize = 10;
 /// How often a chunk is tried.
 const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
@@ -158,7 +160,8 @@ pub fn run(
             let _ = sender.send(Message::Audio(aside()));
         });
     }
-    spawn_detector(&workshop, &sender, &stop, sink)?;
+    let seen = Arc::new(AtomicU64::new(0));
+    spawn_detector(&workshop, &sender, &stop, &seen, sink)?;
 
     let stall_timeout = rules
         .stall_timeout
@@ -178,7 +181,7 @@ pub fn run(
         failed: Vec::new(),
         failures: 0,
         hopeless: None,
-        known_frames: 0,
+        seen,
         known_chunks: 0,
         detected_all: false,
         resumed_frames: 0,
@@ -265,7 +268,8 @@ struct Crew {
     /// Failures of any chunk for which neither the source nor memory was the reason.
     failures: usize,
     hopeless: Option<Failure>,
-    known_frames: u64,
+    /// Frames that detection has seen.
+    seen: Arc<AtomicU64>,
     known_chunks: usize,
     detected_all: bool,
     resumed_frames: u64,
@@ -276,7 +280,6 @@ struct Crew {
 impl Crew {
     /// A chunk has become final: it is done already, or queued.
     fn add(&mut self, chunk: Chunk) {
-        self.known_frames = chunk.end;
         self.known_chunks += 1;
         match self.workshop.job.finished(chunk) {
             Ok(Some(record)) => {
@@ -355,7 +358,7 @@ impl Crew {
         };
         if !matches!(failure, Failure::Source(_)) && self.disk_room().is_some_and(|room| room < self.disk_need()) {
             // Waits until there is room again; not counted as a try.
-            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() });
+            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() + BACK_OFF });
             return;
         }
         if matches!(failure, Failure::Killed(_)) && self.limit > 1 {
@@ -447,16 +450,22 @@ impl Crew {
 
     /// All chunks are through: the film, or what failed.
     fn result(&mut self) -> Result<Encoded> {
+        self.failed.sort_by_key(|(chunk, _)| chunk.index);
         if let Some((first, failure)) = self.failed.first() {
-            let indices: Vec<String> = self.failed.iter().map(|(chunk, _)| chunk.index.to_string()).collect();
-            let what = match self.failed.len() {
-                1 => format!("1 of {} chunks could not be encoded: number {}", self.known_chunks, indices[0]),
-                n => {
-                    format!("{n} of {} chunks could not be encoded: numbers {}", self.known_chunks, indices.join(", "))
-                }
+            let mut numbers: Vec<String> =
+                self.failed.iter().take(FAILURES_NAMED).map(|(chunk, _)| chunk.index.to_string()).collect();
+            if self.failed.len() > FAILURES_NAMED {
+                numbers.push("…".to_owned());
+            }
+            let kept = match self.finished.len() {
+                0 => "",
+                _ => "\nThe others are kept: the same command tries only these again",
             };
             return Err(anyhow!(
-                "{what} (frames {} to {}): {failure}\nThe others are kept: the same command tries only these again",
+                "{} of {} chunks could not be encoded ({}); the first, frames {} to {}: {failure}{kept}",
+                self.failed.len(),
+                self.known_chunks,
+                numbers.join(", "),
                 first.start,
                 first.end - 1
             ));
@@ -483,10 +492,7 @@ impl Crew {
         let part_bytes: u64 = self
             .at_work
             .values()
-            .filter_map(|work| {
-                let name = Job::chunk_name(work.chunk).replace(".ivf", ".part.ivf");
-                fs::metadata(self.workshop.job.dir().join(name)).ok()
-            })
+            .filter_map(|work| fs::metadata(self.workshop.job.dir().join(Job::chunk_part_name(work.chunk))).ok())
             .map(|metadata| metadata.len())
             .sum();
         let elapsed_seconds = self.started.elapsed().as_secs_f64();
@@ -497,7 +503,7 @@ impl Crew {
         Progress {
             frames,
             total_frames,
-            detected_frames: if self.detected_all { total_frames } else { self.known_frames },
+            detected_frames: if self.detected_all { total_frames } else { self.seen.load(Ordering::Relaxed) },
             chunks: self.finished.len(),
             total_chunks: self.known_chunks,
             fps,
@@ -535,6 +541,7 @@ fn spawn_detector(
     workshop: &Arc<Workshop>,
     sender: &Sender<Message>,
     stop: &Arc<AtomicBool>,
+    seen: &Arc<AtomicU64>,
     sink: &Sink,
 ) -> Result<()> {
     let known = workshop.job.scenes()?;
@@ -542,7 +549,7 @@ fn spawn_detector(
     if !known.chunks.is_empty() {
         detail(sink, format!("{} scenes are known from an earlier run", known.chunks.len()));
     }
-    let (workshop, sender, stop) = (workshop.clone(), sender.clone(), stop.clone());
+    let (workshop, sender, stop, seen) = (workshop.clone(), sender.clone(), stop.clone(), seen.clone());
     thread::spawn(move || {
         let frames = workshop.media.frames;
         let mut next = known.chunks.iter().copied().peekable();
@@ -564,7 +571,7 @@ fn spawn_detector(
                 let _ = sender.send(Message::Scene(chunk));
                 Ok(())
             };
-            detect(&workshop, &stop, &mut found)?;
+            detect(&workshop, &stop, &seen, &mut found)?;
             log.complete(frames)
         };
         let result = catch_unwind(AssertUnwindSafe(detect))
@@ -575,7 +582,12 @@ fn spawn_detector(
 }
 
 /// Reads all frames of the film and hands on its chunks as they become final.
-fn detect(workshop: &Workshop, stop: &AtomicBool, found: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<()> {
+fn detect(
+    workshop: &Workshop,
+    stop: &AtomicBool,
+    seen: &AtomicU64,
+    found: &mut dyn FnMut(Chunk) -> Result<()>,
+) -> Result<()> {
     let rules = &workshop.recipe.scenes;
     let frames = workshop.media.frames;
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -596,18 +608,18 @@ fn detect(workshop: &Workshop, stop: &AtomicBool, found: &mut dyn FnMut(Chunk) -
                 }
             }
         });
-        let mut seen = 0;
         for frame in decoded.iter() {
             if let Some(judged) = detector.push(&frame?)?
                 && let Some(chunk) = splitter.push(judged)
             {
                 found(chunk)?;
             }
-            seen += 1;
+            seen.fetch_add(1, Ordering::Relaxed);
         }
         if stop.load(Ordering::Relaxed) {
             return Err(anyhow!("stopped"));
         }
+        let seen = seen.load(Ordering::Relaxed);
         ensure!(seen == frames, "{seen} of {frames} frames could be read");
         for judged in detector.finish() {
             if let Some(chunk) = splitter.push(judged) {

@@ -129,19 +129,21 @@ fn takes_quarters(help: &str) -> bool {
 /// where anything in it is not a number.
 fn ranges(description: &str) -> Option<Ranges> {
     let inside = description.rsplit_once('[')?.1.split_once(']')?.0;
-    // `[0, 6]` for --lp means from 0 to 6, `[8, 10]` for --input-depth means 8 or 10: a range is wide enough for both.
     let items: Option<Ranges> =
-        inside.split(',').map(|item| range(item.split(':').next().unwrap_or("").trim())).collect();
+        inside.split(',').map(|item| range(item.split([':', '=']).next().unwrap_or("").trim())).collect();
     let items = items.filter(|items| !items.is_empty())?;
+    let explained = inside.contains([':', '=']);
     match items.as_slice() {
-        [(low, a), (b, high)] if low == a && b == high && low < high => Some(vec![(*low, *high)]),
-        _ => Some(items),
+        // `[0, 6]` means from 0 to 6; so may `[8, 10]` be read.
+        [(low, a), (b, high)] if low == a && b == high && low < high && !explained => Some(vec![(*low, *high)]),
+        // `[-2: ~5 seconds, -1: infinite]` explains some values, and does not say that these are all.
+        items if explained && items.iter().all(|(low, high)| low == high) => None,
+        items => Some(items.to_vec()),
     }
 }
 
 /// `-2-13`, `0.0-8.0`, `-7 to 7`, `22`, `0 = off`.
 fn range(item: &str) -> Option<(f64, f64)> {
-    let item = item.split('=').next().unwrap_or("").trim();
     if let Ok(single) = item.parse::<f64>() {
         return Some((single, single));
     }
@@ -264,6 +266,8 @@ Options:
       --variance-boost-curve       Curve for Variance Boost, default is 0 [0-2]
       --ac-bias                    Strength, default is 0.0 [0.0-8.0]
       --tune                       Outcomes [0 = VQ, 1 = PSNR, 5 = VMAF]
+      --keyint                     GOP size (frames), default is -2 [-2: ~5 seconds, -1: \"infinite\", 0: same as -1]
+      --startup-qp-offset          Specify an offset, default is 0 [-63,63]
 ";
 
     fn caps(help: &str) -> Capabilities {
@@ -285,7 +289,8 @@ Options:
         assert!(new.quarter_crf && new.accepts("crf", 70.0) && new.accepts("lp", 3.0) && !new.accepts("lp", 7.0));
         assert!(new.accepts("sharpness", -7.0) && !new.accepts("sharpness", 8.0));
         assert!(!new.accepts("variance-boost-curve", 3.0) && new.accepts("ac-bias", 0.5));
-        assert!(new.accepts("tune", 5.0) && !new.accepts("tune", 2.0));
+        assert!(new.accepts("tune", 2.0), "explained values need not be all");
+        assert!(new.accepts("keyint", 240.0) && new.accepts("startup-qp-offset", -5.0));
     }
 
     #[test]

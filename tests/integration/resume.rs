@@ -75,7 +75,7 @@ fn a_chunk_that_fails_does_not_stop_the_others_and_alone_is_encoded_again() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "[ $chunk != 00001 ] || exit 9");
     let run = encode(dir.path(), &encoder).fails(1);
-    run.says("1 of 5 chunks could not be encoded: number 1").says("exited with status 9");
+    run.says("1 of 5 chunks could not be encoded (1)").says("exited with status 9");
     assert_eq!(finished(dir.path()), 4);
     goes_on(dir.path(), 4);
 }
