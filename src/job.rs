@@ -98,7 +98,7 @@ impl SourceIdentity {
 
 /// `job.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct State {
+pub struct State {
     /// Says that the directory is ours.
     made_by: String,
     format: u32,
@@ -189,8 +189,9 @@ impl Job {
         if read_state(dir)?.is_none() {
             let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
             // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
+            let half_written = part_name(JOB);
             let foreign = entries.any(|entry| {
-                entry.is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != part_name(JOB).as_str())
+                entry.is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != half_written.as_str())
             });
             if foreign {
                 return Err(Refusal(format!(
@@ -373,11 +374,12 @@ impl Job {
     /// # Errors
     /// As a sentence fragment: what is wrong with a chunk that has a record.
     pub fn finished(&self, chunk: Chunk) -> Result<Option<ChunkRecord>, String> {
-        let Ok(text) = fs::read(self.dir.join(Self::record_name(chunk))) else { return Ok(None) };
-        let record: ChunkRecord = serde_json::from_slice(&text).map_err(|_| "its record is damaged".to_owned())?;
-        if record.chunk != chunk {
-            return Err("its record is of other frames".to_owned());
-        }
+        let text = match read(&self.dir.join(Self::record_name(chunk))) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("its record: {error}")),
+        };
+        let record = parse_record(&text, chunk)?;
         let (bytes, hash) =
             hash(&self.dir.join(Self::chunk_name(chunk))).map_err(|error| format!("its file: {error}"))?;
         if bytes != record.bytes {
@@ -395,10 +397,12 @@ impl Job {
     /// Those of the file system.
     pub fn scenes(&self) -> Result<KnownScenes> {
         let path = self.dir.join(SCENES);
-        let text = match fs::read(&path) {
+        let text = match read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
-            Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("reading `{}`; --restart begins anew", path.display()));
+            }
         };
         let (known, good) = parse_scenes(&text);
         if good < text.len() {
@@ -463,8 +467,18 @@ impl SceneLog {
     }
 }
 
+/// Reads the record of `chunk`.
+///
+/// # Errors
+/// As a sentence fragment: why it is none.
+pub fn parse_record(text: &[u8], chunk: Chunk) -> Result<ChunkRecord, String> {
+    let record: ChunkRecord = serde_json::from_slice(text).map_err(|_| "its record is damaged".to_owned())?;
+    if record.chunk == chunk { Ok(record) } else { Err("its record is of other frames".to_owned()) }
+}
+
 /// Reads a list of scenes as far as it is whole and without gap; also returns how many bytes that is.
-fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
+#[must_use]
+pub fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
     let mut known = KnownScenes::default();
     let mut good = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -501,6 +515,13 @@ fn seal_name(name: &str) -> String {
     format!("{name}.json")
 }
 
+/// Reads a file of ours; a link in its place is not followed.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    OpenOptions::new().read(true).custom_flags(O_NOFOLLOW).open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Size and BLAKE3 of a file.
 ///
 /// # Errors
@@ -534,16 +555,32 @@ fn make_dir(dir: &Path) -> Result<()> {
 
 fn read_state(dir: &Path) -> Result<Option<State>> {
     let path = dir.join(JOB);
-    let text = match fs::read(&path) {
+    let refuse = |why| Refusal(format!("`{}` {why}: name another directory with --temp", path.display()));
+    let text = match read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(_) if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) => {
+            return Err(refuse("is a link, which av1enc does not make".to_owned()).into());
+        }
         Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
     };
-    let refuse = |why: &str| Refusal(format!("`{}` {why}: name another directory with --temp", path.display()));
-    let json: serde_json::Value = serde_json::from_slice(&text).map_err(|_| refuse("is not a job file of av1enc"))?;
-    ensure!(json["made_by"] == "av1enc", refuse("is not a job file of av1enc"));
-    ensure!(json["format"].as_u64() <= Some(FORMAT.into()), refuse("was made by a newer av1enc"));
-    Ok(Some(serde_json::from_value(json).map_err(|error| refuse(&format!("is damaged ({error})")))?))
+    Ok(Some(parse_state(&text).map_err(refuse)?))
+}
+
+/// Reads `job.json`.
+///
+/// # Errors
+/// As the rest of a sentence about it: why it is none of ours.
+pub fn parse_state(text: &[u8]) -> Result<State, String> {
+    let foreign = || "is not a job file of av1enc".to_owned();
+    let json: serde_json::Value = serde_json::from_slice(text).map_err(|_| foreign())?;
+    if json["made_by"] != "av1enc" {
+        return Err(foreign());
+    }
+    if json["format"].as_u64() > Some(FORMAT.into()) {
+        return Err("was made by a newer av1enc".to_owned());
+    }
+    serde_json::from_value(json).map_err(|error| format!("is damaged ({error})"))
 }
 
 /// Takes the lock of the directory; the kernel gives it back when this process ends, however it ends.
@@ -560,13 +597,13 @@ fn lock(dir: &Path) -> Result<File> {
     let mut file = open.with_context(|| format!("opening `{}`", path.display()))?;
     match file.try_lock() {
         Ok(()) => {
-            file.set_len(0)?;
-            writeln!(file, "{}", std::process::id())?;
+            let named = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+            named.with_context(|| format!("writing `{}`", path.display()))?;
             Ok(file)
         }
         Err(fs::TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            file.read_to_string(&mut holder)?;
+            file.read_to_string(&mut holder).with_context(|| format!("reading `{}`", path.display()))?;
             Err(Refusal(format!(
                 "another av1enc (process {}) works on {} right now",
                 holder.trim(),
