@@ -153,6 +153,7 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
         return Err(other(anyhow!(failure).context(format!("the encoder stopped reading its input ({error})"))));
     }
     let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
+    workshop.job.require_same_source().map_err(Failure::Source)?;
     let path = workshop.job.finish(&name).map_err(other)?;
     let record = ChunkRecord {
         seconds: started.elapsed().as_secs_f64(),

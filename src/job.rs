@@ -79,20 +79,26 @@ impl SourceIdentity {
     }
 }
 
-impl SourceIdentity {
-    /// Makes sure that the source is still the one that was encoded.
-    ///
-    /// # Errors
-    /// If it is gone or has another content.
-    pub fn require_same(&self, path: &Path) -> Result<()> {
-        let now =
-            Self::of(path).context("the source is gone: put it back and repeat the command, finished work is kept")?;
-        ensure!(
-            now == *self,
-            "{} has changed while it was encoded: the chunks may be of two films. Add --restart to begin anew",
-            quoted(path.as_os_str())
-        );
-        Ok(())
+/// What the file system says of a file. Whatever changes its content changes this as well, and it costs nothing to ask.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        })
     }
 }
 
@@ -164,6 +170,9 @@ pub struct Job {
     pub resumed: bool,
     /// Identity of the source.
     pub source: SourceIdentity,
+    input: PathBuf,
+    /// Of the source, from before its identity was read.
+    stamp: Stamp,
     _lock: File,
 }
 
@@ -183,6 +192,7 @@ impl Job {
         lp_demanded: bool,
         restart: bool,
     ) -> Result<Self> {
+        let stamp = Stamp::of(input).with_context(|| format!("reading `{}`", input.display()))?;
         let source = SourceIdentity::of(input)?;
         let shown = quoted(dir.as_os_str());
         make_dir(dir)?;
@@ -233,7 +243,8 @@ impl Job {
             }
             None => (),
         }
-        let job = Self { dir: dir.to_owned(), lp, resumed, source: source.clone(), _lock: lock };
+        let input = input.to_owned();
+        let job = Self { dir: dir.to_owned(), lp, resumed, source: source.clone(), input, stamp, _lock: lock };
         if !resumed {
             let state = State { made_by: "av1enc".to_owned(), format: FORMAT, source, lp, recipe: recipe.clone() };
             job.write(JOB, &serde_json::to_vec_pretty(&state)?)?;
@@ -246,9 +257,29 @@ impl Job {
                 .create(&chunks)
                 .with_context(|| format!("making `{}`", chunks.display()))?,
         }
-        job.link(SOURCE_LINK, input)?;
+        job.link(SOURCE_LINK, &job.input)?;
         job.link(OUTPUT_DIR_LINK, output.parent().unwrap_or(Path::new("/")))?;
         Ok(job)
+    }
+
+    /// Makes sure that the source is still the one that the job is of. What was made of a source is recorded only
+    /// after this: nothing of another film gets into the job, though the source be put back afterwards.
+    ///
+    /// # Errors
+    /// If it is gone or has another content.
+    pub fn require_same_source(&self) -> Result<()> {
+        if Stamp::of(&self.input).is_ok_and(|now| now == self.stamp) {
+            return Ok(());
+        }
+        let now = SourceIdentity::of(&self.input)
+            .context("the source is gone: put it back and repeat the command, finished work is kept")?;
+        ensure!(
+            now == self.source,
+            "{} has changed while it was encoded. Put back what it was and repeat the command, finished work is kept; or \
+             add --restart to encode what it is now",
+            quoted(self.input.as_os_str())
+        );
+        Ok(())
     }
 
     fn link(&self, name: &str, target: &Path) -> Result<()> {

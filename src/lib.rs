@@ -168,7 +168,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     let video_bytes: u64 = chunks.iter().map(|chunk| chunk.record().bytes).sum();
 
     sink(Event::Stage { stage: Stage::Join });
-    job.source.require_same(&config.input)?;
+    job.require_same_source()?;
     disk::require(config.output.parent().unwrap_or(Path::new("/")), video_bytes, "the output's video")
         .context("joining the chunks, which are kept")?;
     watch.over({
@@ -191,6 +191,8 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
             }
         })
         .context("the joined film is not whole and was not given its name")?;
+    // Its other tracks were read until now.
+    job.require_same_source()?;
     let output_bytes = part.publish()?;
     let report = Report {
         output: config.output.clone(),
@@ -296,6 +298,7 @@ fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
     };
     watch.over_with_progress(move || vapoursynth.index(&input, &part), position)?;
+    job.require_same_source()?;
     job.finish(job.index_name())?;
     job.seal(job.index_name())?;
     Ok(false)

@@ -180,7 +180,6 @@ pub fn run(
         finished: BTreeMap::new(),
         failed: Vec::new(),
         failures: 0,
-        hopeless: None,
         seen,
         known_chunks: 0,
         detected_all: false,
@@ -197,9 +196,6 @@ pub fn run(
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
-        if let Some(failure) = crew.hopeless.take() {
-            break Err(anyhow!("no chunk can be encoded: {failure}"));
-        }
         if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
             break crew.result();
         }
@@ -209,7 +205,9 @@ pub fn run(
                 Ok(Message::DetectionDone(Ok(()))) => crew.detected_all = true,
                 Ok(Message::DetectionDone(Err(error))) => break Err(error.context("finding the scenes failed")),
                 Ok(Message::Encoded(chunk)) => crew.encoded(chunk),
-                Ok(Message::Failed(chunk, failure)) => crew.failed(chunk, failure),
+                Ok(Message::Failed(chunk, failure)) => if let Err(error) = crew.failed(chunk, failure) {
+                    break Err(error);
+                },
                 Ok(Message::Audio(Ok(()))) => aside_pending = false,
                 Ok(Message::Audio(Err(error))) => break Err(error),
                 // We hold a sender ourselves.
@@ -267,7 +265,6 @@ struct Crew {
     failed: Vec<(Chunk, Failure)>,
     /// Failures of any chunk for which neither the source nor memory was the reason.
     failures: usize,
-    hopeless: Option<Failure>,
     /// Frames that detection has seen.
     seen: Arc<AtomicU64>,
     known_chunks: usize,
@@ -348,7 +345,10 @@ impl Crew {
 
     /// A chunk failed: it is tried again, or given up. Of what the supervisor did itself, nothing is the encoder's
     /// fault.
-    fn failed(&mut self, chunk: Chunk, failure: Failure) {
+    ///
+    /// # Errors
+    /// If the source is gone or another one, or nothing at all can be encoded: all other chunks would fail as well.
+    fn failed(&mut self, chunk: Chunk, failure: Failure) -> Result<()> {
         let (tries, hung) = self.at_work.remove(&chunk.index).map_or((TRIES, false), |work| (work.tries, work.hung));
         let failure = if hung {
             let seconds = self.stall_timeout.as_secs();
@@ -358,8 +358,11 @@ impl Crew {
         };
         if !matches!(failure, Failure::Source(_)) && self.disk_room().is_some_and(|room| room < self.disk_need()) {
             // Waits until there is room again; not counted as a try.
-            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() + BACK_OFF });
-            return;
+            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() });
+            return Ok(());
+        }
+        if matches!(failure, Failure::Source(_)) {
+            self.workshop.job.require_same_source()?;
         }
         if matches!(failure, Failure::Killed(_)) && self.limit > 1 {
             self.limit -= 1;
@@ -371,18 +374,18 @@ impl Crew {
         detail(&self.sink, format!("chunk {}: {failure}", chunk.index));
         self.failures += usize::from(matches!(failure, Failure::Other(_)));
         if self.finished.is_empty() && self.failures >= HOPELESS {
-            self.hopeless = Some(failure);
-            return;
+            return Err(anyhow!("no chunk can be encoded: {failure}"));
         }
         let line = failure.line();
         if tries >= TRIES || matches!(failure, Failure::Source(_)) {
             warn(&self.sink, format!("chunk {} failed for good, the others are finished first: {line}", chunk.index));
             self.failed.push((chunk, failure));
-            return;
+            return Ok(());
         }
         warn(&self.sink, format!("chunk {} failed (try {tries} of {TRIES}) and is tried again: {line}", chunk.index));
         let not_before = Instant::now() + BACK_OFF * 2_u32.pow(tries - 1);
         self.queue.push(Waiting { chunk, tries, not_before });
+        Ok(())
     }
 
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
@@ -567,6 +570,7 @@ fn spawn_detector(
                     ensure!(known == chunk, "scenes differ from those of the earlier run; add --restart");
                     return Ok(());
                 }
+                workshop.job.require_same_source()?;
                 log.chunk(chunk)?;
                 let _ = sender.send(Message::Scene(chunk));
                 Ok(())
