@@ -40,7 +40,8 @@ pub fn encode(
     // The link has a plain name, whatever the source's is.
     command.arg(format!("file:{}", job.source_link()));
     command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]).args(args);
-    command.args(["-f", "matroska"]).arg(relative);
+    // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
+    command.args(["-fflags", "+bitexact", "-f", "matroska"]).arg(relative);
     let Finished { stderr, failure, .. } = children.finish(command)?;
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
@@ -57,6 +58,7 @@ pub fn encode(
         "encoding the sound: {wanted} sound tracks went in, {} tracks came out",
         found.len()
     );
+    job.require_same_source()?;
     job.finish(name)?;
     job.seal(name)
 }
