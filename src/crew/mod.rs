@@ -192,7 +192,11 @@ pub fn run(
     let mut leaving: Option<Signal> = None;
     let outcome = loop {
         match leaving {
-            None => crew.start_workers(),
+            // Looked at before every start: what finds no room is not begun, again and again.
+            None => match crew.watch_disk() {
+                Ok(()) => crew.start_workers(),
+                Err(error) => break Err(error),
+            },
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
@@ -231,9 +235,6 @@ pub fn run(
             recv(ticks) -> _ => {
                 (crew.sink)(Event::Progress(crew.progress()));
                 crew.watch_encoders();
-                if let Err(error) = crew.watch_disk() {
-                    break Err(error);
-                }
             }
         }
     };
