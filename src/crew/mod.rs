@@ -33,8 +33,6 @@ use crate::{
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(250);
-/// Two looks at the encoders that are further apart than this have a stop between them.
-const STOPPED: Duration = Duration::from_secs(5);
 /// So many failures before anything has succeeded mean that nothing will.
 const HOPELESS: usize = 6;
 /// How many failed chunks are named.
@@ -100,8 +98,10 @@ struct AtWork {
     chunk: Chunk,
     tries: u32,
     pulse: Arc<Pulse>,
-    /// Frames given and reported when something was last seen to move, and when that was.
-    moved: (u64, Instant),
+    /// Frames given and reported when it was last looked at.
+    moved: u64,
+    /// How long nothing has moved.
+    still: Duration,
     hung: bool,
 }
 
@@ -169,8 +169,8 @@ pub fn run(
     let mut crew = Crew {
         disk_patience: rules.stall_timeout.unwrap_or(DISK_PATIENCE),
         disk_full: None,
-        last_watch: Instant::now(),
         stall_timeout,
+        looked: Instant::now(),
         workshop,
         sender,
         sink: sink.clone(),
@@ -255,11 +255,11 @@ struct Crew {
     /// Workers at once.
     limit: usize,
     stall_timeout: Duration,
+    /// When the encoders were last looked at.
+    looked: Instant,
     disk_patience: Duration,
     /// Since when the job's disk is too full for another chunk.
     disk_full: Option<Instant>,
-    /// When the encoders were last looked at.
-    last_watch: Instant,
     queue: BinaryHeap<Waiting>,
     at_work: HashMap<usize, AtWork>,
     finished: BTreeMap<usize, EncodedChunk>,
@@ -322,8 +322,10 @@ impl Crew {
             });
         });
         detail(&self.sink, format!("chunk {}: frames {} to {}, encoding", chunk.index, chunk.start, chunk.end - 1));
-        self.at_work
-            .insert(chunk.index, AtWork { chunk, tries: tries + 1, pulse, moved: (0, Instant::now()), hung: false });
+        self.at_work.insert(
+            chunk.index,
+            AtWork { chunk, tries: tries + 1, pulse, moved: 0, still: Duration::ZERO, hung: false },
+        );
     }
 
     fn encoded(&mut self, chunk: EncodedChunk) {
@@ -391,14 +393,16 @@ impl Crew {
 
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self) {
-        let now = Instant::now();
-        // We were stopped ourselves, and so were the encoders: that time does not count.
-        let stopped = now.duration_since(std::mem::replace(&mut self.last_watch, now)) > STOPPED;
+        // Two looks that are far apart are none: we were stopped, and the encoders with us.
+        let since = std::mem::replace(&mut self.looked, Instant::now()).elapsed().min(TICK * 4);
         for work in self.at_work.values_mut() {
             let moved = work.pulse.encoded.load(Ordering::Relaxed) + work.pulse.fed.load(Ordering::Relaxed);
-            if stopped || moved != work.moved.0 {
-                work.moved = (moved, now);
-            } else if now.duration_since(work.moved.1) > self.stall_timeout {
+            if moved != work.moved {
+                (work.moved, work.still) = (moved, Duration::ZERO);
+                continue;
+            }
+            work.still += since;
+            if work.still > self.stall_timeout {
                 work.hung = true;
                 self.workshop.children.kill(work.pulse.pid.load(Ordering::Relaxed));
             }
