@@ -112,7 +112,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    output::require_writable_dir(&config.output)?;
+    output::require_writable(&config.output)?;
     for warning in &plan.warnings {
         warn(sink, warning.clone());
     }
@@ -128,12 +128,12 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         config.restart,
     )?);
     // Only who holds the job may touch what is being written for it.
-    let part = PartFile::create(&config.output, &config.job_dir, config.overwrite).inspect_err(|_| forget(&job))?;
+    let part = PartFile::create(&config.output, config.overwrite).inspect_err(|error| forget(&job, error))?;
     if job.resumed {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
-    let reused = index(&watch, config, &equipment, &job).inspect_err(|_| forget(&job))?;
+    let reused = index(&watch, config, &equipment, &job).inspect_err(|error| forget(&job, error))?;
     let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
         Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
             note(sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
@@ -143,7 +143,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         }
         opened => opened,
     };
-    let (source, media) = opened.inspect_err(|_| forget(&job))?;
+    let (source, media) = opened.inspect_err(|error| forget(&job, error))?;
     warn_of_small_disks(config, &plan, &media, sink);
 
     sink(Event::Stage { stage: Stage::Encode });
@@ -212,8 +212,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
-fn forget(job: &Job) {
-    if !job.resumed {
+/// Of one that was only stopped, the directory stays.
+fn forget(job: &Job, why: &anyhow::Error) {
+    if !job.resumed && why.downcast_ref::<Interrupted>().is_none() {
         // The reason why it came to nothing is what the user must hear of.
         let _ = job.remove();
     }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::ErrorKind,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
+    libc::{O_NOFOLLOW, O_NONBLOCK},
 };
 
 use crate::{job::Refusal, process::quoted};
@@ -21,6 +22,22 @@ pub struct PartFile {
     part: PathBuf,
     output: PathBuf,
     overwrite: bool,
+    /// Open for its lock.
+    _file: File,
+}
+
+fn dir_of(output: &Path) -> &Path {
+    output.parent().unwrap_or(Path::new("/"))
+}
+
+/// Makes sure that the output's directory can be written.
+///
+/// # Errors
+/// If it cannot.
+pub fn require_writable(output: &Path) -> Result<()> {
+    let dir = dir_of(output);
+    let file = tempfile::tempfile_in(dir);
+    file.map(drop).with_context(|| format!("cannot write into the output's directory {}", quoted(dir.as_os_str())))
 }
 
 /// Refuses an output that exists, unless it may be overwritten.
@@ -39,43 +56,44 @@ pub fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
     }
 }
 
-/// Makes sure that the output's directory can be written, and leaves no trace in it.
-///
-/// # Errors
-/// If it cannot.
-pub fn require_writable_dir(output: &Path) -> Result<()> {
-    let dir = output.parent().unwrap_or(Path::new("/"));
-    tempfile::tempfile_in(dir).map(|_| ()).with_context(|| cannot_write(dir))
-}
-
-fn cannot_write(dir: &Path) -> String {
-    format!("cannot write into the output's directory {}", quoted(dir.as_os_str()))
-}
-
 impl PartFile {
-    /// Makes the file.
+    /// Makes the file, in place of that of a killed run.
     ///
     /// # Errors
-    /// If it cannot.
-    pub fn create(output: &Path, job_dir: &Path, overwrite: bool) -> Result<Self> {
-        let dir = output.parent().unwrap_or(Path::new("/"));
-        // A plain name, whatever the output's is; the same for the same job, so that a killed run's is replaced.
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(output.as_os_str().as_encoded_bytes())
-            .update(b"\0")
-            .update(job_dir.as_os_str().as_encoded_bytes());
-        let hash = hasher.finalize().to_hex();
+    /// A [`Refusal`] if another run is writing the same output; others if the directory cannot be written.
+    pub fn create(output: &Path, overwrite: bool) -> Result<Self> {
+        let dir = dir_of(output);
+        // A plain name, whatever the output's is; the same for the same output, so that a killed run's is replaced.
+        let hash = blake3::hash(output.as_os_str().as_encoded_bytes()).to_hex();
         let part = dir.join(format!(".av1enc-{}.part.mkv", &hash[..12]));
-        let create = || -> std::io::Result<()> {
+        let create = || -> std::io::Result<Option<File>> {
+            let there = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(&part);
+            // Held until what is there is removed, and its name taken.
+            let _there = match there {
+                Ok(file) if !locked(&file) => return Ok(None),
+                // Published by its run before we had its lock: that name is free again.
+                Ok(file)
+                    if fs::metadata(&part)
+                        .is_ok_and(|now| file.metadata().is_ok_and(|then| now.ino() != then.ino())) =>
+                {
+                    return Ok(None);
+                }
+                there => there.ok(),
+            };
             match fs::remove_file(&part) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => (),
             }
-            OpenOptions::new().write(true).create_new(true).mode(0o644).open(&part).map(|_| ())
+            match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&part) {
+                Ok(file) => Ok(locked(&file).then_some(file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+                Err(error) => Err(error),
+            }
         };
-        create().with_context(|| cannot_write(dir))?;
-        Ok(Self { part, output: output.to_owned(), overwrite })
+        let file = create()
+            .with_context(|| format!("cannot write into the output's directory {}", quoted(dir.as_os_str())))?
+            .ok_or_else(|| Refusal(format!("another av1enc writes {} right now", quoted(output.as_os_str()))))?;
+        Ok(Self { part, output: output.to_owned(), overwrite, _file: file })
     }
 
     /// Where it is.
@@ -122,6 +140,12 @@ impl PartFile {
         }
         Ok(bytes)
     }
+}
+
+/// Takes the lock of a part of an output: mkvmerge writes into the same file, so that it lasts. Where a file system has
+/// no locks, everybody has it.
+fn locked(file: &File) -> bool {
+    !matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
 }
 
 impl Drop for PartFile {
