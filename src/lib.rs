@@ -332,7 +332,8 @@ fn open(
             Source::open(vapoursynth, &input, &job.index(), &probed.container, bit_depth, &scratch)?;
         source.set_decoder_threads(threads);
         let after = |seconds| probe::has_packets_after(&children, &tools, &input, seconds);
-        let media = source::media_info(probed, indexed, after)
+        let complaint = |part| probe::complaint_between(&children, &tools, &input, part);
+        let media = source::media_info(probed, indexed, after, complaint)
             .with_context(|| format!("{} cannot be read whole", process::quoted(input.as_os_str())))?;
         Ok((Arc::new(source), Arc::new(media)))
     })?;

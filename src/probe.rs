@@ -6,7 +6,7 @@ use std::{
     io::{self, Read, Seek},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -445,6 +445,27 @@ pub fn has_packets_after(children: &Children, tools: &Tools, input: &Path, secon
     let packets: FfPackets = ffprobe(children, tools, input, &args)?;
     let after = |packet: &FfPacket| packet.pts_time.as_deref().and_then(|t| t.parse::<f64>().ok()) > Some(seconds);
     Ok(packets.packets.iter().any(after))
+}
+
+/// What ffmpeg complains of when it reads a part of the file, from second to second: nothing where that is undamaged.
+///
+/// # Errors
+/// If ffprobe cannot be run.
+pub fn complaint_between(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    (from, to): (f64, f64),
+) -> Result<Option<String>> {
+    let interval = format!("{:.3}%{:.3}", (from - 0.1).max(0.0), to + 0.1);
+    let mut command = Command::new(&tools.ffprobe);
+    command.args(["-v", "error", "-read_intervals", &interval, "-show_entries", "packet=pts_time", "-i"]);
+    command.arg(file_url(input));
+    let mut running = children.spawn(command, Stdio::null())?;
+    let (stdout, stderr) = running.drain(|_| ());
+    running.wait()?;
+    drop(stdout.join());
+    Ok(stderr.join().lines().into_iter().next())
 }
 
 #[derive(Debug, Deserialize)]

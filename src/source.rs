@@ -555,14 +555,16 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
 }
 
 /// Puts together what the container and the index say, and whether the source is cut short: it declares more than can be
-/// read. `anything_after` is asked whether the file holds anything after a time in seconds, where its video ends early.
+/// read. `anything_after` is asked whether the file holds anything after a time in seconds, where its video ends early;
+/// `complaint_between` what is wrong with the file between two times, where its video pauses.
 ///
 /// # Errors
-/// If the frame rate is unknown, or `anything_after` fails.
+/// If the frame rate is unknown, or what is asked fails.
 pub fn media_info(
     probed: Probed,
     indexed: Indexed,
     anything_after: impl FnOnce(f64) -> Result<bool>,
+    complaint_between: impl Fn((f64, f64)) -> Result<Option<String>>,
 ) -> Result<MediaInfo> {
     let Probed { mut container, start_ms, mut rates, mut truncated } = probed;
     let frames = indexed.frames;
@@ -593,8 +595,35 @@ pub fn media_info(
     {
         truncated = Some(format!("it declares {duration:.1} s, but ends after {end:.1} s"));
     }
+    if truncated.is_none()
+        && let Timing::Variable { times_ms } = &info.timing
+    {
+        for n in pauses(times_ms) {
+            let (from, to) = (times_ms[n] / 1000.0, times_ms[n + 1] / 1000.0);
+            if let Some(complaint) = complaint_between((from, to))? {
+                truncated = Some(format!("frames are missing after frame {n}, at {from:.1} s ({complaint})"));
+                break;
+            }
+        }
+    }
     info.truncated = truncated;
     Ok(info)
+}
+
+/// A frame that is shown longer than this many others is a pause; so many of them are looked at, the longest first.
+const PAUSE: f64 = 3.0;
+const PAUSES: usize = 8;
+
+/// The frames after which the film pauses: where frames have a rate of their own, or where some are lost.
+fn pauses(times_ms: &[f64]) -> Vec<usize> {
+    let lasts: Vec<f64> = times_ms.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut sorted = lasts.clone();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    let mut found: Vec<usize> = (0..lasts.len()).filter(|n| lasts[*n] > usual * PAUSE).collect();
+    found.sort_by(|a, b| lasts[*b].total_cmp(&lasts[*a]));
+    found.truncate(PAUSES);
+    found
 }
 
 /// Containers round times to a millisecond (Matroska) or a tick; a frame that is further from its place than this
@@ -635,6 +664,17 @@ mod tests {
         let (timing, _) = timing(&times, 5.0, &[Ratio::new(25, 1)]).unwrap();
         let Timing::Variable { times_ms } = timing else { panic!("{timing:?}") };
         assert_eq!((times_ms[0], times_ms[7]), (5.0, 300.0));
+    }
+
+    #[test]
+    fn pauses_are_found_the_longest_first() {
+        let mut times: Vec<f64> = (0..100).map(|n| f64::from(n) * 40.0).collect();
+        assert!(pauses(&times).is_empty());
+        times.drain(70..90);
+        times.drain(30..35);
+        times.drain(20..21);
+        assert_eq!(pauses(&times), [63, 28]);
+        assert!(pauses(&[]).is_empty() && pauses(&[0.0]).is_empty());
     }
 
     #[test]
