@@ -248,9 +248,10 @@ fn check(workshop: &Workshop, chunk: Chunk, part: &Path) -> Result<Ivf> {
     let file = File::open(part).context("the encoder wrote no file")?;
     let ivf =
         bitstream::read_ivf(BufReader::with_capacity(1 << 20, file)).context("the encoder wrote a damaged file")?;
+    let full = if ivf.frames < chunk.frames() { " (is the disk full?)" } else { "" };
     ensure!(
         ivf.frames == chunk.frames(),
-        "the encoder wrote {} frames instead of {} (is the disk full?)",
+        "the encoder wrote {} frames instead of {}{full}",
         ivf.frames,
         chunk.frames()
     );

@@ -177,6 +177,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         move || {
             let parts = mux::Parts { job: &job, media: &media, recipe: &recipe, chunks: &chunks };
             mux::join(&children, &tools, &parts, &name, &sink)
+                .context("the chunks are kept, and the same command only joins them")
         }
     })?;
     sink(Event::Stage { stage: Stage::Verify });

@@ -33,6 +33,9 @@ pub struct Tools {
     pub mkvmerge: PathBuf,
 }
 
+/// Pixels in each direction that AV1 can say (AV1 specification, 5.5.1: 16 bits).
+const LARGEST: u32 = 1 << 16;
+
 /// What a probe found, and where the source's time begins.
 #[derive(Debug, Clone)]
 pub struct Probed {
@@ -639,6 +642,12 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         format!("its pixel format {pixel_format} is not YUV; convert it first: ffmpeg -i INPUT -c:v ffv1 -pix_fmt yuv444p16le -c:a copy CONVERTED.mkv")
     })?;
     ensure!(stream.width > 0 && stream.height > 0, "its size is unknown: is it damaged?");
+    ensure!(
+        stream.width <= LARGEST && stream.height <= LARGEST,
+        "it is {}x{}, and AV1 ends at {LARGEST}x{LARGEST}: is it damaged?",
+        stream.width,
+        stream.height
+    );
     let dynamic_hdr = dynamic_hdr(stream, frame);
     if let Some(profile) = dynamic_hdr.dolby_vision_profile {
         if !dynamic_hdr.dolby_vision_base_layer {

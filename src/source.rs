@@ -370,10 +370,11 @@ impl Source {
         };
         ensure!(
             indexed.times_ms.len() as u64 == indexed.frames,
-            "FFMS2 counts {} frames but {} times in `{}`",
+            "FFMS2 counts {} frames in `{}`, but wrote the times of {} into `{}` (is the disk full?)",
             indexed.frames,
+            input.display(),
             indexed.times_ms.len(),
-            input.display()
+            scratch.display()
         );
         Ok((source, indexed))
     }

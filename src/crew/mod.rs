@@ -567,7 +567,7 @@ fn spawn_detector(
             }
             if known.complete {
                 let end = known.chunks.last().map_or(0, |chunk| chunk.end);
-                ensure!(end == frames, "the known scenes cover {end} of {frames} frames");
+                ensure!(end == frames, "the known scenes cover {end} of {frames} frames; add --restart");
                 return Ok(());
             }
             let mut found = |chunk: Chunk| -> Result<()> {

@@ -216,7 +216,7 @@ pub fn memory_estimate(identity: &Identity, width: u32, height: u32, preset: i32
     let mib = (hd + slope * (megapixels - MEGAPIXELS_1080P)).max(FLOOR_MIB);
     // Slower than what was measured takes more than what was measured.
     let slower = if preset < MEASURED_PRESETS[0] { 1.3 } else { 1.0 };
-    (mib * MARGIN * slower) as u64 * 1024 * 1024
+    ((mib * MARGIN * slower) as u64).saturating_mul(1024 * 1024)
 }
 
 /// How many cores one encoder at this `lp` keeps busy. Since 2.2 lp is a level whose steps follow the number of cores
