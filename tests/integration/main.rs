@@ -4,13 +4,17 @@
 mod check;
 mod clips;
 mod encoders;
+mod lab;
 mod run;
 
 mod av1an;
 mod failures;
+mod faults;
 mod hdr;
 mod interface;
+mod kill;
 mod names;
+mod parsers;
 mod resume;
 mod sound;
 mod whole;
