@@ -2,7 +2,7 @@
 //!
 //! IVF is a 32-byte file header and a 12-byte header before each frame; the layout of OBUs is that of the AV1 Bitstream
 //! & Decoding Process Specification, section 5. Nothing here trusts its input: every length is checked, nothing is
-//! allocated from a number in the file beyond [`MAX_UNIT_BYTES`].
+//! allocated from a number in the file beyond half a gigabyte.
 
 use std::io::{ErrorKind, Read};
 
@@ -166,7 +166,7 @@ fn next_frame_size(file: &mut impl Read) -> Result<Option<usize>> {
 ///
 /// # Errors
 /// If an OBU is not whole, or the sequence header cannot be read.
-fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) -> Result<Option<Header>> {
+pub fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) -> Result<Option<Header>> {
     let mut header: Option<Header> = None;
     let mut hdr10 = Hdr10::default();
     let mut rest = unit;

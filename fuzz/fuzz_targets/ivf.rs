@@ -10,6 +10,6 @@ fuzz_target!(|data: &[u8]| {
         assert!(ivf.frames > 0 && ivf.payload_bytes >= ivf.frames);
         assert_eq!(32 + 12 * ivf.frames + ivf.payload_bytes, data.len() as u64);
     }
-    let _ = scan_unit(data, true);
-    let _ = scan_unit(data, false);
+    let _ = scan_unit(data, true, &mut blake3::Hasher::new());
+    let _ = scan_unit(data, false, &mut blake3::Hasher::new());
 });
