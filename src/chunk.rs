@@ -155,31 +155,19 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
     let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     workshop.job.require_same_source().map_err(Failure::Source)?;
     let path = workshop.job.finish(&name).map_err(other)?;
+    let (bytes, hash) = job::hash(&path).with_context(|| format!("reading `{}`", path.display())).map_err(other)?;
     let record = ChunkRecord {
+        chunk,
+        bytes,
+        hash,
+        pictures: ivf.pictures,
         seconds: started.elapsed().as_secs_f64(),
         peak_memory,
         encoder: recipe.encoder.version.clone(),
         host: workshop.host.clone(),
-        ..record(chunk, ivf, &path).map_err(other)?
     };
     workshop.job.record(&record).map_err(other)?;
     Ok(EncodedChunk(record))
-}
-
-/// What the file itself says of a chunk.
-fn record(chunk: Chunk, ivf: Ivf, path: &Path) -> Result<ChunkRecord> {
-    let (bytes, hash) = job::hash(path).with_context(|| format!("reading `{}`", path.display()))?;
-    let pictures = ivf.pictures;
-    Ok(ChunkRecord {
-        chunk,
-        bytes,
-        hash,
-        pictures,
-        seconds: 0.0,
-        peak_memory: 0,
-        encoder: String::new(),
-        host: String::new(),
-    })
 }
 
 /// Why an encoder was not fed to the end.

@@ -371,7 +371,7 @@ impl Job {
     #[must_use]
     pub fn is_intact(&self, name: &str) -> bool {
         let seal =
-            fs::read(self.dir.join(seal_name(name))).ok().and_then(|text| serde_json::from_slice::<Seal>(&text).ok());
+            read(&self.dir.join(seal_name(name))).ok().and_then(|text| serde_json::from_slice::<Seal>(&text).ok());
         let found = hash(&self.dir.join(name)).ok().map(|(bytes, hash)| Seal { bytes, hash });
         seal.is_some() && seal == found
     }

@@ -169,7 +169,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 
     sink(Event::Stage { stage: Stage::Join });
     job.require_same_source()?;
-    disk::require(config.output.parent().unwrap_or(Path::new("/")), video_bytes, "the output's video")
+    disk::require(output::dir_of(&config.output), video_bytes, "the output's video")
         .context("joining the chunks, which are kept")?;
     watch.over({
         let (children, tools, job, media) = (children.clone(), equipment.tools.clone(), job.clone(), media.clone());
@@ -275,8 +275,8 @@ fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &S
     let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
     let video = (pixels * BITS_PER_PIXEL / 8.0 * ((CRF_OF_THAT - crf) / 6.0).exp2()) as u64;
     let video = video.min(media.container.bytes);
-    for (dir, bytes) in [(config.job_dir.as_path(), video), (config.output.parent().unwrap_or(Path::new("/")), video)] {
-        if let Err(error) = disk::require(dir, bytes, "what is expected (a guess)") {
+    for dir in [config.job_dir.as_path(), output::dir_of(&config.output)] {
+        if let Err(error) = disk::require(dir, video, "what is expected (a guess)") {
             warn(sink, format!("{error:#}"));
         }
     }

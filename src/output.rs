@@ -26,7 +26,9 @@ pub struct PartFile {
     _file: File,
 }
 
-fn dir_of(output: &Path) -> &Path {
+/// The directory in which an output (an absolute path) lies.
+#[must_use]
+pub fn dir_of(output: &Path) -> &Path {
     output.parent().unwrap_or(Path::new("/"))
 }
 
@@ -36,8 +38,11 @@ fn dir_of(output: &Path) -> &Path {
 /// If it cannot.
 pub fn require_writable(output: &Path) -> Result<()> {
     let dir = dir_of(output);
-    let file = tempfile::tempfile_in(dir);
-    file.map(drop).with_context(|| format!("cannot write into the output's directory {}", quoted(dir.as_os_str())))
+    tempfile::tempfile_in(dir).map(drop).with_context(|| cannot_write(dir))
+}
+
+fn cannot_write(dir: &Path) -> String {
+    format!("cannot write into the output's directory {}", quoted(dir.as_os_str()))
 }
 
 /// Refuses an output that exists, unless it may be overwritten.
@@ -91,7 +96,7 @@ impl PartFile {
             }
         };
         let file = create()
-            .with_context(|| format!("cannot write into the output's directory {}", quoted(dir.as_os_str())))?
+            .with_context(|| cannot_write(dir))?
             .ok_or_else(|| Refusal(format!("another av1enc writes {} right now", quoted(output.as_os_str()))))?;
         Ok(Self { part, output: output.to_owned(), overwrite, _file: file })
     }

@@ -6,7 +6,7 @@ use std::{
     io::{self, Read, Seek},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -464,11 +464,8 @@ pub fn complaint_between(
     let mut command = Command::new(&tools.ffprobe);
     command.args(["-v", "error", "-read_intervals", &interval, "-show_entries", "packet=pts_time", "-i"]);
     command.arg(file_url(input));
-    let mut running = children.spawn(command, Stdio::null())?;
-    let (stdout, stderr) = running.drain(|_| ());
-    running.wait()?;
-    drop(stdout.join());
-    Ok(stderr.join().lines().into_iter().next())
+    // How it ends does not matter here: what it says does.
+    Ok(children.finish(command)?.stderr.into_iter().next())
 }
 
 #[derive(Debug, Deserialize)]
