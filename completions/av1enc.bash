@@ -47,7 +47,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --pix-format --encoder-path --workers --lp --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -126,6 +126,10 @@ _av1enc() {
                     return 0
                     ;;
                 --lp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --memory-limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f/ffmpeg= pix-format= encoder-path= w/workers= lp= temp= k/keep restart on-interrupt= stall-timeout= allow-truncated x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f/ffmpeg= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= allow-truncated x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -37,6 +37,7 @@ yuv420p10le\t'10 bit 4:2:0'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once, or "auto"' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Level of parallelism of each encoder [default: from cores and memory]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l memory-limit -d 'Memory that the whole run may take, for example 12G; "auto": what is free now, less a reserve; "none": memory is not looked at' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"

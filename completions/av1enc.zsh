@@ -35,6 +35,7 @@ yuv420p10le\:"10 bit 4\:2\:0"))' \
 '-w+[Encoders to run at once, or "auto"]:N:_default' \
 '--workers=[Encoders to run at once, or "auto"]:N:_default' \
 '--lp=[Level of parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
+'--memory-limit=[Memory that the whole run may take, for example 12G; "auto"\: what is free now, less a reserve; "none"\: memory is not looked at]:SIZE:_default' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
 '--on-interrupt=[What the first Ctrl-C does\: stop the encoders, or let them finish their chunks. The second always stops]:ON_INTERRUPT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \

@@ -3,19 +3,17 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufReader, Write},
     path::{Path, PathBuf},
     process::{ChildStdin, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicI32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering},
     },
-    thread,
     time::Instant,
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
-use crossbeam_channel::bounded;
 
 use crate::{
     bitstream::{self, Ivf},
@@ -24,16 +22,16 @@ use crate::{
     media::{Chunk, MediaInfo},
     process::{self, Children, ToolFailure},
     recipe::Recipe,
-    source::Source,
+    reel::{Next, Reel},
+    source::{Frame, Source},
     y4m,
 };
 
-/// Frames decoded ahead of the encoder: enough to bridge its pauses, few enough not to count.
-const FRAMES_AHEAD: usize = 4;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
 const PIPE_BYTES: i32 = 1 << 20;
-/// How often the encoder's memory is looked at, in frames.
-const MEMORY_EVERY: u64 = 8;
+/// With so many frames left in it, an encoder is about to end: a group of pictures of SVT-AV1, which it cannot fill any
+/// more.
+const LAST_FRAMES: u64 = 16;
 
 /// All that chunks have in common.
 pub struct Workshop {
@@ -54,7 +52,7 @@ pub struct Workshop {
 }
 
 /// How a chunk that is being encoded is doing; written by its worker, read by the supervisor.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Pulse {
     /// Frames that the encoder has reported.
     pub encoded: AtomicU64,
@@ -62,6 +60,37 @@ pub struct Pulse {
     pub fed: AtomicU64,
     /// Process number of the encoder; 0 before it runs.
     pub pid: AtomicI32,
+    peak_memory: AtomicU64,
+    /// Whether the encoder has all its frames, and only its last ones to encode.
+    pub ending: AtomicBool,
+    closed: AtomicBool,
+    /// Called once, when `ending` becomes true.
+    on_ending: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Pulse {
+    /// A pulse that calls `on_ending` when the encoder has only its last frames to encode: another one can be started.
+    #[must_use]
+    pub fn new(on_ending: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_ending: Some(Box::new(on_ending)), ..Self::default() }
+    }
+
+    /// Highest resident memory of the encoder that was seen, in bytes; looks at it anew.
+    pub fn look_at_memory(&self) -> u64 {
+        let seen = process::peak_resident(self.pid.load(Ordering::Relaxed));
+        self.peak_memory.fetch_max(seen, Ordering::Relaxed).max(seen)
+    }
+
+    fn look_for_the_end(&self) {
+        let left = self.fed.load(Ordering::Acquire).saturating_sub(self.encoded.load(Ordering::Acquire));
+        if self.closed.load(Ordering::Acquire)
+            && left <= LAST_FRAMES
+            && !self.ending.swap(true, Ordering::AcqRel)
+            && let Some(on_ending) = &self.on_ending
+        {
+            on_ending();
+        }
+    }
 }
 
 /// A chunk whose encoder exited 0 and whose file holds exactly its frames and has its final name.
@@ -107,19 +136,19 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Encodes `chunk`, and keeps `pulse` up to date.
+/// Encodes the scene of `reel` with `lp`, and keeps `pulse` up to date.
 ///
 /// # Errors
 /// What failed, and whether it is worth another try.
-pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<EncodedChunk, Failure> {
+pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Pulse>) -> Result<EncodedChunk, Failure> {
     let started = Instant::now();
     let other = Failure::Other;
-    let name = Job::chunk_name(chunk);
+    let name = Job::chunk_name(reel.index);
     let part = workshop.job.part(&name).map_err(other)?;
     // Relative to the job directory: the name of that may be anything.
     let relative = part.strip_prefix(workshop.job.dir()).unwrap_or(&part);
     let recipe = &workshop.recipe;
-    let mut command = svt_av1::command(&workshop.encoder, &recipe.params, workshop.job.lp, chunk.frames(), relative);
+    let mut command = svt_av1::command(&workshop.encoder, &recipe.params, lp, relative);
     command.current_dir(workshop.job.dir());
     let mut running = workshop.children.spawn(command, Stdio::piped()).map_err(other)?;
     let shown = running.command().to_owned();
@@ -129,18 +158,20 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
     let reported = pulse.clone();
     let (stdout, stderr) = running.drain(move |line| {
         if let Some(frames) = svt_av1::progress(line) {
-            reported.encoded.fetch_max(frames, Ordering::Relaxed);
+            reported.encoded.fetch_max(frames, Ordering::AcqRel);
+            reported.look_for_the_end();
         }
     });
-    let (fed, peak_memory) = feed(workshop, chunk, stdin, pulse);
-    let status = match fed {
-        // The source failed: the encoder has been fed a part, and must not make a chunk of it.
+    let fed = match feed(workshop, reel, stdin, pulse) {
+        Ok(chunk) => Ok(chunk),
+        Err(Feeding::Pipe(error)) => Err(error),
+        // The encoder has been fed a part, and must not make a chunk of it.
         Err(Feeding::Source(error)) => {
             drop(running);
             return Err(Failure::Source(error));
         }
-        _ => running.wait().map_err(other)?,
     };
+    let status = running.wait().map_err(other)?;
     let (stdout, stderr) = (stdout.join(), stderr.join());
     let failure = ToolFailure { command: shown, status: Some(status), stdout: stdout.lines(), stderr: stderr.lines() };
     if failure.signal().is_some() {
@@ -149,9 +180,9 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
     if !status.success() {
         return Err(other(failure.into()));
     }
-    if let Err(Feeding::Pipe(error)) = fed {
-        return Err(other(anyhow!(failure).context(format!("the encoder stopped reading its input ({error})"))));
-    }
+    let chunk = fed.map_err(|error| {
+        other(anyhow!(failure.clone()).context(format!("the encoder stopped reading its input ({error})")))
+    })?;
     let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     workshop.job.require_same_source().map_err(Failure::Source)?;
     let path = workshop.job.finish(&name).map_err(other)?;
@@ -162,7 +193,8 @@ pub fn encode(workshop: &Workshop, chunk: Chunk, pulse: &Arc<Pulse>) -> Result<E
         hash,
         pictures: ivf.pictures,
         seconds: started.elapsed().as_secs_f64(),
-        peak_memory,
+        peak_memory: pulse.look_at_memory(),
+        lp,
         encoder: recipe.encoder.version.clone(),
         host: workshop.host.clone(),
     };
@@ -176,59 +208,61 @@ enum Feeding {
     Pipe(io::Error),
 }
 
-/// Writes the chunk's frames to the encoder and closes its input. Frames are decoded on a thread of their own, so that
-/// decoding and encoding overlap. Also returns the highest memory of the encoder that was seen.
-fn feed(workshop: &Workshop, chunk: Chunk, mut stdin: ChildStdin, pulse: &Pulse) -> (Result<(), Feeding>, u64) {
-    // Without a larger pipe it works as well, a little slower.
-    let _ = nix::fcntl::fcntl(&stdin, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
-    let clip = match workshop.source.take_clip() {
-        Ok(clip) => clip,
-        Err(error) => return (Err(Feeding::Source(error)), 0),
-    };
-    let format = y4m::Format {
-        width: workshop.media.width,
-        height: workshop.media.height,
-        fps: workshop.media.fps,
-        bit_depth: workshop.recipe.bit_depth,
-    };
-    let pid = pulse.pid.load(Ordering::Relaxed);
-    let mut peak_memory = 0;
-    let fed = thread::scope(|scope| {
-        let (sender, frames) = bounded(FRAMES_AHEAD);
-        let clip = &clip;
-        scope.spawn(move || {
-            for n in chunk.start..chunk.end {
-                let frame = clip.frame(n);
-                let failed = frame.is_err();
-                // A closed channel means that the encoder is gone.
-                if sender.send(frame).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        let mut write = || -> Result<(), Feeding> {
-            io::Write::write_all(&mut stdin, format.header().as_bytes()).map_err(Feeding::Pipe)?;
-            for (n, frame) in frames.iter().enumerate() {
-                let frame = frame.map_err(Feeding::Source)?;
-                y4m::write_frame(&mut stdin, &frame.planes()).map_err(Feeding::Pipe)?;
-                pulse.fed.fetch_add(1, Ordering::Relaxed);
-                if (n as u64).is_multiple_of(MEMORY_EVERY) {
-                    peak_memory = process::peak_resident(pid).max(peak_memory);
-                }
-            }
-            peak_memory = process::peak_resident(pid).max(peak_memory);
-            Ok(())
+/// Writes the scene's frames to the encoder and closes its input. Returns which part of the film it was.
+fn feed(workshop: &Workshop, reel: &Reel<Frame>, stdin: ChildStdin, pulse: &Pulse) -> Result<Chunk, Feeding> {
+    let chunk = Feeder { workshop, pulse, stdin, widened: Vec::new() }.all(reel)?;
+    // The feeder is gone, and with it the write end of the encoder's input.
+    pulse.closed.store(true, Ordering::Release);
+    pulse.look_for_the_end();
+    pulse.look_at_memory();
+    Ok(chunk)
+}
+
+struct Feeder<'a> {
+    workshop: &'a Workshop,
+    pulse: &'a Pulse,
+    stdin: ChildStdin,
+    /// Memory for frames whose samples are widened.
+    widened: Vec<u8>,
+}
+
+impl Feeder<'_> {
+    fn all(mut self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
+        // Without a larger pipe it works as well, a little slower.
+        let _ = nix::fcntl::fcntl(&self.stdin, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        let format = y4m::Format {
+            width: self.workshop.media.width,
+            height: self.workshop.media.height,
+            fps: self.workshop.media.fps,
+            bit_depth: self.workshop.recipe.bit_depth,
         };
-        let result = write();
-        // Ends the decoding thread where the encoder is gone.
-        drop(frames);
-        result
-    });
-    drop(stdin);
-    if fed.is_ok() {
-        workshop.source.give_back(clip);
+        self.stdin.write_all(format.header().as_bytes()).map_err(Feeding::Pipe)?;
+        loop {
+            match reel.take() {
+                Next::Frame(held) => self.write(held.frame()).map_err(Feeding::Pipe)?,
+                Next::Decode(range) => {
+                    let clip = self.workshop.source.take_clip().map_err(Feeding::Source)?;
+                    for frame in clip.read(range) {
+                        self.write(&frame.map_err(Feeding::Source)?).map_err(Feeding::Pipe)?;
+                    }
+                    self.workshop.source.give_back(clip);
+                }
+                Next::End(chunk) => return Ok(chunk),
+                Next::Abandoned => return Err(Feeding::Source(anyhow!("the search for scenes has ended"))),
+            }
+        }
     }
-    (fed, peak_memory)
+
+    fn write(&mut self, frame: &Frame) -> io::Result<()> {
+        let planes = frame.planes();
+        if frame.bit_depth() < self.workshop.recipe.bit_depth {
+            y4m::write_frame_widened(&mut self.stdin, &planes, &mut self.widened)?;
+        } else {
+            y4m::write_frame(&mut self.stdin, &planes)?;
+        }
+        self.pulse.fed.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
 }
 
 /// Checks that the file holds exactly the chunk's frames, in the format that was asked for.

@@ -164,6 +164,11 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Machine")]
     pub lp: Option<u32>,
 
+    /// Memory that the whole run may take, for example 12G; "auto": what is free now, less a reserve; "none": memory is
+    /// not looked at
+    #[arg(long, value_name = "SIZE", default_value = "auto", help_heading = "Machine")]
+    pub memory_limit: String,
+
     /// Directory for the job's state [default: OUTPUT.av1enc]
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
     pub temp: Option<PathBuf>,

@@ -48,6 +48,8 @@ pub struct Config {
     pub restart: bool,
     /// Encoders at once; `None`: as many as the machine carries.
     pub workers: Option<usize>,
+    /// Memory that the whole run may take.
+    pub memory: MemoryLimit,
     /// SvtAv1EncApp given by the user.
     pub encoder_path: Option<PathBuf>,
     /// What decides about the bytes of the video.
@@ -64,6 +66,32 @@ pub struct Config {
     pub verify_decode: bool,
     /// Whether only the plan is printed.
     pub dry_run: bool,
+}
+
+/// Memory that a run may take: all its processes together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// What is available, less a reserve for the machine.
+    #[default]
+    Available,
+    /// So many bytes, and no more than is available.
+    Bytes(u64),
+    /// Memory is not looked at.
+    None,
+}
+
+impl MemoryLimit {
+    fn parse(text: &str) -> Result<Self, UsageError> {
+        match text {
+            "auto" => Ok(Self::Available),
+            "none" => Ok(Self::None),
+            // As everywhere where memory is limited, a G is 2^30 bytes.
+            size => match parse_size::Config::new().with_binary().parse_size(size) {
+                Ok(bytes @ 1..) => Ok(Self::Bytes(bytes)),
+                _ => usage(format!("--memory-limit {size}: a size such as 12G or 6000M, auto, or none")),
+            },
+        }
+    }
 }
 
 /// What decides about the bytes of the video.
@@ -185,6 +213,7 @@ impl Config {
             keep: args.keep,
             restart: args.restart,
             workers,
+            memory: MemoryLimit::parse(&args.memory_limit)?,
             encoder_path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
             video: video_config(args)?,
             audio_args: audio_args(args.audio_params.as_deref())?,
@@ -493,7 +522,7 @@ mod tests {
     fn an_av1an_line_is_understood_with_hostile_names() {
         let config = config(AV1AN_HDR).unwrap();
         assert!(config.input.ends_with("-a film's \"name\".mkv") && config.input.is_absolute());
-        assert_eq!(config.workers, Some(2));
+        assert_eq!((config.workers, config.memory), (Some(2), MemoryLimit::Available));
         assert_eq!(config.audio_args, None);
         let forced = &config.video.forced_color;
         assert_eq!((forced.primaries, forced.transfer, forced.matrix), (Some(9), Some(16), Some(9)));
@@ -515,6 +544,8 @@ mod tests {
         for (args, reason) in [
             (&["a.mkv", "-o", "b.mp4"][..], "must end in .mkv"),
             (&["a.mkv", "-w", "many"], "or auto"),
+            (&["a.mkv", "--memory-limit", "much"], "12G"),
+            (&["a.mkv", "--memory-limit", "0"], "12G"),
             (&["a.mkv", "--crf", "28.1"], "steps of 0.25"),
             (&["a.mkv", "--crf", "20", "-v", "--crf 21"], "given twice"),
             (&["a.mkv", "-v", "--crf 20 --crf 21"], "there twice"),

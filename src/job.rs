@@ -130,6 +130,9 @@ pub struct ChunkRecord {
     pub seconds: f64,
     /// Highest resident memory of the encoder that was seen, in bytes.
     pub peak_memory: u64,
+    /// Level of parallelism that it had; 0 where an earlier version of av1enc has not recorded it.
+    #[serde(default)]
+    pub lp: u32,
     /// The encoder's version.
     pub encoder: String,
     /// Name of the machine.
@@ -378,18 +381,18 @@ impl Job {
 
     /// Name under which a chunk is written, relative to the directory.
     #[must_use]
-    pub fn chunk_part_name(chunk: Chunk) -> String {
-        part_name(&Self::chunk_name(chunk))
+    pub fn chunk_part_name(index: usize) -> String {
+        part_name(&Self::chunk_name(index))
     }
 
     /// Name of a chunk's file, relative to the directory.
     #[must_use]
-    pub fn chunk_name(chunk: Chunk) -> String {
-        format!("{CHUNKS}/{:05}.ivf", chunk.index)
+    pub fn chunk_name(index: usize) -> String {
+        format!("{CHUNKS}/{index:05}.ivf")
     }
 
-    fn record_name(chunk: Chunk) -> String {
-        format!("{CHUNKS}/{:05}.json", chunk.index)
+    fn record_name(index: usize) -> String {
+        format!("{CHUNKS}/{index:05}.json")
     }
 
     /// Records a finished chunk, whose file has its final name.
@@ -397,7 +400,13 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn record(&self, record: &ChunkRecord) -> Result<()> {
-        self.write(&Self::record_name(record.chunk), &serde_json::to_vec_pretty(record)?)
+        self.write(&Self::record_name(record.chunk.index), &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Whether an earlier run may have finished the chunk with this index.
+    #[must_use]
+    pub fn has_record(&self, index: usize) -> bool {
+        fs::symlink_metadata(self.dir.join(Self::record_name(index))).is_ok()
     }
 
     /// The record of a chunk that an earlier run has finished, if its file is what the record says.
@@ -405,14 +414,14 @@ impl Job {
     /// # Errors
     /// As a sentence fragment: what is wrong with a chunk that has a record.
     pub fn finished(&self, chunk: Chunk) -> Result<Option<ChunkRecord>, String> {
-        let text = match read(&self.dir.join(Self::record_name(chunk))) {
+        let text = match read(&self.dir.join(Self::record_name(chunk.index))) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("its record: {error}")),
         };
         let record = parse_record(&text, chunk)?;
         let (bytes, hash) =
-            hash(&self.dir.join(Self::chunk_name(chunk))).map_err(|error| format!("its file: {error}"))?;
+            hash(&self.dir.join(Self::chunk_name(chunk.index))).map_err(|error| format!("its file: {error}"))?;
         if bytes != record.bytes {
             return Err(format!("its file has {bytes} bytes instead of {}", record.bytes));
         }

@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod probe;
 pub mod source;
+pub mod reel;
 pub mod scenes;
 pub mod encoder;
 pub mod recipe;
@@ -45,9 +46,10 @@ use crate::{
     config::{Config, UsageError},
     crew::{
         Interrupted,
-        budget::{self, Machine, Workers},
+        budget::{self, Demands, Load, Machine, Workers},
     },
     doctor::Equipment,
+    encoder::Capabilities,
     event::{Event, Report, Sink, Stage, detail, note, warn},
     job::Job,
     media::{Container, MediaInfo, TrackKind},
@@ -159,7 +161,11 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     };
     let sound = sound(&watch, &equipment, &job, &media.container, &recipe);
     let rules = crew::Rules {
-        workers: plan.workers.workers,
+        most: plan.workers.most,
+        lp: job.lp,
+        lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
+        memory: config.memory,
+        load: load(&equipment.capabilities, &media.container, &recipe),
         finish_chunks: config.finish_chunks,
         stall_timeout: config.stall_timeout,
     };
@@ -239,20 +245,16 @@ fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result
     let mut warnings = container.warnings.clone();
     let recipe = recipe::decide(config, container, &equipment.capabilities, &mut warnings)?;
     let demanded_lp = recipe::demanded_lp(config, &equipment.capabilities)?;
-    let video = &container.video;
     let frames = container.declared_frames.map(|frames| frames as f64);
     // 24 frames a second is as good a guess as any: only films of a few chunks are of interest here.
     let frames = frames.or(container.duration_seconds.map(|seconds| seconds * 24.0)).unwrap_or(f64::MAX);
     let workers = budget::choose(
         Machine::look(),
-        &equipment.capabilities.identity,
-        (video.width, video.height),
-        recipe.preset,
+        &load(&equipment.capabilities, container, &recipe),
         (frames / LIKELY_CHUNK).ceil().min(1e9) as u64,
-        config.workers,
-        demanded_lp,
+        Demands { workers: config.workers, lp: demanded_lp, memory: config.memory },
     );
-    let line = encoder::svt_av1::command(&equipment.encoder, &recipe.params, workers.lp, 240, Path::new("CHUNK.ivf"));
+    let line = encoder::svt_av1::command(&equipment.encoder, &recipe.params, workers.lp, Path::new("CHUNK.ivf"));
     Ok(Plan {
         input: config.input.to_string_lossy().into_owned(),
         output: config.output.to_string_lossy().into_owned(),
@@ -262,6 +264,12 @@ fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result
         workers,
         warnings,
     })
+}
+
+/// What a worker will have to do, as far as it decides about memory.
+fn load(capabilities: &Capabilities, container: &Container, recipe: &Recipe) -> Load {
+    let video = &container.video;
+    Load { encoder: capabilities.identity.clone(), size: (video.width, video.height), preset: recipe.preset }
 }
 
 /// Bits per pixel of SVT-AV1 at CRF 28 on grainy films, generously; halved with every six steps of CRF.
@@ -320,12 +328,12 @@ fn open(
     probed: Probed,
 ) -> Result<(Arc<Source>, Arc<MediaInfo>)> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let clips = plan.workers.workers + 1;
+    let clips = plan.workers.most + 1;
     let frame_bytes = u64::from(probed.container.video.width) * u64::from(probed.container.video.height) * 3;
     equipment.vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
     let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
     let (bit_depth, children, tools) = (plan.recipe.bit_depth, watch.children.clone(), equipment.tools.clone());
-    let (job, threads) = (job.clone(), cores / plan.workers.workers);
+    let (job, threads) = (job.clone(), cores / plan.workers.most);
     let known_warnings = probed.container.warnings.len();
     let (source, media) = watch.over(move || {
         let scratch = job.part("times.txt")?;

@@ -40,7 +40,7 @@ pub struct Parts<'a> {
 /// If mkvmerge fails.
 pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &str, sink: &Sink) -> Result<()> {
     let Parts { job, media, .. } = parts;
-    let mut video: Vec<String> = parts.chunks.iter().map(|chunk| Job::chunk_name(chunk.record().chunk)).collect();
+    let mut video: Vec<String> = parts.chunks.iter().map(|chunk| Job::chunk_name(chunk.record().chunk.index)).collect();
     let at_once = files_at_once();
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     if video.len() > at_once {

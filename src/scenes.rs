@@ -3,16 +3,16 @@
 //! av-scenechange is driven frame by frame, a lookahead behind the decoder. A chunk is handed on as soon as its end is
 //! final: at a cut, or where a scene that is too long is split at its best place.
 
-use std::{collections::VecDeque, num::NonZeroU8, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow, ensure};
 use av_scenechange::{Rational32, SceneChangeDetector, SceneDetectionSpeed};
 use v_frame::{
     chroma::ChromaSubsampling,
     frame::{Frame as Analysed, FrameBuilder},
 };
 
-use crate::{media::Chunk, source::Frame};
+use crate::{media::Chunk, y4m::Plane};
 
 /// Frames after the current one that the detector wants to see (av-scenechange's own default).
 const LOOKAHEAD: usize = 5;
@@ -24,12 +24,23 @@ const PADDING: usize = 88;
 /// at 1080p, and halving that has been seen to lose a cut between two smooth pictures.
 pub const ANALYSIS_HEIGHT: usize = 1080;
 
+/// How often width and height are halved for analysis.
+fn halvings(height: usize, max_height: usize) -> usize {
+    (0..).find(|halvings| height >> halvings <= max_height.max(1)).unwrap_or(0)
+}
+
 /// Finds scene changes in frames given one by one.
 pub struct Detector {
     inner: SceneChangeDetector<u8>,
+    /// Of the frames that are given, in pixels.
+    width: usize,
+    halvings: usize,
+    /// Of the frames that are analysed.
     size: (usize, usize),
     /// Frames from the one before the current on.
     window: VecDeque<Arc<Analysed<u8>>>,
+    /// A frame that is done with, and its memory.
+    spare: Option<Analysed<u8>>,
     seen: usize,
     /// The next frame to be judged.
     current: usize,
@@ -48,9 +59,11 @@ pub struct Judged {
 }
 
 impl Detector {
-    /// A detector for 8-bit luma of this size (width, height).
+    /// A detector for frames of this size (width, height), halved until they are at most `max_height` high.
     #[must_use]
-    pub fn new(size: (usize, usize), min_scene: u64) -> Self {
+    pub fn new((width, height): (usize, usize), max_height: usize, min_scene: u64) -> Self {
+        let halvings = halvings(height, max_height);
+        let size = (width >> halvings, height >> halvings);
         // The frame rate is not used by the standard method, the chroma sampling neither.
         let inner = SceneChangeDetector::new(
             size,
@@ -62,15 +75,24 @@ impl Detector {
             usize::try_from(min_scene).unwrap_or(usize::MAX),
             usize::MAX,
         );
-        Self { inner, size, window: VecDeque::new(), seen: 0, current: 0, last_cut: 0 }
+        Self { inner, width, halvings, size, window: VecDeque::new(), spare: None, seen: 0, current: 0, last_cut: 0 }
     }
 
-    /// Takes the next frame; returns the judgement on the one that is now far enough back, if there is one.
+    /// Takes the luma of the next frame, of `bit_depth` bits; returns the judgement on the one that is now far enough
+    /// back, if there is one.
     ///
     /// # Errors
     /// If the frame is not of the size that was announced.
-    pub fn push(&mut self, frame: &Frame) -> Result<Option<Judged>> {
-        self.window.push_back(Arc::new(analysed(frame, self.size)?));
+    pub fn push(&mut self, luma: &Plane<'_>, bit_depth: u8) -> Result<Option<Judged>> {
+        let bytes = if bit_depth > 8 { 2 } else { 1 };
+        let width = luma.row_bytes / bytes;
+        ensure!(width == self.width, "a frame is {width} wide instead of {}", self.width);
+        let mut frame = match self.spare.take() {
+            Some(frame) => frame,
+            None => blank(self.size)?,
+        };
+        reduce(luma, bit_depth, self.halvings, &mut frame);
+        self.window.push_back(Arc::new(frame));
         self.seen += 1;
         Ok(if self.seen > self.current + LOOKAHEAD { Some(self.judge()) } else { None })
     }
@@ -96,30 +118,70 @@ impl Detector {
             if cut {
                 self.last_cut = frame;
             }
-            self.window.pop_front();
+            self.spare = self.window.pop_front().and_then(Arc::into_inner);
         }
         self.current += 1;
         judged
     }
 }
 
-/// Copies luma into the type of the detector, whose rows have a padding of their own.
-fn analysed(frame: &Frame, (width, height): (usize, usize)) -> Result<Analysed<u8>> {
-    let planes = frame.planes();
-    let luma = planes.first().context("a frame has no plane")?;
-    anyhow::ensure!(luma.row_bytes == width, "a frame is {} wide instead of {width}", luma.row_bytes);
-    let mut copy: Analysed<u8> = FrameBuilder::new(width, height, ChromaSubsampling::Monochrome, 8)
+/// A frame of the detector's type, whose rows have a padding of their own.
+fn blank((width, height): (usize, usize)) -> Result<Analysed<u8>> {
+    let frame = FrameBuilder::new(width, height, ChromaSubsampling::Monochrome, 8)
         .luma_padding_left(PADDING)
         .luma_padding_right(PADDING)
         .luma_padding_top(PADDING)
         .luma_padding_bottom(PADDING)
-        .build()
-        .map_err(|error| anyhow::anyhow!("cannot analyse frames of {width}x{height}: {error}"))?;
-    debug_assert_eq!(NonZeroU8::new(8), Some(copy.bit_depth));
-    for (to, from) in copy.y_plane.rows_mut().zip(luma.data.chunks(luma.stride)) {
-        to.copy_from_slice(&from[..width]);
+        .build();
+    frame.map_err(|error| anyhow!("cannot analyse frames of {width}x{height}: {error}"))
+}
+
+/// Copies `luma` into `frame` as 8 bit, each pixel the mean of a square of `1 << halvings` pixels a side.
+fn reduce(luma: &Plane<'_>, bit_depth: u8, halvings: usize, frame: &mut Analysed<u8>) {
+    let side = 1 << halvings;
+    let rows = frame.y_plane.rows_mut().zip(luma.data.chunks(luma.stride * side));
+    match (bit_depth, halvings) {
+        (8, 0) => rows.for_each(|(to, from)| to.copy_from_slice(&from[..to.len()])),
+        (8, _) => {
+            let mut sums = Vec::new();
+            rows.for_each(|(to, from)| {
+                let rows = from.chunks(luma.stride);
+                let samples = rows.map(|row| row.iter().map(|sample| u32::from(*sample)));
+                average(to, samples, halvings, 0, &mut sums);
+            });
+        }
+        _ => {
+            let mut sums = Vec::new();
+            rows.for_each(|(to, from)| {
+                let rows = from.chunks(luma.stride);
+                let samples = rows.map(|row| row.as_chunks().0.iter().map(|pair| u32::from(u16::from_le_bytes(*pair))));
+                average(to, samples, halvings, usize::from(bit_depth) - 8, &mut sums);
+            });
+        }
     }
-    Ok(copy)
+}
+
+/// Fills a row with the rounded means of squares: `rows` are the `1 << halvings` rows of samples that it is made of, each
+/// of which has `excess` bits more than 8. `sums` is memory that may be used.
+fn average(
+    to: &mut [u8],
+    rows: impl Iterator<Item = impl Iterator<Item = u32>>,
+    halvings: usize,
+    excess: usize,
+    sums: &mut Vec<u32>,
+) {
+    let side = 1 << halvings;
+    sums.clear();
+    sums.resize(to.len() * side, 0);
+    for row in rows {
+        sums.iter_mut().zip(row).for_each(|(sum, sample)| *sum += sample);
+    }
+    let shift = 2 * halvings + excess;
+    let half = (1 << shift) >> 1;
+    for (to, sums) in to.iter_mut().zip(sums.chunks_exact(side)) {
+        // A sample beyond its depth, which a broken decoder may give, must not wrap.
+        *to = u8::try_from((sums.iter().sum::<u32>() + half) >> shift).unwrap_or(u8::MAX);
+    }
 }
 
 /// Turns judgements into chunks: a chunk ends at a cut, or where a scene longer than the limit is split.
@@ -163,6 +225,13 @@ impl Splitter {
         }
     }
 
+    /// Frames before this one belong to the chunk that is open or to one before it, whatever comes.
+    #[must_use]
+    pub fn certain(&self) -> u64 {
+        let judged = self.start + self.scores.len() as u64;
+        self.max.map_or(judged, |max| judged.min(self.start + self.earliest_split(max)))
+    }
+
     /// No more frames come; `frames` is their number. Returns the last chunk, if any frame is left.
     pub fn finish(&mut self, frames: u64) -> Option<Chunk> {
         (frames > self.start).then(|| self.close(frames))
@@ -175,10 +244,15 @@ impl Splitter {
         chunk
     }
 
+    /// The shortest chunk that splitting makes, in frames.
+    fn earliest_split(&self, max: u64) -> u64 {
+        (max / 2).max(self.min.min(max)).max(1)
+    }
+
     /// Where to split a scene of which `max + 1` frames are known, as frames from its start: in the second half, since
     /// short chunks cost bits, at the frame that is most of a change, and late rather than early where all are equal.
     fn best_split(&self, max: u64) -> u64 {
-        let earliest = (max / 2).max(self.min.min(max)).max(1);
+        let earliest = self.earliest_split(max);
         let weight = |at: u64| {
             let score = self.scores.get(usize::try_from(at).unwrap_or(usize::MAX)).copied().unwrap_or(0.0);
             score * (0.5 + 0.5 * at as f64 / max as f64)
@@ -200,13 +274,16 @@ mod tests {
     /// Chunks of a film of `frames` frames with the given cuts and scores.
     fn chunks(frames: u64, cuts: &[u64], max: Option<u64>, score: impl Fn(u64) -> f64) -> Vec<(u64, u64)> {
         let mut splitter = Splitter::new(max, 24);
-        let mut chunks = Vec::new();
+        let mut chunks: Vec<Chunk> = Vec::new();
+        let mut certain = 0;
         for frame in 0..frames {
-            chunks.extend(splitter.push(Judged {
-                frame,
-                cut: frame == 0 || cuts.contains(&frame),
-                score: score(frame),
-            }));
+            let judged = Judged { frame, cut: frame == 0 || cuts.contains(&frame), score: score(frame) };
+            if let Some(chunk) = splitter.push(judged) {
+                assert!(certain <= chunk.end, "frame {} was said to be certain", certain - 1);
+                chunks.push(chunk);
+            }
+            assert!((certain..=frame + 1).contains(&splitter.certain()));
+            certain = splitter.certain();
         }
         chunks.extend(splitter.finish(frames));
         for (i, chunk) in chunks.iter().enumerate() {
@@ -241,5 +318,41 @@ mod tests {
     #[test]
     fn a_still_scene_is_split_into_the_fewest_chunks() {
         assert_eq!(chunks(600, &[], Some(240), |_| 0.0), [(0, 240), (240, 480), (480, 600)]);
+    }
+
+    #[test]
+    fn frames_are_certain_as_soon_as_no_split_can_reach_them() {
+        let mut splitter = Splitter::new(Some(240), 24);
+        let mut push = |frame, cut| {
+            splitter.push(Judged { frame, cut, score: 0.0 });
+            splitter.certain()
+        };
+        assert_eq!(push(0, true), 1);
+        let certain: Vec<u64> = (1..200).map(|frame| push(frame, false)).collect();
+        assert_eq!((certain[50], certain[118], certain[198]), (52, 120, 120));
+        assert_eq!(push(200, true), 201);
+    }
+
+    /// What the detector sees of a plane.
+    fn reduced(data: &[u8], row_bytes: usize, bit_depth: u8, halvings: usize) -> Vec<u8> {
+        let stride = row_bytes + 6;
+        let rows: Vec<u8> = data.chunks(row_bytes).flat_map(|row| [row, &[0xee; 6]].concat()).collect();
+        let plane = Plane { data: &rows[..rows.len() - 6], stride, row_bytes };
+        let width = if bit_depth > 8 { row_bytes / 2 } else { row_bytes };
+        let mut frame = blank((width >> halvings, (data.len() / row_bytes) >> halvings)).unwrap();
+        reduce(&plane, bit_depth, halvings, &mut frame);
+        frame.y_plane.rows().flatten().copied().collect()
+    }
+
+    #[test]
+    fn analysed_luma_is_rounded_to_8_bit_and_averaged() {
+        assert_eq!(reduced(&[1, 2, 3, 4, 5, 6], 3, 8, 0), [1, 2, 3, 4, 5, 6]);
+        let wide: Vec<u8> = [0_u16, 1, 2, 1023].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        assert_eq!(reduced(&wide, 8, 10, 0), [0, 0, 1, 255]);
+        // The odd column is left out, as it is with a filter that halves.
+        assert_eq!(reduced(&[1, 2, 5, 6, 9, 3, 4, 7, 8, 9], 5, 8, 1), [3, 7]);
+        let wide: Vec<u8> = [4_u16, 4, 8, 8].iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        assert_eq!(reduced(&wide, 4, 10, 1), [2]);
+        assert_eq!((halvings(1080, 1080), halvings(1081, 1080), halvings(4320, 1080)), (0, 1, 2));
     }
 }

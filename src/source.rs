@@ -4,9 +4,10 @@
 //! of a script: filters are called through the API, with the bytes of the path as an argument.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
-    fmt, fs,
+    fmt, fs, ops,
     os::unix::ffi::{OsStrExt, OsStringExt},
     panic,
     path::{Path, PathBuf},
@@ -16,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use num_rational::Ratio;
 use vapoursynth::{
     api::API,
@@ -30,7 +32,7 @@ use vapoursynth::{
 };
 
 use crate::{
-    media::{Container, MediaInfo, Timing},
+    media::{Container, MediaInfo, Range, Timing},
     probe::Probed,
     process::{Children, quoted},
     y4m::Plane,
@@ -303,6 +305,7 @@ pub struct Source {
     index: PathBuf,
     stream: usize,
     rotation: u16,
+    full_range: bool,
     bit_depth: u8,
     decoder_threads: usize,
     idle: Mutex<Vec<Clip>>,
@@ -343,6 +346,7 @@ impl Source {
             index: index.to_owned(),
             stream: container.video.stream,
             rotation: container.video.rotation,
+            full_range: container.video.color.range == Some(Range::Full),
             bit_depth,
             decoder_threads: 1,
             idle: Mutex::new(Vec::new()),
@@ -426,70 +430,52 @@ impl Source {
         Ok(clip)
     }
 
-    /// A clip whose frames go to an encoder: 4:2:0 at the bit depth of the recipe. Taken from those that were given
-    /// back, or opened.
+    /// The whole film, decoded by `threads`: 4:2:0 at the bit depth of the recipe, or at 8 bit where widening is a shift
+    /// of two bits, which is done when a frame is written: a frame that waits then takes half the memory.
     ///
     /// # Errors
     /// What FFMS2 or VapourSynth say.
-    pub fn take_clip(&self) -> Result<Clip> {
-        if let Some(clip) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
-            return Ok(clip);
-        }
-        let clip = self.shaped(&self.decoded(self.decoder_threads, None)?)?;
+    pub fn clip(&self, threads: usize) -> Result<Clip> {
+        let clip = self.shaped(&self.decoded(threads, None)?)?;
         let (wanted, preset) = match self.bit_depth {
             8 => (8, PresetFormat::YUV420P8),
             _ => (10, PresetFormat::YUV420P10),
         };
         let format = clip.info().format;
-        let is_wanted = format.color_family() == ColorFamily::YUV
-            && format.bits_per_sample() == wanted
-            && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
-        if is_wanted {
-            return Ok(self.clip(clip));
+        let bits = format.bits_per_sample();
+        let is_420 =
+            format.color_family() == ColorFamily::YUV && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
+        if is_420 && (bits == wanted || bits == 8 && !self.full_range) {
+            return Ok(self.named(clip));
         }
         let mut args = OwnedMap::new(self.vs.api);
         args.set_node("clip", &clip)?;
         args.set_int("format", preset as i64)?;
-        if format.bits_per_sample() > wanted {
+        if bits > wanted {
             // Rounding alone would draw bands into skies.
             args.set_data("dither_type", b"error_diffusion")?;
         }
-        self.vs.invoke(RESIZE, "Bicubic", &args).map(|node| self.clip(node))
+        self.vs.invoke(RESIZE, "Bicubic", &args).map(|node| self.named(node))
     }
 
-    fn clip(&self, node: Node<'static>) -> Clip {
+    fn named(&self, node: Node<'static>) -> Clip {
         Clip { node, input: self.input.clone() }
+    }
+
+    /// A clip to read a part of the film from: one that was given back, or a new one.
+    ///
+    /// # Errors
+    /// What FFMS2 or VapourSynth say.
+    pub fn take_clip(&self) -> Result<Clip> {
+        match self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            Some(clip) => Ok(clip),
+            None => self.clip(self.decoder_threads),
+        }
     }
 
     /// Gives a clip back for the next chunk: its decoder is open and its index read.
     pub fn give_back(&self, clip: Clip) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(clip);
-    }
-
-    /// A clip for scene detection: 8-bit luma, its height at most `max_height` after halving as often as needed;
-    /// decoded by `threads`.
-    ///
-    /// # Errors
-    /// What FFMS2 or VapourSynth say.
-    pub fn analysis_clip(&self, max_height: usize, threads: usize) -> Result<Clip> {
-        let clip = self.shaped(&self.decoded(threads, None)?)?;
-        let luma = match clip.info().format.color_family() {
-            ColorFamily::Gray => clip,
-            _ => {
-                let mut args = OwnedMap::new(self.vs.api);
-                args.set_node("clips", &clip)?;
-                args.set_int("planes", 0)?;
-                args.set_int("colorfamily", ColorFamily::Gray as i64)?;
-                self.vs.invoke(STD, "ShufflePlanes", &args)?
-            }
-        };
-        let Property::Constant(size) = luma.info().resolution else { bail!("the frame size changes in the middle") };
-        let (mut width, mut height) = (size.width, size.height);
-        while height > max_height {
-            (width, height) = (width / 2, height / 2);
-        }
-        let ints = [("width", width as i64), ("height", height as i64), ("format", PresetFormat::Gray8 as i64)];
-        self.vs.filter(RESIZE, "Bilinear", &luma, &ints).map(|node| self.clip(node))
     }
 }
 
@@ -499,6 +485,9 @@ pub struct Clip {
     node: Node<'static>,
     input: Arc<Path>,
 }
+
+/// Frames requested ahead of the one that is needed: enough to bridge pauses, few enough not to count as memory.
+const REQUESTED_AHEAD: u64 = 4;
 
 impl Clip {
     /// Width and height in pixels.
@@ -510,16 +499,79 @@ impl Clip {
         }
     }
 
-    /// Reads frame `n`. Reading in order is fast; another place costs the decoding from the keyframe before it.
-    ///
-    /// # Errors
-    /// What the decoder says, with the file and the number of the frame.
-    pub fn frame(&self, n: u64) -> Result<Frame> {
-        let frame = self.node.get_frame(usize::try_from(n)?).map_err(|error| {
-            let (input, said) = (quoted(self.input.as_os_str()), error.into_inner());
-            anyhow::anyhow!("{input} cannot be read at frame {n}: {}", said.to_string_lossy())
-        })?;
-        Ok(Frame(frame))
+    /// Reads the frames of `range` in order, requested ahead. Reading in order is fast; another place costs the decoding
+    /// from the keyframe before it.
+    #[must_use]
+    pub fn read(&self, range: ops::Range<u64>) -> Reading {
+        let (sender, arrived) = unbounded();
+        let mut reading = Reading {
+            clip: self.clone(),
+            next: range.start,
+            requested: range.start,
+            end: range.end,
+            sender,
+            arrived,
+            early: BTreeMap::new(),
+        };
+        reading.request();
+        reading
+    }
+}
+
+/// Frames on their way out of a [`Clip`]: an iterator in the order of the film. What the decoder says comes with the file
+/// and the number of the frame, and is the last item.
+pub struct Reading {
+    clip: Clip,
+    next: u64,
+    requested: u64,
+    end: u64,
+    sender: Sender<(u64, Result<Frame>)>,
+    arrived: Receiver<(u64, Result<Frame>)>,
+    /// Frames that were ready before their turn.
+    early: BTreeMap<u64, Result<Frame>>,
+}
+
+impl Reading {
+    fn request(&mut self) {
+        while self.requested < self.end.min(self.next + REQUESTED_AHEAD) {
+            let n = self.requested;
+            self.requested += 1;
+            let (sender, input) = (self.sender.clone(), self.clip.input.clone());
+            // No film has 2^31 frames: its index would have been refused.
+            self.clip.node.get_frame_async(n as usize, move |frame, _, _| {
+                let frame = frame.map(Frame).map_err(|error| {
+                    let (input, said) = (quoted(input.as_os_str()), error.into_inner());
+                    anyhow::anyhow!("{input} cannot be read at frame {n}: {}", said.to_string_lossy())
+                });
+                // Nobody listens any more if reading was given up.
+                let _ = sender.send((n, frame));
+            });
+        }
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Result<Frame>> {
+        if self.next == self.end {
+            return None;
+        }
+        let frame = loop {
+            if let Some(frame) = self.early.remove(&self.next) {
+                break frame;
+            }
+            // We hold a sender ourselves: this waits, and does not fail.
+            let (n, frame) = self.arrived.recv().ok()?;
+            self.early.insert(n, frame);
+        };
+        if frame.is_ok() {
+            self.next += 1;
+            self.request();
+        } else {
+            self.end = self.next;
+        }
+        Some(frame)
     }
 }
 
@@ -528,21 +580,40 @@ impl Clip {
 pub struct Frame(FrameRef<'static>);
 
 impl Frame {
+    /// Bits of a sample; those of more than 8 take two bytes, the lower one first.
+    #[must_use]
+    pub fn bit_depth(&self) -> u8 {
+        self.0.format().bits_per_sample()
+    }
+
+    /// Memory that it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let frame = &self.0;
+        (0..frame.format().plane_count()).map(|plane| (frame.stride(plane) * frame.height(plane)) as u64).sum()
+    }
+
     /// Planes in the order Y, U, V.
     #[must_use]
     pub fn planes(&self) -> Vec<Plane<'_>> {
+        (0..self.0.format().plane_count()).map(|plane| self.plane(plane)).collect()
+    }
+
+    /// The plane Y.
+    #[must_use]
+    pub fn luma(&self) -> Plane<'_> {
+        self.plane(0)
+    }
+
+    fn plane(&self, plane: usize) -> Plane<'_> {
         let frame = &self.0;
-        (0..frame.format().plane_count())
-            .map(|plane| {
-                let stride = frame.stride(plane);
-                let row_bytes = frame.width(plane) * usize::from(frame.format().bytes_per_sample());
-                let length = stride * (frame.height(plane) - 1) + row_bytes;
-                // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the
-                // padding after the last row is left out.
-                let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
-                Plane { data, stride, row_bytes }
-            })
-            .collect()
+        let stride = frame.stride(plane);
+        let row_bytes = frame.width(plane) * usize::from(frame.format().bytes_per_sample());
+        let length = stride * (frame.height(plane) - 1) + row_bytes;
+        // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the padding
+        // after the last row is left out.
+        let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
+        Plane { data, stride, row_bytes }
     }
 }
 

@@ -69,6 +69,33 @@ pub fn write_frame(out: &mut impl Write, planes: &[Plane<'_>]) -> io::Result<()>
     Ok(())
 }
 
+/// Bytes widened before they are written: they stay in the cache.
+const WIDENED_AT_ONCE: usize = 128 << 10;
+
+/// Writes one frame of 8 bit as one of 10 bit: in limited range, the same picture is four times the number. `buffer` is
+/// memory that may be used, and is kept for the next frame.
+///
+/// # Errors
+/// Those of `out`; a closed pipe is [`io::ErrorKind::BrokenPipe`].
+pub fn write_frame_widened(out: &mut impl Write, planes: &[Plane<'_>], buffer: &mut Vec<u8>) -> io::Result<()> {
+    out.write_all(b"FRAME\n")?;
+    buffer.clear();
+    for plane in planes {
+        for row in plane.data.chunks(plane.stride) {
+            let at = buffer.len();
+            buffer.resize(at + 2 * plane.row_bytes, 0);
+            for (wide, sample) in buffer[at..].as_chunks_mut().0.iter_mut().zip(&row[..plane.row_bytes]) {
+                *wide = (u16::from(*sample) << 2).to_le_bytes();
+            }
+            if buffer.len() >= WIDENED_AT_ONCE {
+                out.write_all(buffer)?;
+                buffer.clear();
+            }
+        }
+    }
+    out.write_all(buffer)
+}
+
 fn write_all_vectored(out: &mut impl Write, mut rows: &mut [IoSlice<'_>]) -> io::Result<()> {
     while !rows.is_empty() {
         match out.write_vectored(rows) {
@@ -117,5 +144,17 @@ mod tests {
         .unwrap();
         let rows: Vec<u8> = (0..1100).flat_map(|row| [row as u8, row as u8]).collect();
         assert_eq!(out.0, [b"FRAME\n".as_slice(), &rows, b"uv"].concat());
+    }
+
+    #[test]
+    fn a_widened_frame_has_four_times_the_numbers_and_no_padding() {
+        let luma: Vec<u8> = (0..200).flat_map(|row| [row as u8, 255, 0xee]).collect();
+        let mut out = Narrow(Vec::new());
+        let planes =
+            [Plane { data: &luma, stride: 3, row_bytes: 2 }, Plane { data: &[1, 128], stride: 2, row_bytes: 2 }];
+        write_frame_widened(&mut out, &planes, &mut vec![1; 7]).unwrap();
+        let samples: Vec<u16> = (0..200).flat_map(|row| [row as u16 * 4, 1020]).chain([4, 512]).collect();
+        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        assert_eq!(out.0, [b"FRAME\n".as_slice(), &bytes].concat());
     }
 }

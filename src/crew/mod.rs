@@ -1,12 +1,15 @@
 //! The supervisor: one thread owns all state, others send it messages.
 //!
-//! Scenes come from the detector as they become final, and are queued at once; a worker is a thread that encodes one
-//! chunk and ends. Whatever happens arrives on one of three channels: messages, signals, ticks.
+//! Scenes come from the scout as they begin and end; a worker is a thread that encodes one of them and ends. Whatever
+//! happens arrives on one of three channels: messages, signals, ticks. How many workers there may be is decided anew
+//! whenever one could be started, by what memory allows at that moment.
 
 pub mod budget;
+mod scout;
 
 use std::{
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
     fmt, fs,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -17,18 +20,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
+use self::{
+    budget::{Appetite, Budget, Load, Machine, Verdict, Worker, gib},
+    scout::{Found, Scout},
+};
 use crate::{
     chunk::{self, EncodedChunk, Failure, Pulse, Workshop},
+    config::MemoryLimit,
     disk,
     event::{Event, Progress, Sink, detail, note, warn},
     job::Job,
     media::Chunk,
     process::{self, quoted},
-    scenes::{Detector, Splitter},
+    reel::{Reel, Shelf},
     signal::{self, Signal},
+    source::Frame,
 };
 
 /// How often progress is shown.
@@ -41,8 +50,9 @@ const FAILURES_NAMED: usize = 10;
 const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
 const BACK_OFF: Duration = Duration::from_millis(500);
-/// Frames decoded ahead of the detector.
-const FRAMES_AHEAD: usize = 8;
+/// A change of what memory allows that lasts so long is said; and so long after an encoder was stopped, memory is looked
+/// at before the next one is.
+const LASTING: Duration = Duration::from_secs(1);
 /// Room on the job's disk below which no new chunk is begun, and the part of the mean chunk that each running one may
 /// still write.
 const DISK_FLOOR: u64 = 8 << 20;
@@ -64,51 +74,62 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// What workers and detector say to the supervisor.
+/// What workers and the scout say to the supervisor.
 enum Message {
-    Scene(Chunk),
+    Found(Found),
     DetectionDone(Result<()>),
+    /// An encoder has only its last frames to encode.
+    Ending,
     Encoded(EncodedChunk),
-    Failed(Chunk, Failure),
+    /// The chunk with this index.
+    Failed(usize, Failure),
     Audio(Result<()>),
 }
 
-/// A chunk that waits. The longest comes first: it would make everybody wait at the end.
-#[derive(PartialEq, Eq)]
+/// A scene that waits for a worker.
 struct Waiting {
-    chunk: Chunk,
+    reel: Arc<Reel<Frame>>,
     tries: u32,
     not_before: Instant,
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.chunk.frames(), other.chunk.index).cmp(&(other.chunk.frames(), self.chunk.index))
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+    /// Whether it is certain that no earlier run has encoded it.
+    is_new: bool,
 }
 
 /// A chunk that is being encoded.
 struct AtWork {
-    chunk: Chunk,
+    reel: Arc<Reel<Frame>>,
+    lp: u32,
     tries: u32,
+    started: Instant,
     pulse: Arc<Pulse>,
     /// Frames given and reported when it was last looked at.
     moved: u64,
     /// How long nothing has moved.
     still: Duration,
-    hung: bool,
+    ended: Option<Ended>,
+}
+
+/// Why the supervisor itself has killed an encoder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It made no progress.
+    Hung,
+    /// Memory was short.
+    ForMemory,
 }
 
 /// How a crew works.
 pub struct Rules {
-    /// Encoders at once.
-    pub workers: usize,
+    /// Encoders at once, where memory allows.
+    pub most: usize,
+    /// Level of parallelism of each.
+    pub lp: u32,
+    /// Whether the last chunks may have another one.
+    pub lp_may_change: bool,
+    /// Memory of the whole run.
+    pub memory: MemoryLimit,
+    /// What an encoder is expected to take.
+    pub load: Load,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
@@ -160,33 +181,53 @@ pub fn run(
             let _ = sender.send(Message::Audio(aside()));
         });
     }
+    let media = &workshop.media;
+    let stall_timeout =
+        rules.stall_timeout.unwrap_or_else(|| stall_timeout(media.width, media.height, workshop.recipe.preset));
+    let machine = Machine::look();
+    // At the depth of the source most of the time; the difference is a margin.
+    let frame_bytes = u64::from(media.width) * u64::from(media.height) * 3;
+    let budget = Budget::new(rules.memory, machine, rules.most, frame_bytes);
     let seen = Arc::new(AtomicU64::new(0));
-    spawn_detector(&workshop, &sender, &stop, &seen, sink)?;
-
-    let stall_timeout = rules
-        .stall_timeout
-        .unwrap_or_else(|| stall_timeout(workshop.media.width, workshop.media.height, workshop.recipe.preset));
     let mut crew = Crew {
         disk_patience: rules.stall_timeout.unwrap_or(DISK_PATIENCE),
         disk_full: None,
         stall_timeout,
         looked: Instant::now(),
-        workshop,
+        shelf: Arc::new(Shelf::default()),
         sender,
         sink: sink.clone(),
-        limit: rules.workers,
-        queue: BinaryHeap::new(),
+        most: rules.most,
+        lp: rules.lp,
+        lp_may_change: rules.lp_may_change,
+        cores: machine.cores,
+        appetite: Appetite::new(rules.load.clone()),
+        verdict: budget.judge(machine, 0, 0, &[], rules.most, 1),
+        budget,
+        allowed: Allowed { said: rules.most, now: rules.most, since: Instant::now() },
+        last_stop: None,
+        queue: BTreeMap::new(),
         at_work: HashMap::new(),
         finished: BTreeMap::new(),
+        finished_frames: 0,
+        finished_bytes: 0,
         failed: Vec::new(),
         failures: 0,
-        seen,
+        seen: seen.clone(),
         known_chunks: 0,
         detected_all: false,
         resumed_frames: 0,
         resumed: 0,
         started: Instant::now(),
+        workshop: workshop.clone(),
     };
+    crew.look();
+    crew.stock_shelf();
+    let scout = Scout::new(workshop, crew.shelf.clone(), seen, stop.clone())?;
+    if scout.known() > 0 {
+        detail(sink, format!("{} scenes are known from an earlier run", scout.known()));
+    }
+    send_out(scout, crew.sender.clone());
     let ticks = tick(TICK);
     // The signal after which no new chunk is begun.
     let mut leaving: Option<Signal> = None;
@@ -200,16 +241,20 @@ pub fn run(
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
+        crew.stock_shelf();
         if crew.detected_all && crew.queue.is_empty() && crew.at_work.is_empty() && !aside_pending {
             break crew.result();
         }
         select! {
             recv(messages) -> message => match message {
-                Ok(Message::Scene(chunk)) => crew.add(chunk),
+                Ok(Message::Found(Found::Opened(reel))) => crew.open(reel),
+                Ok(Message::Found(Found::Closed(chunk))) => crew.add(chunk),
+                // There may be room for another one: that is looked at above.
+                Ok(Message::Ending) => (),
                 Ok(Message::DetectionDone(Ok(()))) => crew.detected_all = true,
                 Ok(Message::DetectionDone(Err(error))) => break Err(error.context("finding the scenes failed")),
                 Ok(Message::Encoded(chunk)) => crew.encoded(chunk),
-                Ok(Message::Failed(chunk, failure)) => if let Err(error) = crew.failed(chunk, failure) {
+                Ok(Message::Failed(index, failure)) => if let Err(error) = crew.failed(index, failure) {
                     break Err(error);
                 },
                 Ok(Message::Audio(Ok(()))) => aside_pending = false,
@@ -235,6 +280,7 @@ pub fn run(
             recv(ticks) -> _ => {
                 (crew.sink)(Event::Progress(crew.progress()));
                 crew.watch_encoders();
+                crew.watch_memory();
             }
         }
     };
@@ -247,23 +293,49 @@ pub fn run(
     outcome
 }
 
+/// Starts the scout on a thread of its own.
+fn send_out(scout: Scout, sender: Sender<Message>) {
+    thread::spawn(move || {
+        let tell = |found| {
+            // Nobody listens any more if the run was stopped.
+            let _ = sender.send(Message::Found(found));
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| scout.run(&tell)))
+            .unwrap_or_else(|_| Err(anyhow!("detection panicked: this is a bug in av1enc")));
+        let _ = sender.send(Message::DetectionDone(result));
+    });
+}
+
 /// State of the supervisor.
 struct Crew {
     workshop: Arc<Workshop>,
     sender: Sender<Message>,
     sink: Sink,
-    /// Workers at once.
-    limit: usize,
+    shelf: Arc<Shelf>,
+    /// Encoders at once, where memory allows; those that are about to end are not counted.
+    most: usize,
+    lp: u32,
+    lp_may_change: bool,
+    cores: usize,
+    appetite: Appetite,
+    budget: Budget,
+    /// How much more may run, when it was last looked at.
+    verdict: Verdict,
+    allowed: Allowed,
+    /// When an encoder was last stopped for want of memory.
+    last_stop: Option<Instant>,
     stall_timeout: Duration,
     /// When the encoders were last looked at.
     looked: Instant,
     disk_patience: Duration,
     /// Since when the job's disk is too full for another chunk.
     disk_full: Option<Instant>,
-    queue: BinaryHeap<Waiting>,
+    queue: BTreeMap<usize, Waiting>,
     at_work: HashMap<usize, AtWork>,
     finished: BTreeMap<usize, EncodedChunk>,
-    failed: Vec<(Chunk, Failure)>,
+    finished_frames: u64,
+    finished_bytes: u64,
+    failed: Vec<(Arc<Reel<Frame>>, Failure)>,
     /// Failures of any chunk for which neither the source nor memory was the reason.
     failures: usize,
     /// Frames that detection has seen.
@@ -275,57 +347,110 @@ struct Crew {
     started: Instant,
 }
 
+/// How many workers memory allows, so that a change is said once it lasts.
+struct Allowed {
+    said: usize,
+    now: usize,
+    since: Instant,
+}
+
 impl Crew {
-    /// A chunk has become final: it is done already, or queued.
+    /// A scene begins: its encoder may, too.
+    fn open(&mut self, reel: Arc<Reel<Frame>>) {
+        let is_new = !self.workshop.job.has_record(reel.index);
+        self.queue.insert(reel.index, Waiting { reel, tries: 0, not_before: self.started, is_new });
+    }
+
+    /// A scene has ended: it is done already, or waits, or is being encoded.
     fn add(&mut self, chunk: Chunk) {
         self.known_chunks += 1;
+        let Some(waiting) = self.queue.get_mut(&chunk.index) else { return };
+        waiting.is_new = true;
         match self.workshop.job.finished(chunk) {
             Ok(Some(record)) => {
                 self.resumed += 1;
                 self.resumed_frames += chunk.frames();
-                self.finished.insert(chunk.index, EncodedChunk(record));
-                return;
+                self.queue.remove(&chunk.index);
+                self.finish(EncodedChunk(record));
             }
             Ok(None) => (),
             Err(why) => note(&self.sink, format!("chunk {} is encoded again: {why}", chunk.index)),
         }
-        self.queue.push(Waiting { chunk, tries: 0, not_before: self.started });
+    }
+
+    fn finish(&mut self, chunk: EncodedChunk) {
+        let record = chunk.record();
+        self.appetite.learn(record.lp, record.peak_memory, record.chunk.frames());
+        self.finished_frames += record.chunk.frames();
+        self.finished_bytes += record.bytes;
+        self.finished.insert(record.chunk.index, chunk);
+    }
+
+    /// The scene that is encoded next: the longest, since it would make everybody wait at the end. One whose end is not
+    /// known comes last.
+    fn next(&self) -> Option<usize> {
+        let now = Instant::now();
+        let ready = self.queue.values().filter(|waiting| waiting.is_new && waiting.not_before <= now);
+        let length = |waiting: &Waiting| waiting.reel.chunk().map_or(0, |chunk| chunk.frames());
+        ready.map(|waiting| (length(waiting), Reverse(waiting.reel.index))).max().map(|(_, Reverse(index))| index)
     }
 
     /// Starts as many workers as there is room and work for.
     fn start_workers(&mut self) {
-        if self.disk_full.is_some() {
-            return;
-        }
-        let now = Instant::now();
-        let mut too_early = Vec::new();
-        while self.at_work.len() < self.limit {
-            let Some(waiting) = self.queue.pop() else { break };
-            if waiting.not_before > now {
-                too_early.push(waiting);
-                continue;
+        while self.disk_full.is_none() && self.busy() < self.most && self.at_work.len() < 2 * self.most {
+            let Some(index) = self.next() else { break };
+            let lp = self.lp_of_next();
+            if !self.at_work.is_empty() {
+                self.look_for(lp);
+                if self.verdict.more == 0 {
+                    break;
+                }
             }
-            self.start(waiting);
+            if let Some(waiting) = self.queue.remove(&index) {
+                self.start(waiting, lp);
+            }
         }
-        self.queue.extend(too_early);
     }
 
-    fn start(&mut self, Waiting { chunk, tries, .. }: Waiting) {
-        let pulse = Arc::new(Pulse::default());
-        let (workshop, sender, shared) = (self.workshop.clone(), self.sender.clone(), pulse.clone());
+    /// Encoders that are not about to end.
+    fn busy(&self) -> usize {
+        self.at_work.values().filter(|work| !work.pulse.ending.load(Ordering::Acquire)).count()
+    }
+
+    /// The last chunks get the cores that would be idle.
+    fn lp_of_next(&self) -> u32 {
+        if self.lp_may_change && self.detected_all {
+            self.appetite.lp_for_one_of_the_last(self.cores, self.most, self.queue.len(), self.lp)
+        } else {
+            self.lp
+        }
+    }
+
+    fn start(&mut self, Waiting { reel, tries, .. }: Waiting, lp: u32) {
+        let (index, start) = (reel.index, reel.start);
+        let waker = self.sender.clone();
+        let pulse = Arc::new(Pulse::new(move || {
+            let _ = waker.send(Message::Ending);
+        }));
+        let (workshop, sender, shared, frames) =
+            (self.workshop.clone(), self.sender.clone(), pulse.clone(), reel.clone());
         thread::spawn(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, chunk, &shared)))
+            let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, &frames, lp, &shared)))
                 .unwrap_or_else(|_| Err(Failure::Other(anyhow!("a worker panicked: this is a bug in av1enc"))));
             let _ = sender.send(match result {
                 Ok(encoded) => Message::Encoded(encoded),
-                Err(failure) => Message::Failed(chunk, failure),
+                Err(failure) => Message::Failed(index, failure),
             });
         });
-        detail(&self.sink, format!("chunk {}: frames {} to {}, encoding", chunk.index, chunk.start, chunk.end - 1));
-        self.at_work.insert(
-            chunk.index,
-            AtWork { chunk, tries: tries + 1, pulse, moved: 0, still: Duration::ZERO, hung: false },
+        detail(
+            &self.sink,
+            match reel.chunk() {
+                Some(chunk) => format!("chunk {index}: frames {start} to {}, encoding", chunk.end - 1),
+                None => format!("chunk {index}: frames from {start} on, encoding"),
+            },
         );
+        let (started, moved, still) = (Instant::now(), 0, Duration::ZERO);
+        self.at_work.insert(index, AtWork { reel, lp, tries: tries + 1, started, pulse, moved, still, ended: None });
     }
 
     fn encoded(&mut self, chunk: EncodedChunk) {
@@ -343,7 +468,7 @@ impl Crew {
             ),
         );
         self.at_work.remove(&index);
-        self.finished.insert(index, chunk);
+        self.finish(chunk);
     }
 
     /// A chunk failed: it is tried again, or given up. Of what the supervisor did itself, nothing is the encoder's
@@ -351,43 +476,50 @@ impl Crew {
     ///
     /// # Errors
     /// If the source is gone or another one, or nothing at all can be encoded: all other chunks would fail as well.
-    fn failed(&mut self, chunk: Chunk, failure: Failure) -> Result<()> {
-        let (tries, hung) = self.at_work.remove(&chunk.index).map_or((TRIES, false), |work| (work.tries, work.hung));
-        let failure = if hung {
-            let seconds = self.stall_timeout.as_secs();
-            Failure::Other(anyhow!("the encoder made no progress for {seconds} s and was killed"))
-        } else {
-            failure
+    fn failed(&mut self, index: usize, failure: Failure) -> Result<()> {
+        let Some(work) = self.at_work.remove(&index) else { return Ok(()) };
+        let AtWork { reel, tries, ended, .. } = work;
+        reel.rewind();
+        let again = |tries, not_before| Waiting { reel: reel.clone(), tries, not_before, is_new: true };
+        let failure = match ended {
+            Some(Ended::Hung) => {
+                let seconds = self.stall_timeout.as_secs();
+                Failure::Other(anyhow!("the encoder made no progress for {seconds} s and was killed"))
+            }
+            Some(Ended::ForMemory) => {
+                self.queue.insert(index, again(tries - 1, Instant::now()));
+                return Ok(());
+            }
+            None => failure,
         };
         if !matches!(failure, Failure::Source(_)) && self.disk_room().is_some_and(|room| room < self.disk_need()) {
             // Waits until there is room again; not counted as a try.
-            self.queue.push(Waiting { chunk, tries: tries - 1, not_before: Instant::now() });
+            self.queue.insert(index, again(tries - 1, Instant::now()));
             return Ok(());
         }
         if matches!(failure, Failure::Source(_)) {
             self.workshop.job.require_same_source()?;
         }
-        if matches!(failure, Failure::Killed(_)) && self.limit > 1 {
-            self.limit -= 1;
+        if matches!(failure, Failure::Killed(_)) && self.most > 1 {
+            self.most -= 1;
             warn(
                 &self.sink,
-                format!("an encoder was killed, most likely for want of memory: going on with {} workers", self.limit),
+                format!("an encoder was killed, most likely for want of memory: going on with {} workers", self.most),
             );
         }
-        detail(&self.sink, format!("chunk {}: {failure}", chunk.index));
+        detail(&self.sink, format!("chunk {index}: {failure}"));
         self.failures += usize::from(matches!(failure, Failure::Other(_)));
         if self.finished.is_empty() && self.failures >= HOPELESS {
             return Err(anyhow!("no chunk can be encoded: {failure}"));
         }
         let line = failure.line();
         if tries >= TRIES || matches!(failure, Failure::Source(_)) {
-            warn(&self.sink, format!("chunk {} failed for good, the others are finished first: {line}", chunk.index));
-            self.failed.push((chunk, failure));
+            warn(&self.sink, format!("chunk {index} failed for good, the others are finished first: {line}"));
+            self.failed.push((reel, failure));
             return Ok(());
         }
-        warn(&self.sink, format!("chunk {} failed (try {tries} of {TRIES}) and is tried again: {line}", chunk.index));
-        let not_before = Instant::now() + BACK_OFF * 2_u32.pow(tries - 1);
-        self.queue.push(Waiting { chunk, tries, not_before });
+        warn(&self.sink, format!("chunk {index} failed (try {tries} of {TRIES}) and is tried again: {line}"));
+        self.queue.insert(index, again(tries, Instant::now() + BACK_OFF * 2_u32.pow(tries - 1)));
         Ok(())
     }
 
@@ -403,9 +535,88 @@ impl Crew {
             }
             work.still += since;
             if work.still > self.stall_timeout {
-                work.hung = true;
+                work.ended = Some(Ended::Hung);
                 self.workshop.children.kill(work.pulse.pid.load(Ordering::Relaxed));
             }
+        }
+    }
+
+    /// Looks at memory, for the next worker.
+    fn look(&mut self) {
+        self.look_for(self.lp);
+    }
+
+    /// Looks at memory, for a worker with `lp`.
+    fn look_for(&mut self, lp: u32) {
+        let mut running = Vec::with_capacity(self.at_work.len());
+        for work in self.at_work.values() {
+            let pid = work.pulse.pid.load(Ordering::Relaxed);
+            let peak = work.pulse.look_at_memory();
+            if peak > self.appetite.worker(work.lp) {
+                self.appetite.learn(work.lp, peak, 0);
+            }
+            running.push(Worker { now: process::resident(pid), expected: self.appetite.worker(work.lp) });
+        }
+        let next = self.appetite.worker(lp);
+        self.verdict =
+            self.budget.judge(Machine::look(), self.own_memory(), self.shelf.held(), &running, self.most, next);
+    }
+
+    /// Resident memory of this process and its tools, in bytes.
+    fn own_memory(&self) -> u64 {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        self.workshop.children.pids().into_iter().chain([own]).map(process::resident).sum()
+    }
+
+    /// Tells the scout how much it may hold, and whether there is work for the next encoder.
+    fn stock_shelf(&self) {
+        self.shelf.set(self.verdict.shelf, self.queue.is_empty());
+    }
+
+    /// Gives up what must be given up while memory is short, and says how many workers it allows.
+    fn watch_memory(&mut self) {
+        self.look();
+        if self.verdict.alarm && self.queue.values().map(|waiting| waiting.reel.shed()).sum::<usize>() == 0 {
+            self.stop_youngest();
+        }
+        let allowed = self.busy().saturating_add(self.verdict.more).clamp(1, self.most);
+        let now = Instant::now();
+        if allowed != self.allowed.now {
+            (self.allowed.now, self.allowed.since) = (allowed, now);
+        }
+        // What will not be used needs no word.
+        let is_news = self.allowed.said != allowed && now.duration_since(self.allowed.since) >= LASTING;
+        if is_news && (!self.queue.is_empty() || !self.detected_all) {
+            note(
+                &self.sink,
+                format!(
+                    "workers: at most {} -> {allowed}: {} of memory left, a worker needs {}",
+                    self.allowed.said,
+                    self.verdict.left.map_or_else(|| "any amount".to_owned(), gib),
+                    gib(self.appetite.worker(self.lp))
+                ),
+            );
+            self.allowed.said = allowed;
+        }
+    }
+
+    /// Stops the encoder that has done least, before the kernel chooses one. Its chunk is encoded again.
+    fn stop_youngest(&mut self) {
+        let wait_on = self.last_stop.is_some_and(|last| last.elapsed() < LASTING);
+        let alive = || self.at_work.iter().filter(|(_, work)| work.ended.is_none());
+        if wait_on || alive().count() < 2 {
+            return;
+        }
+        let Some(index) = alive().max_by_key(|(_, work)| work.started).map(|(index, _)| *index) else { return };
+        let left = self.verdict.left.map(gib).unwrap_or_default();
+        note(
+            &self.sink,
+            format!("memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"),
+        );
+        self.last_stop = Some(Instant::now());
+        if let Some(work) = self.at_work.get_mut(&index) {
+            work.ended = Some(Ended::ForMemory);
+            self.workshop.children.kill(work.pulse.pid.load(Ordering::Relaxed));
         }
     }
 
@@ -416,9 +627,8 @@ impl Crew {
 
     /// Bytes that a full crew and one more may still write: not those at work now, or the limit would move with them.
     fn disk_need(&self) -> u64 {
-        let finished = self.finished.values().map(|chunk| chunk.record().bytes);
-        let mean = finished.clone().sum::<u64>() / (finished.count() as u64).max(1);
-        DISK_FLOOR + mean * CHUNKS_AHEAD * (self.limit as u64 + 1)
+        let mean = self.finished_bytes / (self.finished.len() as u64).max(1);
+        DISK_FLOOR + mean * CHUNKS_AHEAD * (self.most as u64 + 1)
     }
 
     /// Pauses new work while the job's disk is too full for it, and gives up when that does not clear.
@@ -458,10 +668,10 @@ impl Crew {
 
     /// All chunks are through: the film, or what failed.
     fn result(&mut self) -> Result<Encoded> {
-        self.failed.sort_by_key(|(chunk, _)| chunk.index);
+        self.failed.sort_by_key(|(reel, _)| reel.index);
         if let Some((first, failure)) = self.failed.first() {
             let mut numbers: Vec<String> =
-                self.failed.iter().take(FAILURES_NAMED).map(|(chunk, _)| chunk.index.to_string()).collect();
+                self.failed.iter().take(FAILURES_NAMED).map(|(reel, _)| reel.index.to_string()).collect();
             if self.failed.len() > FAILURES_NAMED {
                 numbers.push("…".to_owned());
             }
@@ -475,7 +685,7 @@ impl Crew {
                 self.known_chunks,
                 numbers.join(", "),
                 first.start,
-                first.end - 1
+                first.chunk().map_or(first.start, |chunk| chunk.end - 1)
             ));
         }
         let chunks: Vec<EncodedChunk> = std::mem::take(&mut self.finished).into_values().collect();
@@ -491,23 +701,21 @@ impl Crew {
     }
 
     fn progress(&self) -> Progress {
-        let finished_frames: u64 = self.finished.values().map(|chunk| chunk.record().chunk.frames()).sum();
-        let in_work: u64 =
-            self.at_work.values().map(|work| work.pulse.encoded.load(Ordering::Relaxed).min(work.chunk.frames())).sum();
-        let frames = finished_frames + in_work;
+        let encoded = |work: &AtWork| {
+            let encoded = work.pulse.encoded.load(Ordering::Relaxed);
+            encoded.min(work.pulse.fed.load(Ordering::Relaxed))
+        };
+        let frames = self.finished_frames + self.at_work.values().map(encoded).sum::<u64>();
         let total_frames = self.workshop.media.frames;
-        let finished_bytes: u64 = self.finished.values().map(|chunk| chunk.record().bytes).sum();
         let part_bytes: u64 = self
             .at_work
-            .values()
-            .filter_map(|work| fs::metadata(self.workshop.job.dir().join(Job::chunk_part_name(work.chunk))).ok())
+            .keys()
+            .filter_map(|index| fs::metadata(self.workshop.job.dir().join(Job::chunk_part_name(*index))).ok())
             .map(|metadata| metadata.len())
             .sum();
         let elapsed_seconds = self.started.elapsed().as_secs_f64();
         let fps = (frames - self.resumed_frames) as f64 / elapsed_seconds.max(1e-3);
         let enough = frames > self.resumed_frames && fps > 0.0;
-        let children = self.workshop.children.pids();
-        let own = i32::try_from(std::process::id()).unwrap_or(0);
         Progress {
             frames,
             total_frames,
@@ -517,23 +725,27 @@ impl Crew {
             fps,
             elapsed_seconds,
             eta_seconds: enough.then(|| (total_frames - frames) as f64 / fps),
-            bytes: finished_bytes + part_bytes,
-            expected_bytes: (finished_frames > 0)
-                .then(|| (finished_bytes as f64 / finished_frames as f64 * total_frames as f64) as u64),
+            bytes: self.finished_bytes + part_bytes,
+            expected_bytes: (self.finished_frames > 0)
+                .then(|| (self.finished_bytes as f64 / self.finished_frames as f64 * total_frames as f64) as u64),
             workers: self.at_work.len(),
-            memory_bytes: children.into_iter().chain([own]).map(process::resident).sum(),
+            memory_bytes: self.own_memory(),
         }
     }
 
     /// Kills all encoders and waits until their workers have noticed. A second signal ends the waiting.
     fn stop(&mut self, messages: &Receiver<Message>, signals: &Receiver<Signal>) {
         self.workshop.children.close();
+        self.shelf.close();
+        for work in self.at_work.values() {
+            work.reel.abandon();
+        }
         let deadline = crossbeam_channel::after(STOP_GRACE);
         while !self.at_work.is_empty() {
             select! {
                 recv(messages) -> message => match message {
                     Ok(Message::Encoded(chunk)) => self.encoded(chunk),
-                    Ok(Message::Failed(chunk, _)) => { self.at_work.remove(&chunk.index); }
+                    Ok(Message::Failed(index, _)) => { self.at_work.remove(&index); }
                     _ => (),
                 },
                 recv(signals) -> _ => return,
@@ -541,101 +753,4 @@ impl Crew {
             }
         }
     }
-}
-
-/// Starts the thread that finds the scenes. Those that an earlier run has found are handed on at once, so that
-/// encoders start; if they were not all, detection begins again, since its state is not kept, and must find the same.
-fn spawn_detector(
-    workshop: &Arc<Workshop>,
-    sender: &Sender<Message>,
-    stop: &Arc<AtomicBool>,
-    seen: &Arc<AtomicU64>,
-    sink: &Sink,
-) -> Result<()> {
-    let known = workshop.job.scenes()?;
-    let mut log = workshop.job.scene_log()?;
-    if !known.chunks.is_empty() {
-        detail(sink, format!("{} scenes are known from an earlier run", known.chunks.len()));
-    }
-    let (workshop, sender, stop, seen) = (workshop.clone(), sender.clone(), stop.clone(), seen.clone());
-    thread::spawn(move || {
-        let frames = workshop.media.frames;
-        let mut next = known.chunks.iter().copied().peekable();
-        let detect = || -> Result<()> {
-            for chunk in &known.chunks {
-                let _ = sender.send(Message::Scene(*chunk));
-            }
-            if known.complete {
-                let end = known.chunks.last().map_or(0, |chunk| chunk.end);
-                ensure!(end == frames, "the known scenes cover {end} of {frames} frames; add --restart");
-                return Ok(());
-            }
-            let mut found = |chunk: Chunk| -> Result<()> {
-                if let Some(known) = next.next() {
-                    ensure!(known == chunk, "scenes differ from those of the earlier run; add --restart");
-                    return Ok(());
-                }
-                workshop.job.require_same_source()?;
-                log.chunk(chunk)?;
-                let _ = sender.send(Message::Scene(chunk));
-                Ok(())
-            };
-            detect(&workshop, &stop, &seen, &mut found)?;
-            log.complete(frames)
-        };
-        let result = catch_unwind(AssertUnwindSafe(detect))
-            .unwrap_or_else(|_| Err(anyhow!("detection panicked: this is a bug in av1enc")));
-        let _ = sender.send(Message::DetectionDone(result));
-    });
-    Ok(())
-}
-
-/// Reads all frames of the film and hands on its chunks as they become final.
-fn detect(
-    workshop: &Workshop,
-    stop: &AtomicBool,
-    seen: &AtomicU64,
-    found: &mut dyn FnMut(Chunk) -> Result<()>,
-) -> Result<()> {
-    let rules = &workshop.recipe.scenes;
-    let frames = workshop.media.frames;
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let clip = workshop.source.analysis_clip(rules.analysis_height, threads)?;
-    let mut detector = Detector::new(clip.size(), rules.min);
-    let mut splitter = Splitter::new(rules.max, rules.min);
-    thread::scope(|scope| {
-        // Decoded on a thread of its own: decoding and analysis overlap. Leaving the scope drops the receiver, which
-        // ends that thread.
-        let (sender, decoded) = crossbeam_channel::bounded(FRAMES_AHEAD);
-        let clip = &clip;
-        scope.spawn(move || {
-            for n in 0..frames {
-                let frame = clip.frame(n);
-                let failed = frame.is_err();
-                if stop.load(Ordering::Relaxed) || sender.send(frame).is_err() || failed {
-                    return;
-                }
-            }
-        });
-        for frame in decoded.iter() {
-            if let Some(judged) = detector.push(&frame?)?
-                && let Some(chunk) = splitter.push(judged)
-            {
-                found(chunk)?;
-            }
-            seen.fetch_add(1, Ordering::Relaxed);
-        }
-        if stop.load(Ordering::Relaxed) {
-            return Err(anyhow!("stopped"));
-        }
-        let seen = seen.load(Ordering::Relaxed);
-        ensure!(seen == frames, "{seen} of {frames} frames could be read");
-        for judged in detector.finish() {
-            if let Some(chunk) = splitter.push(judged) {
-                found(chunk)?;
-            }
-        }
-        let last = splitter.finish(frames).context("the film has no frame")?;
-        found(last)
-    })
 }

@@ -155,13 +155,13 @@ fn range(item: &str) -> Option<(f64, f64)> {
     Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
 }
 
-/// The whole command line for one chunk of `frames` frames, written to `output`.
+/// The whole command line for one chunk, written to `output`. How many frames come is not known when it starts.
 #[must_use]
-pub fn command(encoder: &Path, params: &[Param], lp: u32, frames: u64, output: &Path) -> Command {
+pub fn command(encoder: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
     let mut command = Command::new(encoder);
     // Read by the front end only; without it a terminal's width decides about the layout of messages.
     command.env("COLUMNS", "120");
-    command.args(["-i", "stdin", "--progress", "2", "--lp", &lp.to_string(), "-n", &frames.to_string()]);
+    command.args(["-i", "stdin", "--progress", "2", "--lp", &lp.to_string()]);
     for param in params {
         command.arg(format!("--{}", param.name)).args(&param.value);
     }
