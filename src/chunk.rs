@@ -4,7 +4,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{ChildStdin, Stdio},
     sync::{
         Arc,
@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
     bitstream::{self, Ivf},
-    encoder::svt_av1,
+    encoder::Encoder,
     job::{self, ChunkRecord, Job},
     media::{Chunk, MediaInfo},
     process::{self, Children, ToolFailure},
@@ -43,8 +43,8 @@ pub struct Workshop {
     pub media: Arc<MediaInfo>,
     /// How it is encoded.
     pub recipe: Arc<Recipe>,
-    /// The encoder's program.
-    pub encoder: PathBuf,
+    /// The encoder.
+    pub encoder: Encoder,
     /// The register of running tools.
     pub children: Children,
     /// Name of this machine.
@@ -148,16 +148,16 @@ pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Puls
     // Relative to the job directory: the name of that may be anything.
     let relative = part.strip_prefix(workshop.job.dir()).unwrap_or(&part);
     let recipe = &workshop.recipe;
-    let mut command = svt_av1::command(&workshop.encoder, &recipe.params, lp, relative);
+    let mut command = workshop.encoder.chunk_command(&recipe.params, lp, relative);
     command.current_dir(workshop.job.dir());
     let mut running = workshop.children.spawn(command, Stdio::piped()).map_err(other)?;
     let shown = running.command().to_owned();
     let pid = running.pid();
     pulse.pid.store(pid, Ordering::Relaxed);
     let stdin = running.take_stdin().context("the encoder has no input").map_err(other)?;
-    let reported = pulse.clone();
+    let (encoder, reported) = (workshop.encoder.clone(), pulse.clone());
     let (stdout, stderr) = running.drain(move |line| {
-        if let Some(frames) = svt_av1::progress(line) {
+        if let Some(frames) = encoder.progress(line) {
             reported.encoded.fetch_max(frames, Ordering::AcqRel);
             reported.look_for_the_end();
         }

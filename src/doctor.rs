@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use crate::{
-    encoder::{Capabilities, svt_av1},
+    encoder::{Encoder, svt_av1},
     probe::Tools,
     process::{Children, ToolFailure},
     source::{NoPlugin, VapourSynth},
@@ -62,9 +62,7 @@ pub struct Equipment {
     /// The tools that read and join files.
     pub tools: Tools,
     /// The encoder.
-    pub encoder: PathBuf,
-    /// What it understands.
-    pub capabilities: Capabilities,
+    pub encoder: Encoder,
     /// The frame server.
     pub vapoursynth: VapourSynth,
 }
@@ -99,9 +97,8 @@ pub fn examine(children: &Children, encoder_path: Option<&std::path::Path>) -> (
     checks.extend(vapoursynth_checks);
     checks.extend([encoder_check, mkvmerge_check]);
     let equipment = || {
-        let (encoder, capabilities) = encoder?;
         let tools = Tools { ffprobe: ffprobe?, ffmpeg: ffmpeg?, mkvmerge: mkvmerge? };
-        Some(Equipment { tools, encoder, capabilities, vapoursynth: vapoursynth? })
+        Some(Equipment { tools, encoder: encoder?, vapoursynth: vapoursynth? })
     };
     let equipment = equipment();
     (checks, equipment)
@@ -173,7 +170,7 @@ fn vapoursynth() -> (Vec<Check>, Option<VapourSynth>) {
     }
 }
 
-fn encoder(children: &Children, given: Option<&std::path::Path>) -> (Check, Option<(PathBuf, Capabilities)>) {
+fn encoder(children: &Children, given: Option<&std::path::Path>) -> (Check, Option<Encoder>) {
     let name = svt_av1::PROGRAM;
     let advice = Some(format!("./setup    or: {} svt-av1", install_command()));
     let path = match svt_av1::find(given) {
@@ -186,7 +183,7 @@ fn encoder(children: &Children, given: Option<&std::path::Path>) -> (Check, Opti
     match svt_av1::capabilities(children, &path) {
         Ok(capabilities) => {
             let found = capabilities.identity.version.clone();
-            (Check { name, state: State::Ok, found, path: shown, advice: None }, Some((path, capabilities)))
+            (Check { name, state: State::Ok, found, path: shown, advice: None }, Some(Encoder::new(path, capabilities)))
         }
         Err(error) => (Check { name, state: State::Broken, found: one_line(&error), path: shown, advice }, None),
     }

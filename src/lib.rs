@@ -49,7 +49,7 @@ use crate::{
         budget::{self, Demands, Load, Machine, Workers},
     },
     doctor::Equipment,
-    encoder::Capabilities,
+    encoder::Encoder,
     event::{Event, Report, Sink, Stage, detail, note, warn},
     job::Job,
     media::{Container, MediaInfo, TrackKind},
@@ -119,7 +119,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         warn(sink, warning.clone());
     }
 
-    let lp_demanded = recipe::demanded_lp(config, &equipment.capabilities)?.is_some();
+    let lp_demanded = recipe::demanded_lp(config, equipment.encoder.capabilities())?.is_some();
     let job = Arc::new(Job::open(
         &config.job_dir,
         &config.input,
@@ -165,7 +165,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         lp: job.lp,
         lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
         memory: config.memory,
-        load: load(&equipment.capabilities, &media.container, &recipe),
+        load: load(&equipment.encoder, &media.container, &recipe),
         finish_chunks: config.finish_chunks,
         stall_timeout: config.stall_timeout,
     };
@@ -243,18 +243,18 @@ const LIKELY_CHUNK: f64 = 120.0;
 /// Decides everything that can be decided before the source is indexed.
 fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result<Plan> {
     let mut warnings = container.warnings.clone();
-    let recipe = recipe::decide(config, container, &equipment.capabilities, &mut warnings)?;
-    let demanded_lp = recipe::demanded_lp(config, &equipment.capabilities)?;
+    let recipe = recipe::decide(config, container, equipment.encoder.capabilities(), &mut warnings)?;
+    let demanded_lp = recipe::demanded_lp(config, equipment.encoder.capabilities())?;
     let frames = container.declared_frames.map(|frames| frames as f64);
     // 24 frames a second is as good a guess as any: only films of a few chunks are of interest here.
     let frames = frames.or(container.duration_seconds.map(|seconds| seconds * 24.0)).unwrap_or(f64::MAX);
     let workers = budget::choose(
         Machine::look(),
-        &load(&equipment.capabilities, container, &recipe),
+        &load(&equipment.encoder, container, &recipe),
         (frames / LIKELY_CHUNK).ceil().min(1e9) as u64,
         Demands { workers: config.workers, lp: demanded_lp, memory: config.memory },
     );
-    let line = encoder::svt_av1::command(&equipment.encoder, &recipe.params, workers.lp, Path::new("CHUNK.ivf"));
+    let line = equipment.encoder.chunk_command(&recipe.params, workers.lp, Path::new("CHUNK.ivf"));
     Ok(Plan {
         input: config.input.to_string_lossy().into_owned(),
         output: config.output.to_string_lossy().into_owned(),
@@ -267,9 +267,9 @@ fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result
 }
 
 /// What a worker will have to do, as far as it decides about memory.
-fn load(capabilities: &Capabilities, container: &Container, recipe: &Recipe) -> Load {
+fn load(encoder: &Encoder, container: &Container, recipe: &Recipe) -> Load {
     let video = &container.video;
-    Load { encoder: capabilities.identity.clone(), size: (video.width, video.height), preset: recipe.preset }
+    Load { encoder: encoder.identity().clone(), size: (video.width, video.height), preset: recipe.preset }
 }
 
 /// Bits per pixel of SVT-AV1 at CRF 28 on grainy films, generously; halved with every six steps of CRF.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, ForcedColor, Param, UsageError},
-    encoder::{Capabilities, Family, Identity, svt_av1},
+    encoder::{Capabilities, Identity, svt_av1},
     hdr::Hdr10,
     media::{ChromaLocation, Color, Container, Range, UNSPECIFIED},
     scenes::ANALYSIS_HEIGHT,
@@ -303,10 +303,10 @@ impl Recipe {
         found
     }
 
-    /// Whether the bytes of a chunk depend on `lp`: seen with SVT-AV1-HDR from lp 4 on, never with mainline.
+    /// Whether the bytes of a chunk depend on `lp`.
     #[must_use]
     pub fn depends_on_lp(&self) -> bool {
-        self.encoder.family != Family::Mainline
+        self.encoder.bytes_depend_on_lp()
     }
 }
 
@@ -319,6 +319,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::Cli,
+        encoder::{Family, Fork},
         hdr::MasteringDisplay,
         media::{DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
     };
@@ -351,7 +352,12 @@ mod tests {
         options.insert("preset".to_owned(), Some(vec![(-1.0, 13.0)]));
         options.insert("crf".to_owned(), Some(vec![(1.0, 63.0)]));
         options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
-        let identity = Identity { family: Family::Mainline, version: "SVT-AV1 v4.2.0".to_owned(), number: (4, 2) };
+        let identity = Identity {
+            family: Family::SvtAv1,
+            fork: Fork::Mainline,
+            version: "SVT-AV1 v4.2.0".to_owned(),
+            number: (4, 2),
+        };
         Capabilities { identity, options, quarter_crf: true }
     }
 

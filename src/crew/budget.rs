@@ -4,11 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, thread};
 
 use serde::Serialize;
 
-use crate::{
-    config::MemoryLimit,
-    encoder::{Identity, svt_av1},
-    process::kib_field,
-};
+use crate::{config::MemoryLimit, encoder::Identity, process::kib_field};
 
 /// What the machine offers now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,11 +47,11 @@ impl Load {
 
     /// Expected peak memory of a worker at this `lp`, in bytes: encoder and decoder.
     fn worker(&self, lp: u32) -> u64 {
-        svt_av1::memory_estimate(&self.encoder, self.size.0, self.size.1, self.preset, lp) + self.decoder()
+        self.encoder.memory_estimate(self.size.0, self.size.1, self.preset, lp) + self.decoder()
     }
 
     fn busy_cores(&self, lp: u32) -> f64 {
-        svt_av1::busy_cores(&self.encoder, lp)
+        self.encoder.busy_cores(lp)
     }
 }
 
@@ -110,7 +106,7 @@ pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demand
     let cores = machine.cores.max(1);
     let lps = match demands.lp {
         Some(lp) => lp..=lp,
-        None => 1..=svt_av1::max_lp(&load.encoder),
+        None => 1..=load.encoder.max_lp(),
     };
     let least = *lps.start();
     let mut best: Option<(f64, usize, usize, u32)> = None;
@@ -209,7 +205,7 @@ impl Appetite {
         }
         let share = 2.0 * cores as f64 / (most + left) as f64;
         let enough = |lp: &u32| self.load.busy_cores(*lp) >= share.min(cores as f64);
-        (usual..=svt_av1::max_lp(&self.load.encoder)).find(enough).unwrap_or(usual)
+        (usual..=self.load.encoder.max_lp()).find(enough).unwrap_or(usual)
     }
 }
 
@@ -341,14 +337,15 @@ fn cgroup_room(root: &Path, cgroups: &str) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::Family;
+    use crate::encoder::{Family, Fork};
 
     const GIB: u64 = 1 << 30;
     const HD: (u32, u32) = (1920, 1080);
     const UHD: (u32, u32) = (3840, 2160);
 
     fn load(size: (u32, u32)) -> Load {
-        let encoder = Identity { family: Family::Mainline, version: "SVT-AV1 v4.2.0".to_owned(), number: (4, 2) };
+        let version = "SVT-AV1 v4.2.0".to_owned();
+        let encoder = Identity { family: Family::SvtAv1, fork: Fork::Mainline, version, number: (4, 2) };
         Load { encoder, size, preset: 6 }
     }
 

@@ -2,14 +2,28 @@
 
 pub mod svt_av1;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde::{Deserialize, Serialize};
 
-/// Which line of development an SvtAv1EncApp comes from: the same option can mean another thing.
+use crate::config::Param;
+
+/// Programs that are run and spoken to in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// SvtAv1EncApp.
+    SvtAv1,
+}
+
+/// Which line of development an SVT-AV1 comes from: the same option can mean another thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Family {
+pub enum Fork {
     /// The reference encoder.
     Mainline,
     /// SVT-AV1-PSY.
@@ -20,15 +34,100 @@ pub enum Family {
     Essential,
 }
 
-/// Which encoder it is.
+/// Which encoder it is: all that its costs, and the meaning of its options, depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Its line of development.
+    /// How it is spoken to.
     pub family: Family,
+    /// Its line of development.
+    pub fork: Fork,
     /// Its first line of `--version`.
     pub version: String,
     /// Major and minor version.
     pub number: (u32, u32),
+}
+
+impl Identity {
+    /// Expected peak memory of one encoder in bytes.
+    #[must_use]
+    pub fn memory_estimate(&self, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
+        match self.family {
+            Family::SvtAv1 => svt_av1::memory_estimate(self, width, height, preset, lp),
+        }
+    }
+
+    /// How many cores one encoder at this `lp` keeps busy.
+    #[must_use]
+    pub fn busy_cores(&self, lp: u32) -> f64 {
+        match self.family {
+            Family::SvtAv1 => svt_av1::busy_cores(self, lp),
+        }
+    }
+
+    /// The largest `lp` that is of use.
+    #[must_use]
+    pub fn max_lp(&self) -> u32 {
+        match self.family {
+            Family::SvtAv1 => svt_av1::max_lp(self),
+        }
+    }
+
+    /// Whether the bytes of a chunk depend on `lp`.
+    #[must_use]
+    pub fn bytes_depend_on_lp(&self) -> bool {
+        match self.family {
+            Family::SvtAv1 => svt_av1::bytes_depend_on_lp(self),
+        }
+    }
+}
+
+/// The encoder of a run: where it is, and what it understands.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    program: PathBuf,
+    capabilities: Capabilities,
+}
+
+impl Encoder {
+    /// The encoder that `program` is, which has said that it is capable of `capabilities`.
+    #[must_use]
+    pub fn new(program: PathBuf, capabilities: Capabilities) -> Self {
+        Self { program, capabilities }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What it understands.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Which it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.capabilities.identity
+    }
+
+    /// The command line for one chunk: y4m on standard input, of any number of frames, becomes the IVF file `output`.
+    #[must_use]
+    pub fn chunk_command(&self, params: &[Param], lp: u32, output: &Path) -> Command {
+        match self.identity().family {
+            Family::SvtAv1 => svt_av1::chunk_command(&self.program, params, lp, output),
+        }
+    }
+
+    /// Frames encoded so far, if `line`, which the encoder has printed on standard error, says so.
+    #[must_use]
+    pub fn progress(&self, line: &str) -> Option<u64> {
+        match self.identity().family {
+            Family::SvtAv1 => svt_av1::progress(line),
+        }
+    }
 }
 
 /// The values that an option takes, as far as the help text says: any of these ranges, ends included.

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{Capabilities, Family, Identity, Ranges};
+use super::{Capabilities, Family, Fork, Identity, Ranges};
 use crate::{config::Param, process::Children, source::private_dir};
 
 /// Name of the program.
@@ -87,15 +87,15 @@ pub fn capabilities(children: &Children, encoder: &Path) -> Result<Capabilities>
 fn identify(text: &str) -> Option<Identity> {
     let line = text.lines().find(|line| line.contains("SVT"))?.trim();
     let upper = line.to_ascii_uppercase();
-    let family = [("HDR", Family::Hdr), ("PSY", Family::Psy), ("ESSENTIAL", Family::Essential)]
+    let fork = [("HDR", Fork::Hdr), ("PSY", Fork::Psy), ("ESSENTIAL", Fork::Essential)]
         .into_iter()
         .find(|(name, _)| upper.contains(name))
-        .map_or(Family::Mainline, |(_, family)| family);
+        .map_or(Fork::Mainline, |(_, fork)| fork);
     let number = line.split_whitespace().find_map(|word| {
         let mut parts = word.strip_prefix('v').unwrap_or(word).split('.');
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     })?;
-    Some(Identity { family, version: line.to_owned(), number })
+    Some(Identity { family: Family::SvtAv1, fork, version: line.to_owned(), number })
 }
 
 /// Reads a help text: `  -q, --qp    Initial QP level value, default is 35 [1-63]`. Both layouts that exist have the
@@ -155,9 +155,10 @@ fn range(item: &str) -> Option<(f64, f64)> {
     Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
 }
 
-/// The whole command line for one chunk, written to `output`. How many frames come is not known when it starts.
+/// The whole command line for one chunk, written to `output`. It ends where its input does: without `-n` the bytes are
+/// the same (1.4.1 and 4.2.0).
 #[must_use]
-pub fn command(encoder: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
+pub fn chunk_command(encoder: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
     let mut command = Command::new(encoder);
     // Read by the front end only; without it a terminal's width decides about the layout of messages.
     command.env("COLUMNS", "120");
@@ -169,7 +170,7 @@ pub fn command(encoder: &Path, params: &[Param], lp: u32, output: &Path) -> Comm
     command
 }
 
-/// Frames encoded so far, from a line of progress: `Encoding:   36/240 Frames @ 12.3 fps`, `Encoding frame   36 …`.
+/// Frames encoded so far, from a line of progress: `Encoding:   36 Frames @ 12.3 fps`, `Encoding frame   36 …`.
 #[must_use]
 pub fn progress(line: &str) -> Option<u64> {
     let rest = line.trim_start().strip_prefix("Encoding")?;
@@ -242,6 +243,12 @@ pub fn max_lp(identity: &Identity) -> u32 {
     if identity.number < (2, 2) { 16 } else { 6 }
 }
 
+/// Whether the bytes of a chunk depend on `lp`: seen with SVT-AV1-HDR from lp 4 on, never with mainline.
+#[must_use]
+pub fn bytes_depend_on_lp(identity: &Identity) -> bool {
+    identity.fork != Fork::Mainline
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,20 +308,21 @@ Options:
 
     #[test]
     fn versions_and_forks_are_told_apart() {
-        for (text, family, number) in [
-            ("SVT-AV1 v1.4.1 (release)\n", Family::Mainline, (1, 4)),
-            ("SVT-AV1-HDR v4.1.0 (release)\n", Family::Hdr, (4, 1)),
-            ("SVT-AV1-PSY v3.0.2-B (release)", Family::Psy, (3, 0)),
-            ("SVT-AV1-Essential v4.0.1-A", Family::Essential, (4, 0)),
+        for (text, fork, number) in [
+            ("SVT-AV1 v1.4.1 (release)\n", Fork::Mainline, (1, 4)),
+            ("SVT-AV1-HDR v4.1.0 (release)\n", Fork::Hdr, (4, 1)),
+            ("SVT-AV1-PSY v3.0.2-B (release)", Fork::Psy, (3, 0)),
+            ("SVT-AV1-Essential v4.0.1-A", Fork::Essential, (4, 0)),
         ] {
             let identity = identify(text).unwrap();
-            assert_eq!((identity.family, identity.number), (family, number), "{text}");
+            assert_eq!((identity.fork, identity.number), (fork, number), "{text}");
         }
         assert_eq!(identify("x264 core 164"), None);
     }
 
     #[test]
     fn progress_lines_of_both_layouts_are_read() {
+        assert_eq!(progress("Encoding:    9 Frames @ 8.38 fps | 133.70 kb/s"), Some(9));
         assert_eq!(progress("Encoding:    7/72 Frames @ 13.68 fps | 69.21 kb/s"), Some(7));
         assert_eq!(progress("Encoding frame   33 117.34 kbps 56.41 fps"), Some(33));
         assert_eq!(progress("Encoding          "), None);
