@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
 use self::{
@@ -177,9 +177,9 @@ pub fn run(
     let mut aside_pending = aside.is_some();
     if let Some(aside) = aside {
         let sender = sender.clone();
-        thread::spawn(move || {
+        spawn("sound", move || {
             let _ = sender.send(Message::Audio(aside()));
-        });
+        })?;
     }
     let media = &workshop.media;
     let stall_timeout =
@@ -227,17 +227,18 @@ pub fn run(
     if scout.known() > 0 {
         detail(sink, format!("{} scenes are known from an earlier run", scout.known()));
     }
-    send_out(scout, crew.sender.clone());
+    send_out(scout, crew.sender.clone())?;
     let ticks = tick(TICK);
     // The signal after which no new chunk is begun.
     let mut leaving: Option<Signal> = None;
     let outcome = loop {
         match leaving {
             // Looked at before every start: what finds no room is not begun, again and again.
-            None => match crew.watch_disk() {
-                Ok(()) => crew.start_workers(),
-                Err(error) => break Err(error),
-            },
+            None => {
+                if let Err(error) = crew.watch_disk().and_then(|()| crew.start_workers()) {
+                    break Err(error);
+                }
+            }
             Some(signal) if crew.at_work.is_empty() => break Err(Interrupted(signal).into()),
             Some(_) => (),
         }
@@ -293,9 +294,14 @@ pub fn run(
     outcome
 }
 
-/// Starts the scout on a thread of its own.
-fn send_out(scout: Scout, sender: Sender<Message>) {
-    thread::spawn(move || {
+/// Does `work` on a thread of its own, which tools for looking at processes show under its name.
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).context("cannot start a thread")
+}
+
+/// Starts the scout.
+fn send_out(scout: Scout, sender: Sender<Message>) -> Result<()> {
+    spawn("scout", move || {
         let tell = |found| {
             // Nobody listens any more if the run was stopped.
             let _ = sender.send(Message::Found(found));
@@ -303,7 +309,7 @@ fn send_out(scout: Scout, sender: Sender<Message>) {
         let result = catch_unwind(AssertUnwindSafe(|| scout.run(&tell)))
             .unwrap_or_else(|_| Err(anyhow!("detection panicked: this is a bug in av1enc")));
         let _ = sender.send(Message::DetectionDone(result));
-    });
+    })
 }
 
 /// State of the supervisor.
@@ -396,7 +402,7 @@ impl Crew {
     }
 
     /// Starts as many workers as there is room and work for.
-    fn start_workers(&mut self) {
+    fn start_workers(&mut self) -> Result<()> {
         while self.disk_full.is_none() && self.busy() < self.most && self.at_work.len() < 2 * self.most {
             let Some(index) = self.next() else { break };
             let lp = self.lp_of_next();
@@ -407,9 +413,10 @@ impl Crew {
                 }
             }
             if let Some(waiting) = self.queue.remove(&index) {
-                self.start(waiting, lp);
+                self.start(waiting, lp)?;
             }
         }
+        Ok(())
     }
 
     /// Encoders that are not about to end.
@@ -426,7 +433,7 @@ impl Crew {
         }
     }
 
-    fn start(&mut self, Waiting { reel, tries, .. }: Waiting, lp: u32) {
+    fn start(&mut self, Waiting { reel, tries, .. }: Waiting, lp: u32) -> Result<()> {
         let (index, start) = (reel.index, reel.start);
         let waker = self.sender.clone();
         let pulse = Arc::new(Pulse::new(move || {
@@ -434,14 +441,14 @@ impl Crew {
         }));
         let (workshop, sender, shared, frames) =
             (self.workshop.clone(), self.sender.clone(), pulse.clone(), reel.clone());
-        thread::spawn(move || {
+        spawn("worker", move || {
             let result = catch_unwind(AssertUnwindSafe(|| chunk::encode(&workshop, &frames, lp, &shared)))
                 .unwrap_or_else(|_| Err(Failure::Other(anyhow!("a worker panicked: this is a bug in av1enc"))));
             let _ = sender.send(match result {
                 Ok(encoded) => Message::Encoded(encoded),
                 Err(failure) => Message::Failed(index, failure),
             });
-        });
+        })?;
         detail(
             &self.sink,
             match reel.chunk() {
@@ -451,6 +458,7 @@ impl Crew {
         );
         let (started, moved, still) = (Instant::now(), 0, Duration::ZERO);
         self.at_work.insert(index, AtWork { reel, lp, tries: tries + 1, started, pulse, moved, still, ended: None });
+        Ok(())
     }
 
     fn encoded(&mut self, chunk: EncodedChunk) {
