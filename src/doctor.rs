@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 
 use crate::{
-    encoder::{Encoder, svt_av1},
+    encoder::{Encoder, cache::Cache, svt_av1},
     probe::Tools,
     process::{Children, ToolFailure},
     source::{NoPlugin, VapourSynth},
@@ -180,7 +180,7 @@ fn encoder(children: &Children, given: Option<&std::path::Path>) -> (Check, Opti
         }
     };
     let shown = Some(path.to_string_lossy().into_owned());
-    match svt_av1::capabilities(children, &path) {
+    match svt_av1::capabilities(children, &Cache::of_user(), &path) {
         Ok(capabilities) => {
             let found = capabilities.identity.version.clone();
             (Check { name, state: State::Ok, found, path: shown, advice: None }, Some(Encoder::new(path, capabilities)))

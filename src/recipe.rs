@@ -103,6 +103,8 @@ pub fn decide(
         }
     };
     default("input-depth", &video.bit_depth, &[]);
+    // Some builds of SVT-AV1-Essential write WebM unless told not to.
+    default("webm", &0, &[]);
     // Keyframes only where chunks begin.
     default("keyint", &0, &[]);
     default("scd", &0, &[]);

@@ -1,5 +1,6 @@
 //! One file per encoder family: what it understands, its command line, its progress lines, its memory.
 
+pub mod cache;
 pub mod svt_av1;
 
 use std::{
@@ -134,7 +135,7 @@ impl Encoder {
 pub type Ranges = Vec<(f64, f64)>;
 
 /// What an encoder understands, read from itself.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Which it is.
     pub identity: Identity,

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{Capabilities, Family, Fork, Identity, Ranges};
+use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache};
 use crate::{config::Param, process::Children, source::private_dir};
 
 /// Name of the program.
@@ -39,6 +39,7 @@ pub const OWNED: &[(&str, &str)] = &[
     ("stat-file", "chunks are encoded in parallel: they would overwrite it"),
     ("obu", "av1enc joins IVF"),
     ("ivf", "av1enc joins IVF anyway"),
+    ("webm", "av1enc joins IVF"),
     ("avif", "a film is not a still picture"),
     ("force-key-frames", "every chunk begins with a keyframe; see --extra-split"),
     ("help", "use `SvtAv1EncApp --help`"),
@@ -65,22 +66,33 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf> {
 ///
 /// # Errors
 /// If it does not run, or what it prints is no help text.
-pub fn capabilities(children: &Children, encoder: &Path) -> Result<Capabilities> {
+pub fn capabilities(children: &Children, cache: &Cache, encoder: &Path) -> Result<Capabilities> {
     let ask = |option: &str| {
         let mut command = Command::new(encoder);
         command.arg(option);
         children.output(command).map(|output| String::from_utf8_lossy(&output).into_owned())
     };
-    let identity = identify(&ask("--version")?)
+    let version = ask("--version")?;
+    let identity = identify(&version)
         .with_context(|| format!("`{} --version` does not say which SVT-AV1 it is", encoder.display()))?;
-    let help = ask("--help")?;
-    let options = parse_help(&help);
-    anyhow::ensure!(
-        options.iter().any(|(name, _)| name == "crf"),
-        "`{} --help` is not the help of an SVT-AV1 encoder",
-        encoder.display()
-    );
-    Ok(Capabilities { identity, quarter_crf: takes_quarters(&help), options: options.into_iter().collect() })
+    let help = cache.answer(encoder, &format!("--help of {version}"), || {
+        let help = ask("--help")?;
+        // Essential's `--help` shows what most people need.
+        if parse_help(&help).iter().any(|(name, _)| name == "full-help") { ask("--full-help") } else { Ok(help) }
+    })?;
+    let capabilities = read_help(identity, &help);
+    anyhow::ensure!(capabilities.has("crf"), "`{} --help` is not the help of an SVT-AV1 encoder", encoder.display());
+    Ok(capabilities)
+}
+
+/// Reads a whole help text.
+fn read_help(identity: Identity, help: &str) -> Capabilities {
+    let options = parse_help(help).into_iter().collect();
+    let mut capabilities = Capabilities { identity, options, quarter_crf: false };
+    // A CRF beyond the 63 steps of AV1's quantiser is one of those that count in quarters, whether the help says so or
+    // not (PSY's does not).
+    capabilities.quarter_crf = takes_quarters(help) || capabilities.accepts("crf", 70.0);
+    capabilities
 }
 
 /// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
@@ -278,8 +290,7 @@ Options:
 ";
 
     fn caps(help: &str) -> Capabilities {
-        let identity = identify("SVT-AV1 v4.2.0 (release)").unwrap();
-        Capabilities { identity, quarter_crf: takes_quarters(help), options: parse_help(help).into_iter().collect() }
+        read_help(identify("SVT-AV1 v4.2.0 (release)").unwrap(), help)
     }
 
     #[test]
@@ -298,6 +309,48 @@ Options:
         assert!(!new.accepts("variance-boost-curve", 3.0) && new.accepts("ac-bias", 0.5));
         assert!(new.accepts("tune", 2.0), "explained values need not be all");
         assert!(new.accepts("keyint", 240.0) && new.accepts("startup-qp-offset", -5.0));
+    }
+
+    /// What real builds print: `--version`, and the help (of Essential, the full one).
+    const REAL: [(&str, &str); 5] = [
+        ("SVT-AV1 v1.4.1 (release)", include_str!("../../tests/data/svt-av1-1.4.1-help.txt")),
+        ("SVT-AV1 v4.2.0 (release)", include_str!("../../tests/data/svt-av1-4.2.0-help.txt")),
+        ("SVT-AV1-PSY v3.0.2 (release)", include_str!("../../tests/data/svt-av1-psy-3.0.2-help.txt")),
+        ("SVT-AV1-HDR v4.1.0 (release)", include_str!("../../tests/data/svt-av1-hdr-4.1.0-help.txt")),
+        ("SVT-AV1-Essential v4.0.1 (release)", include_str!("../../tests/data/svt-av1-essential-4.0.1-full-help.txt")),
+    ];
+
+    #[test]
+    fn every_build_is_read_from_what_it_prints() {
+        let read = REAL.map(|(version, help)| read_help(identify(version).unwrap(), help));
+        let column = |of: fn(&Capabilities) -> bool| read.each_ref().map(of);
+        let forks = read.each_ref().map(|build| build.identity.fork);
+        assert_eq!(forks, [Fork::Mainline, Fork::Mainline, Fork::Psy, Fork::Hdr, Fork::Essential]);
+        assert_eq!(column(|build| build.has("enable-hdr")), [true, false, false, false, false]);
+        assert_eq!(column(|build| build.quarter_crf), [false, true, true, true, true]);
+        assert_eq!(column(|build| build.accepts("crf", 70.0)), [false, true, true, true, true]);
+        assert_eq!(column(|build| build.accepts("crf", 63.0)), [true; 5]);
+        assert_eq!(column(|build| build.accepts("variance-boost-curve", 2.0)), [false, true, true, true, true]);
+        assert_eq!(column(|build| build.accepts("variance-boost-curve", 3.0)), [false, false, false, true, true]);
+        assert_eq!(column(|build| build.accepts("preset", 13.0)), [true; 5]);
+        assert_eq!(column(|build| build.accepts("preset", 14.0)), [false; 5]);
+        assert_eq!(column(|build| build.accepts("tune", 5.0)), [false, true, false, true, false]);
+        assert_eq!(column(|build| build.has("ac-bias")), [false, true, false, true, true]);
+        assert_eq!(column(|build| build.has("webm")), [false, false, false, false, true]);
+        for name in ["input-depth", "keyint", "scd", "lp", "color-primaries", "mastering-display", "content-light"] {
+            assert_eq!(read.each_ref().map(|build| build.has(name)), [true; 5], "{name}");
+        }
+        // A number of threads then, a level now.
+        assert_eq!(column(|build| build.accepts("lp", 7.0)), [true, false, false, false, false]);
+        assert_eq!(read.each_ref().map(|build| build.identity.max_lp()), [16, 6, 6, 6, 6]);
+        assert_eq!(column(|build| build.identity.bytes_depend_on_lp()), [false, false, true, true, true]);
+    }
+
+    #[test]
+    fn the_short_help_of_essential_points_to_the_full_one() {
+        let short = parse_help(include_str!("../../tests/data/svt-av1-essential-4.0.1-help.txt"));
+        let has = |name: &str| short.iter().any(|(option, _)| option == name);
+        assert!(has("full-help") && !has("crf"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use av1enc::{
     bitstream,
-    encoder::svt_av1,
+    encoder::{cache::Cache, svt_av1},
     hdr::{ContentLight, MasteringDisplay},
     job,
     media::Chunk,
@@ -96,7 +96,7 @@ fn help_of_an_encoder_may_be_anything() {
         }
         fs::write(dir.path().join("--version"), version).unwrap();
         fs::write(dir.path().join("--help"), help).unwrap();
-        if let Ok(capabilities) = svt_av1::capabilities(&Children::default(), &encoder) {
+        if let Ok(capabilities) = svt_av1::capabilities(&Children::default(), &Cache::default(), &encoder) {
             for option in capabilities.options.keys() {
                 let _ = (capabilities.accepts(option, 1e9), capabilities.accepts(option, f64::NAN));
             }
