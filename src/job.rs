@@ -391,6 +391,13 @@ impl Job {
         format!("{CHUNKS}/{index:05}.ivf")
     }
 
+    /// Whether an earlier run has finished any chunk.
+    #[must_use]
+    pub fn has_chunks(&self) -> bool {
+        let Ok(entries) = fs::read_dir(self.dir.join(CHUNKS)) else { return false };
+        entries.flatten().any(|entry| Path::new(&entry.file_name()).extension().is_some_and(|end| end == "json"))
+    }
+
     fn record_name(index: usize) -> String {
         format!("{CHUNKS}/{index:05}.json")
     }

@@ -20,6 +20,7 @@ pub mod scenes;
 pub mod encoder;
 pub mod recipe;
 pub mod job;
+pub mod trial;
 pub mod audio;
 pub mod chunk;
 pub mod crew;
@@ -39,6 +40,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded, select, tick};
+use num_rational::Ratio;
 use serde::Serialize;
 
 use crate::{
@@ -135,6 +137,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
+    try_encoder(&watch, &equipment, &job, &plan, &probed).inspect_err(|error| forget(&job, error))?;
     let reused = index(&watch, config, &equipment, &job).inspect_err(|error| forget(&job, error))?;
     let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
         Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
@@ -288,6 +291,19 @@ fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &S
             warn(sink, format!("{error:#}"));
         }
     }
+}
+
+/// Tries the encoder with the recipe on two frames, unless chunks of this job show that it takes it.
+fn try_encoder(watch: &Watch<'_>, equipment: &Equipment, job: &Arc<Job>, plan: &Plan, probed: &Probed) -> Result<()> {
+    if job.has_chunks() {
+        return Ok(());
+    }
+    let (width, height) = probed.container.video.encoded_size();
+    let fps = probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24));
+    let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
+    let (children, encoder) = (watch.children.clone(), equipment.encoder.clone());
+    let (recipe, job) = (plan.recipe.clone(), job.clone());
+    watch.over(move || trial::require_accepted(&children, &encoder, &recipe, format, &job))
 }
 
 /// Builds the frame index, unless an earlier run has; returns whether one has.

@@ -238,6 +238,15 @@ pub struct Video {
     pub rotation: u16,
 }
 
+impl Video {
+    /// Size in which it is encoded: upright, and even as 4:2:0 needs it. Width and height.
+    #[must_use]
+    pub fn encoded_size(&self) -> (u32, u32) {
+        let (width, height) = (self.width & !1, self.height & !1);
+        if self.rotation % 180 == 90 { (height, width) } else { (width, height) }
+    }
+}
+
 /// Kind of a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

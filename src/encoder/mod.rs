@@ -122,6 +122,14 @@ impl Encoder {
         }
     }
 
+    /// Whether it has said of an option that it does not understand it, and gone on.
+    #[must_use]
+    pub fn has_complained(&self, _lines: &[String]) -> bool {
+        match self.identity().family {
+            Family::SvtAv1 => false,
+        }
+    }
+
     /// Frames encoded so far, if `line`, which the encoder has printed on standard error, says so.
     #[must_use]
     pub fn progress(&self, line: &str) -> Option<u64> {
