@@ -1,4 +1,4 @@
-//! The paths that every frame takes: frame to y4m, and the check of a finished chunk.
+//! The paths that every frame takes: detection, frame to y4m, from one thread to another, and the check of a finished chunk.
 //!
 //! `cargo bench` runs them; they need no library and no film.
 
@@ -7,14 +7,16 @@
 use std::{
     hint::black_box,
     io::{self, Read},
+    sync::Arc,
     thread,
 };
 
 use av1enc::{
     bitstream::read_ivf,
     media::Chunk,
-    scenes::{Judged, Splitter},
-    y4m::{Plane, write_frame},
+    reel::{Next, Reel, Shelf},
+    scenes::{ANALYSIS_HEIGHT, Detector, Judged, Splitter},
+    y4m::{Plane, write_frame, write_frame_widened},
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -46,7 +48,65 @@ fn frame_to_y4m(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(3 * 1080 * width as u64));
         group.bench_function(name, |b| b.iter(|| write_frame(&mut pipe, black_box(&planes)).expect("an open pipe")));
     }
+    let planes = [(1920, 1080), (960, 540), (960, 540)].map(|(width, height)| (width, vec![1; width * height]));
+    let planes = planes.each_ref().map(|(width, data)| Plane { data, stride: *width, row_bytes: *width });
+    let (mut pipe, mut buffer) = (drained_pipe(), Vec::new());
+    group.throughput(Throughput::Bytes(3 * 1080 * 1920));
+    group.bench_function("widened from 8 bit", |b| {
+        b.iter(|| write_frame_widened(&mut pipe, black_box(&planes), &mut buffer).expect("an open pipe"));
+    });
     group.finish();
+}
+
+/// Frames that move: noise, a few pixels further in each. `bytes` of each sample.
+fn moving(width: usize, height: usize, bytes: usize) -> Vec<Vec<u8>> {
+    let noise: Vec<u8> = (0..width * height * bytes + 1000)
+        .scan(1_u32, |state, n| {
+            *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // The upper byte of a sample of 10 bit is 0 to 3.
+            Some((*state >> 24) as u8 & if bytes == 2 && n % 2 == 1 { 3 } else { 255 })
+        })
+        .collect();
+    (0..10).map(|n| noise[n * 6..n * 6 + width * height * bytes].to_vec()).collect()
+}
+
+fn detection(c: &mut Criterion) {
+    let mut group = c.benchmark_group("detection, a frame");
+    for (name, (width, height), bit_depth, max_height) in [
+        ("1080p 8 bit, full size", (1920, 1080), 8, 1080),
+        ("1080p 8 bit", (1920, 1080), 8, ANALYSIS_HEIGHT),
+        ("1080p 10 bit", (1920, 1080), 10, ANALYSIS_HEIGHT),
+        ("2160p 10 bit", (3840, 2160), 10, ANALYSIS_HEIGHT),
+    ] {
+        let row_bytes = width * if bit_depth > 8 { 2 } else { 1 };
+        let frames = moving(width, height, row_bytes / width);
+        let mut detector = Detector::new((width, height), max_height, 24);
+        let mut next = (0..frames.len()).cycle();
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let data = &frames[next.next().expect("a cycle")];
+                detector.push(&Plane { data, stride: row_bytes, row_bytes }, bit_depth).expect("a frame of that size")
+            });
+        });
+    }
+    group.finish();
+}
+
+fn handing_over(c: &mut Criterion) {
+    c.bench_function("a scene of 240 frames from one thread to another", |b| {
+        b.iter(|| {
+            let shelf = Arc::new(Shelf::default());
+            shelf.set(100, false);
+            let reel = Reel::new(0, 0, shelf.clone());
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    (0..240).for_each(|n| reel.add(shelf.hold(n, 1)));
+                    reel.end(240);
+                });
+                while !matches!(reel.take(), Next::End(_)) {}
+            });
+        });
+    });
 }
 
 fn check_of_a_chunk(c: &mut Criterion) {
@@ -84,5 +144,5 @@ fn splitting_of_a_film(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, frame_to_y4m, check_of_a_chunk, splitting_of_a_film);
+criterion_group!(benches, detection, frame_to_y4m, handing_over, check_of_a_chunk, splitting_of_a_film);
 criterion_main!(benches);

@@ -137,13 +137,13 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         note(sink, format!("going on with the work in {}", process::quoted(config.job_dir.as_os_str())));
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
-    try_encoder(&watch, &equipment, &job, &plan, &probed).inspect_err(|error| forget(&job, error))?;
-    let reused = index(&watch, config, &equipment, &job).inspect_err(|error| forget(&job, error))?;
+    let trial = try_encoder(&children, &equipment, &job, &plan, &probed);
+    let reused = index(&watch, config, &equipment, &job, trial).inspect_err(|error| forget(&job, error))?;
     let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
         Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
             note(sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
             fs::remove_file(job.index()).context("removing the damaged index")?;
-            index(&watch, config, &equipment, &job)?;
+            index(&watch, config, &equipment, &job, None)?;
             open(&watch, config, &equipment, &job, &plan, probed)
         }
         opened => opened,
@@ -293,22 +293,37 @@ fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &S
     }
 }
 
-/// Tries the encoder with the recipe on two frames, unless chunks of this job show that it takes it.
-fn try_encoder(watch: &Watch<'_>, equipment: &Equipment, job: &Arc<Job>, plan: &Plan, probed: &Probed) -> Result<()> {
+/// Begins to try the encoder with the recipe on two frames, unless chunks of this job show that it takes it.
+fn try_encoder(
+    children: &Children,
+    equipment: &Equipment,
+    job: &Arc<Job>,
+    plan: &Plan,
+    probed: &Probed,
+) -> Option<Task<()>> {
     if job.has_chunks() {
-        return Ok(());
+        return None;
     }
     let (width, height) = probed.container.video.encoded_size();
     let fps = probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24));
     let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
-    let (children, encoder) = (watch.children.clone(), equipment.encoder.clone());
+    let (children, encoder) = (children.clone(), equipment.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());
-    watch.over(move || trial::require_accepted(&children, &encoder, &recipe, format, &job))
+    Some(begin(move || trial::require_accepted(&children, &encoder, &recipe, format, &job)))
 }
 
-/// Builds the frame index, unless an earlier run has; returns whether one has.
-fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -> Result<bool> {
+/// Builds the frame index, unless an earlier run has; returns whether one has. The encoder's `trial` runs meanwhile, and
+/// what comes of it is heard first.
+fn index(
+    watch: &Watch<'_>,
+    config: &Config,
+    equipment: &Equipment,
+    job: &Job,
+    trial: Option<Task<()>>,
+) -> Result<bool> {
+    let tried = || trial.map_or(Ok(()), |trial| watch.wait(&trial, || None));
     if job.is_intact(job.index_name()) {
+        tried()?;
         return Ok(true);
     }
     if job.index().exists() {
@@ -323,7 +338,9 @@ fn index(watch: &Watch<'_>, config: &Config, equipment: &Equipment, job: &Job) -
         let fraction = source::read_position(&config.input)? as f64 / bytes.max(1) as f64;
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
     };
-    watch.over_with_progress(move || vapoursynth.index(&input, &part), position)?;
+    let indexing = begin(move || vapoursynth.index(&input, &part));
+    tried()?;
+    watch.wait(&indexing, position)?;
     job.require_same_source()?;
     job.finish(job.index_name())?;
     job.seal(job.index_name())?;
@@ -400,26 +417,31 @@ struct Watch<'a> {
 /// How often the progress of a stage is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Something long that is done on a thread of its own; what it came to arrives here.
+type Task<T> = Receiver<Result<T>>;
+
+/// Begins to do `work`.
+fn begin<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Task<T> {
+    let (sender, done) = bounded(1);
+    thread::spawn(move || {
+        // Nobody listens any more if the run was stopped meanwhile.
+        let _ = sender.send(work());
+    });
+    done
+}
+
 impl Watch<'_> {
     /// Does `work` on a thread of its own; a signal that ends the run kills the tools that it uses, and leaves it.
     fn over<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        self.over_with_progress(work, || None)
+        self.wait(&begin(work), || None)
     }
 
-    fn over_with_progress<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<T> + Send + 'static,
-        progress: impl Fn() -> Option<Event>,
-    ) -> Result<T> {
-        let (sender, done) = bounded(1);
-        thread::spawn(move || {
-            // Nobody listens any more if the run was stopped meanwhile.
-            let _ = sender.send(work());
-        });
+    /// Waits for the end of `task`, with signs of its `progress`.
+    fn wait<T>(&self, task: &Task<T>, progress: impl Fn() -> Option<Event>) -> Result<T> {
         let ticks = tick(LOOK);
         loop {
             select! {
-                recv(done) -> result => return result.unwrap_or_else(|_| Err(anyhow!("a step panicked: this is a bug in av1enc"))),
+                recv(task) -> result => return result.unwrap_or_else(|_| Err(anyhow!("a step panicked: this is a bug in av1enc"))),
                 recv(self.signals) -> signal => match signal {
                     Ok(Signal::SIGTSTP) => {
                         self.children.signal_all(Signal::SIGSTOP);
