@@ -60,13 +60,47 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s h -l help -d 'Print help 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print version'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: for ourselves'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manual page (roff)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print one JSON object'
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s o -l output -d 'The file to write, Matroska [default: <INPUT\'s stem>.av1.mkv in the current directory]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "svt-av1\t'SvtAv1EncApp'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf -d 'Constant rate factor, lower is better [default: 28]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l preset -d 'Encoder preset, lower is slower and better [default: 6]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s v -l video-params -d 'Encoder options, as SvtAv1EncApp takes them; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s a -l audio-params -d 'Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -l ffmpeg -d 'Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "yuv420p\t'8 bit 4:2:0'
+yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once, or "auto"' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Level of parallelism of each encoder [default: from cores and memory]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l memory-limit -d 'Memory that the whole run may take, for example 12G; "auto": what is free now, less a reserve; "none": memory is not looked at' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d 'What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+finish\t'Running chunks are finished first'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-scene-len -d 'Shortest scene in frames' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'How chunks are read; there is one way' -r -f -a "ffms2\t'FFMS2'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dry-run -d 'Print the plan and do nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print progress and result as JSON lines on standard output'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s q -l quiet -d 'Print nothing but errors'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verbose -d 'Print what each chunk does'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand try-vapoursynth" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand man" -s h -l help -d 'Print help'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions man help" -f -a "man" -d 'Print the manual page (roff)'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: for ourselves'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

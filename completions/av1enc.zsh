@@ -75,9 +75,53 @@ finish\:"Running chunks are finished first"))' \
         case $line[2] in
             (doctor)
 _arguments "${_arguments_options[@]}" : \
-'--json[Print one JSON object]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'-i+[The film to encode (as av1an has it)]:INPUT:_files' \
+'--input=[The film to encode (as av1an has it)]:INPUT:_files' \
+'-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'-e+[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'--encoder=[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'--crf=[Constant rate factor, lower is better \[default\: 28\]]:CRF:_default' \
+'--preset=[Encoder preset, lower is slower and better \[default\: 6\]]:N:_default' \
+'-v+[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'--video-params=[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'-a+[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
+'--audio-params=[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
+'-f+[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--ffmpeg=[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
+yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \
+'-w+[Encoders to run at once, or "auto"]:N:_default' \
+'--workers=[Encoders to run at once, or "auto"]:N:_default' \
+'--lp=[Level of parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
+'--memory-limit=[Memory that the whole run may take, for example 12G; "auto"\: what is free now, less a reserve; "none"\: memory is not looked at]:SIZE:_default' \
+'--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
+'--on-interrupt=[What the first Ctrl-C does\: stop the encoders, or let them finish their chunks. The second always stops]:ON_INTERRUPT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+finish\:"Running chunks are finished first"))' \
+'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for \[default\: from frame size and preset\]]:SECONDS:_default' \
+'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
+'-m+[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'--chunk-method=[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
+'-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'-y[Overwrite the output if it exists]' \
+'-k[Keep the job directory after success]' \
+'--keep[Keep the job directory after success]' \
+'--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--allow-truncated[Encode what there is of a source that is cut short]' \
+'--verify-decode[Decode the whole output as well before it gets its name]' \
+'--dry-run[Print the plan and do nothing]' \
+'--json[Print progress and result as JSON lines on standard output]' \
+'(--verbose --json)-q[Print nothing but errors]' \
+'(--verbose --json)--quiet[Print nothing but errors]' \
+'--verbose[Print what each chunk does]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::input -- The film to encode:_files' \
 && ret=0
 ;;
 (completions)
@@ -85,6 +129,12 @@ _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
 ':shell -- Which shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(try-vapoursynth)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
 && ret=0
 ;;
 (man)
@@ -113,6 +163,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(try-vapoursynth)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (man)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -135,6 +189,7 @@ _av1enc_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'completions:Print a completion script for a shell' \
+'try-vapoursynth:Load VapourSynth, and print what came of it\: for ourselves' \
 'man:Print the manual page (roff)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -155,6 +210,7 @@ _av1enc__subcmd__help_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'completions:Print a completion script for a shell' \
+'try-vapoursynth:Load VapourSynth, and print what came of it\: for ourselves' \
 'man:Print the manual page (roff)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -180,10 +236,20 @@ _av1enc__subcmd__help__subcmd__man_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help man commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__try-vapoursynth_commands] )) ||
+_av1enc__subcmd__help__subcmd__try-vapoursynth_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help try-vapoursynth commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__man_commands] )) ||
 _av1enc__subcmd__man_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc man commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__try-vapoursynth_commands] )) ||
+_av1enc__subcmd__try-vapoursynth_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc try-vapoursynth commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_av1enc" ]; then

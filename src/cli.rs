@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::Styles};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{Resettable, Styles},
+};
 
 /// Plain headings: help is read in logs as often as on terminals.
 const STYLES: Styles = Styles::styled();
@@ -35,16 +38,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check that everything an encode needs is here, and say what to type where it is not
+    ///
+    /// With INPUT, and the options of an encode, also what would be done with that film, and whether it fits.
+    #[command(mut_arg("input", |arg| arg.required_unless_present(Resettable::Reset)))]
     Doctor {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
+        /// The encode that is wanted.
+        #[command(flatten)]
+        encode: Box<EncodeArgs>,
     },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Load VapourSynth, and print what came of it: for ourselves
+    #[command(hide = true)]
+    TryVapoursynth,
     /// Print the manual page (roff)
     #[command(hide = true)]
     Man,
@@ -99,7 +108,7 @@ pub enum OnInterrupt {
 }
 
 /// How to encode.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct EncodeArgs {
     /// The film to encode
     #[arg(value_name = "INPUT", required_unless_present = "input_flag", conflicts_with = "input_flag")]

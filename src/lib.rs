@@ -50,7 +50,7 @@ use crate::{
         Interrupted,
         budget::{self, Demands, Load, Machine, Workers},
     },
-    doctor::Equipment,
+    doctor::{Diagnosis, Equipment, Wanted},
     encoder::Encoder,
     event::{Event, Report, Sink, Stage, detail, note, warn},
     job::Job,
@@ -105,7 +105,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 
     refuse_overwriting(config)?;
     sink(Event::Stage { stage: Stage::Probe });
-    let equipment = doctor::require(&children, config.encoder_path.as_deref())?;
+    let equipment = doctor::require(&children, wanted(config))?;
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;
     let probed = watch.over({
@@ -219,6 +219,21 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         job.remove()?;
     }
     Ok(Outcome::Encoded(Box::new(report)))
+}
+
+/// What the machine has to have for this encode.
+#[must_use]
+pub fn wanted(config: &Config) -> Wanted<'_> {
+    Wanted { encoder: config.encoder_path.as_deref(), bit_depth: config.video.bit_depth }
+}
+
+/// Checks everything that this encode needs.
+#[must_use]
+pub fn diagnose(config: &Config) -> Diagnosis {
+    let children = Children::default();
+    source::choose_library(&children);
+    let (checks, _) = doctor::examine(&children, wanted(config), &config.job_dir);
+    Diagnosis::of(checks)
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.

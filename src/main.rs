@@ -5,13 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use av1enc::{
     Outcome, Plan,
-    cli::{Cli, Command},
+    cli::{Cli, Command, EncodeArgs},
     config::{Config, UsageError, instead_of},
     crew::Interrupted,
-    doctor::{self, State},
     event::{Event, Sink},
     job::Refusal,
-    process::Children,
     signal, source,
     ui::{self, Mode, Ui},
 };
@@ -34,7 +32,11 @@ fn main() {
         () => Mode::Human,
     };
     let result = match cli.command {
-        Some(Command::Doctor { json }) => Ok(examine(json)),
+        Some(Command::Doctor { encode }) => examine(&encode),
+        Some(Command::TryVapoursynth) => {
+            ui::print_out(&source::trial());
+            Ok(DONE)
+        }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "av1enc", &mut script);
@@ -116,24 +118,18 @@ fn describe(plan: &Plan) -> String {
 }
 
 /// Shows all checks; succeeds only if an encode would work.
-fn examine(json: bool) -> u8 {
-    let children = Children::default();
-    source::choose_library(&children);
-    let (checks, equipment) = doctor::examine(&children, None);
-    if json {
-        ui::print_out(&serde_json::json!({"ok": equipment.is_some(), "checks": checks}).to_string());
+fn examine(args: &EncodeArgs) -> Result<u8> {
+    // Without a film, everything else about the encode can still be checked.
+    let stand_in = || EncodeArgs { input: Some("INPUT".into()), ..args.clone() };
+    let named = args.input.is_some() || args.input_flag.is_some();
+    let config = if named { Config::new(args)? } else { Config::new(&stand_in())? };
+    let diagnosis = av1enc::diagnose(&config);
+    if args.json {
+        ui::print_out(&serde_json::to_string(&diagnosis)?);
     } else {
-        for check in &checks {
-            ui::print_out(&check.to_string());
-        }
-        let failed = checks.iter().filter(|check| check.state != State::Ok).count();
-        ui::print_out(&match failed {
-            0 => "An encode would work.".to_owned(),
-            1 => "An encode would not work: 1 thing is missing or broken.".to_owned(),
-            n => format!("An encode would not work: {n} things are missing or broken."),
-        });
+        ui::print_out(&diagnosis.to_string());
     }
-    if equipment.is_some() { DONE } else { FAILED }
+    Ok(if diagnosis.ok { DONE } else { FAILED })
 }
 
 fn man() -> Result<u8> {

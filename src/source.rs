@@ -4,9 +4,10 @@
 //! of a script: filters are called through the API, with the bytes of the path as an argument.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     env,
-    ffi::{OsStr, OsString},
+    ffi::{CStr, OsStr, OsString, c_char},
     fmt, fs, ops,
     os::unix::ffi::{OsStrExt, OsStringExt},
     panic,
@@ -18,7 +19,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use libloading::Library;
 use num_rational::Ratio;
+use serde::{Deserialize, Serialize};
 use vapoursynth::{
     api::API,
     core::CoreRef,
@@ -34,7 +37,7 @@ use vapoursynth::{
 use crate::{
     media::{Container, MediaInfo, Range, Timing},
     probe::Probed,
-    process::{Children, quoted},
+    process::{Children, how_it_ended, quoted},
     y4m::Plane,
 };
 
@@ -42,7 +45,11 @@ const STD: &str = "com.vapoursynth.std";
 const RESIZE: &str = "com.vapoursynth.resize";
 const FFMS2: &str = "com.vapoursynth.ffms2";
 /// Where the crate `vapoursynth` looks first for the script library.
-const VSSCRIPT_PATH: &str = "VSSCRIPT_PATH";
+pub const VSSCRIPT_PATH: &str = "VSSCRIPT_PATH";
+/// Names of the script library, as that crate tries them.
+const LIBRARIES: [&str; 2] = ["libvsscript.so", "libvapoursynth-script.so"];
+/// The hidden subcommand that prints [`trial`].
+const TRIAL: &str = "try-vapoursynth";
 
 /// The directory in which `./setup` installs what the distribution does not have.
 #[must_use]
@@ -112,37 +119,107 @@ pub struct VapourSynth {
 }
 
 /// Versions of what was loaded, for people.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     /// VapourSynth's core, `R79`.
     pub core: String,
     /// The script library.
-    pub library: Option<PathBuf>,
+    pub library: Option<String>,
     /// FFMS2, `2.40.0.0`.
     pub ffms2: String,
     /// The plugin's file.
-    pub plugin: Option<PathBuf>,
+    pub plugin: Option<String>,
+}
+
+/// Why VapourSynth cannot read films here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unusable {
+    /// There is no script library.
+    NoLibrary,
+    /// The script library does not start.
+    Library {
+        /// Its file, where it is known.
+        path: Option<String>,
+        /// What it says itself, or the system's loader of it.
+        said: String,
+    },
+    /// The core has no plugin that reads films, and no library of FFMS2 was found.
+    NoPlugin {
+        /// Release of the core, 79 for example.
+        core: i32,
+    },
+    /// Every library of FFMS2 that was found is refused.
+    Refused {
+        /// Release of the core.
+        core: i32,
+        /// Each library, and what the core says of it.
+        libraries: Vec<(String, String)>,
+    },
+    /// The process in which it was tried has died.
+    Crashed {
+        /// Its last words.
+        said: Vec<String>,
+    },
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoLibrary => write!(f, "VapourSynth is not installed"),
+            Self::Library { path, said } => {
+                let path = path.as_deref().unwrap_or("libvsscript.so");
+                write!(f, "VapourSynth's script library {path} does not start: {said}")
+            }
+            Self::NoPlugin { core } => write!(f, "VapourSynth R{core} has no plugin that reads films"),
+            Self::Refused { core, libraries } => {
+                let said: Vec<&str> = libraries.iter().map(|(_, said)| said.as_str()).collect();
+                write!(f, "VapourSynth R{core} cannot load FFMS2: {}", said.join("; "))
+            }
+            Self::Crashed { said } => write!(f, "VapourSynth crashes: {}", said.join("; ")),
+        }
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+/// Loads VapourSynth in this process, and prints what came of it as JSON for [`try_out`].
+#[must_use]
+pub fn trial() -> String {
+    let result = VapourSynth::load().map(|vapoursynth| vapoursynth.versions());
+    // Maps with text as keys: nothing in it can fail to be JSON.
+    serde_json::to_string(&result).unwrap_or_default()
+}
+
+/// Loads VapourSynth in a process of its own: a library that is cut short, or a Python that has lost its modules, ends
+/// the process into which it is loaded, with words that mean nothing to a user.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn try_out(children: &Children) -> Result<Versions, Unusable> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(TRIAL);
+    let crashed = |said: Vec<String>| Unusable::Crashed { said };
+    let finished = children.finish(command).map_err(|error| crashed(vec![format!("{error:#}")]))?;
+    serde_json::from_slice(&finished.stdout).unwrap_or_else(|_| {
+        let ended = finished.failure.and_then(|failure| failure.status).map(how_it_ended);
+        Err(crashed(finished.stderr.into_iter().chain(ended).collect()))
+    })
 }
 
 impl VapourSynth {
     /// Loads the script library, starts a core, and finds or loads the FFMS2 plugin.
     ///
     /// # Errors
-    /// What is missing, and what to type.
-    pub fn load() -> Result<Self> {
-        let api = quietly(API::get).flatten().with_context(|| match env::var_os(VSSCRIPT_PATH) {
-            Some(path) => format!(
-                "the script library `{}` does not start: it is broken, or has lost its Python (for an installation of your \
-                 own, `vapoursynth config` may help)",
-                PathBuf::from(path).display()
-            ),
-            None => "not installed".to_owned(),
-        })?;
-        let environment = quietly(Environment::new)
-            .context("VapourSynth's script library does not start")?
-            .context("VapourSynth's script library does not start")?;
+    /// What is missing. What a broken library does to the process is for [`try_out`] to find.
+    pub fn load() -> Result<Self, Unusable> {
+        let given = env::var_os(VSSCRIPT_PATH).map(PathBuf::from);
+        let library = open_library(given.as_deref())?;
+        let broken = |said: String| Unusable::Library { path: given.as_deref().map(lossy), said };
+        let api = quietly(API::get).map_err(broken)?.ok_or_else(|| broken(last_error(&library)))?;
+        let environment = quietly(Environment::new).map_err(broken)?.map_err(|error| broken(error.to_string()))?;
         let environment: &'static Environment = Box::leak(Box::new(environment));
-        let core = environment.get_core().context("VapourSynth has no core")?;
+        let core = environment.get_core().map_err(|error| broken(error.to_string()))?;
         let ffms2 = find_ffms2(api, core)?;
         Ok(Self { core, ffms2, api })
     }
@@ -153,14 +230,14 @@ impl VapourSynth {
         let version = |map: &OwnedMap<'_>| map.get_data("version").map(|v| String::from_utf8_lossy(v).into_owned());
         Versions {
             core: format!("R{}", self.core.info().core_version),
-            library: env::var_os(VSSCRIPT_PATH).map(PathBuf::from),
+            library: env::var_os(VSSCRIPT_PATH).map(|path| lossy(Path::new(&path))),
             ffms2: self
                 .ffms2
                 .invoke("Version", &OwnedMap::new(self.api))
                 .ok()
                 .and_then(|map| version(&map).ok())
                 .unwrap_or_default(),
-            plugin: self.ffms2.path().map(|path| PathBuf::from(OsStr::from_bytes(path.to_bytes()))),
+            plugin: self.ffms2.path().map(|path| lossy(Path::new(OsStr::from_bytes(path.to_bytes())))),
         }
     }
 
@@ -207,57 +284,80 @@ impl VapourSynth {
     }
 }
 
-/// VapourSynth runs, but cannot read films: says why.
-#[derive(Debug)]
-pub struct NoPlugin(String);
-
-impl fmt::Display for NoPlugin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// Opens the script library by itself, to hear why it does not open where it does not.
+fn open_library(given: Option<&Path>) -> Result<Library, Unusable> {
+    // SAFETY: what the library does when it is opened, it would do at once anyway: it is what the user wants to run.
+    let open = |name: &OsStr| unsafe { Library::new(name) };
+    let refused =
+        |path, error: libloading::Error| Unusable::Library { path, said: format!("{:#}", anyhow::Error::new(error)) };
+    match given {
+        Some(path) => open(path.as_os_str()).map_err(|error| refused(Some(lossy(path)), error)),
+        None => LIBRARIES.iter().find_map(|name| open(OsStr::new(name)).ok()).ok_or(Unusable::NoLibrary),
     }
 }
 
-impl std::error::Error for NoPlugin {}
+/// What a script library that does not start says of it. Those before VapourSynth R74 say nothing.
+fn last_error(library: &Library) -> String {
+    type LastError = unsafe extern "C" fn() -> *const c_char;
+    // SAFETY: VSScript4.h declares it so; it returns null or a text that stays.
+    let said = unsafe {
+        let symbol = library.get::<LastError>(b"getVSScriptAPILastError\0").ok();
+        let text = symbol.map(|last_error| last_error()).filter(|text| !text.is_null());
+        text.map(|text| CStr::from_ptr(text).to_string_lossy().trim().to_owned())
+    };
+    said.filter(|said| !said.is_empty()).unwrap_or_else(|| "it does not say why".to_owned())
+}
 
-/// Runs `f`, which may panic in the crate `vapoursynth` where a library is broken; `None` if it did. The panic's
-/// message, which means nothing to a user, is not printed.
-fn quietly<T>(f: impl FnOnce() -> T + panic::UnwindSafe) -> Option<T> {
+/// Runs `f`, which may panic in the crate `vapoursynth` where a library is broken. The panic's message, which means
+/// nothing to a user by itself, is not printed but returned.
+fn quietly<T>(f: impl FnOnce() -> T + panic::UnwindSafe) -> Result<T, String> {
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
     let result = panic::catch_unwind(f);
     panic::set_hook(hook);
-    result.ok()
+    result.map_err(|panicked| match panicked.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panicked) => panicked.downcast_ref::<&str>().copied().unwrap_or("it does not say why").to_owned(),
+    })
+}
+
+fn lossy(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// The FFMS2 plugin: the core's own, else the library of the system, which is a plugin as well.
-fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>> {
-    if let Some(plugin) = core.get_plugin_by_id(FFMS2)? {
+fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>, Unusable> {
+    let ours = || core.get_plugin_by_id(FFMS2).ok().flatten();
+    if let Some(plugin) = ours() {
         return Ok(plugin);
     }
-    let std = core.get_plugin_by_id(STD)?.context("VapourSynth lacks its standard plugin")?;
-    let mut failures = Vec::new();
+    let release = core.info().core_version;
+    let mut refused = Vec::new();
     for library in ffms2_libraries() {
-        let mut args = OwnedMap::new(api);
-        args.set_data("path", library.as_os_str().as_bytes())?;
-        if let Some(error) = std.invoke("LoadPlugin", &args)?.error() {
-            failures.push(error.into_owned());
-        }
-        if let Some(plugin) = core.get_plugin_by_id(FFMS2)? {
+        let load = || -> Result<Option<String>> {
+            let std = core.get_plugin_by_id(STD)?.context("VapourSynth lacks its standard plugin")?;
+            let mut args = OwnedMap::new(api);
+            args.set_data("path", library.as_os_str().as_bytes())?;
+            Ok(std.invoke("LoadPlugin", &args)?.error().map(Cow::into_owned))
+        };
+        let said = load().unwrap_or_else(|error| Some(format!("{error:#}")));
+        refused.extend(said.map(|said| (lossy(&library), said)));
+        if let Some(plugin) = ours() {
             return Ok(plugin);
         }
     }
-    Err(NoPlugin(if failures.is_empty() {
-        "not installed: VapourSynth cannot read films without this plugin".to_owned()
-    } else {
-        format!("VapourSynth R{} cannot load it: {}", core.info().core_version, failures.join("; "))
+    Err(match refused.is_empty() {
+        true => Unusable::NoPlugin { core: release },
+        false => Unusable::Refused { core: release, libraries: refused },
     })
-    .into())
 }
 
 /// Files named `libffms2.so*` where distributions put libraries and plugins; the shortest name of a directory first.
 fn ffms2_libraries() -> Vec<PathBuf> {
     let roots = ["/usr/local/lib", "/usr/lib", "/usr/lib64"].map(PathBuf::from);
-    let mut dirs = Vec::new();
+    // What the user adds comes first.
+    let added = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = env::split_paths(&added).filter(|dir| dir.is_absolute()).collect();
     for root in roots {
         dirs.push(root.join("vapoursynth"));
         // Debian's multiarch directories, x86_64-linux-gnu for example.

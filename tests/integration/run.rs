@@ -51,6 +51,24 @@ impl Run {
         run
     }
 
+    /// av1enc in a namespace of mounts in which `script` (shell) has mounted something over what is there; `None`, and a
+    /// loud word, where that is refused.
+    pub fn in_namespace(dir: &Path, script: &str) -> Option<Self> {
+        let mut run = Self::bare(dir);
+        let mut shell = Command::new("unshare");
+        shell.arg(if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" });
+        shell.current_dir(&run.dir).env(MARK, &run.dir).args(["sh", "-ec"]);
+        let mut trial = Command::new(shell.get_program());
+        let tried = trial.args(shell.get_args()).arg(script).current_dir(&run.dir).output();
+        if !tried.as_ref().is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED, nothing is tested here: mounting over files is refused: {tried:?}");
+            return None;
+        }
+        shell.arg(format!("{script}\nexec \"$0\" \"$@\"")).arg(run.command.get_program());
+        run.command = shell;
+        Some(run)
+    }
+
     /// av1enc as most tests want it: fast, with two workers.
     pub fn fast(dir: &Path) -> Self {
         Self::bare(dir).args(["-w", "2", "--preset", "12"])
