@@ -98,7 +98,7 @@ pub struct Plan {
 pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     let started = Instant::now();
     process::limit_heaps();
-    let children = Children::default();
+    let children = Children::guarded()?;
     source::choose_library(&children);
     let signals = signal::install()?;
     let watch = Watch { children: &children, signals: &signals, sink };
@@ -228,12 +228,14 @@ pub fn wanted(config: &Config) -> Wanted<'_> {
 }
 
 /// Checks everything that this encode needs.
-#[must_use]
-pub fn diagnose(config: &Config) -> Diagnosis {
-    let children = Children::default();
+///
+/// # Errors
+/// If no process can be started.
+pub fn diagnose(config: &Config) -> Result<Diagnosis> {
+    let children = Children::guarded()?;
     source::choose_library(&children);
     let (checks, _) = doctor::examine(&children, wanted(config), &config.job_dir);
-    Diagnosis::of(checks)
+    Ok(Diagnosis::of(checks))
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.

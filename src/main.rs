@@ -123,7 +123,7 @@ fn examine(args: &EncodeArgs) -> Result<u8> {
     let stand_in = || EncodeArgs { input: Some("INPUT".into()), ..args.clone() };
     let named = args.input.is_some() || args.input_flag.is_some();
     let config = if named { Config::new(args)? } else { Config::new(&stand_in())? };
-    let diagnosis = av1enc::diagnose(&config);
+    let diagnosis = av1enc::diagnose(&config)?;
     if args.json {
         ui::print_out(&serde_json::to_string(&diagnosis)?);
     } else {

@@ -1,10 +1,11 @@
-//! Runs other people's tools: own process group, all three streams decided, output tail kept, killed on drop.
+//! Runs other people's tools: own process group, all streams decided, output tail kept, killed on drop and when we die.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     ffi::OsStr,
-    fmt, fs,
-    io::Read,
+    fmt,
+    fs::{self, File},
+    io::{self, PipeReader, PipeWriter, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -14,11 +15,10 @@ use std::{
 use anyhow::{Context, Result};
 use nix::{
     sys::{
-        prctl,
         signal::{Signal, killpg},
         wait::{Id, WaitPidFlag, waitid},
     },
-    unistd::Pid,
+    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid},
 };
 
 /// How many of a tool's last lines are kept for its error message.
@@ -48,9 +48,84 @@ pub struct Children(Arc<Mutex<Register>>);
 struct Register {
     running: Vec<Pid>,
     closed: bool,
+    guard: Option<Guard>,
+}
+
+impl Register {
+    fn add(&mut self, pid: Pid) {
+        self.running.push(pid);
+        self.tell_guard(pid.as_raw());
+    }
+
+    fn remove(&mut self, pid: Pid) {
+        self.running.retain(|running| *running != pid);
+        self.tell_guard(-pid.as_raw());
+    }
+
+    fn tell_guard(&mut self, change: i32) {
+        if let Some(Guard(pipe)) = &mut self.guard {
+            // Without its guard the run is no worse off as long as it lives.
+            let _ = pipe.write_all(&change.to_ne_bytes());
+        }
+    }
+}
+
+/// The write end of the pipe to a process that kills our tools when we have ended without ending them: the end of the
+/// pipe tells it. It is told of every tool that starts (its number) and of every one that ends (the number, negative).
+///
+/// The kernel would do the same for each tool by itself (PR_SET_PDEATHSIG), but that must be asked for between fork and
+/// exec. Without code of ours there, a tool is started without a fork, which would copy the page tables of all frames
+/// that we hold, and then fault at every page of them that is written.
+struct Guard(PipeWriter);
+
+impl Guard {
+    /// Starts the guard. To be called before any other thread is started.
+    fn start() -> Result<Self> {
+        let (changes, pipe) = io::pipe().context("making the pipe to the guard")?;
+        // SAFETY: no other thread runs yet, as this function's documentation demands: no lock is held by anybody.
+        match unsafe { fork() }.context("starting the guard")? {
+            ForkResult::Parent { .. } => Ok(Self(pipe)),
+            ForkResult::Child => {
+                drop(pipe);
+                guard(changes)
+            }
+        }
+    }
+}
+
+/// What the guard does: waits for our end, then kills what still runs.
+fn guard(mut changes: PipeReader) -> ! {
+    // Ctrl-C and Ctrl-Z at the terminal are not for it; whoever reads our output does not wait for it.
+    let _ = setsid();
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&null).and(dup2_stdout(&null)).and(dup2_stderr(&null));
+    }
+    let mut running = BTreeSet::new();
+    let mut change = [0; 4];
+    while changes.read_exact(&mut change).is_ok() {
+        match i32::from_ne_bytes(change) {
+            started @ 1.. => running.insert(started),
+            ended => running.remove(&-ended),
+        };
+    }
+    for pid in running {
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    // SAFETY: _exit(2) ends the process and touches nothing; what is registered for our own end is not for the guard.
+    unsafe { nix::libc::_exit(0) }
 }
 
 impl Children {
+    /// An empty register, with a guard that kills what is in it when this process is killed. To be called before any
+    /// other thread is started.
+    ///
+    /// # Errors
+    /// If the guard cannot be started.
+    pub fn guarded() -> Result<Self> {
+        let register = Register { guard: Some(Guard::start()?), ..Register::default() };
+        Ok(Self(Arc::new(Mutex::new(register))))
+    }
+
     fn register(&self) -> std::sync::MutexGuard<'_, Register> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,17 +165,12 @@ impl Children {
     pub fn spawn(&self, mut command: Command, stdin: Stdio) -> Result<Running> {
         let shown = shown(&command);
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        // SAFETY: prctl(PR_SET_PDEATHSIG) is one system call without allocation: allowed between fork and exec.
-        unsafe {
-            // The kernel sends this when the *thread* that spawned the child ends; that thread waits for the child.
-            command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(std::io::Error::from));
-        }
         // The lock is held over the start, so that `close` sees either no child or a registered one.
         let mut register = self.register();
         anyhow::ensure!(!register.closed, "not starting `{shown}`: the run is being stopped");
         let child = command.spawn().with_context(|| format!("cannot start `{shown}`"))?;
         let pid = Pid::from_raw(i32::try_from(child.id()).context("process number out of range")?);
-        register.running.push(pid);
+        register.add(pid);
         drop(register);
         Ok(Running { child, pid, shown, children: self.clone(), done: false })
     }
@@ -221,7 +291,7 @@ impl Running {
         while let Err(nix::errno::Errno::EINTR) = waitid(Id::Pid(self.pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
         {
         }
-        self.children.register().running.retain(|pid| *pid != self.pid);
+        self.children.register().remove(self.pid);
         self.child.wait().with_context(|| format!("waiting for `{}`", self.shown))
     }
 }
