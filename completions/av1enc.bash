@@ -53,7 +53,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -76,11 +76,11 @@ _av1enc() {
                     return 0
                     ;;
                 --encoder)
-                    COMPREPLY=($(compgen -W "svt-av1" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto svt-av1 libsvtav1 libaom librav1e av1-qsv auto-hw" -- "${cur}"))
                     return 0
                     ;;
                 -e)
-                    COMPREPLY=($(compgen -W "svt-av1" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto svt-av1 libsvtav1 libaom librav1e av1-qsv auto-hw" -- "${cur}"))
                     return 0
                     ;;
                 --crf)
@@ -107,11 +107,19 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ffmpeg)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -f)
+                --ffprobe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -205,7 +213,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --allow-truncated --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,11 +236,11 @@ _av1enc() {
                     return 0
                     ;;
                 --encoder)
-                    COMPREPLY=($(compgen -W "svt-av1" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto svt-av1 libsvtav1 libaom librav1e av1-qsv auto-hw" -- "${cur}"))
                     return 0
                     ;;
                 -e)
-                    COMPREPLY=($(compgen -W "svt-av1" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto svt-av1 libsvtav1 libaom librav1e av1-qsv auto-hw" -- "${cur}"))
                     return 0
                     ;;
                 --crf)
@@ -259,11 +267,19 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --ffmpeg)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                -f)
+                --ffprobe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f/ffmpeg= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= allow-truncated x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= allow-truncated x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -26,12 +26,21 @@ end
 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s o -l output -d 'The file to write, Matroska [default: <INPUT\'s stem>.av1.mkv in the current directory]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder' -r -f -a "svt-av1\t'SvtAv1EncApp'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+svt-av1\t'SvtAv1EncApp'
+libsvtav1\t'SVT-AV1 through ffmpeg'
+libaom\t'libaom through ffmpeg'
+librav1e\t'rav1e through ffmpeg'
+av1-qsv\t'An Intel GPU through ffmpeg'
+auto-hw\t'An Intel GPU if there is one that works, else as auto'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l crf -d 'Constant rate factor, lower is better [default: 28]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l preset -d 'Encoder preset, lower is slower and better [default: 6]' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -s v -l video-params -d 'Encoder options, as SvtAv1EncApp takes them; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s v -l video-params -d 'Encoder options, as the encoder itself calls them; they win over every default' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s a -l audio-params -d 'Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -s f -l ffmpeg -d 'Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel\'s]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format to encode' -r -f -a "yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F
@@ -65,12 +74,21 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manua
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s o -l output -d 'The file to write, Matroska [default: <INPUT\'s stem>.av1.mkv in the current directory]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "svt-av1\t'SvtAv1EncApp'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+svt-av1\t'SvtAv1EncApp'
+libsvtav1\t'SVT-AV1 through ffmpeg'
+libaom\t'libaom through ffmpeg'
+librav1e\t'rav1e through ffmpeg'
+av1-qsv\t'An Intel GPU through ffmpeg'
+auto-hw\t'An Intel GPU if there is one that works, else as auto'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf -d 'Constant rate factor, lower is better [default: 28]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l preset -d 'Encoder preset, lower is slower and better [default: 6]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s v -l video-params -d 'Encoder options, as SvtAv1EncApp takes them; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s v -l video-params -d 'Encoder options, as the encoder itself calls them; they win over every default' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s a -l audio-params -d 'Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -l ffmpeg -d 'Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel\'s]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F

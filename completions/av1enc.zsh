@@ -19,16 +19,30 @@ _av1enc() {
 '--input=[The film to encode (as av1an has it)]:INPUT:_files' \
 '-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
 '--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
-'-e+[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
-'--encoder=[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'-e+[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--encoder=[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--crf=[Constant rate factor, lower is better \[default\: 28\]]:CRF:_default' \
 '--preset=[Encoder preset, lower is slower and better \[default\: 6\]]:N:_default' \
-'-v+[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
-'--video-params=[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'-v+[Encoder options, as the encoder itself calls them; they win over every default]:OPTIONS:_default' \
+'--video-params=[Encoder options, as the encoder itself calls them; they win over every default]:OPTIONS:_default' \
 '-a+[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
 '--audio-params=[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
 '-f+[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
-'--ffmpeg=[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]. A value that begins with a dash is colour tags, as -f takes them]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--device=[Render node of the GPU that encodes, with -e av1-qsv \[default\: the first of Intel'\''s\]]:PATH:_files' \
 '--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \
@@ -79,16 +93,30 @@ _arguments "${_arguments_options[@]}" : \
 '--input=[The film to encode (as av1an has it)]:INPUT:_files' \
 '-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
 '--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
-'-e+[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
-'--encoder=[Encoder]:ENCODER:((svt-av1\:"SvtAv1EncApp"))' \
+'-e+[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--encoder=[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--crf=[Constant rate factor, lower is better \[default\: 28\]]:CRF:_default' \
 '--preset=[Encoder preset, lower is slower and better \[default\: 6\]]:N:_default' \
-'-v+[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
-'--video-params=[Encoder options, as SvtAv1EncApp takes them; they win over every default]:OPTIONS:_default' \
+'-v+[Encoder options, as the encoder itself calls them; they win over every default]:OPTIONS:_default' \
+'--video-params=[Encoder options, as the encoder itself calls them; they win over every default]:OPTIONS:_default' \
 '-a+[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
 '--audio-params=[Sound options, as ffmpeg takes them, for example "-c\:a libopus -b\:a 128k" \[default\: sound is copied\]]:OPTIONS:_default' \
 '-f+[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
-'--ffmpeg=[Colour tags for a source that has none\: -color_primaries, -color_trc, -colorspace, -color_range]:OPTIONS:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]. A value that begins with a dash is colour tags, as -f takes them]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--device=[Render node of the GPU that encodes, with -e av1-qsv \[default\: the first of Intel'\''s\]]:PATH:_files' \
 '--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \

@@ -1,10 +1,10 @@
-//! IVF and OBU: count temporal units, read the sequence header and the HDR metadata.
+//! IVF and OBU: count temporal units, read the sequence header and the HDR metadata, insert HDR metadata.
 //!
 //! IVF is a 32-byte file header and a 12-byte header before each frame; the layout of OBUs is that of the AV1 Bitstream
 //! & Decoding Process Specification, section 5. Nothing here trusts its input: every length is checked, nothing is
 //! allocated from a number in the file beyond half a gigabyte.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -12,6 +12,13 @@ use crate::{
     hdr::{Chromaticity, ContentLight, Hdr10, MasteringDisplay},
     media::{ChromaLocation, Color, Range},
 };
+
+/// Types of OBU (6.2.2).
+const SEQUENCE_HEADER: u8 = 1;
+const METADATA: u8 = 5;
+/// Types of metadata (6.7.1).
+const CONTENT_LIGHT: u8 = 1;
+const MASTERING_DISPLAY: u8 = 2;
 
 /// A temporal unit larger than this is taken for damage: one frame of 16384x8704 at 10 bit, raw, is 430 MB.
 const MAX_UNIT_BYTES: usize = 512 << 20;
@@ -144,8 +151,90 @@ impl<R: Read> Units<R> {
     }
 }
 
+/// Copies an IVF file of AV1 and puts `hdr10` behind the sequence header of every keyframe's temporal unit, in place of
+/// such metadata that may be there. The pictures, and the hash of them, stay what they are.
+///
+/// # Errors
+/// Those of reading as in [`read_ivf`], those of writing, or if no unit has a sequence header.
+pub fn insert_hdr10(mut from: impl Read, mut to: impl Write, hdr10: &Hdr10) -> Result<()> {
+    let mut head = [0; 32];
+    from.read_exact(&mut head).context("the IVF header is cut short")?;
+    to.write_all(&head)?;
+    let metadata = metadata_obus(hdr10);
+    let (mut unit, mut found) = (Vec::new(), false);
+    while let Some(head) = next_frame_head(&mut from)? {
+        let size = frame_size(&head)?;
+        ensure!(size <= MAX_UNIT_BYTES, "a frame claims {size} bytes");
+        unit.clear();
+        let read = (&mut from).take(size as u64).read_to_end(&mut unit)?;
+        ensure!(read == size, "a frame is cut short: {read} of {size} bytes");
+        let parts = unit_with_metadata(&unit, &metadata)?;
+        found |= parts.len() > 1;
+        let size: usize = parts.iter().map(|part| part.len()).sum();
+        to.write_all(&u32::try_from(size)?.to_le_bytes())?;
+        to.write_all(&head[4..])?;
+        for part in parts {
+            to.write_all(part)?;
+        }
+    }
+    ensure!(found, "the stream has no sequence header");
+    Ok(to.flush()?)
+}
+
+/// What a temporal unit is made of, with `metadata` behind its sequence header if it has one.
+fn unit_with_metadata<'a>(unit: &'a [u8], metadata: &'a [u8]) -> Result<Vec<&'a [u8]>> {
+    let mut kinds = Vec::new();
+    let mut rest = unit;
+    while !rest.is_empty() {
+        let (kind, payload, after) = next_obu(rest)?;
+        let hdr = kind == METADATA && matches!(payload.first(), Some(&CONTENT_LIGHT | &MASTERING_DISPLAY));
+        kinds.push((kind, hdr, &rest[..rest.len() - after.len()]));
+        rest = after;
+    }
+    if !kinds.iter().any(|(kind, ..)| *kind == SEQUENCE_HEADER) {
+        return Ok(vec![unit]);
+    }
+    let mut parts = Vec::new();
+    for (kind, hdr, obu) in kinds {
+        if !hdr {
+            parts.push(obu);
+        }
+        if kind == SEQUENCE_HEADER {
+            parts.push(metadata);
+        }
+    }
+    Ok(parts)
+}
+
+/// The metadata OBUs (5.8.3 and 5.8.4) of `hdr10`, each with its header, size and trailing bits.
+fn metadata_obus(hdr10: &Hdr10) -> Vec<u8> {
+    let mut obus = Vec::new();
+    let mut obu = |kind: u8, payload: &[u8]| {
+        // With a size; the type and the trailing bits take a byte each. None is as long as 128 bytes.
+        obus.extend([METADATA << 3 | 2, payload.len() as u8 + 2, kind]);
+        obus.extend(payload);
+        obus.push(0x80);
+    };
+    if let Some(light) = &hdr10.content_light {
+        obu(CONTENT_LIGHT, &light.av1_payload());
+    }
+    if let Some(mastering) = &hdr10.mastering {
+        obu(MASTERING_DISPLAY, &mastering.av1_payload());
+    }
+    obus
+}
+
 /// Size of the next frame in an IVF file, or `None` at its end.
 fn next_frame_size(file: &mut impl Read) -> Result<Option<usize>> {
+    next_frame_head(file)?.map(|head| frame_size(&head)).transpose()
+}
+
+fn frame_size(head: &[u8; 12]) -> Result<usize> {
+    Ok(usize::try_from(u32::from_le_bytes([head[0], head[1], head[2], head[3]]))?)
+}
+
+/// The next frame header in an IVF file, or `None` at its end: four bytes of size, eight of time.
+fn next_frame_head(file: &mut impl Read) -> Result<Option<[u8; 12]>> {
     let mut head = [0; 12];
     let mut filled = 0;
     while filled < head.len() {
@@ -157,8 +246,7 @@ fn next_frame_size(file: &mut impl Read) -> Result<Option<usize>> {
             Err(error) => return Err(error.into()),
         }
     }
-    let size = u32::from_le_bytes([head[0], head[1], head[2], head[3]]);
-    Ok(Some(usize::try_from(size)?))
+    Ok(Some(head))
 }
 
 /// Walks the OBUs of one temporal unit and adds its pictures to `pictures`; with `want_header` returns what its sequence
@@ -182,8 +270,10 @@ pub fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) 
             continue;
         }
         match kind {
-            1 if header.is_none() => header = Some(sequence_header(payload).context("in the sequence header")?),
-            5 => read_metadata(payload, &mut hdr10)?,
+            SEQUENCE_HEADER if header.is_none() => {
+                header = Some(sequence_header(payload).context("in the sequence header")?)
+            }
+            METADATA => read_metadata(payload, &mut hdr10)?,
             _ => (),
         }
     }
@@ -441,6 +531,47 @@ mod tests {
         let mut file = ivf(&[]);
         file.extend([0xff; 12]);
         assert!(read_ivf(file.as_slice()).unwrap_err().to_string().contains("claims"));
+    }
+
+    #[test]
+    fn metadata_goes_behind_every_sequence_header_and_nothing_else_changes() {
+        let mastering =
+            MasteringDisplay::parse("G(0.17,0.797)B(0.131,0.046)R(0.708,0.292)WP(0.3127,0.329)L(1000,0.0001)").unwrap();
+        let light = ContentLight { max_cll: 949, max_fall: 438 };
+        let hdr10 = Hdr10 { mastering: Some(mastering), content_light: Some(light) };
+        // A temporal delimiter, the header, a frame; a unit without a header; another keyframe.
+        let key = [&[0x12, 0][..], STILL, &[0x32, 2, 7, 7]].concat();
+        let file = ivf(&[&key, &[0x12, 0, 0x32, 1, 9], &key]);
+        let mut with = Vec::new();
+        insert_hdr10(file.as_slice(), &mut with, &hdr10).unwrap();
+        let (before, after) = (read_ivf(file.as_slice()).unwrap(), read_ivf(with.as_slice()).unwrap());
+        assert_eq!((&after.pictures, after.frames), (&before.pictures, before.frames));
+        assert!(hdr_disagreement(&after.header.hdr10, &hdr10).is_none());
+        assert!(before.header.hdr10.is_empty());
+        let metadata = metadata_obus(&hdr10);
+        assert_eq!(with.len(), file.len() + 2 * metadata.len());
+        let at = 32 + 12 + 2 + STILL.len();
+        assert_eq!(with[at..at + metadata.len()], metadata);
+        // What is there already is replaced.
+        let mut again = Vec::new();
+        insert_hdr10(with.as_slice(), &mut again, &hdr10).unwrap();
+        assert_eq!(again, with);
+        // One of the two alone.
+        let mut half = Vec::new();
+        insert_hdr10(with.as_slice(), &mut half, &Hdr10 { mastering: None, ..hdr10 }).unwrap();
+        assert_eq!(read_ivf(half.as_slice()).unwrap().header.hdr10, Hdr10 { mastering: None, ..hdr10 });
+    }
+
+    #[test]
+    fn metadata_is_not_inserted_into_what_is_damaged_or_has_no_header() {
+        let hdr10 = Hdr10 { mastering: None, content_light: Some(ContentLight { max_cll: 1, max_fall: 1 }) };
+        let insert = |file: &[u8]| insert_hdr10(file, Vec::new(), &hdr10).map_err(|error| error.to_string());
+        let whole = ivf(&[STILL]);
+        assert!(insert(&whole).is_ok());
+        for length in (0..32).chain(33..whole.len()) {
+            assert!(insert(&whole[..length]).is_err(), "{length}");
+        }
+        assert!(insert(&ivf(&[&[0x12, 0]])).unwrap_err().contains("no sequence header"));
     }
 
     #[test]

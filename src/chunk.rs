@@ -2,8 +2,8 @@
 
 use std::{
     fmt,
-    fs::File,
-    io::{self, BufReader, Write},
+    fs::{self, File},
+    io::{self, BufReader, BufWriter, Write},
     path::Path,
     process::{ChildStdin, Stdio},
     sync::{
@@ -183,6 +183,9 @@ pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Puls
     let chunk = fed.map_err(|error| {
         other(anyhow!(failure.clone()).context(format!("the encoder stopped reading its input ({error})")))
     })?;
+    if !workshop.encoder.writes_hdr10() && !recipe.hdr10.is_empty() {
+        insert_hdr10(workshop, &name, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
+    }
     let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     workshop.job.require_same_source().map_err(Failure::Source)?;
     let path = workshop.job.finish(&name).map_err(other)?;
@@ -263,6 +266,16 @@ impl Feeder<'_> {
         self.pulse.fed.fetch_add(1, Ordering::AcqRel);
         Ok(())
     }
+}
+
+/// Puts the HDR10 metadata into what an encoder has written that cannot do so itself.
+fn insert_hdr10(workshop: &Workshop, name: &str, part: &Path) -> Result<()> {
+    let with = workshop.job.part(&format!("{name}.hdr10"))?;
+    let from = BufReader::with_capacity(1 << 20, File::open(part).context("the encoder wrote no file")?);
+    let to = File::create_new(&with).with_context(|| format!("writing `{}`", with.display()))?;
+    let to = BufWriter::with_capacity(1 << 20, to);
+    bitstream::insert_hdr10(from, to, &workshop.recipe.hdr10).context("inserting the HDR10 metadata")?;
+    fs::rename(&with, part).with_context(|| format!("naming `{}`", part.display()))
 }
 
 /// Checks that the file holds exactly the chunk's frames, in the format that was asked for.

@@ -62,8 +62,22 @@ pub enum Command {
 /// The encoder families that can be named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EncoderName {
+    /// The first that works: SvtAv1EncApp, then ffmpeg's libsvtav1, libaom, librav1e.
+    Auto,
     /// SvtAv1EncApp.
     SvtAv1,
+    /// SVT-AV1 through ffmpeg.
+    Libsvtav1,
+    /// libaom through ffmpeg.
+    #[value(alias = "aom")]
+    Libaom,
+    /// rav1e through ffmpeg.
+    #[value(alias = "rav1e")]
+    Librav1e,
+    /// An Intel GPU through ffmpeg.
+    Av1Qsv,
+    /// An Intel GPU if there is one that works, else as auto.
+    AutoHw,
 }
 
 /// The pixel formats that can be encoded.
@@ -127,7 +141,7 @@ pub struct EncodeArgs {
     pub overwrite: bool,
 
     /// Encoder
-    #[arg(short, long, value_enum, default_value = "svt-av1", help_heading = "Encoding")]
+    #[arg(short, long, value_enum, default_value = "auto", help_heading = "Encoding")]
     pub encoder: EncoderName,
 
     /// Constant rate factor, lower is better [default: 28]
@@ -138,7 +152,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Encoding")]
     pub preset: Option<i32>,
 
-    /// Encoder options, as SvtAv1EncApp takes them; they win over every default
+    /// Encoder options, as the encoder itself calls them; they win over every default
     #[arg(short, long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
     pub video_params: Option<String>,
 
@@ -147,8 +161,20 @@ pub struct EncodeArgs {
     pub audio_params: Option<String>,
 
     /// Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range
-    #[arg(short = 'f', long = "ffmpeg", value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    #[arg(short = 'f', value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
     pub color_tags: Option<String>,
+
+    /// ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them
+    #[arg(long, value_name = "PATH", allow_hyphen_values = true, help_heading = "Machine")]
+    pub ffmpeg: Option<PathBuf>,
+
+    /// ffprobe to use [default: the one in PATH]
+    #[arg(long, value_name = "PATH", help_heading = "Machine")]
+    pub ffprobe: Option<PathBuf>,
+
+    /// Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel's]
+    #[arg(long, value_name = "PATH", help_heading = "Machine")]
+    pub device: Option<PathBuf>,
 
     /// Pixel format to encode
     #[arg(long, value_enum, default_value = "yuv420p10le", help_heading = "Encoding")]

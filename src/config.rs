@@ -50,8 +50,10 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Memory that the whole run may take.
     pub memory: MemoryLimit,
-    /// SvtAv1EncApp given by the user.
-    pub encoder_path: Option<PathBuf>,
+    /// The encoder.
+    pub encoder: EncoderChoice,
+    /// Programs given by the user.
+    pub programs: Programs,
     /// What decides about the bytes of the video.
     pub video: VideoConfig,
     /// ffmpeg options for sound; `None`: sound is copied.
@@ -92,6 +94,32 @@ impl MemoryLimit {
             },
         }
     }
+}
+
+/// The encoder that the user wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncoderChoice {
+    /// Which.
+    pub name: EncoderName,
+    /// SvtAv1EncApp given by the user.
+    pub path: Option<PathBuf>,
+    /// Render node given by the user.
+    pub device: Option<PathBuf>,
+}
+
+impl Default for EncoderChoice {
+    fn default() -> Self {
+        Self { name: EncoderName::Auto, path: None, device: None }
+    }
+}
+
+/// Programs that are used in place of those in PATH.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// ffmpeg.
+    pub ffmpeg: Option<PathBuf>,
+    /// ffprobe.
+    pub ffprobe: Option<PathBuf>,
 }
 
 /// What decides about the bytes of the video.
@@ -204,7 +232,7 @@ impl Config {
                 args.extra_split, args.min_scene_len
             ));
         }
-        let EncoderName::SvtAv1 = args.encoder;
+        let (ffmpeg, color_tags) = ffmpeg_or_tags(args)?;
         Ok(Self {
             input: cwd.join(input),
             job_dir: args.temp.as_ref().map_or_else(|| PathBuf::from(job_name), |temp| cwd.join(temp)),
@@ -214,8 +242,12 @@ impl Config {
             restart: args.restart,
             workers,
             memory: MemoryLimit::parse(&args.memory_limit)?,
-            encoder_path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
-            video: video_config(args)?,
+            encoder: encoder_choice(args, &cwd)?,
+            programs: Programs {
+                ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
+                ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
+            },
+            video: video_config(args, color_tags)?,
             audio_args: audio_args(args.audio_params.as_deref())?,
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
@@ -226,6 +258,40 @@ impl Config {
     }
 }
 
+/// What `--ffmpeg` names: a program, or, as in av1an and as with `-f`, options.
+fn ffmpeg_or_tags(args: &EncodeArgs) -> Result<(Option<&Path>, Option<&str>), UsageError> {
+    let tags = args.color_tags.as_deref();
+    match &args.ffmpeg {
+        Some(value) if value.as_os_str().as_encoded_bytes().starts_with(b"-") => match (value.to_str(), tags) {
+            (_, Some(_)) => usage("--ffmpeg and -f both hold colour tags; leave one out"),
+            (None, _) => usage("--ffmpeg: these options are not text"),
+            (tags, None) => Ok((None, tags)),
+        },
+        path => Ok((path.as_deref(), tags)),
+    }
+}
+
+/// A program as a shell finds it: a plain name in PATH, all else from here.
+fn program(cwd: &Path, path: &Path) -> PathBuf {
+    if path.components().count() > 1 { cwd.join(path) } else { path.to_owned() }
+}
+
+fn encoder_choice(args: &EncodeArgs, cwd: &Path) -> Result<EncoderChoice, UsageError> {
+    if args.encoder_path.is_some() && !matches!(args.encoder, EncoderName::Auto | EncoderName::SvtAv1) {
+        return usage(
+            "--encoder-path names an SvtAv1EncApp; the encoders of ffmpeg are chosen with -e and --ffmpeg PATH",
+        );
+    }
+    if args.device.is_some() && !matches!(args.encoder, EncoderName::Av1Qsv | EncoderName::AutoHw) {
+        return usage("--device names a GPU, which encodes only with -e av1-qsv or -e auto-hw");
+    }
+    Ok(EncoderChoice {
+        name: args.encoder,
+        path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
+        device: args.device.as_ref().map(|path| cwd.join(path)),
+    })
+}
+
 fn check_output(output: &Path) -> Result<(), UsageError> {
     if output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mkv")) {
         return Ok(());
@@ -233,7 +299,7 @@ fn check_output(output: &Path) -> Result<(), UsageError> {
     usage(format!("the output is Matroska: its name must end in .mkv, `{}` does not", output.display()))
 }
 
-fn video_config(args: &EncodeArgs) -> Result<VideoConfig, UsageError> {
+fn video_config(args: &EncodeArgs, tags: Option<&str>) -> Result<VideoConfig, UsageError> {
     let params = args.video_params.as_deref().map_or_else(|| Ok(Vec::new()), parse_params)?;
     for (flag, given, param) in [
         ("--crf", args.crf.is_some(), "crf"),
@@ -258,7 +324,7 @@ fn video_config(args: &EncodeArgs) -> Result<VideoConfig, UsageError> {
         lp: args.lp,
         forced_color: color_of_params(&params)?,
         params,
-        fallback_color: args.color_tags.as_deref().map_or_else(|| Ok(ForcedColor::default()), color_tags)?,
+        fallback_color: tags.map_or_else(|| Ok(ForcedColor::default()), color_tags)?,
         bit_depth: match args.pix_format {
             PixFormat::Yuv420p => 8,
             PixFormat::Yuv420p10le => 10,
@@ -533,6 +599,17 @@ mod tests {
     }
 
     #[test]
+    fn the_name_ffmpeg_means_a_program_or_as_in_av1an_its_options() {
+        let named = config(&["a.mkv", "--ffmpeg", "ffmpeg-9", "--ffprobe", "/opt/ffprobe"]).unwrap();
+        assert_eq!(named.programs.ffmpeg.as_deref(), Some(Path::new("ffmpeg-9")), "a plain name is in PATH");
+        assert_eq!(named.programs.ffprobe.as_deref(), Some(Path::new("/opt/ffprobe")));
+        let here = config(&["a.mkv", "--ffmpeg", "bin/ffmpeg"]).unwrap();
+        assert_eq!(here.programs.ffmpeg, Some(env::current_dir().unwrap().join("bin/ffmpeg")));
+        let options = config(&["a.mkv", "--ffmpeg", "-color_trc bt709"]).unwrap();
+        assert_eq!((options.programs.ffmpeg, options.video.fallback_color.transfer), (None, Some(1)));
+    }
+
+    #[test]
     fn without_an_output_the_name_is_made_from_the_inputs() {
         let config = config(&["/films/A film.mp4"]).unwrap();
         assert_eq!(config.output, env::current_dir().unwrap().join("A film.av1.mkv"));
@@ -555,6 +632,10 @@ mod tests {
             (&["a.mkv", "-v", "\"open"], "quote"),
             (&["a.mkv", "-f", "-vf crop=1920:800"], "-vf"),
             (&["a.mkv", "-f", "-color_trc sepia"], "sepia"),
+            (&["a.mkv", "--ffmpeg", "-vf crop=1920:800"], "-vf"),
+            (&["a.mkv", "--ffmpeg", "-color_trc bt709", "-f", "-color_trc bt709"], "both hold"),
+            (&["a.mkv", "--device", "/dev/dri/renderD128"], "-e av1-qsv"),
+            (&["a.mkv", "-e", "libaom", "--encoder-path", "aomenc"], "--ffmpeg PATH"),
             (&["a.mkv", "-a", "-c:a libopus -map 0:1"], "-map"),
             (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),
             (&["a.mkv", "-a", "stray.mka"], "stray.mka"),

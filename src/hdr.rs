@@ -159,6 +159,38 @@ impl MasteringDisplay {
     }
 }
 
+/// AV1 counts chromaticities in steps of 1/65536 and luminance in steps of 1/256 and 1/16384 cd/m² (AV1 specification,
+/// 6.7.4).
+const AV1_XY_STEPS: f64 = 65_536.0;
+const AV1_MAX_STEPS: f64 = 256.0;
+const AV1_MIN_STEPS: f64 = 16_384.0;
+
+impl MasteringDisplay {
+    /// What a metadata OBU holds behind its type (AV1 specification, 5.8.4): red, green, blue, white, maximum, minimum.
+    #[must_use]
+    pub fn av1_payload(&self) -> [u8; 24] {
+        let mut payload = [0; 24];
+        let points = [self.red, self.green, self.blue, self.white].into_iter().flat_map(|point| [point.x, point.y]);
+        for (n, value) in points.enumerate() {
+            // A value of 1 has no place; the cast ends at the nearest that has.
+            let steps = (value * AV1_XY_STEPS).round() as u16;
+            payload[2 * n..2 * n + 2].copy_from_slice(&steps.to_be_bytes());
+        }
+        payload[16..20].copy_from_slice(&((self.max_luminance * AV1_MAX_STEPS).round() as u32).to_be_bytes());
+        payload[20..].copy_from_slice(&((self.min_luminance * AV1_MIN_STEPS).round() as u32).to_be_bytes());
+        payload
+    }
+}
+
+impl ContentLight {
+    /// What a metadata OBU holds behind its type (AV1 specification, 5.8.3).
+    #[must_use]
+    pub fn av1_payload(&self) -> [u8; 4] {
+        let [cll, fall] = [self.max_cll, self.max_fall].map(|nit| u16::try_from(nit).unwrap_or(u16::MAX).to_be_bytes());
+        [cll[0], cll[1], fall[0], fall[1]]
+    }
+}
+
 /// The text form that SvtAv1EncApp takes, with at least four decimals and as many as the value needs.
 impl fmt::Display for MasteringDisplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -112,6 +112,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         let (children, tools, input) = (children.clone(), equipment.tools.clone(), config.input.clone());
         move || probe::probe(&children, &tools, &input)
     })?;
+    for reason in &equipment.passed_over {
+        note(sink, format!("{} is used: {reason}", equipment.encoder.identity().version));
+    }
     let plan = plan(config, &equipment, &probed.container)?;
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
@@ -224,7 +227,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 /// What the machine has to have for this encode.
 #[must_use]
 pub fn wanted(config: &Config) -> Wanted<'_> {
-    Wanted { encoder: config.encoder_path.as_deref(), bit_depth: config.video.bit_depth }
+    Wanted { encoder: &config.encoder, programs: &config.programs, bit_depth: config.video.bit_depth }
 }
 
 /// Checks everything that this encode needs.

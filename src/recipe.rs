@@ -7,23 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, ForcedColor, Param, UsageError},
-    encoder::{Capabilities, Identity, svt_av1},
+    encoder::{Capabilities, Identity},
     hdr::Hdr10,
     media::{ChromaLocation, Color, Container, Range, UNSPECIFIED},
     scenes::ANALYSIS_HEIGHT,
 };
 
-/// Default constant rate factor.
-const DEFAULT_CRF: u32 = 28;
-/// Default preset.
-const DEFAULT_PRESET: i32 = 6;
 /// Default tune: 0 is visual quality in mainline and in every fork.
 const DEFAULT_TUNE: u32 = 0;
 /// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
 const BEST_CURVE: u32 = 3;
 
 /// Options that choose another way to control the rate than CRF.
-const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless"];
+const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless", "quantizer"];
 /// Options that say colours.
 const COLOR_PARAMS: &[&str] = &[
     "color-primaries",
@@ -78,7 +74,9 @@ pub fn decide(
     warnings: &mut Vec<String>,
 ) -> Result<Recipe, UsageError> {
     let video = &config.video;
-    let mut user = video.params.clone();
+    let identity = &capabilities.identity;
+    let said = video.params.iter().filter(|param| !identity.implies(param));
+    let mut user: Vec<Param> = said.map(|param| in_our_words(param, identity)).collect();
     drop_unavailable_curve(&mut user, capabilities, warnings);
     for param in &user {
         check(IN_PARAMS, param, capabilities)?;
@@ -87,6 +85,11 @@ pub fn decide(
     let flags = [video.crf.map(|crf| Param::new("crf", as_number(crf))), video.preset.map(|n| Param::new("preset", n))];
     for flag in flags.iter().flatten() {
         check("", flag, capabilities)?;
+    }
+    for flag in flags.iter().flatten() {
+        if let Some(param) = video.params.iter().find(|param| identity.our_name(&param.name) == flag.name) {
+            return Err(UsageError(format!("--{} is given twice: by itself and as --{}", flag.name, param.name)));
+        }
     }
     let has_user = |name: &str| user.iter().any(|param| param.name == name);
     // Without adaptive quantisation it is another mode (CQP).
@@ -108,11 +111,14 @@ pub fn decide(
     // Keyframes only where chunks begin.
     default("keyint", &0, &[]);
     default("scd", &0, &[]);
-    let crf = video.crf.unwrap_or_else(|| Ratio::from_integer(DEFAULT_CRF));
+    let crf = video.crf.unwrap_or_else(|| {
+        let source = &container.video;
+        Ratio::from_integer(identity.default_crf(&source.codec, source.width, source.height, source.bit_depth))
+    });
     if not_crf.is_none() {
         default("crf", &as_number(crf), &[]);
     }
-    let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(DEFAULT_PRESET));
+    let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(identity.default_preset()));
     default("preset", &preset, &[]);
     default("tune", &DEFAULT_TUNE, &[]);
     if capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
@@ -161,16 +167,22 @@ pub fn decide(
 /// # Errors
 /// If it is not a number, or more than the encoder takes.
 pub fn demanded_lp(config: &Config, capabilities: &Capabilities) -> Result<Option<u32>, UsageError> {
-    let param = config.video.params.iter().find(|param| param.name == "lp");
+    let named = |param: &&Param| capabilities.identity.our_name(&param.name) == "lp";
+    let param = config.video.params.iter().find(named).map(|param| in_our_words(param, &capabilities.identity));
     let flag = config.video.lp.map(|lp| Param::new("lp", lp));
     let place = if param.is_some() { IN_PARAMS } else { "" };
-    let Some(param) = param.or(flag.as_ref()) else { return Ok(None) };
-    check(place, param, capabilities)?;
+    let Some(param) = param.or(flag) else { return Ok(None) };
+    check(place, &param, capabilities)?;
     match param.value.as_deref().map(str::parse) {
         Some(Ok(0)) => Ok(None),
         Some(Ok(lp)) => Ok(Some(lp)),
         _ => Err(UsageError(format!("{param}: a number from 0 is needed"))),
     }
+}
+
+/// An option of the user's under the name that we have for it.
+fn in_our_words(param: &Param, encoder: &Identity) -> Param {
+    Param { name: encoder.our_name(&param.name).to_owned(), value: param.value.clone() }
 }
 
 fn user_number(params: &[Param], name: &str) -> Option<i32> {
@@ -200,10 +212,10 @@ const IN_PARAMS: &str = "--video-params: ";
 /// Checks one option of the user's, given in `place`.
 fn check(place: &str, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
     let encoder = &capabilities.identity.version;
-    if let Some((_, why)) = svt_av1::OWNED.iter().find(|(name, _)| *name == param.name) {
+    if let Some((_, why)) = capabilities.identity.owned().find(|(name, _)| *name == param.name) {
         return Err(UsageError(format!("{place}--{} cannot be set here: {why}", param.name)));
     }
-    if !capabilities.has(&param.name) {
+    if !capabilities.has(&param.name) && !capabilities.open {
         let nearest =
             capabilities.nearest(&param.name).map(|name| format!("; did you mean --{name}?")).unwrap_or_default();
         return Err(UsageError(format!("{place}{encoder} has no option --{}{nearest}", param.name)));
@@ -360,7 +372,7 @@ mod tests {
             version: "SVT-AV1 v4.2.0".to_owned(),
             number: (4, 2),
         };
-        Capabilities { identity, options, quarter_crf: true }
+        Capabilities { identity, options, quarter_crf: true, open: false }
     }
 
     fn container(color: Color) -> Container {

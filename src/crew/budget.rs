@@ -115,7 +115,7 @@ pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demand
         let busy = load.busy_cores(lp);
         let useful = (cores as f64 / busy).ceil().max(1.0) as usize;
         let chunks = usize::try_from(likely_chunks.max(1)).unwrap_or(usize::MAX);
-        let most = demands.workers.unwrap_or_else(|| useful.min(chunks)).max(1);
+        let most = demands.workers.unwrap_or_else(|| useful.min(chunks).min(load.encoder.most_at_once())).max(1);
         let workers = most.min(fitting(lp));
         // A little is lost with every level: threads of one encoder wait for each other.
         let gain = (workers as f64 * busy).min(cores as f64) * (1.0 - 0.03 * f64::from(lp - 1));

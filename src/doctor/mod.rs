@@ -23,8 +23,9 @@ use anyhow::{Result, anyhow};
 pub use self::check::{Check, Diagnosis, State};
 use self::{advice::System, tools::Looked, vapoursynth::Around};
 use crate::{
+    config::{EncoderChoice, Programs},
     crew::budget::Machine,
-    encoder::Encoder,
+    encoder::{self, Encoder},
     probe::Tools,
     process::Children,
     source::{self, Unusable, VapourSynth, Versions},
@@ -33,8 +34,10 @@ use crate::{
 /// What an encode is wanted to do, as far as it decides what is needed.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// The encoder that the user names.
-    pub encoder: Option<&'a Path>,
+    /// The encoder that the user wants.
+    pub encoder: &'a EncoderChoice,
+    /// Programs that the user names.
+    pub programs: &'a Programs,
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
 }
@@ -45,6 +48,8 @@ pub struct Equipment {
     pub tools: Tools,
     /// The encoder.
     pub encoder: Encoder,
+    /// Encoders that would have come before it and do not work.
+    pub passed_over: Vec<String>,
     /// The frame server.
     pub vapoursynth: VapourSynth,
 }
@@ -86,7 +91,7 @@ struct Answers {
     ffmpeg: Looked,
     libsvtav1: Option<Check>,
     mkvmerge: Looked,
-    encoder: (Check, Option<Encoder>),
+    encoder: (Check, Option<encoder::Found>),
     trial: Result<Versions, Unusable>,
     around: Around,
 }
@@ -98,11 +103,12 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
         thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
     }
     thread::scope(|scope| {
-        let look = |name, option| scope.spawn(move || tools::look(children, name, option));
-        let ffprobe = look("ffprobe", "-version");
-        let ffmpeg = look("ffmpeg", "-version");
-        let mkvmerge = look("mkvmerge", "--version");
-        let libsvtav1 = scope.spawn(|| tools::ffmpeg_encoders(children));
+        let look = |name, given, option| scope.spawn(move || tools::look(children, name, given, option));
+        let Programs { ffmpeg, ffprobe } = wanted.programs;
+        let ffprobe = look("ffprobe", ffprobe.as_deref(), "-version");
+        let ffmpeg = look("ffmpeg", ffmpeg.as_deref(), "-version");
+        let mkvmerge = look("mkvmerge", None, "--version");
+        let libsvtav1 = scope.spawn(|| tools::ffmpeg_encoders(children, wanted));
         let encoder = scope.spawn(|| tools::encoder(children, wanted, system));
         let trial = source::try_out(children);
         Answers {
@@ -137,7 +143,8 @@ fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Chec
     let equipment = || {
         let (ffprobe, ffmpeg, mkvmerge) = (answers.ffprobe.path?, answers.ffmpeg.path?, answers.mkvmerge.path?);
         let tools = Tools { ffprobe, ffmpeg, mkvmerge };
-        Some(Equipment { tools, encoder: encoder?, vapoursynth: loaded?.ok()? })
+        let encoder::Found { encoder, passed_over } = encoder?;
+        Some(Equipment { tools, encoder, passed_over, vapoursynth: loaded?.ok()? })
     };
     let equipment = equipment();
     (checks, equipment)

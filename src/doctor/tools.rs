@@ -12,7 +12,8 @@ use super::{
     check::Check,
 };
 use crate::{
-    encoder::{Capabilities, Encoder, cache::Cache, svt_av1},
+    cli::EncoderName,
+    encoder::{self, Capabilities, Family, NotFound, cache::Cache, svt_av1},
     process::{Children, ToolFailure, quoted},
     source::private_dir,
 };
@@ -42,12 +43,16 @@ pub struct Looked {
     pub answer: Result<String, String>,
 }
 
-/// Looks for `name` in PATH and asks it with `option`.
-pub fn look(children: &Children, name: &'static str, option: &str) -> Looked {
-    let path = which::which(name).ok();
+/// Looks for `name` in PATH, or for the program `given` by the user, and asks it with `option`.
+pub fn look(children: &Children, name: &'static str, given: Option<&Path>, option: &str) -> Looked {
+    let path = which::which(given.unwrap_or(Path::new(name))).ok();
     let answer = path.as_deref().map(|path| ask(children, path, option));
-    let elsewhere = if path.is_none() { outside_path(name) } else { None };
-    Looked { name, elsewhere, path, answer: answer.unwrap_or_else(|| Err("not in PATH".to_owned())) }
+    let elsewhere = if path.is_none() && given.is_none() { outside_path(name) } else { None };
+    let absent = || match given {
+        Some(given) => format!("is given as {}, which is not a program", quoted(given.as_os_str())),
+        None => "is not in PATH".to_owned(),
+    };
+    Looked { name, elsewhere, path, answer: answer.unwrap_or_else(|| Err(absent())) }
 }
 
 /// What a program prints when it is given one option.
@@ -89,7 +94,10 @@ fn absent(looked: &Looked, thing: Thing, system: &System) -> Check {
                 .at(Some(shown(path)))
                 .advise([format!("export PATH={}:\"$PATH\"", quoted(dir.as_os_str()))])
         }
-        None => Check::missing(looked.name, "is not in PATH").advise(system.install(thing)),
+        None => {
+            let note = looked.answer.as_ref().err().map_or("is not in PATH", String::as_str);
+            Check::missing(looked.name, note).advise(system.install(thing))
+        }
     }
 }
 
@@ -123,8 +131,12 @@ fn number(version: &str) -> Option<(u32, u32)> {
 }
 
 /// ffmpeg's encoders, from its `-encoders`: the lack of libsvtav1 is worth a word, nothing needs it by default.
-pub fn ffmpeg_encoders(children: &Children) -> Option<Check> {
-    ffmpeg_without_svt(&ask(children, &which::which("ffmpeg").ok()?, "-encoders").ok()?)
+pub fn ffmpeg_encoders(children: &Children, wanted: Wanted<'_>) -> Option<Check> {
+    ffmpeg_without_svt(&ask(children, &wanted_ffmpeg(wanted)?, "-encoders").ok()?)
+}
+
+fn wanted_ffmpeg(wanted: Wanted<'_>) -> Option<PathBuf> {
+    which::which(wanted.programs.ffmpeg.as_deref().unwrap_or(Path::new("ffmpeg"))).ok()
 }
 
 fn ffmpeg_without_svt(encoders: &str) -> Option<Check> {
@@ -153,32 +165,47 @@ pub fn mkvmerge(looked: &Looked, system: &System) -> Check {
     .at(Some(shown(path)))
 }
 
-/// The encoder: the one given, or the one that is found.
-pub fn encoder(children: &Children, wanted: Wanted<'_>, system: &System) -> (Check, Option<Encoder>) {
-    const NAME: &str = svt_av1::PROGRAM;
-    let path = match svt_av1::find(wanted.encoder) {
-        Ok(path) => path,
-        Err(error) if wanted.encoder.is_some() => {
-            let note = format!("{error:#}");
-            return (
-                Check::missing(NAME, note).advise(["leave --encoder-path out, or give the path of the program"]),
-                None,
-            );
+/// The encoder that is wanted, or the first that works.
+pub fn encoder(children: &Children, wanted: Wanted<'_>, system: &System) -> (Check, Option<encoder::Found>) {
+    let choice = wanted.encoder;
+    let is_svt = matches!(choice.name, EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1);
+    let error = match encoder::find(children, &Cache::of_user(), choice, wanted_ffmpeg(wanted).as_deref()) {
+        Ok(found) => {
+            let check = match found.encoder.identity().family {
+                Family::SvtAv1 => encoder_that_runs(found.encoder.capabilities(), wanted.bit_depth, system),
+                _ => Check::ok("encoder").version(&found.encoder.identity().version),
+            };
+            let check = check.at(Some(shown(found.encoder.program())));
+            return if check.state.stops() { (check, None) } else { (check, Some(found)) };
         }
-        Err(_) => {
-            let looked = Looked { name: NAME, path: None, elsewhere: outside_path(NAME), answer: Err(String::new()) };
+        Err(error) => error,
+    };
+    let note = encoder::in_one_line(&error);
+    let check = match (&choice.path, error.downcast_ref::<NotFound>()) {
+        // Of ffmpeg's encoders, what does not work says itself what to do.
+        _ if !is_svt => Check::broken("encoder", note),
+        (Some(_), Some(_)) => {
+            Check::missing(svt_av1::PROGRAM, note).advise(["leave --encoder-path out, or give the path of the program"])
+        }
+        (None, Some(_)) => {
+            let name = svt_av1::PROGRAM;
+            let looked = Looked { name, path: None, elsewhere: outside_path(name), answer: Err(note) };
             let mut check = absent(&looked, Thing::SvtAv1, system);
             let path = looked.elsewhere.iter();
             check.advice.extend(path.map(|path| format!("av1enc --encoder-path {} INPUT", quoted(path.as_os_str()))));
-            return (check, None);
+            check
+        }
+        (given, None) => {
+            let program = given.clone().or_else(|| svt_av1::installed().into_iter().next());
+            let check = encoder_that_fails(
+                &words(&error),
+                |name| program.as_deref().map(|program| libraries(program, name)).unwrap_or_default(),
+                system,
+            );
+            check.at(program.as_deref().map(shown))
         }
     };
-    let (check, capabilities) = match svt_av1::capabilities(children, &Cache::of_user(), &path) {
-        Ok(capabilities) => (encoder_that_runs(&capabilities, wanted.bit_depth, system), Some(capabilities)),
-        Err(error) => (encoder_that_fails(&words(&error), |name| libraries(&path, name), system), None),
-    };
-    let usable = capabilities.filter(|_| !check.state.stops());
-    (check.at(Some(shown(&path))), usable.map(|capabilities| Encoder::new(path, capabilities)))
+    (check, None)
 }
 
 /// An encoder that answers: whether it understands what every chunk is encoded with.
@@ -261,7 +288,7 @@ mod tests {
     use super::*;
     use crate::{
         doctor::{advice, check::State},
-        encoder::{Family, Fork, Identity},
+        encoder::{Fork, Identity},
     };
 
     fn debian() -> System {
@@ -320,6 +347,7 @@ mod tests {
             },
             options: names.map(|name| (name.to_owned(), range(name))).collect::<BTreeMap<_, _>>(),
             quarter_crf: true,
+            open: false,
         }
     }
 

@@ -1,6 +1,8 @@
 //! SvtAv1EncApp: capabilities from its own help, command line, progress, memory.
 
 use std::{
+    collections::HashSet,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -47,19 +49,16 @@ pub const OWNED: &[(&str, &str)] = &[
     ("version", "use `av1enc doctor`"),
 ];
 
-/// Finds the encoder: the one given, else the one in PATH, else the one that `./setup` installed.
-///
-/// # Errors
-/// If there is none.
-pub fn find(given: Option<&Path>) -> Result<PathBuf> {
-    if let Some(given) = given {
-        return which::which(given).with_context(|| format!("--encoder-path: `{}` is not a program", given.display()));
-    }
-    let private = || {
-        let path = private_dir()?.join("svt-av1/bin").join(PROGRAM);
-        which::which(path).ok()
-    };
-    which::which(PROGRAM).ok().or_else(private).context("not in PATH, and not installed by ./setup")
+/// Every SvtAv1EncApp of this user: those in PATH, in `~/.local/bin`, and the one that `./setup` installed.
+#[must_use]
+pub fn installed() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = which::which_all(PROGRAM).map(Iterator::collect).unwrap_or_default();
+    let others =
+        [env::home_dir().map(|home| home.join(".local/bin")), private_dir().map(|dir| dir.join("svt-av1/bin"))];
+    found.extend(others.into_iter().flatten().filter_map(|dir| which::which(dir.join(PROGRAM)).ok()));
+    let mut seen = HashSet::new();
+    found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
+    found
 }
 
 /// Asks the encoder what it understands.
@@ -88,7 +87,7 @@ pub fn capabilities(children: &Children, cache: &Cache, encoder: &Path) -> Resul
 /// Reads a whole help text.
 fn read_help(identity: Identity, help: &str) -> Capabilities {
     let options = parse_help(help).into_iter().collect();
-    let mut capabilities = Capabilities { identity, options, quarter_crf: false };
+    let mut capabilities = Capabilities { identity, options, quarter_crf: false, open: false };
     // A CRF beyond the 63 steps of AV1's quantiser is one of those that count in quarters, whether the help says so or
     // not (PSY's does not).
     capabilities.quarter_crf = takes_quarters(help) || capabilities.accepts("crf", 70.0);
@@ -96,7 +95,7 @@ fn read_help(identity: Identity, help: &str) -> Capabilities {
 }
 
 /// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
-fn identify(text: &str) -> Option<Identity> {
+pub(super) fn identify(text: &str) -> Option<Identity> {
     let line = text.lines().find(|line| line.contains("SVT"))?.trim();
     let upper = line.to_ascii_uppercase();
     let fork = [("HDR", Fork::Hdr), ("PSY", Fork::Psy), ("ESSENTIAL", Fork::Essential)]

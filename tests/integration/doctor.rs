@@ -449,7 +449,7 @@ fn an_encoder_in_a_directory_of_the_user_is_named_with_the_line_that_adds_it() {
     let bin = only(dir.path(), &["ffmpeg", "ffprobe", "mkvmerge"]);
     let run = || newcomer(dir.path(), wheel).env("PATH", &bin);
     drop(run());
-    let local = dir.path().canonicalize().unwrap().join("home/.local/bin");
+    let local = dir.path().canonicalize().unwrap().join("home/bin");
     fs::create_dir_all(&local).unwrap();
     symlink(real(), local.join("SvtAv1EncApp")).unwrap();
     let export = format!("export PATH={}:\"$PATH\"", local.display());

@@ -25,9 +25,14 @@ pub fn real() -> &'static Path {
 
 /// The old encoder of the distribution, which `./setup test` unpacks.
 pub fn old() -> Option<PathBuf> {
+    private("svt-av1-distro/bin/SvtAv1EncApp")
+}
+
+/// What `./setup` has put into its private directory.
+pub fn private(path: &str) -> Option<PathBuf> {
     let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let data = data.or_else(|| Some(env::home_dir()?.join(".local/share")))?;
-    Some(data.join("av1enc/svt-av1-distro/bin/SvtAv1EncApp")).filter(|path| path.exists())
+    Some(data.join("av1enc").join(path)).filter(|path| path.exists())
 }
 
 /// Writes an encoder that does `on_chunk` (shell), and unless that ends it, what the real one does; so it does, and

@@ -10,6 +10,7 @@ mod run;
 mod av1an;
 mod doctor;
 mod failures;
+mod families;
 mod faults;
 mod hdr;
 mod interface;

@@ -1,0 +1,514 @@
+//! libsvtav1, libaom and librav1e through ffmpeg: capabilities, command line, progress, memory.
+//!
+//! ffmpeg reads our y4m on its standard input and writes IVF. It says neither which options its libraries have nor,
+//! mostly, whether they have understood one: what decides about a recipe is tried out, and so is the recipe itself.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    path::Path,
+    process::{Command, Stdio},
+    sync::mpsc,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache, svt_av1};
+use crate::{
+    config::Param,
+    process::{Children, ToolFailure},
+};
+
+/// The oldest ffmpeg whose command line is ours: 5.1 has `-fps_mode`, and later ones have not what was there before it.
+pub const OLDEST: (u32, u32) = (5, 1);
+
+/// How ffmpeg is told of one encoder, in terms of our own names of options.
+struct Library {
+    /// ffmpeg's name of the encoder.
+    codec: &'static str,
+    /// The option that takes `key=value:key=value`.
+    params: &'static str,
+    /// Our names of what ffmpeg has options of its own for.
+    options: &'static [(&'static str, &'static str)],
+    /// What is always said. Keyframes only where chunks begin.
+    fixed: &'static [&'static str],
+    /// The range of `--crf`.
+    crf: (f64, f64),
+}
+
+const LIBSVTAV1: Library = Library {
+    codec: "libsvtav1",
+    params: "-svtav1-params",
+    options: &[("preset", "-preset")],
+    // Without it, what the library does not understand is a warning.
+    fixed: &["-err_detect", "explode"],
+    crf: (1.0, 63.0),
+};
+const LIBAOM: Library = Library {
+    codec: "libaom-av1",
+    params: "-aom-params",
+    options: &[
+        ("preset", "-cpu-used"),
+        ("crf", "-crf"),
+        ("lag-in-frames", "-lag-in-frames"),
+        ("min-q", "-qmin"),
+        ("max-q", "-qmax"),
+        ("usage", "-usage"),
+        ("tiles", "-tiles"),
+    ],
+    fixed: &["-b:v", "0", "-row-mt", "1", "-g", "9999", "-keyint_min", "9999"],
+    crf: (0.0, 63.0),
+};
+const LIBRAV1E: Library = Library {
+    codec: "librav1e",
+    params: "-rav1e-params",
+    options: &[("preset", "-speed")],
+    fixed: &["-g", "9999", "-keyint_min", "9999"],
+    crf: (0.0, 63.75),
+};
+
+/// rav1e counts its quantiser in steps of a quarter of ours: both are indices of the quantiser tables of AV1, of which
+/// the scale to 63 names every fourth (AV1 specification, 7.12.2).
+const RAV1E_QUANTIZER: f64 = 4.0;
+
+fn library(family: Family) -> &'static Library {
+    match family {
+        Family::Librav1e => &LIBRAV1E,
+        Family::Libaom => &LIBAOM,
+        _ => &LIBSVTAV1,
+    }
+}
+
+/// Options that are ours in all families that ffmpeg runs, or in one of them.
+pub const OWNED: &[(&str, &str)] = &[
+    ("bit-depth", "use --pix-format"),
+    ("input-bit-depth", "use --pix-format"),
+    ("target-bitrate", "chunks are encoded at a constant quality"),
+    ("bitrate", "chunks are encoded at a constant quality"),
+    ("end-usage", "chunks are encoded at a constant quality"),
+    ("kf-max-dist", "every chunk begins with a keyframe; see --extra-split"),
+    ("kf-min-dist", "every chunk begins with a keyframe; see --extra-split"),
+    ("key_frame_interval", "every chunk begins with a keyframe; see --extra-split"),
+    ("min_key_frame_interval", "every chunk begins with a keyframe; see --extra-split"),
+    ("width", "the source decides"),
+    ("height", "the source decides"),
+    ("row-mt", "it is always on: other bytes come without it"),
+    ("limit", "av1enc counts the frames"),
+    ("skip", "av1enc counts the frames"),
+    ("fpf", "chunks are encoded in one pass"),
+    ("pass", "chunks are encoded in one pass"),
+    ("passes", "chunks are encoded in one pass"),
+];
+
+/// What is done anyway, and may be said.
+pub const IMPLIED: &[(&str, &str)] = &[("end-usage", "q")];
+
+/// What the family's own users call our options.
+pub const ALIASES: &[(&str, &str)] =
+    &[("cpu-used", "preset"), ("speed", "preset"), ("cq-level", "crf"), ("threads", "lp")];
+
+/// Major and minor version, from the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`,
+/// `ffmpeg version n9.0.2-17-g2a571b6068`. A build from between versions (`N-118000-g…`) has none.
+#[must_use]
+pub fn version(text: &str) -> Option<(u32, u32)> {
+    let word = text.strip_prefix("ffmpeg version ")?.split_whitespace().next()?;
+    let mut parts = word.trim_start_matches('n').split(|c: char| !c.is_ascii_digit());
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// The version of `ffmpeg`, for people.
+///
+/// # Errors
+/// If it does not run, or is older than [`OLDEST`].
+pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
+    let mut command = Command::new(ffmpeg);
+    command.arg("-version");
+    let text = String::from_utf8_lossy(&children.output(command)?).into_owned();
+    let shown = text.lines().next().unwrap_or_default().split(" Copyright").next().unwrap_or_default().to_owned();
+    ensure!(shown.starts_with("ffmpeg version"), "`{} -version` is not the answer of an ffmpeg", ffmpeg.display());
+    if let Some(found) = version(&text)
+        && found < OLDEST
+    {
+        let (major, minor) = OLDEST;
+        bail!("{shown} is too old: {major}.{minor} or later is needed. Name another one with --ffmpeg PATH");
+    }
+    Ok(shown.replace("ffmpeg version", "ffmpeg"))
+}
+
+/// Asks ffmpeg what an encoder of its understands.
+///
+/// # Errors
+/// If ffmpeg is too old, has no such encoder, or the encoder does not work.
+pub fn capabilities(children: &Children, cache: &Cache, ffmpeg: &Path, family: Family) -> Result<Capabilities> {
+    let shown = require_version(children, ffmpeg)?;
+    let library = library(family);
+    let said = try_params(children, ffmpeg, library, "")?
+        .with_context(|| format!("{} of {} does not work", library.codec, ffmpeg.display()))?;
+    let library_version = library_version(family, &said);
+    let question = format!("{family:?} {library_version:?} of {shown}");
+    cache.answer(ffmpeg, &question, || {
+        let named = library_version.as_ref().map_or_else(String::new, |(_, _, version)| format!(" {version}"));
+        let (fork, number, _) = library_version.clone().unwrap_or((Fork::Mainline, (0, 0), String::new()));
+        let identity = Identity { family, fork, version: format!("{}{named} in {shown}", library.codec), number };
+        let preset = library.options.iter().find(|(ours, _)| *ours == "preset").map_or("", |(_, option)| option);
+        let help = encoder_help(children, ffmpeg, library.codec)?;
+        let mut capabilities = Capabilities { identity, options: common_options(), quarter_crf: false, open: true };
+        let mut know = |name: &str, ranges| capabilities.options.insert(name.to_owned(), ranges);
+        // Below zero is `not set`, or for research.
+        know("preset", range_in_help(&help, preset).map(|(low, high)| vec![(low.max(0.0), high)]));
+        know("crf", Some(vec![library.crf]));
+        match family {
+            Family::Librav1e => capabilities.quarter_crf = true,
+            Family::Libsvtav1 => ask_libsvtav1(children, ffmpeg, &mut capabilities)?,
+            _ => (),
+        }
+        Ok(capabilities)
+    })
+}
+
+/// What every family takes from us.
+pub(super) fn common_options() -> BTreeMap<String, Option<Ranges>> {
+    let names = [
+        "input-depth",
+        "lp",
+        "color-primaries",
+        "transfer-characteristics",
+        "matrix-coefficients",
+        "color-range",
+        "chroma-sample-position",
+    ];
+    names.into_iter().map(|name| (name.to_owned(), None)).collect()
+}
+
+/// Finds out what differs from one SVT-AV1 to the next and decides about a recipe.
+fn ask_libsvtav1(children: &Children, ffmpeg: &Path, capabilities: &mut Capabilities) -> Result<()> {
+    let takes = |param: &str| try_params(children, ffmpeg, &LIBSVTAV1, param).map(|said| said.is_ok());
+    let mut know = |name: &str, ranges| capabilities.options.insert(name.to_owned(), ranges);
+    for name in ["keyint", "scd", "tune", "mastering-display", "content-light"] {
+        know(name, None);
+    }
+    if takes("enable-hdr=1")? {
+        know("enable-hdr", None);
+    }
+    for most in [3, 2] {
+        if takes(&format!("variance-boost-curve={most}"))? {
+            know("variance-boost-curve", Some(vec![(0.0, f64::from(most))]));
+            break;
+        }
+    }
+    if takes("crf=30.25")? {
+        know("crf", Some(vec![(1.0, 70.0)]));
+        capabilities.quarter_crf = true;
+    }
+    Ok(())
+}
+
+/// Encodes two small black frames with `params`; what ffmpeg has said, or how it has failed.
+fn try_params(
+    children: &Children,
+    ffmpeg: &Path,
+    library: &Library,
+    params: &str,
+) -> Result<Result<Vec<String>, ToolFailure>> {
+    let mut command = Command::new(ffmpeg);
+    command.args(["-nostdin", "-hide_banner", "-v", "verbose", "-f", "rawvideo", "-pix_fmt", "yuv420p"]);
+    command.args(["-s", "64x64", "-r", "24", "-i", "/dev/zero", "-frames:v", "2", "-c:v", library.codec]);
+    command.args(library.fixed);
+    if let Some((_, preset)) = library.options.iter().find(|(ours, _)| *ours == "preset") {
+        command.args([preset, "8"]);
+    }
+    if !params.is_empty() {
+        command.args([library.params, params]);
+    }
+    command.args(["-f", "null", "-"]);
+    let mut running = children.spawn(command, Stdio::null())?;
+    // Which library it is, is said long before the last lines.
+    let (sender, lines) = mpsc::channel();
+    let (stdout, stderr) = running.drain(move |line| drop(sender.send(line.to_owned())));
+    let command = running.command().to_owned();
+    let status = running.wait()?;
+    let (stdout, stderr) = (stdout.join().lines(), stderr.join().lines());
+    if status.success() {
+        return Ok(Ok(lines.into_iter().collect()));
+    }
+    Ok(Err(ToolFailure { command, status: Some(status), stdout, stderr }))
+}
+
+/// The version of the library behind the encoder, if it has said it: line of development, number, words.
+fn library_version(family: Family, said: &[String]) -> Option<(Fork, (u32, u32), String)> {
+    match family {
+        // `Svt[info]: SVT [version]:	SVT-AV1 Encoder Lib v4.2.0`
+        Family::Libsvtav1 => {
+            let line = said.iter().find(|line| line.contains("Encoder Lib"))?;
+            let identity = svt_av1::identify(line)?;
+            let word = line.split_whitespace().next_back()?;
+            Some((identity.fork, identity.number, word.to_owned()))
+        }
+        // `[libaom-av1 @ 0x55d7a033df40] v3.6.0`
+        Family::Libaom => {
+            let version = said.iter().find_map(|line| line.strip_prefix("[libaom-av1 @ ")?.split_once("] v"))?.1;
+            let mut parts = version.split('.');
+            Some((Fork::Mainline, (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?), format!("v{version}")))
+        }
+        _ => None,
+    }
+}
+
+/// The help of one encoder.
+pub(super) fn encoder_help(children: &Children, ffmpeg: &Path, codec: &str) -> Result<String> {
+    let mut command = Command::new(ffmpeg);
+    command.args(["-hide_banner", "-h", &format!("encoder={codec}")]);
+    Ok(String::from_utf8_lossy(&children.output(command)?).into_owned())
+}
+
+/// The options in the help of an encoder, without dashes: `  -crf   <int>  E..V....... Constant Rate Factor (from 0 to 63)`.
+pub(super) fn options_in_help(help: &str) -> impl Iterator<Item = (&str, Option<(f64, f64)>)> {
+    help.lines().filter_map(|line| {
+        let line = line.strip_prefix("  -")?;
+        let name = line.split_whitespace().next()?;
+        Some((name, line.rsplit_once("(from ").and_then(|(_, range)| read_range(range))))
+    })
+}
+
+/// `0 to 63) (default 0)`
+fn read_range(text: &str) -> Option<(f64, f64)> {
+    let (low, high) = text.split_once(')')?.0.split_once(" to ")?;
+    Some((low.parse().ok()?, high.parse().ok()?))
+}
+
+fn range_in_help(help: &str, option: &str) -> Option<(f64, f64)> {
+    options_in_help(help).find(|(name, _)| Some(*name) == option.strip_prefix('-'))?.1
+}
+
+/// ffmpeg as it reads our y4m, up to the name of the encoder; `before_input` and `filter` are the family's own.
+pub(super) fn reader(ffmpeg: &Path, params: &[Param], before_input: &[&str], filter: Option<&str>) -> Command {
+    let mut command = Command::new(ffmpeg);
+    // Its own lines of progress end in a carriage return: they are read, and are in no error message.
+    command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"]).args(before_input);
+    command.args(["-f", "yuv4mpegpipe", "-i", "pipe:0", "-map", "0:v:0", "-fps_mode", "passthrough"]);
+    let filters: Vec<String> = [Some(color_filter(params)), filter.map(str::to_owned)].into_iter().flatten().collect();
+    command.args(["-vf", &filters.join(",")]);
+    command
+}
+
+/// The end of ffmpeg's command line: an IVF file.
+pub(super) fn write_ivf(command: &mut Command, output: &Path) {
+    // A name that holds a colon would be a protocol.
+    let mut url = OsString::from("file:");
+    url.push(output);
+    command.args(["-f", "ivf", "-y"]).arg(url);
+}
+
+/// A filter that says the colours: y4m does not, and newer ffmpegs take no encoder option for them.
+fn color_filter(params: &[Param]) -> String {
+    let value = |name: &str| value_of(params, name);
+    let mut words = Vec::new();
+    let mut set = |key: &str, value: Option<&str>| words.extend(value.map(|value| format!("{key}={value}")));
+    set("color_primaries", value("color-primaries"));
+    set("color_trc", value("transfer-characteristics"));
+    set("colorspace", value("matrix-coefficients"));
+    set("range", Some(if value("color-range") == Some("1") { "pc" } else { "tv" }));
+    format!("setparams={}", words.join(":"))
+}
+
+fn value_of<'a>(params: &'a [Param], name: &str) -> Option<&'a str> {
+    params.iter().find(|param| param.name == name)?.value.as_deref()
+}
+
+/// The whole command line for one chunk, written to `output`.
+#[must_use]
+pub fn chunk_command(identity: &Identity, ffmpeg: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
+    let family = identity.family;
+    let library = library(family);
+    let mut command = reader(ffmpeg, params, &[], None);
+    command.args(["-c:v", library.codec]).args(library.fixed);
+    command.args(["-pix_fmt", if value_of(params, "input-depth") == Some("8") { "yuv420p" } else { "yuv420p10le" }]);
+    let mut rest = Vec::new();
+    match family {
+        Family::Libsvtav1 => rest.push(format!("lp={lp}")),
+        // libaom with one thread gives other bytes than with two or more (3.6.0 and 3.15.1).
+        Family::Libaom => drop(command.args(["-threads", &lp.max(2).to_string()])),
+        _ => drop(command.args(["-threads", &lp.to_string()])),
+    }
+    for Param { name, value } in params {
+        let value = value.as_deref().unwrap_or("1");
+        let (name, value) = match (family, name.as_str()) {
+            // Said already.
+            (_, "input-depth") => continue,
+            (Family::Libaom | Family::Librav1e, name) if in_filter(name) => continue,
+            (Family::Librav1e, "crf") => ("quantizer", quantizer(value)),
+            (Family::Librav1e, "chroma-sample-position") => {
+                command.args(["-chroma_sample_location", value]);
+                continue;
+            }
+            // The words of libaom.
+            (Family::Libaom, name @ "chroma-sample-position") => {
+                (name, if value == "left" { "vertical" } else { "colocated" }.to_owned())
+            }
+            (_, name) => (name, value.to_owned()),
+        };
+        match library.options.iter().find(|(ours, _)| *ours == name) {
+            Some((_, option)) => drop(command.args([*option, &value])),
+            None => rest.push(format!("{name}={}", escaped(&value))),
+        }
+    }
+    if !rest.is_empty() {
+        command.args([library.params, &rest.join(":")]);
+    }
+    write_ivf(&mut command, output);
+    command
+}
+
+fn in_filter(name: &str) -> bool {
+    ["color-primaries", "transfer-characteristics", "matrix-coefficients", "color-range"].contains(&name)
+}
+
+/// rav1e's quantiser of a CRF.
+fn quantizer(crf: &str) -> String {
+    let crf: f64 = crf.parse().unwrap_or_default();
+    format!("{}", (crf * RAV1E_QUANTIZER).round())
+}
+
+/// A value inside `key=value:key=value`.
+fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        if matches!(c, ':' | '\\' | '\'') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// Frames encoded so far, from `frame=   50 fps= 31 q=0.0 Lsize= …`.
+#[must_use]
+pub fn progress(line: &str) -> Option<u64> {
+    line.strip_prefix("frame=")?.split_whitespace().next()?.parse().ok()
+}
+
+/// Whether librav1e did not understand an option: ffmpeg warns, and goes on without it.
+#[must_use]
+pub fn has_complained(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.starts_with("[librav1e @ ") && line.contains("] Invalid value for "))
+}
+
+/// Frames that ffmpeg itself holds before its encoder: its queues hold 8 each (`DEFAULT_FRAME_THREAD_QUEUE_SIZE`).
+const FRAMES_HELD: u64 = 16;
+/// Bytes per pixel of 4:2:0 at 10 bit.
+const BYTES_PER_PIXEL: u64 = 3;
+/// Peak resident memory in bytes per pixel, measured with ffmpeg 9.0.2 on 60 frames of 1920x1080 at 10 bit: libaom
+/// 3.15.1 at cpu-used 8, 889 MiB with 2 and 4 threads; librav1e at speed 10, 1.05 to 1.39 GB with 1 to 4 threads. Slower
+/// presets and 2160p were not measured; the margin is for them.
+const LIBAOM_BYTES_PER_PIXEL: f64 = 450.0;
+const LIBRAV1E_BYTES_PER_PIXEL: f64 = 690.0;
+const MARGIN: f64 = 1.4;
+/// ffmpeg alone.
+const FLOOR: f64 = 100e6;
+
+/// Expected peak memory of one ffmpeg in bytes.
+#[must_use]
+pub fn memory_estimate(identity: &Identity, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
+    let measured = |bytes_per_pixel: f64| (FLOOR + pixels as f64 * bytes_per_pixel * MARGIN) as u64;
+    match identity.family {
+        Family::Libaom => measured(LIBAOM_BYTES_PER_PIXEL),
+        Family::Librav1e => measured(LIBRAV1E_BYTES_PER_PIXEL),
+        _ => svt_av1::memory_estimate(identity, width, height, preset, lp)
+            .saturating_add(pixels * BYTES_PER_PIXEL * FRAMES_HELD),
+    }
+}
+
+/// How many cores one encoder at this `lp` keeps busy. libaom and librav1e have one tile, and threads of theirs wait for
+/// each other: two threads were 1.3 times as fast as one.
+#[must_use]
+pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
+    match identity.family {
+        Family::Libsvtav1 => svt_av1::busy_cores(identity, lp),
+        _ => 1.0 + 0.3 * f64::from(lp.saturating_sub(1).min(6)),
+    }
+}
+
+/// The largest `lp` that is of use.
+#[must_use]
+pub fn max_lp(identity: &Identity) -> u32 {
+    if identity.family == Family::Libsvtav1 { svt_av1::max_lp(identity) } else { 4 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(family: Family, params: &[Param]) -> String {
+        let identity = Identity { family, fork: Fork::Mainline, version: String::new(), number: (4, 2) };
+        let command = chunk_command(&identity, Path::new("ffmpeg"), params, 1, Path::new("chunks/00001.ivf.part"));
+        let words: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        words.join(" ")
+    }
+
+    fn pq() -> Vec<Param> {
+        [("input-depth", "10"), ("crf", "28"), ("preset", "6"), ("color-primaries", "9")]
+            .into_iter()
+            .chain([("transfer-characteristics", "16"), ("matrix-coefficients", "9"), ("color-range", "0")])
+            .chain([("chroma-sample-position", "left")])
+            .map(|(name, value)| Param::new(name, value))
+            .collect()
+    }
+
+    #[test]
+    fn every_family_is_told_in_its_own_words() {
+        let colors = "-vf setparams=color_primaries=9:color_trc=16:colorspace=9:range=tv";
+        for (family, words) in [
+            (
+                Family::Libsvtav1,
+                "-preset 6 -svtav1-params lp=1:crf=28:color-primaries=9:transfer-characteristics=16:\
+                 matrix-coefficients=9:color-range=0:chroma-sample-position=left -f ivf",
+            ),
+            (Family::Libaom, "-threads 2 -crf 28 -cpu-used 6 -aom-params chroma-sample-position=vertical -f ivf"),
+            (Family::Librav1e, "-threads 1 -speed 6 -chroma_sample_location left -rav1e-params quantizer=112 -f ivf"),
+        ] {
+            let line = line(family, &pq());
+            assert!(line.contains(colors) && line.contains(words), "{line}");
+            assert!(line.ends_with("-y file:chunks/00001.ivf.part") && line.contains("-pix_fmt yuv420p10le"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_value_cannot_become_another_option() {
+        let line = line(Family::Librav1e, &[Param::new("tune", "a:crf=1'\\")]);
+        assert!(line.contains("-rav1e-params tune=a\\:crf=1\\'\\\\ "), "{line}");
+    }
+
+    #[test]
+    fn versions_of_ffmpeg_are_read() {
+        for (text, number) in [
+            ("ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026", Some((5, 1))),
+            ("ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright", Some((9, 0))),
+            ("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", Some((4, 4))),
+            ("ffmpeg version N-118000-gabcdef Copyright", None),
+            ("av1enc", None),
+        ] {
+            assert_eq!(version(text), number, "{text}");
+        }
+    }
+
+    #[test]
+    fn libraries_say_which_they_are() {
+        let said = |line: &str| [line.to_owned()];
+        let svt = library_version(Family::Libsvtav1, &said("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0"));
+        assert_eq!(svt, Some((Fork::Mainline, (4, 2), "v4.2.0".to_owned())));
+        let aom = library_version(Family::Libaom, &said("[libaom-av1 @ 0x55ce26c6b340] v3.15.1"));
+        assert_eq!(aom, Some((Fork::Mainline, (3, 15), "v3.15.1".to_owned())));
+        assert_eq!(library_version(Family::Libaom, &said("[libaom-av1 @ 0x55] cmake ../")), None);
+    }
+
+    #[test]
+    fn lines_of_ffmpeg_are_read() {
+        assert_eq!(progress("frame=   50 fps= 31 q=0.0 Lsize=      44kB time=00:00:02.08"), Some(50));
+        assert_eq!(progress("frames are lost"), None);
+        assert!(has_complained(&["[librav1e @ 0x565518bc8fc0] Invalid value for bogus: 3.".to_owned()]));
+        let help =
+            "  -cpu-used          <int>        E..V....... Ratio (from 0 to 8) (default 1)\n     ssim  1  E..V\n";
+        assert_eq!(range_in_help(help, "-cpu-used"), Some((0.0, 8.0)));
+    }
+}

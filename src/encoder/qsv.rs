@@ -1,0 +1,269 @@
+//! av1_qsv: the AV1 encoder of Intel GPUs, through ffmpeg.
+//!
+//! Its command line is checked by a real ffmpeg up to the device; it has not been run on hardware.
+
+use std::{
+    env, fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::unistd::{Gid, Group};
+
+use super::{Capabilities, Family, Fork, Identity, cache::Cache, ffmpeg};
+use crate::{
+    config::Param,
+    process::{Children, Finished, ToolFailure},
+};
+
+/// ffmpeg's name of the encoder.
+const CODEC: &str = "av1_qsv";
+/// Intel, as PCI numbers vendors.
+const INTEL: &str = "0x8086";
+/// The driver of every GPU that encodes AV1.
+const DRIVER: (&str, &str) = ("LIBVA_DRIVER_NAME", "iHD");
+
+/// Options that av1enc sets itself, and why a user cannot.
+pub const OWNED: &[(&str, &str)] = &[
+    ("global_quality", "use --crf"),
+    ("profile", "it is main, the only one that av1_qsv has"),
+    ("g", "every chunk begins with a keyframe; see --extra-split"),
+    ("forced_idr", "every chunk begins with a keyframe; see --extra-split"),
+    ("init_hw_device", "use --device"),
+];
+
+/// `-global_quality` by what is encoded, as long as nobody says `--crf`: sources that are compressed better have less
+/// noise to keep, and larger pictures are looked at from farther away. A starting point, not measured on hardware; from
+/// 20 to 40.
+#[must_use]
+pub fn quality(codec: &str, width: u32, height: u32, bit_depth: u8) -> u32 {
+    let codec: i32 = match codec {
+        "mpeg2video" | "mpeg1video" | "vc1" | "prores" | "dnxhd" | "ffv1" => 24,
+        "h264" => 26,
+        // HEVC, VP9, AV1 and what is to come.
+        _ => 28,
+    };
+    let size = match u64::from(width) * u64::from(height) {
+        0..=1_000_000 => -2,
+        1_000_001..=4_000_000 => 0,
+        _ => 4,
+    };
+    let depth = if bit_depth > 8 { 2 } else { 0 };
+    (codec + size + depth).clamp(20, 40).unsigned_abs()
+}
+
+/// The first Intel render node of this machine.
+#[must_use]
+pub fn first_node() -> Option<PathBuf> {
+    first_node_in(Path::new("/"))
+}
+
+/// `root` is `/` but in tests.
+fn first_node_in(root: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(root.join("sys/class/drm")).ok()?;
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    let is_intel = |name: &std::ffi::OsString| {
+        let vendor = root.join("sys/class/drm").join(name).join("device/vendor");
+        name.to_string_lossy().starts_with("renderD")
+            && fs::read_to_string(vendor).is_ok_and(|vendor| vendor.trim() == INTEL)
+    };
+    names.into_iter().find(is_intel).map(|name| root.join("dev/dri").join(name))
+}
+
+/// The render node to use, which this user may use.
+///
+/// # Errors
+/// If there is none, or the user lacks the right; the error says what to type.
+pub fn node(given: Option<&Path>) -> Result<PathBuf> {
+    let node = match given {
+        Some(given) => given.to_owned(),
+        None => first_node().context(
+            "no Intel render node (/dev/dri/renderD*, vendor 0x8086) is here: the machine has no Intel GPU, its kernel \
+             driver (i915 or xe) is not loaded, or a container does not pass it on (--device /dev/dri)",
+        )?,
+    };
+    let shown = node.display();
+    let metadata = fs::metadata(&node).with_context(|| format!("the render node `{shown}` is not there"))?;
+    if let Err(error) = fs::OpenOptions::new().read(true).write(true).open(&node) {
+        let group = Group::from_gid(Gid::from_raw(metadata.gid())).ok().flatten();
+        let group = group.map_or_else(|| metadata.gid().to_string(), |group| group.name);
+        return Err(anyhow!(error).context(format!(
+            "you may not use `{shown}`: join its group with `sudo usermod -aG {group} $USER`, and log in again"
+        )));
+    }
+    Ok(node)
+}
+
+/// Asks ffmpeg, and through it the GPU behind `node`, what it understands.
+///
+/// # Errors
+/// If ffmpeg has no av1_qsv, or the GPU does not encode with it; the error says why, and what to type.
+pub fn capabilities(children: &Children, cache: &Cache, program: &Path, node: &Path) -> Result<Capabilities> {
+    let shown = ffmpeg::require_version(children, program)?;
+    let question = format!("{CODEC} of {shown}");
+    let help = cache.answer(program, &question, || ffmpeg::encoder_help(children, program, CODEC))?;
+    if !help.contains(&format!("Encoder {CODEC}")) {
+        bail!("{} has no {CODEC}: name another ffmpeg with --ffmpeg PATH", program.display());
+    }
+    let mut command = Command::new(program);
+    command.args(["-nostdin", "-hide_banner", "-v", "verbose"]).args(device_options(node));
+    command.args(["-f", "rawvideo", "-pix_fmt", "nv12", "-s", "256x256", "-r", "24", "-i", "/dev/zero"]);
+    command.args(["-frames:v", "2", "-c:v", CODEC, "-profile:v", "main", "-global_quality", "28", "-f", "null", "-"]);
+    choose_driver(&mut command);
+    let Finished { failure, .. } = children.finish(command)?;
+    if let Some(failure) = failure {
+        return Err(explained(&failure, node));
+    }
+    let identity = Identity {
+        family: Family::Av1Qsv,
+        fork: Fork::Mainline,
+        version: format!("{CODEC} in {shown}"),
+        number: ffmpeg::version(&shown.replace("ffmpeg", "ffmpeg version")).unwrap_or_default(),
+    };
+    let mut options = ffmpeg::common_options();
+    options.extend(ffmpeg::options_in_help(&help).map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))));
+    options.insert("preset".to_owned(), Some(vec![(1.0, 7.0)]));
+    options.insert("crf".to_owned(), Some(vec![(1.0, 51.0)]));
+    Ok(Capabilities { identity, options, quarter_crf: false, open: false })
+}
+
+/// Why av1_qsv does not work here, from what ffmpeg has said.
+fn explained(failure: &ToolFailure, node: &Path) -> anyhow::Error {
+    let said = |words: &[&str]| failure.stderr.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    let shown = node.display();
+    let why = if said(&["Cannot open a VA display", "No VA display", "vaInitialize", "Failed to initialise VAAPI"]) {
+        format!(
+            "the driver of `{shown}` does not open it: av1_qsv needs Intel's iHD driver (apt: intel-media-va-driver, dnf: \
+             intel-media-driver, pacman: intel-media-driver), and a GPU that it knows"
+        )
+    } else if said(&["Error creating a MFX session", "Error initializing an internal MFX session", "MFXLoad"]) {
+        "Intel's encoder runtime is missing (apt: libmfx-gen1.2, dnf: oneVPL-intel-gpu, pacman: vpl-gpu-rt)".to_owned()
+    } else if said(&["unsupported", "not supported", "Function not implemented"]) {
+        format!("the GPU of `{shown}` does not encode AV1: Arc, and the GPUs of Core Ultra and later, do")
+    } else {
+        format!("av1_qsv does not work with `{shown}`")
+    };
+    let mut failure = failure.clone();
+    // The last thing that newer ones say is that they end.
+    failure.stderr.retain(|line| !line.starts_with("Exiting with exit code"));
+    anyhow!(failure).context(why)
+}
+
+/// The device, by the node itself: behind `qsv=hw:` ffmpeg would take no notice of it, and open the first that it finds.
+fn device_options(node: &Path) -> [String; 2] {
+    ["-init_hw_device".to_owned(), format!("qsv=qsv:hw_any,child_device={}", node.display())]
+}
+
+fn choose_driver(command: &mut Command) {
+    if env::var_os(DRIVER.0).is_none() {
+        command.env(DRIVER.0, DRIVER.1);
+    }
+}
+
+/// The whole command line for one chunk, written to `output`.
+#[must_use]
+pub fn chunk_command(program: &Path, node: &Path, params: &[Param], output: &Path) -> Command {
+    let eight_bit = params.contains(&Param::new("input-depth", 8));
+    let format = if eight_bit { "format=nv12" } else { "format=p010le" };
+    let device = device_options(node);
+    let mut command = ffmpeg::reader(program, params, &device.each_ref().map(String::as_str), Some(format));
+    command.args(["-c:v", CODEC, "-profile:v", "main", "-g", "9999"]);
+    for Param { name, value } in params {
+        let option = match name.as_str() {
+            "input-depth" | "lp" => continue,
+            "color-primaries" | "transfer-characteristics" | "matrix-coefficients" | "color-range" => continue,
+            "crf" => "global_quality",
+            "chroma-sample-position" => "chroma_sample_location",
+            name => name,
+        };
+        command.arg(format!("-{option}")).arg(value.as_deref().unwrap_or("1"));
+    }
+    choose_driver(&mut command);
+    ffmpeg::write_ivf(&mut command, output);
+    command
+}
+
+/// Encoders at once: a GPU has one or two units that encode, and more sessions only keep them from waiting.
+pub const MOST_AT_ONCE: usize = 4;
+
+/// Frames that ffmpeg and the driver hold in memory (`-async_depth` 4, and reordering).
+const FRAMES_HELD: u64 = 40;
+
+/// Expected peak memory of one ffmpeg in bytes: not measured, for want of the hardware.
+#[must_use]
+pub fn memory_estimate(width: u32, height: u32) -> u64 {
+    (200 << 20) + u64::from(width) * u64::from(height) * 3 * FRAMES_HELD
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_table_of_qualities_stays_within_20_and_40() {
+        assert_eq!(quality("h264", 1920, 1080, 8), 26);
+        assert_eq!(quality("hevc", 3840, 2160, 10), 34);
+        assert_eq!(quality("mpeg2video", 720, 576, 8), 22);
+        for codec in ["mpeg2video", "h264", "hevc", "av1", "?"] {
+            for (width, height) in [(64, 64), (1920, 1080), (7680, 4320)] {
+                for depth in [8, 10, 12] {
+                    assert!((20..=40).contains(&quality(codec, width, height, depth)));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_intel_node_is_found_among_others() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(first_node_in(root.path()), None);
+        for (name, vendor) in
+            [("renderD128", "0x10de"), ("renderD129", "0x8086"), ("renderD130", "0x8086"), ("card0", "0x8086")]
+        {
+            let device = root.path().join(format!("sys/devices/{name}"));
+            fs::create_dir_all(&device).unwrap();
+            fs::write(device.join("vendor"), format!("{vendor}\n")).unwrap();
+            let class = root.path().join("sys/class/drm").join(name);
+            fs::create_dir_all(&class).unwrap();
+            symlink(device, class.join("device")).unwrap();
+        }
+        assert_eq!(first_node_in(root.path()), Some(root.path().join("dev/dri/renderD129")));
+    }
+
+    #[test]
+    fn failures_are_explained_by_what_ffmpeg_says() {
+        for (line, words) in [
+            ("[VAAPI @ 0x5] Cannot open a VA display from DRM device /dev/dri/renderD128.", "iHD"),
+            ("[av1_qsv @ 0x55e31eca9140] Error creating a MFX session: -9.", "runtime"),
+            ("[av1_qsv @ 0x5] Selected ratecontrol mode is unsupported", "does not encode AV1"),
+            ("something else", "does not work"),
+        ] {
+            let (stdout, stderr) = (Vec::new(), vec![line.to_owned()]);
+            let failure = ToolFailure { command: "ffmpeg".to_owned(), status: None, stdout, stderr };
+            let error = format!("{:#}", explained(&failure, Path::new("/dev/dri/renderD128")));
+            assert!(error.contains(words) && error.contains(line), "{error}");
+        }
+    }
+
+    #[test]
+    fn depth_decides_about_the_format_and_crf_is_the_global_quality() {
+        let params = [Param::new("input-depth", 10), Param::new("crf", 30), Param::new("preset", 4)];
+        let command = chunk_command(Path::new("ffmpeg"), Path::new("/dev/dri/renderD129"), &params, Path::new("a.ivf"));
+        let line = crate::process::shown(&command);
+        assert!(line.contains("qsv=qsv:hw_any,child_device=/dev/dri/renderD129"), "{line}");
+        assert!(
+            line.contains(",format=p010le")
+                && line.contains("-profile:v main")
+                && line.contains("-global_quality 30 -preset 4"),
+            "{line}"
+        );
+        let params = [Param::new("input-depth", 8)];
+        let command = chunk_command(Path::new("ffmpeg"), Path::new("/n"), &params, Path::new("a.ivf"));
+        assert!(crate::process::shown(&command).contains(",format=nv12"));
+    }
+}
