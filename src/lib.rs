@@ -4,6 +4,7 @@
 //! The program is [`run`]; what it prints and how it exits is the interface, this library is not.
 
 pub mod event;
+pub mod words;
 pub mod process;
 pub mod signal;
 pub mod disk;
@@ -50,7 +51,7 @@ use crate::{
         Interrupted,
         budget::{self, Demands, Load, Machine, Workers},
     },
-    doctor::{Diagnosis, Equipment, Wanted},
+    doctor::{Check, Diagnosis, Equipment, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
     event::{Event, Report, Sink, Stage, detail, note, warn},
     job::Job,
@@ -230,15 +231,56 @@ pub fn wanted(config: &Config) -> Wanted<'_> {
     Wanted { encoder: &config.encoder, programs: &config.programs, bit_depth: config.video.bit_depth }
 }
 
-/// Checks everything that this encode needs.
+/// What the doctor says.
+#[derive(Debug, Serialize)]
+pub struct Diagnosed {
+    /// The checks, and what they come to.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+    /// What would be done with the film, if one was given and can be encoded.
+    pub plan: Option<Plan>,
+    /// What that would take, if it was tried.
+    pub forecast: Option<Forecast>,
+}
+
+/// Checks everything that an encode needs; with `film`, that the film of `config` can be encoded and fits.
 ///
 /// # Errors
-/// If no process can be started.
-pub fn diagnose(config: &Config) -> Result<Diagnosis> {
+/// [`UsageError`], as for an encode; if no process can be started.
+pub fn diagnose(config: &Config, film: bool) -> Result<Diagnosed> {
     let children = Children::guarded()?;
     source::choose_library(&children);
-    let (checks, _) = doctor::examine(&children, wanted(config), &config.job_dir);
-    Ok(Diagnosis::of(checks))
+    let (mut checks, equipment) = doctor::examine(&children, wanted(config), &config.job_dir);
+    let (mut planned, mut forecast) = (None, None);
+    if let Some(equipment) = equipment.filter(|_| film) {
+        match probe::probe(&children, &equipment.tools, &config.input) {
+            Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
+            Ok(probed) => {
+                let plan = plan(config, &equipment, &probed.container)?;
+                let (more, guess) = doctor::film::checks(&equipment, &film_of(config, &probed, &plan), Machine::look());
+                checks.extend(more);
+                (planned, forecast) = (Some(plan), guess);
+            }
+        }
+        if let Err(refusal) = refuse_overwriting(config) {
+            checks.push(Check::broken("output", format!("{refusal:#}")));
+        }
+    }
+    Ok(Diagnosed { diagnosis: Diagnosis::of(checks), plan: planned, forecast })
+}
+
+fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'a> {
+    Film {
+        input: &config.input,
+        probed,
+        recipe: &plan.recipe,
+        encoder_line: &plan.encoder_line,
+        workers: &plan.workers,
+        warnings: &plan.warnings,
+        allow_truncated: config.allow_truncated,
+        job_dir: &config.job_dir,
+        output_dir: output::dir_of(&config.output),
+    }
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.

@@ -123,13 +123,13 @@ fn examine(args: &EncodeArgs) -> Result<u8> {
     let stand_in = || EncodeArgs { input: Some("INPUT".into()), ..args.clone() };
     let named = args.input.is_some() || args.input_flag.is_some();
     let config = if named { Config::new(args)? } else { Config::new(&stand_in())? };
-    let diagnosis = av1enc::diagnose(&config)?;
+    let diagnosed = av1enc::diagnose(&config, named)?;
     if args.json {
-        ui::print_out(&serde_json::to_string(&diagnosis)?);
+        ui::print_out(&serde_json::to_string(&diagnosed)?);
     } else {
-        ui::print_out(&diagnosis.to_string());
+        ui::print_out(&diagnosed.diagnosis.to_string());
     }
-    Ok(if diagnosis.ok { DONE } else { FAILED })
+    Ok(if diagnosed.diagnosis.ok { DONE } else { FAILED })
 }
 
 fn man() -> Result<u8> {

@@ -450,6 +450,27 @@ pub fn has_packets_after(children: &Children, tools: &Tools, input: &Path, secon
     Ok(packets.packets.iter().any(after))
 }
 
+/// Times in seconds of `count` packets of a stream from `from` seconds on, in the order of the file; `None` for one that
+/// has no time.
+///
+/// # Errors
+/// If ffprobe cannot read it.
+pub fn packet_times(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    stream: usize,
+    from: f64,
+    count: u32,
+) -> Result<Vec<Option<f64>>> {
+    let stream = stream.to_string();
+    let from = if from > 0.0 { format!("{from:.3}") } else { String::new() };
+    let interval = format!("{from}%+#{count}");
+    let entries = ["-select_streams", &stream, "-read_intervals", &interval, "-show_entries", "packet=pts_time"];
+    let packets: FfPackets = ffprobe(children, tools, input, &entries)?;
+    Ok(packets.packets.iter().map(|packet| packet.pts_time.as_deref()?.parse().ok()).collect())
+}
+
 /// What ffmpeg complains of when it reads a part of the file, from second to second: nothing where that is undamaged.
 ///
 /// # Errors

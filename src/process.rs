@@ -152,6 +152,12 @@ impl Children {
         self.signal_all(Signal::SIGKILL);
     }
 
+    /// Whether [`Children::close`] has been called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.register().closed
+    }
+
     /// Process numbers of the tools that run now.
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
@@ -419,6 +425,13 @@ impl ToolFailure {
             Some(last) => format!("{ended}: {last}"),
             None => ended,
         }
+    }
+
+    /// The tool's name without its directory.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        let program = self.command.split(' ').next().unwrap_or_default();
+        program.rsplit('/').next().unwrap_or(program)
     }
 
     /// The signal that ended the tool, if one did.

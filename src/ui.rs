@@ -8,7 +8,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::event::{Event, Progress, Report, Stage};
+use crate::{
+    event::{Event, Progress, Report, Stage},
+    words::{bytes, clock},
+};
 
 /// How things are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -254,40 +257,9 @@ pub fn summary(report: &Report) -> String {
     )
 }
 
-/// `1:02:03`, or `2:03` below an hour.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.round().clamp(0.0, 1e9) as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
-}
-
-/// `12.3 MB`: decimal units, as file managers and shops have them.
-#[must_use]
-pub fn bytes(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in ["kB", "MB", "GB", "TB"] {
-        if value < 999.5 {
-            break;
-        }
-        (value, unit) = (value / 1000.0, next);
-    }
-    if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_and_sizes_are_short() {
-        assert_eq!(clock(59.6), "1:00");
-        assert_eq!(clock(3723.0), "1:02:03");
-        assert_eq!(bytes(0), "0 B");
-        assert_eq!(bytes(999_900), "1.0 MB");
-        assert_eq!(bytes(12_345_678), "12.3 MB");
-        assert_eq!(bytes(512_000_000_000), "512 GB");
-    }
 
     #[test]
     fn a_line_of_progress_of_a_long_film_fits_80_columns() {

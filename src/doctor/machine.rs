@@ -12,7 +12,7 @@ use super::{
     advice::{System, Thing},
     check::Check,
 };
-use crate::crew::budget::Machine;
+use crate::{crew::budget::Machine, words::gib};
 
 /// The checks of this machine; those that do not apply (no frequency to govern, one node of memory) are left out.
 pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {
@@ -22,13 +22,9 @@ pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {
         Some(processors(&read("proc/cpuinfo"), machine.cores)),
         governor(&governors),
         nodes(&read("sys/devices/system/node/online"), &read("proc/self/numa_maps"), system),
-        machine.memory.map(|bytes| Check::ok("memory").version(format!("{:.1} GiB free", gib(bytes)))),
+        machine.memory.map(|bytes| Check::ok("memory").version(format!("{} free", gib(bytes)))),
     ];
     checks.into_iter().flatten().collect()
-}
-
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 30)
 }
 
 /// Processors, from `/proc/cpuinfo`. Where it has no `flags` it is another architecture, to which AVX2 means nothing.

@@ -6,10 +6,12 @@
 mod advice;
 mod check;
 mod container;
+pub mod film;
 mod machine;
 mod place;
 mod profile;
 mod tools;
+pub mod trial;
 mod vapoursynth;
 
 use std::{

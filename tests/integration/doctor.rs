@@ -17,7 +17,7 @@ use crate::{
     clips,
     encoders::real,
     interface::naked,
-    lab::{fake, with_fakes},
+    lab::{Mount, fake, with_fakes},
     run::{Ended, Run},
 };
 
@@ -633,4 +633,131 @@ fn outside_of_the_container_that_holds_the_tools_its_name_is_told() {
     assert_eq!(advice(container), ["toolbox enter av1"]);
     fs::copy(clips::one_frame(), dir.path().join("film.mkv")).unwrap();
     run().arg("film.mkv").args(with_encoder()).fails(1).says("toolbox enter av1");
+}
+
+/// The doctor's report on a film, with the options of a fast encode.
+#[track_caller]
+fn film(dir: &Path, film: impl AsRef<OsStr>, options: &[&str]) -> Report {
+    let run = Run::bare(dir).args(["doctor", "--json", "--preset", "12", "-w", "2", "-i"]).arg(film).args(options);
+    Report::of(run)
+}
+
+/// A film of 48 frames in `dir`, made by ffmpeg with these options.
+fn made(dir: &Path, name: &str, size: &str, options: &[&str]) -> PathBuf {
+    let path = dir.canonicalize().unwrap().join(name);
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=s={size}:r=24"), "-frames:v", "48"])
+        .args(options)
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    path
+}
+
+#[test]
+fn of_a_film_it_is_said_what_would_be_done_and_how_long_it_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = film(dir.path(), clips::hdr10(), &[]);
+    report.check("HDR", "ok", "mastered for 0.0001 to 1000.0000 nit, content light 949,438");
+    report.check("frame rate", "ok", "constant");
+    report.check("recipe", "ok", "--crf 28 --preset 12");
+    report.check("workers", "ok", "2 cores");
+    report.check("disk", "ok", "are needed");
+    report.check("time", "ok", "a guess from");
+    let forecast = &report.json["forecast"];
+    assert!(forecast["encoder_fps"].as_f64().unwrap() > 0.0 && forecast["video_bytes"].as_u64().unwrap() > 0);
+    assert_eq!(report.json["plan"]["recipe"]["preset"], 12);
+    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is written beside");
+    Run::bare(dir.path())
+        .arg("doctor")
+        .arg(clips::film())
+        .succeeds()
+        .prints("ok       HDR           no HDR10 metadata");
+}
+
+#[test]
+fn what_is_odd_about_a_film_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let variable = film(dir.path(), clips::variable_rate(), &[]);
+    variable.check("frame rate", "ok", "variable: frames are shown for");
+    let x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+    let interlaced = made(dir.path(), "interlaced.mkv", "320x180", &[&x264[..], &["-x264-params", "tff=1"]].concat());
+    film(dir.path(), interlaced, &[]).check("film", "warning", "interlaced");
+    let raw = made(dir.path(), "raw.h264", "320x180", &[&x264[..], &["-bf", "0"]].concat());
+    let report = film(dir.path(), raw, &[]);
+    let check = report.check("film", "warning", "have no time of their own");
+    assert!(advice(check)[0].starts_with("mkvmerge -o"));
+    let whole = fs::read(clips::film()).unwrap();
+    let short = dir.path().join("short.mkv");
+    fs::write(&short, &whole[..whole.len() * 3 / 4]).unwrap();
+    let check = film(dir.path(), &short, &[]).check("film", "broken", "is cut short or damaged").clone();
+    assert!(advice(&check)[0].contains("--allow-truncated"));
+    film(dir.path(), &short, &["--allow-truncated"]).check("film", "warning", "is cut short or damaged");
+    fs::write(dir.path().join("text.mkv"), "no film").unwrap();
+    film(dir.path(), "text.mkv", &[]).check("film", "broken", "is not a film that ffprobe can read");
+}
+
+#[test]
+fn a_film_whose_middle_is_noise_is_told_before_hours_are_spent_on_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(clips::film()).unwrap();
+    let (from, to) = (bytes.len() / 3, bytes.len());
+    bytes[from..to].fill(0x55);
+    fs::write(dir.path().join("noise.mkv"), bytes).unwrap();
+    let report = film(dir.path(), "noise.mkv", &[]);
+    let told = |check: &&Value| check["state"] != "ok" && matches!(check["name"].as_str(), Some("film" | "trial"));
+    report.ended.expect(report.all().any(|check| told(&check)), "the damage is told");
+}
+
+#[test]
+fn a_film_that_does_not_fit_on_the_disk_is_told_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::tmpfs(dir.path().join("small"), 1) else { return };
+    mount.fill(4096);
+    let job = mount.path().join("job");
+    let report = film(dir.path(), clips::film(), &["--temp", job.to_str().unwrap()]);
+    let disk = report.check("disk", "missing", "are free");
+    assert!(advice(disk)[0].contains("--temp DIR"), "{disk}");
+}
+
+#[test]
+fn a_film_of_which_not_one_worker_fits_into_memory_is_told_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["-frames:v", "1", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+    let huge = made(dir.path(), "huge.mkv", "8192x8192", &options);
+    let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json", "--preset", "4", "--lp", "6"]).arg(huge));
+    let available = fs::read_to_string("/proc/meminfo").unwrap();
+    let available = available.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
+    if available.trim_end_matches("kB").trim().parse::<u64>().unwrap() > 80 << 20 {
+        eprintln!("SKIPPED, nothing is tested here: this machine has the memory");
+        return;
+    }
+    let memory = report.check("memory", "missing", "even one worker does not fit");
+    assert_eq!(advice(memory)[0], "av1enc --lp 1 INPUT");
+    assert!(report.json["forecast"].is_null(), "it is not tried");
+}
+
+#[test]
+fn an_encoder_that_fails_on_the_film_is_told_by_its_trial() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = crate::encoders::script(dir.path(), "echo 'Error: no such thing' >&2; exit 3");
+    let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
+    report.check("trial", "broken", "SvtAv1EncApp exited with status 3: Error: no such thing");
+}
+
+#[test]
+fn an_encoder_that_hangs_is_given_up_and_no_one_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = crate::encoders::script(dir.path(), "exec sleep 1000");
+    let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
+    report.check("time", "warning", "not one frame came out");
+}
+
+#[test]
+fn an_output_that_exists_is_told_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("out.mkv"), "").unwrap();
+    film(dir.path(), clips::one_frame(), &["-o", "out.mkv"]).check("output", "broken", "exists");
+    film(dir.path(), clips::one_frame(), &["-o", "out.mkv", "-y"]);
 }
