@@ -619,6 +619,17 @@ fn a_slow_machine_is_told_why() {
 }
 
 #[test]
+fn a_job_directory_on_a_network_file_system_is_worth_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::sshfs(dir.path().join("nas")) else { return };
+    let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json", "--temp"]).arg(mount.path().join("job")));
+    let check = report.check("job directory", "warning", "is on fuse.sshfs");
+    assert!(advice(check)[0].contains("--temp DIR"), "{check}");
+    let here = Report::of(Run::bare(dir.path()).args(["doctor", "--json"]));
+    here.ended.expect(here.all().all(|check| check["name"] != "job directory"), "no word of a directory on a disk");
+}
+
+#[test]
 fn outside_of_the_container_that_holds_the_tools_its_name_is_told() {
     let Some(wheel) = wheel() else { return };
     let dir = tempfile::tempdir().unwrap();
