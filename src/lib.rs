@@ -51,7 +51,7 @@ use crate::{
         Interrupted,
         budget::{self, Demands, Load, Machine, Workers},
     },
-    doctor::{Check, Diagnosis, Equipment, Wanted, film::Film, trial::Forecast},
+    doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
     event::{Event, Report, Sink, Stage, detail, note, warn},
     job::Job,
@@ -110,13 +110,13 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;
     let probed = watch.over({
-        let (children, tools, input) = (children.clone(), equipment.tools.clone(), config.input.clone());
+        let (children, tools, input) = (children.clone(), equipment.programs.tools.clone(), config.input.clone());
         move || probe::probe(&children, &tools, &input)
     })?;
-    for reason in &equipment.passed_over {
-        note(sink, format!("{} is used: {reason}", equipment.encoder.identity().version));
+    for reason in &equipment.programs.passed_over {
+        note(sink, format!("{} is used: {reason}", equipment.programs.encoder.identity().version));
     }
-    let plan = plan(config, &equipment, &probed.container)?;
+    let plan = plan(config, &equipment.programs, &probed.container)?;
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
@@ -125,7 +125,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         warn(sink, warning.clone());
     }
 
-    let lp_demanded = recipe::demanded_lp(config, equipment.encoder.capabilities())?.is_some();
+    let lp_demanded = recipe::demanded_lp(config, equipment.programs.encoder.capabilities())?.is_some();
     let job = Arc::new(Job::open(
         &config.job_dir,
         &config.input,
@@ -162,7 +162,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         source,
         media: media.clone(),
         recipe: recipe.clone(),
-        encoder: equipment.encoder.clone(),
+        encoder: equipment.programs.encoder.clone(),
         children: children.clone(),
         host: nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
     };
@@ -172,7 +172,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         lp: job.lp,
         lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
         memory: config.memory,
-        load: load(&equipment.encoder, &media.container, &recipe),
+        load: load(&equipment.programs.encoder, &media.container, &recipe),
         finish_chunks: config.finish_chunks,
         stall_timeout: config.stall_timeout,
     };
@@ -185,7 +185,8 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     disk::require(output::dir_of(&config.output), video_bytes, "the output's video")
         .context("joining the chunks, which are kept")?;
     watch.over({
-        let (children, tools, job, media) = (children.clone(), equipment.tools.clone(), job.clone(), media.clone());
+        let (children, tools, job, media) =
+            (children.clone(), equipment.programs.tools.clone(), job.clone(), media.clone());
         let (recipe, chunks, name, sink) = (recipe.clone(), chunks.clone(), part.name(), sink.clone());
         move || {
             let parts = mux::Parts { job: &job, media: &media, recipe: &recipe, chunks: &chunks };
@@ -197,7 +198,7 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     let proof = watch
         .over({
             let (children, tools, media, chunks) =
-                (children.clone(), equipment.tools.clone(), media.clone(), chunks.clone());
+                (children.clone(), equipment.programs.tools.clone(), media.clone(), chunks.clone());
             let (file, source, decode) = (part.path().to_owned(), config.input.clone(), config.verify_decode);
             move || {
                 let wanted = verify::Wanted { source: &source, media: &media, recipe: &recipe, chunks: &chunks };
@@ -250,14 +251,14 @@ pub struct Diagnosed {
 pub fn diagnose(config: &Config, film: bool) -> Result<Diagnosed> {
     let children = Children::guarded()?;
     source::choose_library(&children);
-    let (mut checks, equipment) = doctor::examine(&children, wanted(config), &config.job_dir);
+    let (mut checks, programs) = doctor::examine(&children, wanted(config), &config.job_dir);
     let (mut planned, mut forecast) = (None, None);
-    if let Some(equipment) = equipment.filter(|_| film) {
-        match probe::probe(&children, &equipment.tools, &config.input) {
+    if let Some(programs) = programs.filter(|_| film) {
+        match probe::probe(&children, &programs.tools, &config.input) {
             Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
             Ok(probed) => {
-                let plan = plan(config, &equipment, &probed.container)?;
-                let (more, guess) = doctor::film::checks(&equipment, &film_of(config, &probed, &plan), Machine::look());
+                let plan = plan(config, &programs, &probed.container)?;
+                let (more, guess) = doctor::film::checks(&programs, &film_of(config, &probed, &plan), Machine::look());
                 checks.extend(more);
                 (planned, forecast) = (Some(plan), guess);
             }
@@ -306,20 +307,20 @@ fn refuse_overwriting(config: &Config) -> Result<()> {
 const LIKELY_CHUNK: f64 = 120.0;
 
 /// Decides everything that can be decided before the source is indexed.
-fn plan(config: &Config, equipment: &Equipment, container: &Container) -> Result<Plan> {
+fn plan(config: &Config, programs: &Programs, container: &Container) -> Result<Plan> {
     let mut warnings = container.warnings.clone();
-    let recipe = recipe::decide(config, container, equipment.encoder.capabilities(), &mut warnings)?;
-    let demanded_lp = recipe::demanded_lp(config, equipment.encoder.capabilities())?;
+    let recipe = recipe::decide(config, container, programs.encoder.capabilities(), &mut warnings)?;
+    let demanded_lp = recipe::demanded_lp(config, programs.encoder.capabilities())?;
     let frames = container.declared_frames.map(|frames| frames as f64);
     // 24 frames a second is as good a guess as any: only films of a few chunks are of interest here.
     let frames = frames.or(container.duration_seconds.map(|seconds| seconds * 24.0)).unwrap_or(f64::MAX);
     let workers = budget::choose(
         Machine::look(),
-        &load(&equipment.encoder, container, &recipe),
+        &load(&programs.encoder, container, &recipe),
         (frames / LIKELY_CHUNK).ceil().min(1e9) as u64,
         Demands { workers: config.workers, lp: demanded_lp, memory: config.memory },
     );
-    let line = equipment.encoder.chunk_command(&recipe.params, workers.lp, Path::new("CHUNK.ivf"));
+    let line = programs.encoder.chunk_command(&recipe.params, workers.lp, Path::new("CHUNK.ivf"));
     Ok(Plan {
         input: config.input.to_string_lossy().into_owned(),
         output: config.output.to_string_lossy().into_owned(),
@@ -369,7 +370,7 @@ fn try_encoder(
     let (width, height) = probed.container.video.encoded_size();
     let fps = probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24));
     let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
-    let (children, encoder) = (children.clone(), equipment.encoder.clone());
+    let (children, encoder) = (children.clone(), equipment.programs.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());
     Some(begin(move || trial::require_accepted(&children, &encoder, &recipe, format, &job)))
 }
@@ -427,7 +428,8 @@ fn open(
     let frame_bytes = u64::from(probed.container.video.width) * u64::from(probed.container.video.height) * 3;
     equipment.vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
     let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
-    let (bit_depth, children, tools) = (plan.recipe.bit_depth, watch.children.clone(), equipment.tools.clone());
+    let (bit_depth, children, tools) =
+        (plan.recipe.bit_depth, watch.children.clone(), equipment.programs.tools.clone());
     let (job, threads) = (job.clone(), cores / plan.workers.most);
     let known_warnings = probed.container.warnings.len();
     let (source, media) = watch.over(move || {
@@ -464,7 +466,7 @@ fn sound(
 ) -> Option<crew::Aside> {
     let args = recipe.audio_args.clone()?;
     container.other_tracks.iter().any(|track| track.kind == TrackKind::Audio).then_some(())?;
-    let (children, tools, sink) = (watch.children.clone(), equipment.tools.clone(), watch.sink.clone());
+    let (children, tools, sink) = (watch.children.clone(), equipment.programs.tools.clone(), watch.sink.clone());
     let (job, container) = (job.clone(), container.clone());
     Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args, &sink)))
 }

@@ -65,7 +65,7 @@ impl System {
         let by_package = match (self.packages, self.immutable) {
             (Packages::Unknown, _) => format!("install the package {name} as this system does it"),
             (_, false) => format!("{installer} {name}"),
-            (_, true) => format!("toolbox create; toolbox enter    and there: {installer} {name}"),
+            (_, true) => format!("toolbox create; toolbox enter  # and there: {installer} {name}"),
         };
         match (self.packages, thing) {
             // Debian 12 has 1.4.1 of 2023; ./setup gets a current one.
@@ -167,7 +167,7 @@ pub mod tests {
         let host = system("ID=fedora\n", &["run/ostree-booted"]);
         assert_eq!(
             host.install(Thing::Mkvtoolnix)[0],
-            "toolbox create; toolbox enter    and there: sudo dnf install mkvtoolnix"
+            "toolbox create; toolbox enter  # and there: sudo dnf install mkvtoolnix"
         );
         for mark in ["run/.containerenv", "run/.toolboxenv"] {
             let inside = system("ID=fedora\n", &["run/ostree-booted", mark]);

@@ -13,7 +13,7 @@ use anyhow::Result;
 use num_rational::Ratio;
 
 use super::{
-    Equipment,
+    Programs,
     check::{Check, State},
     trial::{self, Forecast, UNCERTAINTY},
 };
@@ -50,17 +50,17 @@ pub struct Film<'a> {
 }
 
 /// The checks of a film, and what encoding it would take.
-pub fn checks(equipment: &Equipment, film: &Film<'_>, machine: Machine) -> (Vec<Check>, Option<Forecast>) {
+pub fn checks(programs: &Programs, film: &Film<'_>, machine: Machine) -> (Vec<Check>, Option<Forecast>) {
     let mut checks = vec![what(film)];
     checks.extend(truncated(film));
     checks.extend(film.warnings.iter().map(|warning| Check::warning("film", warning)));
     checks.push(hdr(film));
-    checks.extend(samples(equipment, film));
+    checks.extend(samples(programs, film));
     checks.push(Check::ok("recipe").note(film.encoder_line));
     checks.push(Check::ok("workers").version(plural(film.workers, film.workers.lp)).note(&film.workers.reason));
     checks.push(memory(film.workers, machine.memory));
     // What does not fit into memory is not tried: it would take the machine down.
-    let tried = (checks.iter().all(|check| !check.state.stops())).then(|| try_it(equipment, film, machine));
+    let tried = (checks.iter().all(|check| !check.state.stops())).then(|| try_it(programs, film, machine));
     let forecast = match tried {
         None => None,
         Some(Ok(forecast)) => {
@@ -105,7 +105,7 @@ fn truncated(film: &Film<'_>) -> Option<Check> {
     let check = Check { state, ..Check::warning("film", note) };
     Some(
         check
-            .advise((!film.allow_truncated).then_some("av1enc --allow-truncated INPUT    encodes what there is of it")),
+            .advise((!film.allow_truncated).then_some("av1enc --allow-truncated INPUT  # encodes what there is of it")),
     )
 }
 
@@ -129,9 +129,9 @@ const PACKETS: u32 = 240;
 const NEAR_SECONDS: f64 = 60.0;
 
 /// Looks at packets of the beginning, the middle and the end.
-fn samples(equipment: &Equipment, film: &Film<'_>) -> Vec<Check> {
+fn samples(programs: &Programs, film: &Film<'_>) -> Vec<Check> {
     let container = &film.probed.container;
-    let (tools, stream) = (&equipment.tools, container.video.stream);
+    let (tools, stream) = (&programs.tools, container.video.stream);
     let duration = container.duration_seconds;
     let looked = trial::within_limit(|children| -> Result<_> {
         let begin = probe::packet_times(children, tools, film.input, stream, 0.0, PACKETS)?;
@@ -161,7 +161,7 @@ fn samples(equipment: &Equipment, film: &Film<'_>) -> Vec<Check> {
     checks
 }
 
-const REMUX: &str = "mkvmerge -o REPAIRED.mkv INPUT    and encode that";
+const REMUX: &str = "mkvmerge -o REPAIRED.mkv INPUT  # and encode that";
 
 /// Whether the middle of the film is where its index says; `times` are those of the packets that were found there.
 fn index(times: &[Option<f64>], sought: f64) -> Option<Check> {
@@ -241,13 +241,13 @@ fn memory(workers: &Workers, free: Option<u64>) -> Check {
 }
 
 /// Encodes some frames of the middle.
-fn try_it(equipment: &Equipment, film: &Film<'_>, machine: Machine) -> Result<Option<Forecast>> {
+fn try_it(programs: &Programs, film: &Film<'_>, machine: Machine) -> Result<Option<Forecast>> {
     let container = &film.probed.container;
-    let busy = equipment.encoder.identity().busy_cores(film.workers.lp).min(machine.cores as f64);
+    let busy = programs.encoder.identity().busy_cores(film.workers.lp).min(machine.cores as f64);
     let size = (container.video.width, container.video.height);
     let frames = trial::frames_to_try(size, film.recipe.preset, busy);
     let from = container.duration_seconds.unwrap_or(0.0) / 2.0;
-    let trial = trial::run(equipment, film.input, film.probed, film.recipe, film.workers.lp, (from, frames))?;
+    let trial = trial::run(programs, film.input, film.probed, film.recipe, film.workers.lp, (from, frames))?;
     let encoders = (film.workers.workers as f64).min(machine.cores as f64 / busy).max(1.0);
     Ok(trial.map(|trial| trial.forecast(film_frames(film.probed), encoders)))
 }
@@ -266,14 +266,14 @@ fn failed_trial(error: &anyhow::Error) -> Check {
     let why =
         failure.map_or_else(|| format!("{error:#}"), |failure| format!("{} {}", failure.program(), failure.line()));
     let broken = Check::broken("trial", format!("some frames of this film could not be encoded: {why}"));
-    broken.advise(failure.map(|failure| failure.command.clone()))
+    broken.advise(["av1enc --dry-run INPUT  # shows its command line, with your options in it"])
 }
 
 fn time(forecast: Option<&Forecast>) -> Check {
     let Some(forecast) = forecast else {
         let limit = trial::LIMIT.as_secs();
         return Check::warning("time", format!("unknown: of a trial, not one frame came out in {limit} s"))
-            .advise(["av1enc --preset 10 INPUT    is faster", "wait until this machine is less busy"]);
+            .advise(["av1enc --preset 10 INPUT  # is faster", "wait until this machine is less busy"]);
     };
     let from =
         format!("from {} frames of the middle, one encoder at {:.1} fps", forecast.trial_frames, forecast.encoder_fps);
@@ -313,8 +313,8 @@ fn room(dir: &Path, room: u64, needed: u64) -> Check {
     match state {
         State::Ok => check,
         _ => check.advise([
-            "av1enc --temp DIR INPUT    with a DIR on a disk with more room".to_owned(),
-            format!("du -xh --max-depth=1 {} | sort -h    to see what fills it", quoted(dir.as_os_str())),
+            "av1enc --temp DIR INPUT  # DIR on a disk with more room".to_owned(),
+            format!("du -xh --max-depth=1 {} | sort -h  # what fills it", quoted(dir.as_os_str())),
         ]),
     }
 }

@@ -76,7 +76,7 @@ fn nodes(online: &str, numa_maps: &str, system: &System) -> Option<Check> {
         let note = format!("has the nodes {}, and memory is not spread over them", online.trim());
         let mut advice = vec!["numactl --interleave=all av1enc INPUT".to_owned()];
         advice.extend(
-            system.install(Thing::Numactl).into_iter().map(|install| format!("{install}    if numactl is not there")),
+            system.install(Thing::Numactl).into_iter().map(|install| format!("{install}  # if it is not there")),
         );
         Check::warning("NUMA", note).advise(advice)
     })
@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(on("0-1\n", "interleave:0-1"), None);
         let check = on("0-1\n", "default").unwrap();
         assert_eq!(check.advice[0], "numactl --interleave=all av1enc INPUT");
-        assert_eq!(check.advice[1], "sudo apt install numactl    if numactl is not there");
+        assert_eq!(check.advice[1], "sudo apt install numactl  # if it is not there");
         assert!(on("0,2\n", "prefer:0").is_some());
     }
 }

@@ -20,12 +20,12 @@ use std::{
     thread::{self, ScopedJoinHandle},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 pub use self::check::{Check, Diagnosis, State};
 use self::{advice::System, tools::Looked, vapoursynth::Around};
 use crate::{
-    config::{EncoderChoice, Programs},
+    config::{self, EncoderChoice},
     crew::budget::Machine,
     encoder::{self, Encoder},
     probe::Tools,
@@ -39,34 +39,44 @@ pub struct Wanted<'a> {
     /// The encoder that the user wants.
     pub encoder: &'a EncoderChoice,
     /// Programs that the user names.
-    pub programs: &'a Programs,
+    pub programs: &'a config::Programs,
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
 }
 
-/// Everything that an encode needs.
-pub struct Equipment {
+/// The programs that an encode runs: all there, and asked.
+pub struct Programs {
     /// The tools that read and join files.
     pub tools: Tools,
     /// The encoder.
     pub encoder: Encoder,
     /// Encoders that would have come before it and do not work.
     pub passed_over: Vec<String>,
-    /// The frame server.
+}
+
+/// Everything that an encode needs.
+pub struct Equipment {
+    /// The programs.
+    pub programs: Programs,
+    /// The frame server, loaded.
     pub vapoursynth: VapourSynth,
 }
 
 /// Looks at everything: what an encode needs, in the order in which it would fail, then what slows it down or endangers
 /// it. `job_dir` is where the job would be.
 ///
-/// Returns the checks, and the equipment if all is there.
-pub fn examine(children: &Children, wanted: Wanted<'_>, job_dir: &Path) -> (Vec<Check>, Option<Equipment>) {
+/// Returns the checks, and the programs if an encode would work.
+pub fn examine(children: &Children, wanted: Wanted<'_>, job_dir: &Path) -> (Vec<Check>, Option<Programs>) {
     let system = this_system();
-    let (mut checks, equipment) = needed(children, wanted, &system);
+    let ((mut checks, programs), libsvtav1) = thread::scope(|scope| {
+        let libsvtav1 = scope.spawn(|| tools::libsvtav1(children, wanted));
+        (needed(children, wanted, &system), end(libsvtav1))
+    });
+    checks.extend(libsvtav1);
     checks.extend(place::job_dir(job_dir));
     checks.extend(machine::checks(Path::new("/"), Machine::look(), &system));
     checks.extend(profile::checks());
-    (checks, equipment)
+    (checks, programs)
 }
 
 /// All that an encode needs.
@@ -74,13 +84,16 @@ pub fn examine(children: &Children, wanted: Wanted<'_>, job_dir: &Path) -> (Vec<
 /// # Errors
 /// Every check that failed, with what to type.
 pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
-    let (checks, equipment) = needed(children, wanted, &this_system());
-    equipment.ok_or_else(|| {
+    let (checks, programs) = needed(children, wanted, &this_system());
+    let programs = programs.ok_or_else(|| {
         let is_container = |check: &Check| check.name == container::NAME;
         let failed: Vec<String> =
             checks.iter().filter(|check| check.state.stops() || is_container(check)).map(Check::to_string).collect();
         anyhow!("this machine lacks what an encode needs:\n{}", failed.join("\n"))
-    })
+    })?;
+    // Another process has loaded it a moment ago.
+    let vapoursynth = VapourSynth::load().context("loading VapourSynth; `av1enc doctor` may know more")?;
+    Ok(Equipment { programs, vapoursynth })
 }
 
 fn this_system() -> System {
@@ -91,7 +104,6 @@ fn this_system() -> System {
 struct Answers {
     ffprobe: Looked,
     ffmpeg: Looked,
-    libsvtav1: Option<Check>,
     mkvmerge: Looked,
     encoder: (Check, Option<encoder::Found>),
     trial: Result<Versions, Unusable>,
@@ -100,17 +112,12 @@ struct Answers {
 
 /// Asks all of them at once, each on a thread of its own: each takes its time.
 fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers {
-    /// What a thread came to; its panic is ours.
-    fn end<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-        thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
-    }
     thread::scope(|scope| {
         let look = |name, given, option| scope.spawn(move || tools::look(children, name, given, option));
-        let Programs { ffmpeg, ffprobe } = wanted.programs;
-        let ffprobe = look("ffprobe", ffprobe.as_deref(), "-version");
-        let ffmpeg = look("ffmpeg", ffmpeg.as_deref(), "-version");
+        let named = wanted.programs;
+        let ffprobe = look("ffprobe", named.ffprobe.as_deref(), "-version");
+        let ffmpeg = look("ffmpeg", named.ffmpeg.as_deref(), "-version");
         let mkvmerge = look("mkvmerge", None, "--version");
-        let libsvtav1 = scope.spawn(|| tools::ffmpeg_encoders(children, wanted));
         let encoder = scope.spawn(|| tools::encoder(children, wanted, system));
         let trial = source::try_out(children);
         Answers {
@@ -118,36 +125,36 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
             trial,
             ffprobe: end(ffprobe),
             ffmpeg: end(ffmpeg),
-            libsvtav1: end(libsvtav1),
             mkvmerge: end(mkvmerge),
             encoder: end(encoder),
         }
     })
 }
 
+/// What a thread came to; its panic is ours.
+fn end<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+}
+
 /// Looks at what an encode cannot do without.
-fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Check>, Option<Equipment>) {
+fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Check>, Option<Programs>) {
     let answers = ask_all(children, wanted, system);
-    let mut checks = vec![tools::ffmpeg(&answers.ffprobe, system), tools::ffmpeg(&answers.ffmpeg, system)];
-    checks.extend(answers.libsvtav1);
-    checks.push(tools::mkvmerge(&answers.mkvmerge, system));
+    let (encoder_check, encoder) = answers.encoder;
+    let mut checks = vec![
+        tools::ffmpeg(&answers.ffprobe, system),
+        tools::ffmpeg(&answers.ffmpeg, system),
+        tools::mkvmerge(&answers.mkvmerge, system),
+    ];
     checks.extend(vapoursynth::checks(&answers.trial, &answers.around, system));
-    let (check, encoder) = answers.encoder;
-    checks.push(check);
-    // It has been loaded by another process; where this one then fails to load it, that is one more check that fails.
-    let fit = !checks.iter().any(|check| check.state.stops());
-    let loaded = fit.then(VapourSynth::load);
-    if let Some(Err(why)) = &loaded {
-        checks.extend(vapoursynth::checks(&Err(why.clone()), &answers.around, system));
-    }
+    checks.push(encoder_check);
     let missing = checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name);
     checks.extend(container::check(&missing.collect::<Vec<_>>(), system));
-    let equipment = || {
+    let fit = !checks.iter().any(|check| check.state.stops());
+    let programs = || {
         let (ffprobe, ffmpeg, mkvmerge) = (answers.ffprobe.path?, answers.ffmpeg.path?, answers.mkvmerge.path?);
-        let tools = Tools { ffprobe, ffmpeg, mkvmerge };
         let encoder::Found { encoder, passed_over } = encoder?;
-        Some(Equipment { tools, encoder, passed_over, vapoursynth: loaded?.ok()? })
+        Some(Programs { tools: Tools { ffprobe, ffmpeg, mkvmerge }, encoder, passed_over })
     };
-    let equipment = equipment();
-    (checks, equipment)
+    let programs = if fit { programs() } else { None };
+    (checks, programs)
 }

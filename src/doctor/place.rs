@@ -31,7 +31,7 @@ pub fn job_dir(dir: &Path) -> Option<Check> {
     Some(
         Check::warning("job directory", format!("is on {network}: av1enc writes much here, and locks may not hold"))
             .at(Some(dir.to_string_lossy()))
-            .advise(["av1enc --temp DIR INPUT    with a DIR on a disk of this machine"]),
+            .advise(["av1enc --temp DIR INPUT  # DIR on a disk of this machine"]),
     )
 }
 

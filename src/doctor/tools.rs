@@ -131,7 +131,7 @@ fn number(version: &str) -> Option<(u32, u32)> {
 }
 
 /// ffmpeg's encoders, from its `-encoders`: the lack of libsvtav1 is worth a word, nothing needs it by default.
-pub fn ffmpeg_encoders(children: &Children, wanted: Wanted<'_>) -> Option<Check> {
+pub fn libsvtav1(children: &Children, wanted: Wanted<'_>) -> Option<Check> {
     ffmpeg_without_svt(&ask(children, &wanted_ffmpeg(wanted)?, "-encoders").ok()?)
 }
 
@@ -221,7 +221,7 @@ fn encoder_that_runs(capabilities: &Capabilities, bit_depth: u8, system: &System
     } else if !capabilities.accepts("input-depth", bit_depth.into()) {
         let mut advice = system.install(Thing::SvtAv1);
         if bit_depth == 10 {
-            advice.push("av1enc --pix-format yuv420p INPUT    to encode 8 bit with it".to_owned());
+            advice.push("av1enc --pix-format yuv420p INPUT  # encodes 8 bit with it".to_owned());
         }
         Check::broken(NAME, format!("cannot encode {bit_depth} bit (--input-depth {bit_depth})")).advise(advice)
     } else {

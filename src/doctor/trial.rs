@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use serde::Serialize;
 
-use super::Equipment;
+use super::Programs;
 use crate::{
     bitstream,
     probe::{Probed, file_url},
@@ -109,7 +109,7 @@ pub fn within_limit<T>(work: impl FnOnce(&Children) -> T) -> T {
 /// # Errors
 /// What ffmpeg or the encoder say.
 pub fn run(
-    equipment: &Equipment,
+    programs: &Programs,
     input: &Path,
     probed: &Probed,
     recipe: &Recipe,
@@ -118,14 +118,14 @@ pub fn run(
 ) -> Result<Option<Trial>> {
     let dir = tempfile::tempdir().context("making a temporary directory")?;
     let output = dir.path().join("trial.ivf");
-    let decoder = decoder(&equipment.tools.ffmpeg, input, probed, recipe.bit_depth, (from, frames));
-    let command = equipment.encoder.chunk_command(&recipe.params, lp, &output);
+    let decoder = decoder(&programs.tools.ffmpeg, input, probed, recipe.bit_depth, (from, frames));
+    let command = programs.encoder.chunk_command(&recipe.params, lp, &output);
     within_limit(|children| {
         let mut encoder = children.spawn(command, Stdio::piped())?;
         let shown = encoder.command().to_owned();
         let mut fed = Fed { encoder: encoder.take_stdin(), started: Instant::now(), refused: false };
         let seen = Arc::new(AtomicU64::new(0));
-        let (reported, told) = (seen.clone(), equipment.encoder.clone());
+        let (reported, told) = (seen.clone(), programs.encoder.clone());
         let (stdout, stderr) = encoder.drain(move |line| {
             if let Some(frames) = told.progress(line) {
                 reported.fetch_max(frames, Ordering::Relaxed);

@@ -19,6 +19,9 @@ use crate::{
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
 const OLDEST_PYTHON: (u32, u32) = (3, 12);
+/// How to get a newer one; libvsscript loads it as a library.
+const NEWER_PYTHON: [&str; 2] =
+    ["PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.13 && ./setup", "uv python install 3.13 && ./setup"];
 /// The last release that loads plugins of API 3, such as FFMS2 2.40 of Debian 12.
 const LAST_WITH_API_3: i32 = 79;
 /// Where VapourSynth looks for plugins besides its own directory: its wheels read the first, and nothing reads the
@@ -134,7 +137,7 @@ pub fn checks(trial: &Result<Versions, Unusable>, around: &Around, system: &Syst
             vec![script_library(format!("R{core}"), library(around)), no_plugin(system)]
         }
         Err(Unusable::Refused { core, libraries }) => {
-            vec![script_library(format!("R{core}"), library(around)), refused(*core, libraries, system)]
+            vec![script_library(format!("R{core}"), library(around)), refused(*core, libraries, around, system)]
         }
     };
     checks.extend(plugin_dirs(around));
@@ -168,10 +171,7 @@ fn no_library(around: &Around, system: &System) -> Check {
                     "is not installed, and needs Python {major}.{minor} or later: here is {found} ({})",
                     path.display()
                 ))
-                .advise([
-                    "pyenv install 3.13    (with PYTHON_CONFIGURE_OPTS=--enable-shared), then ./setup",
-                    "uv python install 3.13    then ./setup",
-                ])
+                .advise(NEWER_PYTHON)
         }
         _ => check,
     }
@@ -201,7 +201,7 @@ fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &Syst
                 "its Python {a}.{b} ({}) is too old: VapourSynth needs {major}.{minor} or later",
                 python.program.display()
             ))
-            .advise([SETUP, "pyenv install 3.13    (with PYTHON_CONFIGURE_OPTS=--enable-shared), then ./setup"])
+            .advise([SETUP, NEWER_PYTHON[0]])
         }
         Some(python) if !python.library_exists => {
             broken(format!("has lost its Python: {} is not there any more", python.library.display()))
@@ -258,20 +258,26 @@ fn no_plugin(system: &System) -> Check {
         .advise(system.install(Thing::Ffms2))
 }
 
+/// pip of the environment in which VapourSynth is.
+fn pip(around: &Around) -> String {
+    let python = around.python.as_ref().map(|python| quoted(python.program.as_os_str()));
+    python.map_or_else(|| "pip".to_owned(), |python| format!("{python} -m pip"))
+}
+
 /// Libraries of FFMS2 that VapourSynth refuses: the interfaces of both do not fit, or the file is broken.
-fn refused(core: i32, libraries: &[(String, String)], system: &System) -> Check {
+fn refused(core: i32, libraries: &[(String, String)], around: &Around, system: &System) -> Check {
     let path = libraries.first().map(|(path, _)| path.as_str());
     let is = |text: &str| libraries.iter().any(|(_, said)| said.contains(text));
     let broken = |note: String| Check::broken("FFMS2", note).at(path);
-    let newest = format!("pip install --only-binary :all: 'vapoursynth=={LAST_WITH_API_3}'");
+    let pip = |what: String| format!("{} install --only-binary :all: {what}", pip(around));
     if is("uses API 3") || is("no longer supported") {
         broken(format!(
             "VapourSynth R{core} is too new for it: plugins of API 3, as this one is, are loaded by R{LAST_WITH_API_3} and earlier"
         ))
-        .advise([format!("{newest}    in the environment of your VapourSynth"), format!("unset {VSSCRIPT_PATH}; {SETUP}")])
+        .advise([pip(format!("vapoursynth=={LAST_WITH_API_3}"))])
     } else if is("requires API") {
         broken(format!("VapourSynth R{core} is too old for it: this FFMS2 needs a later one"))
-            .advise(["pip install --upgrade --only-binary :all: vapoursynth    in the environment of your VapourSynth"])
+            .advise([pip("--upgrade vapoursynth".to_owned())])
     } else {
         let said: Vec<&str> = libraries.iter().map(|(_, said)| said.as_str()).collect();
         broken(format!("VapourSynth R{core} cannot load it: {}", said.join("; "))).advise(system.install(Thing::Ffms2))
@@ -326,7 +332,7 @@ mod tests {
             ..Around::default()
         };
         for (around, advice) in
-            [(Around::default(), SETUP), (with("3.12.1"), SETUP), (with("3.11.2"), "pyenv install 3.13")]
+            [(Around::default(), SETUP), (with("3.12.1"), SETUP), (with("3.11.2"), "pyenv install 3.13 && ./setup")]
         {
             let check = one(Unusable::NoLibrary, &around);
             assert_eq!(check.state, State::Missing);
