@@ -410,9 +410,8 @@ fn index(
     Ok(false)
 }
 
-/// Bytes of frames that VapourSynth may cache for each clip that is read: an FFMS2 clip is read in order, and nothing
-/// of it is read again.
-const CACHED_FRAMES: u64 = 8;
+/// Frames that VapourSynth may cache for each clip that is read: it is read in order, and nothing of it again.
+const CACHED_FRAMES: u64 = 2;
 
 /// Opens the indexed source and learns the rest of what it is.
 fn open(

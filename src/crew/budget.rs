@@ -32,6 +32,8 @@ pub struct Load {
 
 /// Frames that a decoder, VapourSynth and the pipe hold for one chunk: 16 references of HEVC, and some on the way.
 const FRAMES_HELD: u64 = 24;
+/// The same for the scout and this program itself: 0.9 GiB were seen at 2160p, and at least so many wait for a worker.
+const SCOUT_FRAMES: u64 = 36;
 /// Bytes per pixel of 4:2:0 at 10 bit.
 const BYTES_PER_PIXEL: u64 = 3;
 
@@ -43,6 +45,11 @@ impl Load {
     /// Memory of a decoder, in bytes.
     fn decoder(&self) -> u64 {
         self.pixels() * BYTES_PER_PIXEL * FRAMES_HELD
+    }
+
+    /// Memory of the scout and its frames, in bytes.
+    fn scout(&self) -> u64 {
+        self.pixels() * BYTES_PER_PIXEL * SCOUT_FRAMES
     }
 
     /// Expected peak memory of a worker at this `lp`, in bytes: encoder and decoder.
@@ -92,14 +99,13 @@ fn reserve(memory: u64) -> u64 {
 /// `likely_chunks` tells how many chunks there can be: a film of one chunk is encoded by one worker.
 #[must_use]
 pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demands) -> Workers {
-    // Scene detection decodes as well.
     let free = machine.memory.map(|memory| memory.saturating_sub(reserve(memory)));
     let usable = match demands.memory {
         MemoryLimit::None => None,
         MemoryLimit::Available => free,
         MemoryLimit::Bytes(limit) => Some(free.map_or(limit, |free| free.min(limit))),
     };
-    let usable = usable.map(|usable| usable.saturating_sub(load.decoder()));
+    let usable = usable.map(|usable| usable.saturating_sub(load.scout()));
     let fitting = |lp: u32| {
         usable.map_or(usize::MAX, |usable| usize::try_from(usable / load.worker(lp)).unwrap_or(usize::MAX)).max(1)
     };
@@ -127,7 +133,7 @@ pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demand
     let each = load.worker(lp);
     let memory = match (demands.memory, machine.memory) {
         (MemoryLimit::None, _) => "memory as asked not looked at".to_owned(),
-        (MemoryLimit::Bytes(limit), _) if usable.is_some_and(|usable| usable + load.decoder() == limit) => {
+        (MemoryLimit::Bytes(limit), _) if usable.is_some_and(|usable| usable + load.scout() == limit) => {
             format!("{} of memory allowed", gib(limit))
         }
         (_, Some(memory)) => format!("{} of memory free", gib(memory)),
@@ -227,6 +233,8 @@ pub struct Verdict {
     pub shelf: u64,
     /// So little is left that something must be given up before the kernel chooses.
     pub alarm: bool,
+    /// And be it the only encoder.
+    pub last_resort: bool,
     /// Bytes that are left, the reserve included; `None` if nothing limits them.
     pub left: Option<u64>,
 }
@@ -236,12 +244,16 @@ pub struct Verdict {
 pub struct Budget {
     limit: MemoryLimit,
     reserve: u64,
-    /// Bytes of frames that are worth holding.
-    pub shelf: u64,
+    /// Bytes of frames that are worth holding, and without which a frame could never reach its encoder but by a decoder
+    /// of its own, which takes more.
+    shelf: u64,
+    least_shelf: u64,
 }
 
 /// Frames of a scene that wait while others are encoded, on average.
 const WAITING_FRAMES: u64 = 120;
+/// Frames that the detector looks ahead at, and as many as an encoder takes while the scout waits.
+const LEAST_FRAMES: u64 = 16;
 /// From this pressure on, in percent, memory is short although some is left.
 const PRESSED: f64 = 10.0;
 
@@ -250,7 +262,8 @@ impl Budget {
     #[must_use]
     pub fn new(limit: MemoryLimit, machine: Machine, most: usize, frame_bytes: u64) -> Self {
         let shelf = frame_bytes * WAITING_FRAMES * (most as u64 + 1);
-        Self { limit, reserve: machine.memory.map_or(0, reserve), shelf }
+        let least_shelf = frame_bytes * LEAST_FRAMES;
+        Self { limit, reserve: machine.memory.map_or(0, reserve), shelf, least_shelf }
     }
 
     /// Judges how much may run on `machine` as it is now, where this run takes `own` bytes in all, of which `held` are
@@ -258,7 +271,7 @@ impl Budget {
     /// then frames that wait.
     #[must_use]
     pub fn judge(&self, machine: Machine, own: u64, held: u64, running: &[Worker], most: usize, next: u64) -> Verdict {
-        let unlimited = Verdict { more: usize::MAX, shelf: self.shelf, alarm: false, left: None };
+        let unlimited = Verdict { more: usize::MAX, shelf: self.shelf, alarm: false, last_resort: false, left: None };
         let (left, allowed) = match self.limit {
             MemoryLimit::None => return unlimited,
             MemoryLimit::Available => (machine.memory, None),
@@ -272,8 +285,10 @@ impl Budget {
         let missing = most.saturating_sub(running.len()) as u64;
         let alarm = pressed || left.is_some_and(|left| left < self.reserve / 2) || allowed == Some(0);
         Verdict {
+            last_resort: left.is_some_and(|left| left < self.reserve / 4),
             more: if pressed { 0 } else { usize::try_from(free / next.max(1)).unwrap_or(usize::MAX) },
-            shelf: if alarm { 0 } else { self.shelf.min(held + free.saturating_sub(missing * next)) },
+            shelf: if alarm { 0 } else { self.shelf.min(held + free.saturating_sub(missing * next)) }
+                .max(self.least_shelf),
             alarm,
             left: left.into_iter().chain(allowed).min(),
         }
@@ -489,7 +504,7 @@ mod tests {
             budget.judge(seen, 0, 0, &[Worker { now, expected: EACH }; 2], most, EACH)
         };
         assert_eq!((judge(EACH, 4).more, judge(0, 4).more), (2, 0));
-        assert_eq!(judge(0, 4).shelf, 0, "workers that are missing come first");
+        assert_eq!(judge(0, 4).shelf, 16 << 20, "workers that are missing come first");
         assert_eq!(judge(0, 2).shelf, 1 << 29, "half a GiB beyond the reserve and the growth is nobody's");
         assert_eq!(judge(EACH, 2).shelf, (5 * 120) << 20, "as much as is of use");
     }

@@ -59,6 +59,8 @@ const DISK_FLOOR: u64 = 8 << 20;
 const CHUNKS_AHEAD: u64 = 2;
 /// How long a full disk is waited for.
 const DISK_PATIENCE: Duration = Duration::from_secs(600);
+/// How long no encoder at all may run for want of memory, before one is tried in spite of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long stopped workers are waited for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -406,7 +408,8 @@ impl Crew {
         while self.disk_full.is_none() && self.busy() < self.most && self.at_work.len() < 2 * self.most {
             let Some(index) = self.next() else { break };
             let lp = self.lp_of_next();
-            if !self.at_work.is_empty() {
+            // Somebody must work, but not before there was time to see what the end of the last one has left.
+            if !self.at_work.is_empty() || self.last_stop.is_some_and(|last| last.elapsed() < PATIENCE) {
                 self.look_for(lp);
                 if self.verdict.more == 0 {
                     break;
@@ -576,9 +579,10 @@ impl Crew {
         self.workshop.children.pids().into_iter().chain([own]).map(process::resident).sum()
     }
 
-    /// Tells the scout how much it may hold, and whether there is work for the next encoder.
+    /// Tells the scout how much it may hold, and whether an encoder waits for work.
     fn stock_shelf(&self) {
-        self.shelf.set(self.verdict.shelf, self.queue.is_empty());
+        let hungry = self.queue.is_empty() && self.busy() < self.most && self.verdict.more > 0;
+        self.shelf.set(self.verdict.shelf, hungry);
     }
 
     /// Gives up what must be given up while memory is short, and says how many workers it allows.
@@ -612,7 +616,7 @@ impl Crew {
     fn stop_youngest(&mut self) {
         let wait_on = self.last_stop.is_some_and(|last| last.elapsed() < LASTING);
         let alive = || self.at_work.iter().filter(|(_, work)| work.ended.is_none());
-        if wait_on || alive().count() < 2 {
+        if wait_on || alive().count() < 2 && !self.verdict.last_resort {
             return;
         }
         let Some(index) = alive().max_by_key(|(_, work)| work.started).map(|(index, _)| *index) else { return };

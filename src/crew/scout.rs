@@ -21,6 +21,9 @@ use crate::{
     source::Frame,
 };
 
+/// Threads of the scout's decoder: each holds a frame more, and no crew encodes as fast as eight of them decode.
+const MOST_THREADS: usize = 8;
+
 /// What the scout tells.
 pub enum Found {
     /// A scene begins. Its frames may be taken while they come.
@@ -102,8 +105,8 @@ struct Cutting<'a> {
 impl Cutting<'_> {
     fn film(&mut self, frames: u64) -> Result<()> {
         let rules = self.scout.workshop.recipe.scenes.clone();
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let clip = self.scout.workshop.source.clip(threads)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let clip = self.scout.workshop.source.clip(cores.min(MOST_THREADS))?;
         let mut detector = Detector::new(clip.size(), rules.analysis_height, rules.min);
         let mut splitter = Splitter::new(rules.max, rules.min);
         for frame in clip.read(0..frames) {
