@@ -66,6 +66,7 @@ finish\:"Running chunks are finished first"))' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
@@ -140,6 +141,7 @@ finish\:"Running chunks are finished first"))' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
 '--dry-run[Print the plan and do nothing]' \

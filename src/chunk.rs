@@ -186,7 +186,7 @@ pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Puls
     if !workshop.encoder.writes_hdr10() && !recipe.hdr10.is_empty() {
         insert_hdr10(workshop, &name, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     }
-    let ivf = check(workshop, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
+    let ivf = check(&workshop.media, recipe, chunk, &part).map_err(|error| other(anyhow!("{error:#}\n{failure}")))?;
     workshop.job.require_same_source().map_err(Failure::Source)?;
     let path = workshop.job.finish(&name).map_err(other)?;
     let (bytes, hash) = job::hash(&path).with_context(|| format!("reading `{}`", path.display())).map_err(other)?;
@@ -279,7 +279,10 @@ fn insert_hdr10(workshop: &Workshop, name: &str, part: &Path) -> Result<()> {
 }
 
 /// Checks that the file holds exactly the chunk's frames, in the format that was asked for.
-fn check(workshop: &Workshop, chunk: Chunk, part: &Path) -> Result<Ivf> {
+///
+/// # Errors
+/// In what it is something else.
+pub fn check(media: &MediaInfo, recipe: &Recipe, chunk: Chunk, part: &Path) -> Result<Ivf> {
     let file = File::open(part).context("the encoder wrote no file")?;
     let ivf =
         bitstream::read_ivf(BufReader::with_capacity(1 << 20, file)).context("the encoder wrote a damaged file")?;
@@ -290,7 +293,7 @@ fn check(workshop: &Workshop, chunk: Chunk, part: &Path) -> Result<Ivf> {
         ivf.frames,
         chunk.frames()
     );
-    let (media, recipe, header) = (&workshop.media, &workshop.recipe, &ivf.header);
+    let header = &ivf.header;
     ensure!(
         (header.width, header.height) == (media.width, media.height),
         "the encoder wrote {}x{} instead of {}x{}",

@@ -225,6 +225,10 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
     pub stall_timeout: Option<u64>,
 
+    /// Encode the whole film in one go with ffmpeg's libsvtav1, where VapourSynth or FFMS2 cannot be had
+    #[arg(long)]
+    pub no_chunks: bool,
+
     /// Encode what there is of a source that is cut short
     #[arg(long)]
     pub allow_truncated: bool,

@@ -58,6 +58,8 @@ pub struct Config {
     pub video: VideoConfig,
     /// ffmpeg options for sound; `None`: sound is copied.
     pub audio_args: Option<Vec<String>>,
+    /// Whether ffmpeg encodes the film in one go, without VapourSynth.
+    pub direct: bool,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
@@ -249,6 +251,7 @@ impl Config {
             },
             video: video_config(args, color_tags)?,
             audio_args: audio_args(args.audio_params.as_deref())?,
+            direct: args.no_chunks,
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
             allow_truncated: args.allow_truncated,
@@ -285,8 +288,16 @@ fn encoder_choice(args: &EncodeArgs, cwd: &Path) -> Result<EncoderChoice, UsageE
     if args.device.is_some() && !matches!(args.encoder, EncoderName::Av1Qsv | EncoderName::AutoHw) {
         return usage("--device names a GPU, which encodes only with -e av1-qsv or -e auto-hw");
     }
+    let name = match (args.no_chunks, args.encoder) {
+        (false, name) => name,
+        (true, EncoderName::Auto | EncoderName::Libsvtav1) if args.encoder_path.is_none() => EncoderName::Libsvtav1,
+        (true, _) => return usage("--no-chunks encodes with ffmpeg's libsvtav1: leave -e and --encoder-path out"),
+    };
+    if args.no_chunks && args.workers != "auto" {
+        return usage("--no-chunks is one encoder: leave --workers out");
+    }
     Ok(EncoderChoice {
-        name: args.encoder,
+        name,
         path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
         device: args.device.as_ref().map(|path| cwd.join(path)),
     })
@@ -635,6 +646,8 @@ mod tests {
             (&["a.mkv", "--ffmpeg", "-vf crop=1920:800"], "-vf"),
             (&["a.mkv", "--ffmpeg", "-color_trc bt709", "-f", "-color_trc bt709"], "both hold"),
             (&["a.mkv", "--device", "/dev/dri/renderD128"], "-e av1-qsv"),
+            (&["a.mkv", "--no-chunks", "-e", "libaom"], "libsvtav1"),
+            (&["a.mkv", "--no-chunks", "-w", "2"], "one encoder"),
             (&["a.mkv", "-e", "libaom", "--encoder-path", "aomenc"], "--ffmpeg PATH"),
             (&["a.mkv", "-a", "-c:a libopus -map 0:1"], "-map"),
             (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),

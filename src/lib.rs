@@ -24,6 +24,7 @@ pub mod job;
 pub mod trial;
 pub mod audio;
 pub mod chunk;
+pub mod direct;
 pub mod crew;
 pub mod mux;
 pub mod output;
@@ -32,9 +33,13 @@ pub mod doctor;
 pub mod ui;
 
 use std::{
+    cell::Cell,
     fs,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -45,23 +50,24 @@ use num_rational::Ratio;
 use serde::Serialize;
 
 use crate::{
-    chunk::Workshop,
+    chunk::{EncodedChunk, Workshop},
     config::{Config, UsageError},
     crew::{
         Interrupted,
         budget::{self, Demands, Load, Machine, Workers},
     },
+    direct::Direct,
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
-    event::{Event, Report, Sink, Stage, detail, note, warn},
+    event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
     job::Job,
     media::{Container, MediaInfo, TrackKind},
     output::PartFile,
-    probe::Probed,
+    probe::{Probed, Tools},
     process::Children,
     recipe::Recipe,
     signal::Signal,
-    source::Source,
+    source::{Indexed, Source, VapourSynth},
 };
 
 /// What a run came to.
@@ -142,42 +148,12 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
     let trial = try_encoder(&children, &equipment, &job, &plan, &probed);
-    let reused = index(&watch, config, &equipment, &job, trial).inspect_err(|error| forget(&job, error))?;
-    let opened = match open(&watch, config, &equipment, &job, &plan, probed.clone()) {
-        Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
-            note(sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
-            fs::remove_file(job.index()).context("removing the damaged index")?;
-            index(&watch, config, &equipment, &job, None)?;
-            open(&watch, config, &equipment, &job, &plan, probed)
+    let Made { media, recipe, chunks, resumed_chunks } = match equipment.vapoursynth {
+        Some(vapoursynth) => {
+            in_chunks(&watch, config, &equipment, vapoursynth, &job, trial, plan, probed, lp_demanded)?
         }
-        opened => opened,
+        None => in_one_go(&watch, config, &equipment, &job, trial, plan, probed)?,
     };
-    let (source, media) = opened.inspect_err(|error| forget(&job, error))?;
-    warn_of_small_disks(config, &plan, &media, sink);
-
-    sink(Event::Stage { stage: Stage::Encode });
-    let recipe = Arc::new(plan.recipe);
-    let workshop = Workshop {
-        job: job.clone(),
-        source,
-        media: media.clone(),
-        recipe: recipe.clone(),
-        encoder: equipment.programs.encoder.clone(),
-        children: children.clone(),
-        host: nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-    };
-    let sound = sound(&watch, &equipment, &job, &media.container, &recipe);
-    let rules = crew::Rules {
-        most: plan.workers.most,
-        lp: job.lp,
-        lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
-        memory: config.memory,
-        load: load(&equipment.programs.encoder, &media.container, &recipe),
-        finish_chunks: config.finish_chunks,
-        stall_timeout: config.stall_timeout,
-    };
-    let encoded = crew::run(workshop, &rules, &signals, sink, sound)?;
-    let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
     let video_bytes: u64 = chunks.iter().map(|chunk| chunk.record().bytes).sum();
 
     sink(Event::Stage { stage: Stage::Join });
@@ -229,7 +205,12 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 /// What the machine has to have for this encode.
 #[must_use]
 pub fn wanted(config: &Config) -> Wanted<'_> {
-    Wanted { encoder: &config.encoder, programs: &config.programs, bit_depth: config.video.bit_depth }
+    Wanted {
+        encoder: &config.encoder,
+        programs: &config.programs,
+        bit_depth: config.video.bit_depth,
+        direct: config.direct,
+    }
 }
 
 /// What the doctor says.
@@ -284,6 +265,140 @@ fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'
     }
 }
 
+/// An encoded film, in parts.
+struct Made {
+    media: Arc<MediaInfo>,
+    recipe: Arc<Recipe>,
+    chunks: Arc<Vec<EncodedChunk>>,
+    resumed_chunks: usize,
+}
+
+/// Name of this machine.
+fn host() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Indexes the film, finds its scenes and encodes them side by side.
+#[expect(clippy::too_many_arguments, reason = "a part of `run`, with what it has at hand")]
+fn in_chunks(
+    watch: &Watch<'_>,
+    config: &Config,
+    equipment: &Equipment,
+    vapoursynth: VapourSynth,
+    job: &Arc<Job>,
+    trial: Option<Task<()>>,
+    plan: Plan,
+    probed: Probed,
+    lp_demanded: bool,
+) -> Result<Made> {
+    let reused = index(watch, config, vapoursynth, job, trial).inspect_err(|error| forget(job, error))?;
+    let opened = match open(watch, config, equipment, vapoursynth, job, &plan, probed.clone()) {
+        Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
+            note(watch.sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
+            fs::remove_file(job.index()).context("removing the damaged index")?;
+            index(watch, config, vapoursynth, job, None)?;
+            open(watch, config, equipment, vapoursynth, job, &plan, probed)
+        }
+        opened => opened,
+    };
+    let (source, media) = opened.inspect_err(|error| forget(job, error))?;
+    warn_of_small_disks(config, &plan, &media, watch.sink);
+
+    (watch.sink)(Event::Stage { stage: Stage::Encode });
+    let recipe = Arc::new(plan.recipe);
+    let workshop = Workshop {
+        job: job.clone(),
+        source,
+        media: media.clone(),
+        recipe: recipe.clone(),
+        encoder: equipment.programs.encoder.clone(),
+        children: watch.children.clone(),
+        host: host(),
+    };
+    let sound = sound(watch, equipment, job, &media.container, &recipe);
+    let rules = crew::Rules {
+        most: plan.workers.most,
+        lp: job.lp,
+        lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
+        memory: config.memory,
+        load: load(&equipment.programs.encoder, &media.container, &recipe),
+        finish_chunks: config.finish_chunks,
+        stall_timeout: config.stall_timeout,
+    };
+    let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, sound)?;
+    Ok(Made { media, recipe, chunks: Arc::new(encoded.chunks), resumed_chunks: encoded.resumed })
+}
+
+/// How often the progress of a film that is encoded in one go is told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// Encodes the film as one chunk that ffmpeg reads itself.
+fn in_one_go(
+    watch: &Watch<'_>,
+    config: &Config,
+    equipment: &Equipment,
+    job: &Arc<Job>,
+    trial: Option<Task<()>>,
+    plan: Plan,
+    probed: Probed,
+) -> Result<Made> {
+    let tried = trial.map_or(Ok(()), |trial| watch.wait(&trial, || None));
+    tried.inspect_err(|error| forget(job, error))?;
+    (watch.sink)(Event::Stage { stage: Stage::Index });
+    let (children, tools, input) = (watch.children.clone(), equipment.programs.tools.clone(), config.input.clone());
+    let known_warnings = probed.container.warnings.len();
+    let media = watch.over(move || {
+        let indexed = direct::index(&children, &tools, &input, &probed.container)?;
+        media_info(&children, &tools, &input, probed, indexed)
+    });
+    let media = Arc::new(media.inspect_err(|error| forget(job, error))?);
+    refuse_truncated(watch, config, &media, known_warnings).inspect_err(|error| forget(job, error))?;
+    warn_of_small_disks(config, &plan, &media, watch.sink);
+    let recipe = Arc::new(plan.recipe);
+    (watch.sink)(Event::Stage { stage: Stage::Encode });
+    if let Some(sound) = sound(watch, equipment, job, &media.container, &recipe) {
+        watch.over(sound)?;
+    }
+    let film = Direct {
+        children: watch.children.clone(),
+        job: job.clone(),
+        media: media.clone(),
+        recipe: recipe.clone(),
+        encoder: equipment.programs.encoder.clone(),
+        host: host(),
+    };
+    if let Some(chunk) = film.finished() {
+        return Ok(Made { media, recipe, chunks: Arc::new(vec![chunk]), resumed_chunks: 1 });
+    }
+    let (started, told, encoded) = (Instant::now(), Cell::new(None), Arc::new(AtomicU64::new(0)));
+    let (counted, total_frames) = (encoded.clone(), media.frames);
+    let progress = || {
+        let elapsed = started.elapsed();
+        if told.get().is_some_and(|last| elapsed < last + TELL) {
+            return None;
+        }
+        told.set(Some(elapsed));
+        let (frames, elapsed_seconds) = (counted.load(Ordering::Relaxed), elapsed.as_secs_f64());
+        let fps = frames as f64 / elapsed_seconds.max(0.001);
+        Some(Event::Progress(Progress {
+            frames,
+            total_frames,
+            detected_frames: total_frames,
+            chunks: 0,
+            total_chunks: 1,
+            fps,
+            elapsed_seconds,
+            eta_seconds: (frames > 0).then(|| (total_frames.saturating_sub(frames)) as f64 / fps),
+            bytes: 0,
+            expected_bytes: None,
+            workers: 1,
+            memory_bytes: watch.children.pids().into_iter().map(process::resident).sum(),
+        }))
+    };
+    let chunk = watch.wait(&begin(move || film.encode(&encoded)), progress)?;
+    Ok(Made { media, recipe, chunks: Arc::new(vec![chunk]), resumed_chunks: 0 })
+}
+
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
 /// Of one that was only stopped, the directory stays.
 fn forget(job: &Job, why: &anyhow::Error) {
@@ -317,7 +432,7 @@ fn plan(config: &Config, programs: &Programs, container: &Container) -> Result<P
     let workers = budget::choose(
         Machine::look(),
         &load(&programs.encoder, container, &recipe),
-        (frames / LIKELY_CHUNK).ceil().min(1e9) as u64,
+        if config.direct { 1 } else { (frames / LIKELY_CHUNK).ceil().min(1e9) as u64 },
         Demands { workers: config.workers, lp: demanded_lp, memory: config.memory },
     );
     let line = programs.encoder.chunk_command(&recipe.params, workers.lp, Path::new("CHUNK.ivf"));
@@ -380,7 +495,7 @@ fn try_encoder(
 fn index(
     watch: &Watch<'_>,
     config: &Config,
-    equipment: &Equipment,
+    vapoursynth: VapourSynth,
     job: &Job,
     trial: Option<Task<()>>,
 ) -> Result<bool> {
@@ -396,7 +511,7 @@ fn index(
     let part = job.part(job.index_name())?;
     // FFMS2 opens it by its name: a link in its place would be followed.
     let bytes = fs::metadata(&config.input)?.len();
-    let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
+    let input = config.input.clone();
     let position = || {
         let fraction = source::read_position(&config.input)? as f64 / bytes.max(1) as f64;
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
@@ -418,6 +533,7 @@ fn open(
     watch: &Watch<'_>,
     config: &Config,
     equipment: &Equipment,
+    vapoursynth: VapourSynth,
     job: &Arc<Job>,
     plan: &Plan,
     probed: Probed,
@@ -425,8 +541,8 @@ fn open(
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let clips = plan.workers.most + 1;
     let frame_bytes = u64::from(probed.container.video.width) * u64::from(probed.container.video.height) * 3;
-    equipment.vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
-    let (vapoursynth, input) = (equipment.vapoursynth, config.input.clone());
+    vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
+    let input = config.input.clone();
     let (bit_depth, children, tools) =
         (plan.recipe.bit_depth, watch.children.clone(), equipment.programs.tools.clone());
     let (job, threads) = (job.clone(), cores / plan.workers.most);
@@ -436,12 +552,23 @@ fn open(
         let (mut source, indexed) =
             Source::open(vapoursynth, &input, &job.index(), &probed.container, bit_depth, &scratch)?;
         source.set_decoder_threads(threads);
-        let after = |seconds| probe::has_packets_after(&children, &tools, &input, seconds);
-        let complaint = |part| probe::complaint_between(&children, &tools, &input, part);
-        let media = source::media_info(probed, indexed, after, complaint)
-            .with_context(|| format!("{} cannot be read whole", process::quoted(input.as_os_str())))?;
+        let media = media_info(&children, &tools, &input, probed, indexed)?;
         Ok((Arc::new(source), Arc::new(media)))
     })?;
+    refuse_truncated(watch, config, &media, known_warnings)?;
+    Ok((source, media))
+}
+
+/// Puts together what the container and its frames say of the film.
+fn media_info(children: &Children, tools: &Tools, input: &Path, probed: Probed, indexed: Indexed) -> Result<MediaInfo> {
+    let after = |seconds| probe::has_packets_after(children, tools, input, seconds);
+    let complaint = |part| probe::complaint_between(children, tools, input, part);
+    source::media_info(probed, indexed, after, complaint)
+        .with_context(|| format!("{} cannot be read whole", process::quoted(input.as_os_str())))
+}
+
+/// Refuses a film that is cut short, unless it is wanted all the same; passes on what is new to say of it.
+fn refuse_truncated(watch: &Watch<'_>, config: &Config, media: &MediaInfo, known_warnings: usize) -> Result<()> {
     if let Some(truncated) = &media.truncated {
         let shown = process::quoted(config.input.as_os_str());
         if !config.allow_truncated {
@@ -452,7 +579,7 @@ fn open(
     for warning in &media.container.warnings[known_warnings..] {
         warn(watch.sink, warning.clone());
     }
-    Ok((source, media))
+    Ok(())
 }
 
 /// Sound that is encoded anew, as work beside the chunks.

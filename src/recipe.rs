@@ -48,6 +48,9 @@ pub struct Recipe {
     pub hdr10: Hdr10,
     /// How the film is split.
     pub scenes: SceneRules,
+    /// Whether ffmpeg reads and encodes the film in one go.
+    #[serde(default)]
+    pub direct: bool,
     /// ffmpeg's options for sound, or `None` if sound is copied.
     pub audio_args: Option<Vec<String>>,
 }
@@ -158,6 +161,7 @@ pub fn decide(
         color,
         hdr10,
         scenes: SceneRules { max: video.max_chunk, min: video.min_scene, analysis_height: ANALYSIS_HEIGHT },
+        direct: config.direct,
         audio_args: config.audio_args.clone(),
     })
 }
@@ -308,6 +312,7 @@ impl Recipe {
         let max = |recipe: &Self| recipe.scenes.max.unwrap_or(0).to_string();
         compare("bit depth", self.bit_depth.to_string(), other.bit_depth.to_string());
         compare("--extra-split", max(self), max(other));
+        compare("--no-chunks", self.direct.to_string(), other.direct.to_string());
         compare("--min-scene-len", self.scenes.min.to_string(), other.scenes.min.to_string());
         let audio = |recipe: &Self| recipe.audio_args.as_ref().map_or_else(|| "copy".to_owned(), |args| args.join(" "));
         compare("--audio-params", audio(self), audio(other));

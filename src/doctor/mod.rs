@@ -42,6 +42,8 @@ pub struct Wanted<'a> {
     pub programs: &'a config::Programs,
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
+    /// Whether ffmpeg reads the film itself: no VapourSynth is needed.
+    pub direct: bool,
 }
 
 /// The programs that an encode runs: all there, and asked.
@@ -58,8 +60,8 @@ pub struct Programs {
 pub struct Equipment {
     /// The programs.
     pub programs: Programs,
-    /// The frame server, loaded.
-    pub vapoursynth: VapourSynth,
+    /// The frame server, loaded, unless the encode does without.
+    pub vapoursynth: Option<VapourSynth>,
 }
 
 /// Looks at everything: what an encode needs, in the order in which it would fail, then what slows it down or endangers
@@ -89,11 +91,20 @@ pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
         let is_container = |check: &Check| check.name == container::NAME;
         let failed: Vec<String> =
             checks.iter().filter(|check| check.state.stops() || is_container(check)).map(Check::to_string).collect();
-        anyhow!("this machine lacks what an encode needs:\n{}", failed.join("\n"))
+        let instead =
+            if checks.iter().any(|check| check.state.stops() && ["VapourSynth", "FFMS2"].contains(&check.name)) {
+                "\nOr, without VapourSynth: add --no-chunks, and ffmpeg's libsvtav1 encodes the film in one go"
+            } else {
+                ""
+            };
+        anyhow!("this machine lacks what an encode needs:\n{}{instead}", failed.join("\n"))
     })?;
+    if wanted.direct {
+        return Ok(Equipment { programs, vapoursynth: None });
+    }
     // Another process has loaded it a moment ago.
     let vapoursynth = VapourSynth::load().context("loading VapourSynth; `av1enc doctor` may know more")?;
-    Ok(Equipment { programs, vapoursynth })
+    Ok(Equipment { programs, vapoursynth: Some(vapoursynth) })
 }
 
 fn this_system() -> System {
@@ -145,7 +156,9 @@ fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Chec
         tools::ffmpeg(&answers.ffmpeg, system),
         tools::mkvmerge(&answers.mkvmerge, system),
     ];
-    checks.extend(vapoursynth::checks(&answers.trial, &answers.around, system));
+    if !wanted.direct {
+        checks.extend(vapoursynth::checks(&answers.trial, &answers.around, system));
+    }
     checks.push(encoder_check);
     let missing = checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name);
     checks.extend(container::check(&missing.collect::<Vec<_>>(), system));

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     path::Path,
     process::{Command, Stdio},
     sync::mpsc,
@@ -13,9 +12,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use num_rational::Ratio;
+
 use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache, svt_av1};
 use crate::{
     config::Param,
+    probe::file_url,
     process::{Children, ToolFailure},
 };
 
@@ -293,10 +295,7 @@ pub(super) fn reader(ffmpeg: &Path, params: &[Param], before_input: &[&str], fil
 
 /// The end of ffmpeg's command line: an IVF file.
 pub(super) fn write_ivf(command: &mut Command, output: &Path) {
-    // A name that holds a colon would be a protocol.
-    let mut url = OsString::from("file:");
-    url.push(output);
-    command.args(["-f", "ivf", "-y"]).arg(url);
+    command.args(["-f", "ivf", "-y"]).arg(file_url(output));
 }
 
 /// A filter that says the colours: y4m does not, and newer ffmpegs take no encoder option for them.
@@ -318,11 +317,56 @@ fn value_of<'a>(params: &'a [Param], name: &str) -> Option<&'a str> {
 /// The whole command line for one chunk, written to `output`.
 #[must_use]
 pub fn chunk_command(identity: &Identity, ffmpeg: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
-    let family = identity.family;
-    let library = library(family);
     let mut command = reader(ffmpeg, params, &[], None);
+    encode_to(&mut command, identity.family, params, lp, output);
+    command
+}
+
+/// The whole command line for a film that ffmpeg reads itself; see [`super::Encoder::film_command`].
+#[expect(clippy::too_many_arguments, reason = "each is a part of the one command line")]
+#[must_use]
+pub(super) fn film_command(
+    identity: &Identity,
+    ffmpeg: &Path,
+    params: &[Param],
+    lp: u32,
+    (file, stream): (&Path, usize),
+    (width, height): (u32, u32),
+    fps: Ratio<u32>,
+    output: &Path,
+) -> Command {
+    let mut command = Command::new(ffmpeg);
+    command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"]).arg(file_url(file));
+    let rate = (fps.numer(), fps.denom());
+    command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);
+    command.args(["-enc_time_base", &format!("{}/{}", rate.1, rate.0)]);
+    // A conversion keeps the range only where it is told to.
+    let range = if value_of(params, "color-range") == Some("1") { "pc" } else { "tv" };
+    let format = pixel_format(params);
+    // The recipe says all that is kept of HDR; times are given when the film is joined.
+    let filters = [
+        format!("crop={width}:{height}:0:0"),
+        format!("scale=in_range={range}:out_range={range}"),
+        format!("format={format}"),
+        "sidedata=mode=delete".to_owned(),
+        color_filter(params),
+        format!("settb={}/{}", rate.1, rate.0),
+        "setpts=N".to_owned(),
+    ];
+    command.args(["-vf", &filters.join(",")]);
+    encode_to(&mut command, identity.family, params, lp, output);
+    command
+}
+
+fn pixel_format(params: &[Param]) -> &'static str {
+    if value_of(params, "input-depth") == Some("8") { "yuv420p" } else { "yuv420p10le" }
+}
+
+/// The encoder and its options, and the IVF file that it writes.
+fn encode_to(command: &mut Command, family: Family, params: &[Param], lp: u32, output: &Path) {
+    let library = library(family);
     command.args(["-c:v", library.codec]).args(library.fixed);
-    command.args(["-pix_fmt", if value_of(params, "input-depth") == Some("8") { "yuv420p" } else { "yuv420p10le" }]);
+    command.args(["-pix_fmt", pixel_format(params)]);
     let mut rest = Vec::new();
     match family {
         Family::Libsvtav1 => rest.push(format!("lp={lp}")),
@@ -355,8 +399,7 @@ pub fn chunk_command(identity: &Identity, ffmpeg: &Path, params: &[Param], lp: u
     if !rest.is_empty() {
         command.args([library.params, &rest.join(":")]);
     }
-    write_ivf(&mut command, output);
-    command
+    write_ivf(command, output);
 }
 
 fn in_filter(name: &str) -> bool {

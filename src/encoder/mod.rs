@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::Result;
+use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use self::cache::Cache;
@@ -211,6 +212,21 @@ impl Encoder {
                 qsv::chunk_command(&self.program, self.device.as_deref().unwrap_or(Path::new("")), params, output)
             }
         }
+    }
+
+    /// The command line for a whole film, whose `(file, stream)` ffmpeg reads itself: upright, at its top left cut to
+    /// `size`, at `fps` whatever its times are.
+    #[must_use]
+    pub fn film_command(
+        &self,
+        params: &[Param],
+        lp: u32,
+        film: (&Path, usize),
+        size: (u32, u32),
+        fps: Ratio<u32>,
+        output: &Path,
+    ) -> Command {
+        ffmpeg::film_command(self.identity(), &self.program, params, lp, film, size, fps, output)
     }
 
     /// Whether it has said of an option that it does not understand it, and gone on.

@@ -8,6 +8,7 @@ mod lab;
 mod run;
 
 mod av1an;
+mod direct;
 mod doctor;
 mod failures;
 mod families;
