@@ -208,8 +208,7 @@ fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &Syst
                 .advise(configure())
         }
         Some(python) if said.contains("Failed to import") => {
-            let install =
-                format!("{} -m pip install vapoursynth=={LAST_WITH_API_3}", quoted(python.program.as_os_str()));
+            let install = format!("{} install --only-binary :all: vapoursynth=={LAST_WITH_API_3}", pip(around));
             broken(format!("its Python ({}) has no VapourSynth module", python.program.display()))
                 .advise([SETUP.to_owned(), install])
         }

@@ -449,7 +449,6 @@ fn an_encoder_in_a_directory_of_the_user_is_named_with_the_line_that_adds_it() {
     let dir = tempfile::tempdir().unwrap();
     let bin = only(dir.path(), &["ffmpeg", "ffprobe", "mkvmerge"]);
     let run = || newcomer(dir.path(), wheel).env("PATH", &bin);
-    drop(run());
     let local = dir.path().canonicalize().unwrap().join("home/bin");
     fs::create_dir_all(&local).unwrap();
     symlink(real(), local.join("SvtAv1EncApp")).unwrap();
@@ -686,6 +685,17 @@ fn of_a_film_it_is_said_what_would_be_done_and_how_long_it_takes() {
         .arg(clips::film())
         .succeeds()
         .prints("ok       HDR           no HDR10 metadata");
+}
+
+#[test]
+fn an_encoder_that_cannot_write_the_hdr10_of_the_film_is_told_beforehand() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = encoder_with_other_help(dir.path(), "/--mastering-display /d");
+    let options = ["--encoder-path", encoder.to_str().unwrap()];
+    let check =
+        film(dir.path(), clips::hdr10(), &options).check("HDR", "broken", "has no option --mastering-display").clone();
+    assert!(advice(&check)[0].contains("./setup"), "{check}");
+    film(dir.path(), clips::one_frame(), &options).check("HDR", "ok", "");
 }
 
 #[test]
