@@ -79,7 +79,7 @@ impl Trial {
     }
 }
 
-/// Frames that keep an encoder busy for about [`AIM_SECONDS`] on `cores` processors.
+/// Frames that keep an encoder busy for about two seconds on `cores` processors.
 #[must_use]
 pub fn frames_to_try((width, height): (u32, u32), preset: i32, cores: f64) -> u64 {
     let pixels = f64::from(width) * f64::from(height) / PIXELS_1080P;
