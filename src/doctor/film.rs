@@ -14,7 +14,6 @@ use num_rational::Ratio;
 
 use super::{
     Programs,
-    advice::SETUP,
     check::{Check, State},
     trial::{self, Forecast, UNCERTAINTY},
 };
@@ -55,7 +54,7 @@ pub fn checks(programs: &Programs, film: &Film<'_>, machine: Machine) -> (Vec<Ch
     let mut checks = vec![what(film)];
     checks.extend(truncated(film));
     checks.extend(film.warnings.iter().map(|warning| Check::warning("film", warning)));
-    checks.push(hdr(film, |option| programs.capabilities.has(option)));
+    checks.push(hdr(film, programs.encoder.writes_hdr10()));
     checks.extend(samples(programs, film));
     checks.push(Check::ok("recipe").note(film.encoder_line));
     checks.push(Check::ok("workers").version(plural(film.workers, film.workers.lp)).note(&film.workers.reason));
@@ -110,8 +109,8 @@ fn truncated(film: &Film<'_>) -> Option<Check> {
     )
 }
 
-/// The HDR metadata of the film, and whether the encoder, which `has` some options, can write it.
-fn hdr(film: &Film<'_>, has: impl Fn(&str) -> bool) -> Check {
+/// The HDR metadata of the film, and whether the encoder writes it itself.
+fn hdr(film: &Film<'_>, encoder_writes: bool) -> Check {
     let hdr10 = &film.recipe.hdr10;
     let color = film.recipe.color.to_string();
     if hdr10.is_empty() {
@@ -121,12 +120,8 @@ fn hdr(film: &Film<'_>, has: impl Fn(&str) -> bool) -> Check {
         format!("mastered for {} to {} nit", decimal(display.min_luminance), decimal(display.max_luminance))
     });
     let light = hdr10.content_light.map(|light| format!("content light {light}"));
-    let needed = [hdr10.mastering.map(|_| "mastering-display"), hdr10.content_light.map(|_| "content-light")];
-    if let Some(lacking) = needed.into_iter().flatten().find(|option| !has(option)) {
-        let note = format!("this encoder has no option --{lacking}, which the HDR10 of this film needs");
-        return Check::broken("HDR", note).advise([SETUP]);
-    }
-    let parts: Vec<String> = [Some(color), mastering, light].into_iter().flatten().collect();
+    let inserted = (!encoder_writes).then(|| "written into the stream by av1enc, this encoder cannot".to_owned());
+    let parts: Vec<String> = [Some(color), mastering, light, inserted].into_iter().flatten().collect();
     Check::ok("HDR").version("HDR10").note(parts.join(", "))
 }
 

@@ -688,13 +688,11 @@ fn of_a_film_it_is_said_what_would_be_done_and_how_long_it_takes() {
 }
 
 #[test]
-fn an_encoder_that_cannot_write_the_hdr10_of_the_film_is_told_beforehand() {
+fn hdr10_that_the_encoder_cannot_write_is_written_all_the_same_and_said() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = encoder_with_other_help(dir.path(), "/--mastering-display /d");
     let options = ["--encoder-path", encoder.to_str().unwrap()];
-    let check =
-        film(dir.path(), clips::hdr10(), &options).check("HDR", "broken", "has no option --mastering-display").clone();
-    assert!(advice(&check)[0].contains("./setup"), "{check}");
+    film(dir.path(), clips::hdr10(), &options).check("HDR", "ok", "written into the stream by av1enc");
     film(dir.path(), clips::one_frame(), &options).check("HDR", "ok", "");
 }
 
