@@ -112,13 +112,15 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
 
     refuse_overwriting(config)?;
     sink(Event::Stage { stage: Stage::Probe });
+    // The film is looked at while the machine is. What the machine lacks is said first.
+    let probing = Tools::find(&config.programs).map(|tools| {
+        let (children, input) = (children.clone(), config.input.clone());
+        begin(move || probe::probe(&children, &tools, &input))
+    });
     let equipment = doctor::require(&children, wanted(config))?;
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;
-    let probed = watch.over({
-        let (children, tools, input) = (children.clone(), equipment.programs.tools.clone(), config.input.clone());
-        move || probe::probe(&children, &tools, &input)
-    })?;
+    let probed = watch.wait(&probing.context("ffmpeg, ffprobe or mkvmerge has come only now")?, || None)?;
     for reason in &equipment.programs.passed_over {
         note(sink, format!("{} is used: {reason}", equipment.programs.encoder.identity().version));
     }
@@ -175,9 +177,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         .over({
             let (children, tools, media, chunks) =
                 (children.clone(), equipment.programs.tools.clone(), media.clone(), chunks.clone());
-            let (file, source, decode) = (part.path().to_owned(), config.input.clone(), config.verify_decode);
+            let (file, decode) = (part.path().to_owned(), config.verify_decode);
             move || {
-                let wanted = verify::Wanted { source: &source, media: &media, recipe: &recipe, chunks: &chunks };
+                let wanted = verify::Wanted { media: &media, recipe: &recipe, chunks: &chunks };
                 verify::output(&children, &tools, &file, &wanted, decode)
             }
         })

@@ -333,6 +333,15 @@ pub enum Timing {
 /// mkvmerge's name of the format that keeps every property we know of.
 pub const MATROSKA: &str = "Matroska";
 
+/// Where a sound track begins, and how long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SoundSpan {
+    /// Time of its first packet in milliseconds.
+    pub start_ms: Option<f64>,
+    /// Its duration in seconds, if the file says.
+    pub seconds: Option<f64>,
+}
+
 /// What the container says, before any frame is read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Container {
@@ -358,6 +367,8 @@ pub struct Container {
     pub chapters: usize,
     /// Attached files.
     pub attachments: usize,
+    /// Where sound tracks begin and how long they are, in order.
+    pub sound: Vec<SoundSpan>,
     /// Decisions of the probe that the user should know of.
     pub warnings: Vec<String>,
 }

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,12 +15,13 @@ use num_rational::Ratio;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
+    config::Programs,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
-        ChromaLocation, Color, Container, DynamicHdr, MATROSKA, Range, Subsampling, Track, TrackFlags, TrackKind,
-        UNSPECIFIED, Video,
+        ChromaLocation, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan, Subsampling, Track, TrackFlags,
+        TrackKind, UNSPECIFIED, Video,
     },
-    process::{Children, Finished},
+    process::{Children, Finished, outcome},
 };
 
 /// The tools that read files, wherever they are.
@@ -31,6 +33,16 @@ pub struct Tools {
     pub ffmpeg: PathBuf,
     /// mkvmerge.
     pub mkvmerge: PathBuf,
+}
+
+impl Tools {
+    /// The tools in PATH, or those that the user names; `None` if one is missing.
+    #[must_use]
+    pub fn find(programs: &Programs) -> Option<Self> {
+        let find = |given: &Option<PathBuf>, name| which::which(given.as_deref().unwrap_or(Path::new(name))).ok();
+        let mkvmerge = find(&None, "mkvmerge")?;
+        Some(Self { ffprobe: find(&programs.ffprobe, "ffprobe")?, ffmpeg: find(&programs.ffmpeg, "ffmpeg")?, mkvmerge })
+    }
 }
 
 /// Pixels in each direction that AV1 can say (AV1 specification, 5.5.1: 16 bits).
@@ -75,15 +87,20 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .iter()
         .find(|stream| stream.is_film())
         .with_context(|| format!("`{shown}` has no video to encode ({})", file.kinds()))?;
-    let frame = first_frame(children, tools, input, stream.index)
-        .with_context(|| format!("cannot read the first frame of `{shown}`"))?;
+    let (frame, identified) = thread::scope(|scope| {
+        let identified = scope.spawn(|| identify(children, tools, input));
+        let frame = first_frame(children, tools, input, stream.index)
+            .with_context(|| format!("cannot read the first frame of `{shown}`"));
+        (frame, outcome(identified))
+    });
+    let frame = frame?;
     let mut warnings = Vec::new();
     let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
     let data = file.streams.iter().filter(|stream| stream.codec_type == "data").count();
     if data > 0 {
         warnings.push(format!("{data} data tracks (timecode and the like) are left out: Matroska has none"));
     }
-    let identified = identify(children, tools, input)?;
+    let identified = identified?;
     let film_position = file.streams.iter().filter(|stream| stream.is_film()).position(|s| s.index == stream.index);
     let (video_track, other_tracks) = split_tracks(&file, &identified, film_position.unwrap_or(0))
         .with_context(|| format!("`{shown}` cannot be joined whole"))?;
@@ -108,6 +125,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             tags: identified.tag_count(),
             chapters: identified.chapters.iter().map(|chapters| chapters.num_entries).sum(),
             attachments: identified.attachments.len(),
+            sound: file.sound_spans(),
             warnings,
         },
     })
@@ -389,6 +407,8 @@ pub struct Found {
     pub container_hdr10: Hdr10,
     /// Duration of the container in seconds.
     pub duration_seconds: Option<f64>,
+    /// Spans of the sound tracks, in order.
+    pub sound: Vec<SoundSpan>,
 }
 
 /// What `file` says of its video track number `position`.
@@ -403,31 +423,8 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         video: video(stream, &frame, &mut Vec::new())?,
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
         duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
+        sound: found.sound_spans(),
     })
-}
-
-/// Where a sound track begins, and how long it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SoundSpan {
-    /// Time of its first packet in milliseconds.
-    pub start_ms: Option<f64>,
-    /// Its duration in seconds, if the file says.
-    pub seconds: Option<f64>,
-}
-
-/// Spans of the sound tracks of a file, in order.
-///
-/// # Errors
-/// If ffprobe cannot read it.
-pub fn sound_spans(children: &Children, tools: &Tools, file: &Path) -> Result<Vec<SoundSpan>> {
-    let found: FfFile = ffprobe(children, tools, file, &["-show_format", "-show_streams"])?;
-    let writer = found.format.tag("ENCODER").unwrap_or_default();
-    let span = |stream: &FfStream| SoundSpan {
-        start_ms: stream.start_seconds().map(|seconds| seconds * 1000.0),
-        // ffmpeg copies mkvmerge's tags even where it cuts.
-        seconds: stream.tag("DURATION").filter(|_| !writer.starts_with("Lavf")).and_then(clock_seconds),
-    };
-    Ok(found.streams.iter().filter(|stream| stream.codec_type == "audio").map(span).collect())
 }
 
 /// `00:01:02.500000000` in seconds.
@@ -509,6 +506,17 @@ struct FfFile {
 }
 
 impl FfFile {
+    /// Spans of the sound tracks, in order.
+    fn sound_spans(&self) -> Vec<SoundSpan> {
+        let writer = self.format.tag("ENCODER").unwrap_or_default();
+        let span = |stream: &FfStream| SoundSpan {
+            start_ms: stream.start_seconds().map(|seconds| seconds * 1000.0),
+            // ffmpeg copies mkvmerge's tags even where it cuts.
+            seconds: stream.tag("DURATION").filter(|_| !writer.starts_with("Lavf")).and_then(clock_seconds),
+        };
+        self.streams.iter().filter(|stream| stream.codec_type == "audio").map(span).collect()
+    }
+
     /// What is in it, for messages: `hevc video, aac audio`.
     fn kinds(&self) -> String {
         let one = |stream: &FfStream| {

@@ -7,9 +7,10 @@ use std::{
     fs::{self, File},
     io::{self, PipeReader, PipeWriter, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
+    panic,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, ScopedJoinHandle},
 };
 
 use anyhow::{Context, Result};
@@ -473,6 +474,11 @@ pub fn how_it_ended(status: ExitStatus) -> String {
         },
         (None, None) => "ended".to_owned(),
     }
+}
+
+/// What a thread came to; its panic is ours.
+pub fn outcome<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }
 
 /// Resident memory of a process in bytes; 0 if it is gone.

@@ -416,6 +416,7 @@ mod tests {
             tags: 0,
             chapters: 0,
             attachments: 0,
+            sound: Vec::new(),
             warnings: Vec::new(),
         }
     }

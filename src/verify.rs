@@ -1,6 +1,6 @@
 //! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`].
 
-use std::{io::BufReader, path::Path, process::Command};
+use std::{io::BufReader, path::Path, process::Command, thread};
 
 use anyhow::{Context, Result, bail, ensure};
 use num_rational::Ratio;
@@ -9,9 +9,9 @@ use crate::{
     bitstream::{Units, hdr_disagreement},
     chunk::EncodedChunk,
     event::Proof,
-    media::{Color, MATROSKA, MediaInfo, Track, TrackKind},
+    media::{Color, MATROSKA, MediaInfo, SoundSpan, Track, TrackKind},
     probe::{self, Identified, IdentifiedTrack, Tools, file_url},
-    process::Children,
+    process::{Children, outcome},
     recipe::Recipe,
 };
 
@@ -24,9 +24,7 @@ const ASPECT_TOLERANCE: f64 = 0.01;
 
 /// What the output is compared with.
 pub struct Wanted<'a> {
-    /// The source's file.
-    pub source: &'a Path,
-    /// What it is.
+    /// What the source is.
     pub media: &'a MediaInfo,
     /// How it was encoded.
     pub recipe: &'a Recipe,
@@ -39,8 +37,17 @@ pub struct Wanted<'a> {
 /// # Errors
 /// The first thing that is not as it must be.
 pub fn output(children: &Children, tools: &Tools, file: &Path, wanted: &Wanted<'_>, decode: bool) -> Result<Proof> {
-    let Wanted { source, media, recipe, chunks } = *wanted;
-    let identified = probe::identify(children, tools, file)?;
+    let Wanted { media, recipe, chunks } = *wanted;
+    let video = video_position(media);
+    // Each is a tool that reads the whole file, or takes its time to start.
+    let (identified, found, max_time_error_ms, pictures) = thread::scope(|scope| {
+        let identified = scope.spawn(|| probe::identify(children, tools, file));
+        let found = scope.spawn(|| probe::video_of(children, tools, file, video).context("reading the output's video"));
+        let times = scope.spawn(|| times(children, tools, file, video, media));
+        let pictures = bitstream(children, tools, file, video, recipe, chunks);
+        (outcome(identified), outcome(found), outcome(times), pictures)
+    });
+    let identified = identified?;
     tracks(&identified, media)?;
     let container = &media.container;
     let chapters: usize = identified.chapters.iter().map(|chapters| chapters.num_entries).sum();
@@ -52,9 +59,7 @@ pub fn output(children: &Children, tools: &Tools, file: &Path, wanted: &Wanted<'
         container.attachments
     );
 
-    let video = video_position(media);
-    let max_time_error_ms = times(children, tools, file, video, media)?;
-    let found = probe::video_of(children, tools, file, video).context("reading the output's video")?;
+    let (max_time_error_ms, found) = (max_time_error_ms?, found?);
     ensure!(found.video.codec == "av1", "the output's video is {} instead of AV1", found.video.codec);
     let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());
     let (is, should) = (found.video.sample_aspect, container.video.sample_aspect);
@@ -73,8 +78,8 @@ pub fn output(children: &Children, tools: &Tools, file: &Path, wanted: &Wanted<'
         ensure!(output + DURATION_TOLERANCE >= duration, "the output lasts {output:.1} s instead of {duration:.1} s");
     }
     container_properties(&identified, media, recipe, video)?;
-    sound(children, tools, file, source, media)?;
-    bitstream(children, tools, file, video, recipe, chunks)?;
+    sound(&found.sound, media)?;
+    pictures?;
     if decode {
         decode_all(children, tools, file, video, media.frames)?;
     }
@@ -219,15 +224,14 @@ const SOUND_TOLERANCE_MS: f64 = 50.0;
 const SOUND_SHORTER: f64 = 0.5;
 
 /// Compares where sound and subtitles begin, and, of sound that was encoded anew, how long it is.
-fn sound(children: &Children, tools: &Tools, file: &Path, source: &Path, media: &MediaInfo) -> Result<()> {
+fn sound(found: &[SoundSpan], media: &MediaInfo) -> Result<()> {
     // Other containers begin where they like, and mkvmerge lets them begin at zero.
     if media.container.format != MATROSKA || media.container.track_counts()[1] == 0 {
         return Ok(());
     }
-    let found = probe::sound_spans(children, tools, file)?;
-    let wanted = probe::sound_spans(children, tools, source)?;
+    let wanted = &media.container.sound;
     ensure!(found.len() == wanted.len(), "the output has {} sound tracks instead of {}", found.len(), wanted.len());
-    for (n, (found, wanted)) in found.iter().zip(&wanted).enumerate() {
+    for (n, (found, wanted)) in found.iter().zip(wanted).enumerate() {
         if let (Some(found), Some(wanted)) = (found.start_ms, wanted.start_ms) {
             ensure!(
                 (found - wanted).abs() <= SOUND_TOLERANCE_MS,

@@ -14,11 +14,7 @@ mod tools;
 pub mod trial;
 mod vapoursynth;
 
-use std::{
-    env, panic,
-    path::Path,
-    thread::{self, ScopedJoinHandle},
-};
+use std::{env, path::Path, thread};
 
 use anyhow::{Context, Result, anyhow};
 
@@ -29,7 +25,7 @@ use crate::{
     crew::budget::Machine,
     encoder::{self, Encoder},
     probe::Tools,
-    process::Children,
+    process::{Children, outcome},
     source::{self, Unusable, VapourSynth, Versions},
 };
 
@@ -72,7 +68,7 @@ pub fn examine(children: &Children, wanted: Wanted<'_>, job_dir: &Path) -> (Vec<
     let system = this_system();
     let ((mut checks, programs), libsvtav1) = thread::scope(|scope| {
         let libsvtav1 = scope.spawn(|| tools::libsvtav1(children, wanted));
-        (needed(children, wanted, &system), end(libsvtav1))
+        (needed(children, wanted, &system), outcome(libsvtav1))
     });
     checks.extend(libsvtav1);
     checks.extend(place::job_dir(job_dir));
@@ -134,17 +130,12 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
         Answers {
             around: vapoursynth::look_around(children, &trial),
             trial,
-            ffprobe: end(ffprobe),
-            ffmpeg: end(ffmpeg),
-            mkvmerge: end(mkvmerge),
-            encoder: end(encoder),
+            ffprobe: outcome(ffprobe),
+            ffmpeg: outcome(ffmpeg),
+            mkvmerge: outcome(mkvmerge),
+            encoder: outcome(encoder),
         }
     })
-}
-
-/// What a thread came to; its panic is ours.
-fn end<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panicked| panic::resume_unwind(panicked))
 }
 
 /// Looks at what an encode cannot do without.
