@@ -454,8 +454,8 @@ fn an_encoder_in_a_directory_of_the_user_is_named_with_the_line_that_adds_it() {
     symlink(real(), local.join("SvtAv1EncApp")).unwrap();
     let export = format!("export PATH={}:\"$PATH\"", local.display());
     let note = "is there, but its directory is not in PATH";
-    stops(dir.path(), run, &nothing_given(), ("SvtAv1EncApp", "missing", note, &export));
-    stops(dir.path(), run, &nothing_given(), ("SvtAv1EncApp", "missing", note, "--encoder-path"));
+    stops(dir.path(), run, &["-e", "svt-av1"].map(OsStr::new), ("SvtAv1EncApp", "missing", note, &export));
+    stops(dir.path(), run, &["-e", "svt-av1"].map(OsStr::new), ("SvtAv1EncApp", "missing", note, "--encoder-path"));
 }
 
 /// An encoder in `dir` that answers as the real one does, but for what `sed` changes in its help.

@@ -104,7 +104,7 @@ fn a_gpu_that_is_not_there_is_an_error_with_what_to_do() {
     let Some(ffmpeg) = ffmpeg_9() else { return };
     let dir = tempfile::tempdir().unwrap();
     let node = dir.path().join("renderD128");
-    encode(dir.path(), "av1-qsv", &ffmpeg).arg("--device").arg(&node).fails(1).says("is not there");
+    encode(dir.path(), "av1-qsv", &ffmpeg).arg("--device").arg(&node).fails(1).says("the render node");
     // A device that no driver opens: as far as the real ffmpeg gets on a machine without such a GPU.
     fs::write(&node, "").unwrap();
     encode(dir.path(), "av1-qsv", &ffmpeg).arg("--device").arg(&node).fails(1).says("iHD driver");
