@@ -485,15 +485,17 @@ fn try_encoder(
         return None;
     }
     let (width, height) = probed.container.video.encoded_size();
-    let fps = probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24));
+    // What a container says of its rate may be nonsense, which the index will see through; an encoder would refuse it.
+    let usual = |rate: &&Ratio<u32>| (1..=240).contains(&rate.round().to_integer());
+    let fps = probed.rates.iter().find(usual).copied().unwrap_or_else(|| Ratio::from_integer(24));
     let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
     let (children, encoder) = (children.clone(), equipment.programs.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());
     Some(begin(move || trial::require_accepted(&children, &encoder, &recipe, format, &job)))
 }
 
-/// Builds the frame index, unless an earlier run has; returns whether one has. The encoder's `trial` runs meanwhile, and
-/// what comes of it is heard first.
+/// Builds the frame index, unless an earlier run has; returns whether one has. What comes of the encoder's
+/// `trial` is heard first.
 fn index(
     watch: &Watch<'_>,
     config: &Config,
@@ -501,9 +503,9 @@ fn index(
     job: &Job,
     trial: Option<Task<()>>,
 ) -> Result<bool> {
-    let tried = || trial.map_or(Ok(()), |trial| watch.wait(&trial, || None));
+    // Not beside it: an index that is being built cannot be stopped, and would write into a job that is removed.
+    trial.map_or(Ok(()), |trial| watch.wait(&trial, || None))?;
     if job.is_intact(job.index_name()) {
-        tried()?;
         return Ok(true);
     }
     if job.index().exists() {
@@ -519,7 +521,6 @@ fn index(
         Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
     };
     let indexing = begin(move || vapoursynth.index(&input, &part));
-    tried()?;
     watch.wait(&indexing, position)?;
     job.require_same_source()?;
     job.finish(job.index_name())?;

@@ -20,7 +20,7 @@ use crate::{
     config::UsageError,
     encoder::Encoder,
     job::Job,
-    process::{Children, ToolFailure},
+    process::{Children, ToolFailure, quoted},
     recipe::Recipe,
     y4m::{self, Plane},
 };
@@ -82,11 +82,12 @@ fn try_out(children: &Children, encoder: &Encoder, recipe: &Recipe, format: y4m:
             UsageError(format!("the encoder does not take these options (tried on {shown}):\n{failure}")).into()
         );
     }
-    let file = File::open(&part).with_context(|| format!("the encoder wrote no file of {shown}\n{failure}"))?;
+    let place = format!("in {} (is the disk full?)", quoted(job.dir().as_os_str()));
+    let file = File::open(&part).with_context(|| format!("the encoder wrote no file of {shown} {place}\n{failure}"))?;
     let ivf = bitstream::read_ivf(BufReader::new(file))
-        .with_context(|| format!("the encoder wrote a damaged file of {shown}\n{failure}"))?;
+        .with_context(|| format!("the encoder wrote a damaged file of {shown} {place}\n{failure}"))?;
     if ivf.frames != FRAMES {
-        bail!("the encoder made {} frames of {shown}\n{failure}", ivf.frames);
+        bail!("the encoder made {} frames of {shown} {place}\n{failure}", ivf.frames);
     }
     Ok(())
 }
