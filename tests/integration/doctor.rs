@@ -460,10 +460,22 @@ fn an_encoder_in_a_directory_of_the_user_is_named_with_the_line_that_adds_it() {
 
 /// An encoder in `dir` that answers as the real one does, but for what `sed` changes in its help.
 fn encoder_with_other_help(dir: &Path, sed: &str) -> PathBuf {
-    let path = dir.join("SvtAv1EncApp");
     let real = real().display();
-    let text =
-        format!("#!/bin/sh\ncase $1 in --help) '{real}' --help 2>&1 | sed '{sed}';; *) exec '{real}' \"$@\";; esac\n");
+    encoder_script(
+        dir,
+        &format!("case $1 in --help) '{real}' --help 2>&1 | sed '{sed}';; *) exec '{real}' \"$@\";; esac"),
+    )
+}
+
+/// An encoder in `dir` that answers as the real one does, and does `body` when it is to encode.
+fn encoder_that(dir: &Path, body: &str) -> PathBuf {
+    let real = real().display();
+    encoder_script(dir, &format!("case $1 in --version | --help) exec '{real}' \"$1\" ;; esac\n{body}"))
+}
+
+fn encoder_script(dir: &Path, body: &str) -> PathBuf {
+    let path = dir.join("SvtAv1EncApp");
+    let text = format!("#!/bin/sh\n{body}\n");
     fs::write(dir.join("new"), text).unwrap();
     fs::set_permissions(dir.join("new"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(dir.join("new"), &path).unwrap();
@@ -761,7 +773,7 @@ fn a_film_of_which_not_one_worker_fits_into_memory_is_told_beforehand() {
 #[test]
 fn an_encoder_that_fails_on_the_film_is_told_by_its_trial() {
     let dir = tempfile::tempdir().unwrap();
-    let encoder = crate::encoders::script(dir.path(), "echo 'Error: no such thing' >&2; exit 3");
+    let encoder = encoder_that(dir.path(), "echo 'Error: no such thing' >&2; exit 3");
     let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
     report.check("trial", "broken", "SvtAv1EncApp exited with status 3: Error: no such thing");
 }
@@ -769,7 +781,7 @@ fn an_encoder_that_fails_on_the_film_is_told_by_its_trial() {
 #[test]
 fn an_encoder_that_hangs_is_given_up_and_no_one_waits() {
     let dir = tempfile::tempdir().unwrap();
-    let encoder = crate::encoders::script(dir.path(), "exec sleep 1000");
+    let encoder = encoder_that(dir.path(), "exec sleep 1000");
     let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
     report.check("time", "warning", "not one frame came out");
 }
