@@ -321,7 +321,7 @@ fn in_chunks(
     let rules = crew::Rules {
         most: plan.workers.most,
         lp: job.lp,
-        lp_may_change: !lp_demanded && !recipe.depends_on_lp(),
+        most_lp: if lp_demanded { job.lp } else { recipe.encoder.same_bytes_up_to(job.lp) },
         memory: config.memory,
         load: load(&equipment.programs.encoder, &media.container, &recipe),
         finish_chunks: config.finish_chunks,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path, thread};
 
 use serde::Serialize;
 
-use crate::{config::MemoryLimit, encoder::Identity, process::kib_field};
+use crate::{config::MemoryLimit, encoder::Identity, process::kib_field, words::gib};
 
 /// What the machine offers now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -132,7 +132,7 @@ pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demand
     let (_, workers, most, lp) = best.unwrap_or((0.0, 1, 1, 1));
     let each = load.worker(lp);
     let memory = match (demands.memory, machine.memory) {
-        (MemoryLimit::None, _) => "memory as asked not looked at".to_owned(),
+        (MemoryLimit::None, _) => "no look at memory, as asked".to_owned(),
         (MemoryLimit::Bytes(limit), _) if usable.is_some_and(|usable| usable + load.scout() == limit) => {
             format!("{} of memory allowed", gib(limit))
         }
@@ -152,12 +152,6 @@ pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demand
         reason.push_str("; even one may be too many");
     }
     Workers { workers, most, lp, bytes_each: each, reason }
-}
-
-/// Bytes for people.
-#[must_use]
-pub fn gib(bytes: u64) -> String {
-    format!("{:.2} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
 /// What a worker of this run takes: first what was measured elsewhere, then what is measured here.
@@ -387,7 +381,7 @@ mod tests {
                 let Workers { workers, lp, bytes_each, ref reason, .. } = choice;
                 assert!(workers == 1 || workers as u64 * bytes_each < gib * GIB, "{cores} cores, {gib} GiB, {size:?}");
                 assert_eq!((workers, lp), expected, "{cores} cores, {gib} GiB, {size:?}: {reason}");
-                assert!(reason.contains(&format!("{cores} cores and {gib}.00 GiB of memory free")), "{reason}");
+                assert!(reason.contains(&format!("{cores} cores and {gib}.0 GiB of memory free")), "{reason}");
                 assert_eq!(workers < choice.most, reason.contains("memory is the limit"), "{reason}");
             }
         }
@@ -515,6 +509,7 @@ mod tests {
         let judge = |own| budget.judge(machine(8, 60), own, 0, &[Worker { now: EACH, expected: EACH }], 4, EACH);
         assert_eq!([3 * GIB, 7 * GIB / 2].map(|own| judge(own).more), [1, 0]);
         assert_eq!([3 * GIB, 5 * GIB].map(|own| judge(own).alarm), [false, true]);
+        assert!(!judge(5 * GIB).last_resort, "the kernel would kill nobody");
         let none = Budget::new(MemoryLimit::None, machine(8, 1), 4, 1 << 20);
         let verdict = none.judge(machine(8, 0), GIB, 0, &[], 4, EACH);
         assert_eq!((verdict.more, verdict.alarm), (usize::MAX, false));
@@ -526,6 +521,7 @@ mod tests {
         let judge = |gib| budget.judge(Machine { pressure: 40.0, ..machine(8, gib) }, 0, 0, &[], 4, GIB);
         assert!(judge(2).alarm && judge(2).more == 0);
         assert!(!judge(8).alarm && judge(8).more > 0);
+        assert_eq!([2, 0].map(|gib| judge(gib).last_resort), [false, true]);
         let root = tempfile::tempdir().unwrap();
         assert!(pressure(root.path()).abs() < 1e-9);
         fs::create_dir_all(root.path().join("proc/pressure")).unwrap();

@@ -24,7 +24,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
 use self::{
-    budget::{Appetite, Budget, Load, Machine, Verdict, Worker, gib},
+    budget::{Appetite, Budget, Load, Machine, Verdict, Worker},
     scout::{Found, Scout},
 };
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
     reel::{Reel, Shelf},
     signal::{self, Signal},
     source::Frame,
+    words::gib,
 };
 
 /// How often progress is shown.
@@ -126,8 +127,8 @@ pub struct Rules {
     pub most: usize,
     /// Level of parallelism of each.
     pub lp: u32,
-    /// Whether the last chunks may have another one.
-    pub lp_may_change: bool,
+    /// The largest one that the last chunks may have.
+    pub most_lp: u32,
     /// Memory of the whole run.
     pub memory: MemoryLimit,
     /// What an encoder is expected to take.
@@ -201,7 +202,7 @@ pub fn run(
         sink: sink.clone(),
         most: rules.most,
         lp: rules.lp,
-        lp_may_change: rules.lp_may_change,
+        most_lp: rules.most_lp,
         cores: machine.cores,
         appetite: Appetite::new(rules.load.clone()),
         verdict: budget.judge(machine, 0, 0, &[], rules.most, 1),
@@ -323,7 +324,7 @@ struct Crew {
     /// Encoders at once, where memory allows; those that are about to end are not counted.
     most: usize,
     lp: u32,
-    lp_may_change: bool,
+    most_lp: u32,
     cores: usize,
     appetite: Appetite,
     budget: Budget,
@@ -429,11 +430,11 @@ impl Crew {
 
     /// The last chunks get the cores that would be idle.
     fn lp_of_next(&self) -> u32 {
-        if self.lp_may_change && self.detected_all {
-            self.appetite.lp_for_one_of_the_last(self.cores, self.most, self.queue.len(), self.lp)
-        } else {
-            self.lp
+        if !self.detected_all {
+            return self.lp;
         }
+        let lp = self.appetite.lp_for_one_of_the_last(self.cores, self.most, self.queue.len(), self.lp);
+        lp.min(self.most_lp).max(self.lp)
     }
 
     fn start(&mut self, Waiting { reel, tries, .. }: Waiting, lp: u32) -> Result<()> {

@@ -115,6 +115,15 @@ impl Identity {
         }
     }
 
+    /// The largest `lp` that gives the same bytes as this one.
+    #[must_use]
+    pub fn same_bytes_up_to(&self, lp: u32) -> u32 {
+        match self.family {
+            Family::SvtAv1 | Family::Libsvtav1 => svt_av1::same_bytes_up_to(self, lp),
+            Family::Libaom | Family::Librav1e | Family::Av1Qsv => self.max_lp(),
+        }
+    }
+
     /// Options that av1enc sets itself, and why a user cannot.
     pub fn owned(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let (own, shared) = match self.family {

@@ -254,6 +254,17 @@ pub fn max_lp(identity: &Identity) -> u32 {
     if identity.number < (2, 2) { 16 } else { 6 }
 }
 
+/// The largest level of parallelism that gives the same bytes as `lp`. Seen with lp 1, 2 and 4: mainline 1.4.1, 2.3.0 and
+/// 4.2.0 always give the same; SVT-AV1-HDR 4.1.0 does at 1 and 2.
+#[must_use]
+pub fn same_bytes_up_to(identity: &Identity, lp: u32) -> u32 {
+    match identity.fork {
+        Fork::Mainline => max_lp(identity),
+        Fork::Hdr => lp.max(2),
+        Fork::Psy | Fork::Essential => lp,
+    }
+}
+
 /// Whether the bytes of a chunk depend on `lp`: seen with SVT-AV1-HDR from lp 4 on, never with mainline.
 #[must_use]
 pub fn bytes_depend_on_lp(identity: &Identity) -> bool {
@@ -370,6 +381,14 @@ Options:
             assert_eq!((identity.fork, identity.number), (fork, number), "{text}");
         }
         assert_eq!(identify("x264 core 164"), None);
+    }
+
+    #[test]
+    fn the_last_chunks_may_have_more_threads_only_where_that_was_seen_to_change_nothing() {
+        let up_to = |version, lp| same_bytes_up_to(&identify(version).unwrap(), lp);
+        assert_eq!([1, 4].map(|lp| up_to("SVT-AV1 v4.2.0", lp)), [6, 6]);
+        assert_eq!([1, 2, 3, 5].map(|lp| up_to("SVT-AV1-HDR v4.1.0", lp)), [2, 2, 3, 5]);
+        assert_eq!([1, 4].map(|lp| up_to("SVT-AV1-PSY v3.0.2", lp)), [1, 4]);
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::{
     encoders::script,
     lab::{
         CHUNKS, FRAMES, JOB, Lcg, Mount, all_but_one, copy, encode, encode_of, encode_with, fails, fake_mkvmerge,
-        finished_in, gated, gives_the_film, goes_on, let_go, messages, parent, scenes_are_known, snapshot, state,
-        tells, undisturbed, wait_for, waiting, with_fakes,
+        finished_in, gated, gives_the_film, goes_on, is_stopped, let_go, messages, parent, scenes_are_known, snapshot,
+        state, tells, undisturbed, wait_for, waiting, with_fakes,
     },
     run::{Run, nothing_is_left_running},
 };
@@ -154,10 +154,10 @@ fn stopped_by_the_terminal_its_encoders_stop_too_and_it_goes_on_as_if_nothing_ha
     let mut all = waiting(dir.path());
     all.push(parent(all[0]));
     run.signal(Signal::SIGTSTP);
-    wait_for("all are stopped", || all.iter().all(|pid| state(*pid) == Some('T')));
+    wait_for("all are stopped", || all.iter().all(|pid| is_stopped(*pid)));
     // Longer than an encoder may make no progress: it was not its fault.
     thread::sleep(Duration::from_secs(13));
-    assert!(all.iter().all(|pid| state(*pid) == Some('T')), "they stay stopped");
+    assert!(all.iter().all(|pid| is_stopped(*pid)), "they stay stopped");
     let_go(dir.path());
     run.signal(Signal::SIGCONT);
     let ended = run.ends().exits(0);
@@ -174,9 +174,9 @@ fn stopped_while_the_film_is_joined_mkvmerge_stops_too() {
     let run = run.wait_until("it joins", || pid().is_some());
     let all = [pid().unwrap(), parent(pid().unwrap())];
     run.signal(Signal::SIGTSTP);
-    wait_for("both are stopped", || all.iter().all(|pid| state(*pid) == Some('T')));
+    wait_for("both are stopped", || all.iter().all(|pid| is_stopped(*pid)));
     run.signal(Signal::SIGCONT);
-    wait_for("both go on", || all.iter().all(|pid| state(*pid) != Some('T')));
+    wait_for("both go on", || all.iter().all(|pid| !is_stopped(*pid)));
     fs::write(dir.path().join("go"), "").unwrap();
     let ended = run.ends().exits(0);
     ended.expect(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed(), "the film");

@@ -182,6 +182,19 @@ pub fn wait_for(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
+/// Whether a process is stopped. A shell may have been about to start something: it then waits for a child that shares its
+/// memory, and that was stopped before it became what it was to be.
+pub fn is_stopped(pid: i32) -> bool {
+    match state(pid) {
+        Some('T') => true,
+        Some('D') => {
+            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            children.split_whitespace().any(|child| child.parse().is_ok_and(|child| state(child) == Some('T')))
+        }
+        _ => false,
+    }
+}
+
 /// The state of a process, as /proc has it: `R`, `S`, `T`. Nothing if it is gone.
 pub fn state(pid: i32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

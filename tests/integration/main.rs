@@ -16,6 +16,7 @@ mod faults;
 mod hdr;
 mod interface;
 mod kill;
+mod memory;
 mod names;
 mod parsers;
 mod resume;
