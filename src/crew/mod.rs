@@ -51,6 +51,8 @@ const FAILURES_NAMED: usize = 10;
 const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
 const BACK_OFF: Duration = Duration::from_millis(500);
+/// How long what was seen of memory holds, as long as it said that there is room.
+const FRESH: Duration = Duration::from_millis(100);
 /// A change of what memory allows that lasts so long is said; and so long after an encoder was stopped, memory is looked
 /// at before the next one is.
 const LASTING: Duration = Duration::from_secs(1);
@@ -61,7 +63,7 @@ const CHUNKS_AHEAD: u64 = 2;
 /// How long a full disk is waited for.
 const DISK_PATIENCE: Duration = Duration::from_secs(600);
 /// How long no encoder at all may run for want of memory, before one is tried in spite of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How long stopped workers are waited for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -206,6 +208,7 @@ pub fn run(
         cores: machine.cores,
         appetite: Appetite::new(rules.load.clone()),
         verdict: budget.judge(machine, 0, 0, &[], rules.most, 1),
+        seen_at: Instant::now(),
         budget,
         allowed: Allowed { said: rules.most, now: rules.most, since: Instant::now() },
         last_stop: None,
@@ -328,8 +331,9 @@ struct Crew {
     cores: usize,
     appetite: Appetite,
     budget: Budget,
-    /// How much more may run, when it was last looked at.
+    /// How much more may run, when it was last looked at, less what was started since.
     verdict: Verdict,
+    seen_at: Instant,
     allowed: Allowed,
     /// When an encoder was last stopped for want of memory.
     last_stop: Option<Instant>,
@@ -411,13 +415,17 @@ impl Crew {
             let lp = self.lp_of_next();
             // Somebody must work, but not before there was time to see what the end of the last one has left.
             if !self.at_work.is_empty() || self.last_stop.is_some_and(|last| last.elapsed() < PATIENCE) {
-                self.look_for(lp);
+                // With many workers, looking at each of them for every start would cost more than starting.
+                if self.verdict.more == 0 || lp != self.lp || self.seen_at.elapsed() >= FRESH {
+                    self.look_for(lp);
+                }
                 if self.verdict.more == 0 {
                     break;
                 }
             }
             if let Some(waiting) = self.queue.remove(&index) {
                 self.start(waiting, lp)?;
+                self.verdict.more = self.verdict.more.saturating_sub(1);
             }
         }
         Ok(())
@@ -572,6 +580,7 @@ impl Crew {
         let next = self.appetite.worker(lp);
         self.verdict =
             self.budget.judge(Machine::look(), self.own_memory(), self.shelf.held(), &running, self.most, next);
+        self.seen_at = Instant::now();
     }
 
     /// Resident memory of this process and its tools, in bytes.
