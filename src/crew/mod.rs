@@ -62,6 +62,9 @@ const DISK_FLOOR: u64 = 8 << 20;
 const CHUNKS_AHEAD: u64 = 2;
 /// How long a full disk is waited for.
 const DISK_PATIENCE: Duration = Duration::from_secs(600);
+/// How often the only encoder is stopped for want of memory: where that does not help, stopping it again and again would
+/// never end, and it may fit after all.
+const LONE_STOPS: usize = 2;
 /// How long no encoder at all may run for want of memory, before one is tried in spite of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long stopped workers are waited for.
@@ -212,6 +215,7 @@ pub fn run(
         budget,
         allowed: Allowed { said: rules.most, now: rules.most, since: Instant::now() },
         last_stop: None,
+        lone_stops: 0,
         queue: BTreeMap::new(),
         at_work: HashMap::new(),
         finished: BTreeMap::new(),
@@ -337,6 +341,8 @@ struct Crew {
     allowed: Allowed,
     /// When an encoder was last stopped for want of memory.
     last_stop: Option<Instant>,
+    /// How often that was the only one.
+    lone_stops: usize,
     stall_timeout: Duration,
     /// When the encoders were last looked at.
     looked: Instant,
@@ -626,9 +632,11 @@ impl Crew {
     fn stop_youngest(&mut self) {
         let wait_on = self.last_stop.is_some_and(|last| last.elapsed() < LASTING);
         let alive = || self.at_work.iter().filter(|(_, work)| work.ended.is_none());
-        if wait_on || alive().count() < 2 && !self.verdict.last_resort {
+        let lone = alive().count() < 2;
+        if wait_on || lone && !(self.verdict.last_resort && self.lone_stops < LONE_STOPS) {
             return;
         }
+        self.lone_stops += usize::from(lone);
         let Some(index) = alive().max_by_key(|(_, work)| work.started).map(|(index, _)| *index) else { return };
         let left = self.verdict.left.map(gib).unwrap_or_default();
         note(
