@@ -115,8 +115,7 @@ impl Cutting<'_> {
             let bytes = frame.bytes();
             self.pending.push_back(self.scout.shelf.hold(frame, bytes));
             if let Some(chunk) = judged.and_then(|judged| splitter.push(judged)) {
-                self.close(chunk)?;
-                self.begin(chunk.end);
+                self.cut(chunk)?;
             }
             self.give(splitter.certain());
             self.scout.seen.fetch_add(1, Ordering::Relaxed);
@@ -126,12 +125,18 @@ impl Cutting<'_> {
         }
         for judged in detector.finish() {
             if let Some(chunk) = splitter.push(judged) {
-                self.close(chunk)?;
-                self.begin(chunk.end);
+                self.cut(chunk)?;
             }
         }
         let last = splitter.finish(frames).context("the film has no frame")?;
         self.close(last)
+    }
+
+    /// The open scene has turned out to be `chunk`, and the next one begins where it ends.
+    fn cut(&mut self, chunk: Chunk) -> Result<()> {
+        self.close(chunk)?;
+        self.begin(chunk.end);
+        Ok(())
     }
 
     /// A scene begins at `start`.

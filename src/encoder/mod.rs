@@ -108,11 +108,7 @@ impl Identity {
     /// Whether the bytes of a chunk depend on `lp`.
     #[must_use]
     pub fn bytes_depend_on_lp(&self) -> bool {
-        match self.family {
-            Family::SvtAv1 | Family::Libsvtav1 => svt_av1::bytes_depend_on_lp(self),
-            // Seen with 1, 2 and 4 threads: rav1e 0.5.1 and that of ffmpeg 9.0.2, libaom 3.6.0 and 3.15.1.
-            Family::Libaom | Family::Librav1e | Family::Av1Qsv => false,
-        }
+        self.same_bytes_up_to(1) < self.max_lp()
     }
 
     /// The largest `lp` that gives the same bytes as this one.
@@ -120,6 +116,7 @@ impl Identity {
     pub fn same_bytes_up_to(&self, lp: u32) -> u32 {
         match self.family {
             Family::SvtAv1 | Family::Libsvtav1 => svt_av1::same_bytes_up_to(self, lp),
+            // Seen with 1, 2 and 4 threads: rav1e 0.5.1 and that of ffmpeg 9.0.2, libaom 3.6.0 and 3.15.1.
             Family::Libaom | Family::Librav1e | Family::Av1Qsv => self.max_lp(),
         }
     }

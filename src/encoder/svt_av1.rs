@@ -265,12 +265,6 @@ pub fn same_bytes_up_to(identity: &Identity, lp: u32) -> u32 {
     }
 }
 
-/// Whether the bytes of a chunk depend on `lp`: seen with SVT-AV1-HDR from lp 4 on, never with mainline.
-#[must_use]
-pub fn bytes_depend_on_lp(identity: &Identity) -> bool {
-    identity.fork != Fork::Mainline
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
