@@ -1,16 +1,19 @@
 //! Sound that is encoded anew: ffmpeg, from the source into the job directory.
 
-use std::process::Command;
-
 use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     event::{Sink, warn},
     job::Job,
-    media::{Container, MATROSKA, TrackKind},
+    media::{Container, TrackKind},
     probe::{self, IdentifiedTrack, Tools},
     process::{Children, Finished},
+    source::packets,
 };
+
+/// How much later than it is to be heard the sound is written, in milliseconds: encoders begin with a few samples of
+/// their own before the first one, and a time below zero cannot be written.
+pub const LATER_MS: i64 = 1000;
 
 /// Encodes every sound track of the source with `args`, unless an earlier run has.
 ///
@@ -30,18 +33,13 @@ pub fn encode(
     }
     let part = job.part(name)?;
     let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
-    let mut command = Command::new(&tools.ffmpeg);
-    command.current_dir(job.dir()).args(["-nostdin", "-hide_banner", "-v", "error"]);
-    if container.format == MATROSKA {
-        // mkvmerge keeps its times; ffmpeg would let the earliest track begin at zero, and the sound with it.
-        command.arg("-copyts");
-    }
-    command.arg("-i");
-    // The link has a plain name, whatever the source's is.
-    command.arg(format!("file:{}", job.source_link()));
+    let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
     command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]).args(args);
+    let offset = format!("{}us", container.clock.offset_us + LATER_MS * 1000);
+    command.args(["-output_ts_offset", &offset, "-avoid_negative_ts", "disabled"]);
     // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
     command.args(["-fflags", "+bitexact", "-f", "matroska"]).arg(relative);
+    packets::keep_clock(&mut command, container);
     let Finished { stderr, failure, .. } = children.finish(command)?;
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));

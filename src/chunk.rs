@@ -23,7 +23,7 @@ use crate::{
     process::{self, Children, ToolFailure},
     recipe::Recipe,
     reel::{Next, Reel},
-    source::{Frame, Source},
+    source::{Frame, Reader},
     y4m,
 };
 
@@ -37,9 +37,9 @@ const LAST_FRAMES: u64 = 16;
 pub struct Workshop {
     /// The job.
     pub job: Arc<Job>,
-    /// The film.
-    pub source: Arc<Source>,
-    /// What the film is.
+    /// Who delivers the film's pictures.
+    pub reader: Reader,
+    /// What the film is; what is not known before it was read to its end is what is expected.
     pub media: Arc<MediaInfo>,
     /// How it is encoded.
     pub recipe: Arc<Recipe>,
@@ -112,6 +112,8 @@ pub enum Failure {
     Source(anyhow::Error),
     /// The encoder was killed by a signal that we did not send: memory, most likely.
     Killed(anyhow::Error),
+    /// Detection has ended before the scene did.
+    Abandoned,
     /// Anything else: it is tried again.
     Other(anyhow::Error),
 }
@@ -120,7 +122,7 @@ impl Failure {
     /// In one line; the whole story is what it displays.
     #[must_use]
     pub fn line(&self) -> String {
-        let (Self::Source(error) | Self::Killed(error) | Self::Other(error)) = self;
+        let (Self::Source(error) | Self::Killed(error) | Self::Other(error)) = self else { return self.to_string() };
         match error.downcast_ref::<ToolFailure>() {
             Some(failure) => format!("the encoder {}", failure.line()),
             None => format!("{error:#}").lines().next().unwrap_or_default().to_owned(),
@@ -132,6 +134,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Source(error) | Self::Killed(error) | Self::Other(error) => write!(f, "{error:#}"),
+            Self::Abandoned => f.write_str("the search for scenes has ended"),
         }
     }
 }
@@ -169,6 +172,10 @@ pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Puls
         Err(Feeding::Source(error)) => {
             drop(running);
             return Err(Failure::Source(error));
+        }
+        Err(Feeding::Abandoned) => {
+            drop(running);
+            return Err(Failure::Abandoned);
         }
     };
     let status = running.wait().map_err(other)?;
@@ -209,6 +216,7 @@ pub fn encode(workshop: &Workshop, reel: &Reel<Frame>, lp: u32, pulse: &Arc<Puls
 enum Feeding {
     Source(anyhow::Error),
     Pipe(io::Error),
+    Abandoned,
 }
 
 /// Writes the scene's frames to the encoder and closes its input. Returns which part of the film it was.
@@ -244,14 +252,13 @@ impl Feeder<'_> {
             match reel.take() {
                 Next::Frame(held) => self.write(held.frame()).map_err(Feeding::Pipe)?,
                 Next::Decode(range) => {
-                    let clip = self.workshop.source.take_clip().map_err(Feeding::Source)?;
-                    for frame in clip.read(range) {
-                        self.write(&frame.map_err(Feeding::Source)?).map_err(Feeding::Pipe)?;
-                    }
-                    self.workshop.source.give_back(clip);
+                    let reader = &self.workshop.reader;
+                    let write =
+                        |frame: Result<Frame>| self.write(&frame.map_err(Feeding::Source)?).map_err(Feeding::Pipe);
+                    reader.part(range, write, Feeding::Source)?;
                 }
                 Next::End(chunk) => return Ok(chunk),
-                Next::Abandoned => return Err(Feeding::Source(anyhow!("the search for scenes has ended"))),
+                Next::Abandoned => return Err(Feeding::Abandoned),
             }
         }
     }

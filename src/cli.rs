@@ -91,11 +91,15 @@ pub enum PixFormat {
     Yuv420p10le,
 }
 
-/// Methods of av1an that name what av1enc does anyway.
+/// Who reads the film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ChunkMethod {
-    /// FFMS2.
+    /// FFMS2 where it is right, else ffmpeg in order; short films in order at once.
+    Auto,
+    /// FFMS2 where it is right, else ffmpeg in order.
     Ffms2,
+    /// ffmpeg, from beginning to end; needs no VapourSynth.
+    Linear,
 }
 
 /// Methods of av1an that name what av1enc does anyway.
@@ -248,8 +252,9 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = 24, help_heading = "Scenes")]
     pub min_scene_len: u64,
 
-    /// How chunks are read; there is one way
-    #[arg(short = 'm', long, value_enum, default_value = "ffms2", hide = true)]
+    /// Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from
+    /// beginning to end, which needs no VapourSynth
+    #[arg(short = 'm', long, value_enum, default_value = "auto", help_heading = "Machine")]
     pub chunk_method: ChunkMethod,
 
     /// How scenes are found; there is one way

@@ -10,7 +10,7 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{EncodeArgs, EncoderName, OnInterrupt, PixFormat},
+    cli::{ChunkMethod, EncodeArgs, EncoderName, OnInterrupt, PixFormat},
     hdr::{ContentLight, MasteringDisplay},
     media::{ChromaLocation, CodePoint, Color, Range},
 };
@@ -60,6 +60,8 @@ pub struct Config {
     pub audio_args: Option<Vec<String>>,
     /// Whether ffmpeg encodes the film in one go, without VapourSynth.
     pub direct: bool,
+    /// Who reads the film.
+    pub method: Method,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
@@ -122,6 +124,17 @@ pub struct Programs {
     pub ffmpeg: Option<PathBuf>,
     /// ffprobe.
     pub ffprobe: Option<PathBuf>,
+}
+
+/// Who reads the film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// FFMS2 where it is right and worth its index, else ffmpeg in order.
+    Auto,
+    /// FFMS2 where it is right, else ffmpeg in order.
+    Ffms2,
+    /// ffmpeg, in order.
+    Linear,
 }
 
 /// What decides about the bytes of the video.
@@ -252,6 +265,11 @@ impl Config {
             video: video_config(args, color_tags)?,
             audio_args: audio_args(args.audio_params.as_deref())?,
             direct: args.no_chunks,
+            method: match args.chunk_method {
+                ChunkMethod::Auto => Method::Auto,
+                ChunkMethod::Ffms2 => Method::Ffms2,
+                ChunkMethod::Linear => Method::Linear,
+            },
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
             allow_truncated: args.allow_truncated,

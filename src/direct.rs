@@ -1,11 +1,11 @@
 //! `--no-chunks`: the whole film through one ffmpeg, for machines that have no VapourSynth or no FFMS2.
 //!
-//! It is one chunk whose frames ffmpeg reads itself. What the index says otherwise, ffprobe says here; everything after
-//! the chunk is the same: joining, every proof of the output, its name.
+//! It is one chunk whose frames ffmpeg reads itself; everything after it is the same: joining, every proof of the output,
+//! its name.
 
 use std::{
     path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,42 +19,10 @@ use crate::{
     chunk::{self, EncodedChunk},
     encoder::Encoder,
     job::{self, ChunkRecord, Job},
-    media::{Chunk, Container, MediaInfo},
-    probe::{Tools, file_url},
+    media::{Chunk, MediaInfo},
     process::{self, Children, ToolFailure},
     recipe::Recipe,
-    source::Indexed,
 };
-
-/// Learns the time of every frame of the film from its packets.
-///
-/// # Errors
-/// If ffprobe fails, or a packet has no time: then only an index can tell.
-pub fn index(children: &Children, tools: &Tools, input: &Path, container: &Container) -> Result<Indexed> {
-    let mut command = Command::new(&tools.ffprobe);
-    command.args(["-v", "error", "-select_streams", &container.video.stream.to_string()]);
-    command.args(["-show_entries", "packet=pts_time,flags", "-of", "csv=p=0", "-i"]).arg(file_url(input));
-    let output = children.output(command).context("reading the times of the film's frames")?;
-    let times_ms = packet_times(&String::from_utf8_lossy(&output))?;
-    let (width, height) = container.video.encoded_size();
-    Ok(Indexed { frames: times_ms.len() as u64, fps: None, times_ms, width, height })
-}
-
-/// Times in milliseconds, in the order in which they are shown, from lines such as `0.042000,K__`. Packets that are
-/// decoded and not shown (an edit list cuts them off) are marked with a D.
-fn packet_times(text: &str) -> Result<Vec<f64>> {
-    let shown = text.lines().filter(|line| !line.trim().is_empty());
-    let shown = shown.filter(|line| !line.split(',').nth(1).is_some_and(|flags| flags.contains('D')));
-    let time = |line: &str| {
-        let time = line.split(',').next().and_then(|time| time.parse::<f64>().ok());
-        time.map(|seconds| seconds * 1000.0)
-            .context("a frame of the film has no time: it cannot be encoded with --no-chunks")
-    };
-    let mut times = shown.map(time).collect::<Result<Vec<f64>>>()?;
-    anyhow::ensure!(!times.is_empty(), "the film has no frame");
-    times.sort_by(f64::total_cmp);
-    Ok(times)
-}
 
 /// What the film is encoded with.
 pub struct Direct {
@@ -138,18 +106,5 @@ impl Direct {
         };
         self.job.record(&record)?;
         Ok(EncodedChunk(record))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_those_of_shown_frames_in_their_order() {
-        let times = packet_times("0.000000,K__\n0.160000,___\n0.080000,__\n-0.040000,KD_\n\n0.040000,___,\n").unwrap();
-        assert_eq!(times, [0.0, 40.0, 80.0, 160.0]);
-        assert!(packet_times("N/A,K__\n").unwrap_err().to_string().contains("--no-chunks"));
-        assert!(packet_times("").is_err());
     }
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::{finding::Finding, words::count};
+
 /// A step of the run, in the order in which they begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,10 +93,17 @@ pub struct Proof {
     pub color: String,
     /// Whether HDR10 metadata was compared, in the bitstream and in the container.
     pub hdr10: bool,
+    /// Pictures of the output that were decoded and are nearer to the source's picture of their own time than to those
+    /// beside it.
+    pub pictures: usize,
+    /// Pictures that were looked at and look like those beside them.
+    pub pictures_alike: usize,
     /// Whether every frame was decoded as well (`--verify-decode`).
     pub decoded: bool,
     /// How the source is cut short, if it is: the output is whole only as far as the source is.
     pub truncated: Option<String>,
+    /// Each thing that was compared, with what, and by what.
+    pub findings: Vec<Finding>,
 }
 
 impl Proof {
@@ -107,10 +116,10 @@ impl Proof {
             format!("{} video, {} audio, {} subtitle tracks", self.tracks[0], self.tracks[1], self.tracks[2]),
         ];
         if self.chapters > 0 {
-            parts.push(format!("{} chapter{}", self.chapters, plural(self.chapters)));
+            parts.push(count(self.chapters as u64, "chapter"));
         }
         if self.attachments > 0 {
-            parts.push(format!("{} attachment{}", self.attachments, plural(self.attachments)));
+            parts.push(count(self.attachments as u64, "attachment"));
         }
         parts.push(self.color.clone());
         if self.hdr10 {
@@ -121,11 +130,6 @@ impl Proof {
         }
         parts.join(", ")
     }
-}
-
-/// `s`, but not after one.
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// The final summary.

@@ -25,6 +25,10 @@ const INDEX: &str = "source.ffindex";
 const SCENES: &str = "scenes.jsonl";
 const CHUNKS: &str = "chunks";
 const AUDIO: &str = "audio.mka";
+const OTHERS: &str = "others.mkv";
+const READER: &str = "reader.json";
+const PICTURES: &str = "pictures.bin";
+const CHAPTERS: &str = "chapters.txt";
 /// Links with plain names, for tools that cannot be trusted with every name.
 const SOURCE_LINK: &str = "source";
 const OUTPUT_DIR_LINK: &str = "output";
@@ -137,6 +141,15 @@ pub struct ChunkRecord {
     pub encoder: String,
     /// Name of the machine.
     pub host: String,
+}
+
+/// Who reads the film, and why: `reader.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReaderRecord {
+    /// Whether ffmpeg reads it in order, or else FFMS2 by number.
+    pub linear: bool,
+    /// Why not the other one, in words.
+    pub why: Option<String>,
 }
 
 /// What a finished file holds.
@@ -359,6 +372,79 @@ impl Job {
     #[must_use]
     pub fn audio(&self) -> &'static str {
         AUDIO
+    }
+
+    /// Name of the tracks that ffmpeg hands over, relative to the directory.
+    #[must_use]
+    pub fn others(&self) -> &'static str {
+        OTHERS
+    }
+
+    /// Writes the chapters that mkvmerge does not take from the source, and returns the name of that file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write_chapters(&self, text: &str) -> Result<&'static str> {
+        self.write(CHAPTERS, text.as_bytes())?;
+        Ok(CHAPTERS)
+    }
+
+    /// Who reads the film, if that was decided.
+    ///
+    /// # Errors
+    /// If what is recorded is damaged.
+    pub fn reader(&self) -> Result<Option<ReaderRecord>> {
+        match read(&self.dir.join(READER)) {
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text)
+                    .with_context(|| format!("`{READER}` of the job is damaged; --restart begins anew"))?,
+            )),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading `{READER}` of the job")),
+        }
+    }
+
+    /// Records who reads the film: a later run must not mix in what another reader delivers.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_reader(&self, record: &ReaderRecord) -> Result<()> {
+        self.write(READER, &serde_json::to_vec(record)?)
+    }
+
+    /// What is known of the pictures of a film that was read in order to its end.
+    ///
+    /// # Errors
+    /// If nothing is.
+    pub fn pictures(&self) -> Result<Vec<u8>> {
+        read(&self.dir.join(PICTURES)).with_context(|| format!("reading `{PICTURES}` of the job"))
+    }
+
+    /// Keeps what is known of the pictures.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_pictures(&self, pictures: &[u8]) -> Result<()> {
+        self.write(PICTURES, pictures)
+    }
+
+    /// Forgets all scenes and chunks that do not end before frame `end`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_from(&self, end: u64) -> Result<()> {
+        let known = self.scenes()?.chunks;
+        let kept = known.iter().take_while(|chunk| chunk.end < end);
+        let mut text = Vec::new();
+        for chunk in kept.clone() {
+            text.extend(serde_json::to_vec(&SceneLine::Chunk(*chunk))?);
+            text.push(b'\n');
+        }
+        for chunk in &known[kept.count()..] {
+            remove_if_there(&self.dir.join(Self::record_name(chunk.index)))?;
+            remove_if_there(&self.dir.join(Self::chunk_name(chunk.index)))?;
+        }
+        self.write(SCENES, &text)
     }
 
     /// Records what a finished file holds, so that a later run knows whether it is still that.
@@ -675,9 +761,14 @@ fn remove_if_there(path: &Path) -> Result<()> {
 fn clear(dir: &Path) -> Result<()> {
     let ours = |name: &str| {
         let plain = name.replacen(".part", "", 1);
-        let plain =
-            plain.strip_suffix(".json").filter(|name| [INDEX, AUDIO].contains(name)).unwrap_or(&plain).to_owned();
+        let plain = plain
+            .strip_suffix(".json")
+            .filter(|name| [INDEX, AUDIO, OTHERS].contains(name))
+            .unwrap_or(&plain)
+            .to_owned();
+        let others = [OTHERS, READER, PICTURES, CHAPTERS];
         [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
+            || others.contains(&plain.as_str())
             || plain.starts_with("group-")
     };
     let chunk = |name: &str| {

@@ -3,10 +3,12 @@
 //! The modules below are in the order in which they build on each other: a file uses only what is listed above it.
 //! The program is [`run`]; what it prints and how it exits is the interface, this library is not.
 
-pub mod event;
 pub mod words;
+pub mod finding;
+pub mod event;
 pub mod process;
 pub mod signal;
+pub mod task;
 pub mod disk;
 pub mod hdr;
 pub mod media;
@@ -21,6 +23,7 @@ pub mod scenes;
 pub mod encoder;
 pub mod recipe;
 pub mod job;
+pub mod reading;
 pub mod trial;
 pub mod audio;
 pub mod chunk;
@@ -28,6 +31,7 @@ pub mod direct;
 pub mod crew;
 pub mod mux;
 pub mod output;
+pub mod content;
 pub mod verify;
 pub mod doctor;
 pub mod ui;
@@ -40,34 +44,35 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use crossbeam_channel::{Receiver, bounded, select, tick};
+use anyhow::{Context, Result};
 use num_rational::Ratio;
 use serde::Serialize;
 
 use crate::{
     chunk::{EncodedChunk, Workshop},
-    config::{Config, UsageError},
-    crew::{
-        Interrupted,
-        budget::{self, Demands, Load, Machine, Workers},
-    },
+    config::{Config, Method, UsageError},
+    crew::budget::{self, Demands, Load, Machine, Workers},
     direct::Direct,
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
-    job::Job,
-    media::{Container, MediaInfo, TrackKind},
+    job::{Job, ReaderRecord},
+    media::{Container, MediaInfo},
     output::PartFile,
     probe::{Probed, Tools},
     process::Children,
+    reading::{Opened, Opening},
     recipe::Recipe,
-    signal::Signal,
-    source::{Indexed, Source, VapourSynth},
+    signal::Interrupted,
+    source::{
+        Reader,
+        packets::Announced,
+        places::{Mismatch, References},
+    },
+    task::{Task, Watch, begin},
 };
 
 /// What a run came to.
@@ -120,7 +125,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     let equipment = doctor::require(&children, wanted(config))?;
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;
-    let probed = watch.wait(&probing.context("ffmpeg, ffprobe or mkvmerge has come only now")?, || None)?;
+    let mut probed = watch.wait(&probing.context("ffmpeg, ffprobe or mkvmerge has come only now")?, || None)?;
+    let container = &mut probed.container;
+    container.new_sound = config.audio_args.is_some() && container.track_counts()[1] > 0;
     for reason in &equipment.programs.passed_over {
         note(sink, format!("{} is used: {reason}", equipment.programs.encoder.identity().version));
     }
@@ -150,12 +157,11 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     }
     detail(sink, format!("{} workers with --lp {}: {}", plan.workers.workers, job.lp, plan.workers.reason));
     let trial = try_encoder(&children, &equipment, &job, &plan, &probed);
-    let Made { media, recipe, chunks, resumed_chunks } = match equipment.vapoursynth {
-        Some(vapoursynth) => {
-            in_chunks(&watch, config, &equipment, vapoursynth, &job, trial, plan, probed, lp_demanded)?
-        }
-        None => in_one_go(&watch, config, &equipment, &job, trial, plan, probed)?,
-    };
+    let run =
+        Run { watch: &watch, config, equipment: &equipment, job: &job, plan: &plan, probed: &probed, lp_demanded };
+    let Made { media, chunks, resumed_chunks, announced, references } =
+        if config.direct { run.in_one_go(trial)? } else { run.in_chunks(trial)? };
+    let recipe = Arc::new(plan.recipe.clone());
     let video_bytes: u64 = chunks.iter().map(|chunk| chunk.record().bytes).sum();
 
     sink(Event::Stage { stage: Stage::Join });
@@ -177,10 +183,11 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         .over({
             let (children, tools, media, chunks) =
                 (children.clone(), equipment.programs.tools.clone(), media.clone(), chunks.clone());
-            let (file, decode) = (part.path().to_owned(), config.verify_decode);
+            let (file, decode, job) = (part.path().to_owned(), config.verify_decode, job.clone());
             move || {
-                let wanted = verify::Wanted { media: &media, recipe: &recipe, chunks: &chunks };
-                verify::output(&children, &tools, &file, &wanted, decode)
+                let pictures = verify::Pictures { announced: &announced, references };
+                let wanted = verify::Wanted { job: &job, media: &media, recipe: &recipe, chunks: &chunks };
+                verify::output(&children, &tools, &file, &wanted, pictures, decode)
             }
         })
         .context("the joined film is not whole and was not given its name")?;
@@ -211,7 +218,7 @@ pub fn wanted(config: &Config) -> Wanted<'_> {
         encoder: &config.encoder,
         programs: &config.programs,
         bit_depth: config.video.bit_depth,
-        direct: config.direct,
+        direct: config.direct || config.method == Method::Linear,
     }
 }
 
@@ -270,135 +277,217 @@ fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'
 /// An encoded film, in parts.
 struct Made {
     media: Arc<MediaInfo>,
-    recipe: Arc<Recipe>,
     chunks: Arc<Vec<EncodedChunk>>,
     resumed_chunks: usize,
+    announced: Arc<Announced>,
+    references: Option<References>,
 }
+
+/// What a run has at hand while the film is encoded.
+struct Run<'a> {
+    watch: &'a Watch<'a>,
+    config: &'a Config,
+    equipment: &'a Equipment,
+    job: &'a Arc<Job>,
+    plan: &'a Plan,
+    probed: &'a Probed,
+    lp_demanded: bool,
+}
+
+/// How often the progress of a film that is encoded in one go is told.
+const TELL: Duration = Duration::from_secs(1);
 
 /// Name of this machine.
 fn host() -> String {
     nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Indexes the film, finds its scenes and encodes them side by side.
-#[expect(clippy::too_many_arguments, reason = "a part of `run`, with what it has at hand")]
-fn in_chunks(
-    watch: &Watch<'_>,
-    config: &Config,
-    equipment: &Equipment,
-    vapoursynth: VapourSynth,
-    job: &Arc<Job>,
-    trial: Option<Task<()>>,
-    plan: Plan,
-    probed: Probed,
-    lp_demanded: bool,
-) -> Result<Made> {
-    let reused = index(watch, config, vapoursynth, job, trial).inspect_err(|error| forget(job, error))?;
-    let opened = match open(watch, config, equipment, vapoursynth, job, &plan, probed.clone()) {
-        Err(error) if reused && error.downcast_ref::<Interrupted>().is_none() => {
-            note(watch.sink, format!("the index of the earlier run cannot be used and is built again ({error:#})"));
-            fs::remove_file(job.index()).context("removing the damaged index")?;
-            index(watch, config, vapoursynth, job, None)?;
-            open(watch, config, equipment, vapoursynth, job, &plan, probed)
+impl Run<'_> {
+    fn opening(&self) -> Opening<'_> {
+        Opening {
+            watch: self.watch,
+            config: self.config,
+            tools: &self.equipment.programs.tools,
+            vapoursynth: self.equipment.vapoursynth,
+            job: self.job,
+            workers: self.plan.workers.most,
+            bit_depth: self.plan.recipe.bit_depth,
+            probed: self.probed,
         }
-        opened => opened,
-    };
-    let (source, media) = opened.inspect_err(|error| forget(job, error))?;
-    warn_of_small_disks(config, &plan, &media, watch.sink);
-
-    (watch.sink)(Event::Stage { stage: Stage::Encode });
-    let recipe = Arc::new(plan.recipe);
-    let workshop = Workshop {
-        job: job.clone(),
-        source,
-        media: media.clone(),
-        recipe: recipe.clone(),
-        encoder: equipment.programs.encoder.clone(),
-        children: watch.children.clone(),
-        host: host(),
-    };
-    let sound = sound(watch, equipment, job, &media.container, &recipe);
-    let rules = crew::Rules {
-        most: plan.workers.most,
-        lp: job.lp,
-        most_lp: if lp_demanded { job.lp } else { recipe.encoder.same_bytes_up_to(job.lp) },
-        memory: config.memory,
-        load: load(&equipment.programs.encoder, &media.container, &recipe),
-        finish_chunks: config.finish_chunks,
-        stall_timeout: config.stall_timeout,
-    };
-    let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, sound)?;
-    Ok(Made { media, recipe, chunks: Arc::new(encoded.chunks), resumed_chunks: encoded.resumed })
-}
-
-/// How often the progress of a film that is encoded in one go is told.
-const TELL: Duration = Duration::from_secs(1);
-
-/// Encodes the film as one chunk that ffmpeg reads itself.
-fn in_one_go(
-    watch: &Watch<'_>,
-    config: &Config,
-    equipment: &Equipment,
-    job: &Arc<Job>,
-    trial: Option<Task<()>>,
-    plan: Plan,
-    probed: Probed,
-) -> Result<Made> {
-    let tried = trial.map_or(Ok(()), |trial| watch.wait(&trial, || None));
-    tried.inspect_err(|error| forget(job, error))?;
-    (watch.sink)(Event::Stage { stage: Stage::Index });
-    let (children, tools, input) = (watch.children.clone(), equipment.programs.tools.clone(), config.input.clone());
-    let known_warnings = probed.container.warnings.len();
-    let media = watch.over(move || {
-        let indexed = direct::index(&children, &tools, &input, &probed.container)?;
-        media_info(&children, &tools, &input, probed, indexed)
-    });
-    let media = Arc::new(media.inspect_err(|error| forget(job, error))?);
-    refuse_truncated(watch, config, &media, known_warnings).inspect_err(|error| forget(job, error))?;
-    warn_of_small_disks(config, &plan, &media, watch.sink);
-    let recipe = Arc::new(plan.recipe);
-    (watch.sink)(Event::Stage { stage: Stage::Encode });
-    if let Some(sound) = sound(watch, equipment, job, &media.container, &recipe) {
-        watch.over(sound)?;
     }
-    let film = Direct {
-        children: watch.children.clone(),
-        job: job.clone(),
-        media: media.clone(),
-        recipe: recipe.clone(),
-        encoder: equipment.programs.encoder.clone(),
-        host: host(),
-    };
-    if let Some(chunk) = film.finished() {
-        return Ok(Made { media, recipe, chunks: Arc::new(vec![chunk]), resumed_chunks: 1 });
-    }
-    let (started, told, encoded) = (Instant::now(), Cell::new(None), Arc::new(AtomicU64::new(0)));
-    let (counted, total_frames) = (encoded.clone(), media.frames);
-    let progress = || {
-        let elapsed = started.elapsed();
-        if told.get().is_some_and(|last| elapsed < last + TELL) {
-            return None;
+
+    /// Finds the film's scenes and encodes them side by side.
+    fn in_chunks(&self, trial: Option<Task<()>>) -> Result<Made> {
+        let (watch, job) = (self.watch, self.job);
+        let opened = self.opening().open(trial).inspect_err(|error| forget(job, error))?;
+        warn_of_small_disks(self.config, self.plan, &opened.media, watch.sink);
+        (watch.sink)(Event::Stage { stage: Stage::Encode });
+        match self.encode(&opened) {
+            Err(error) if error.is::<Mismatch>() => {
+                self.read_in_order_from_now_on(&error)?;
+                let opened = self.opening().open(None)?;
+                (watch.sink)(Event::Stage { stage: Stage::Encode });
+                self.encode(&opened)
+            }
+            made => made,
         }
-        told.set(Some(elapsed));
-        let (frames, elapsed_seconds) = (counted.load(Ordering::Relaxed), elapsed.as_secs_f64());
-        let fps = frames as f64 / elapsed_seconds.max(0.001);
-        Some(Event::Progress(Progress {
-            frames,
-            total_frames,
-            detected_frames: total_frames,
-            chunks: 0,
-            total_chunks: 1,
-            fps,
-            elapsed_seconds,
-            eta_seconds: (frames > 0).then(|| (total_frames.saturating_sub(frames)) as f64 / fps),
-            bytes: 0,
-            expected_bytes: None,
-            workers: 1,
-            memory_bytes: watch.children.pids().into_iter().map(process::resident).sum(),
-        }))
-    };
-    let chunk = watch.wait(&begin(move || film.encode(&encoded)), progress)?;
-    Ok(Made { media, recipe, chunks: Arc::new(vec![chunk]), resumed_chunks: 0 })
+    }
+
+    /// What FFMS2 has delivered is not the film: what was made of it is forgotten, and ffmpeg reads the film.
+    fn read_in_order_from_now_on(&self, error: &anyhow::Error) -> Result<()> {
+        let mismatch = error.downcast_ref::<Mismatch>().context("no mismatch")?;
+        // Everybody who used a tool has noticed that the crew was stopped.
+        self.watch.children.reopen();
+        let video = &self.probed.container.video;
+        // Where frames are converted, the two readers do not convert alike: all of the film must be of one.
+        let alike = video.bit_depth == 8 && video.subsampling == media::Subsampling::Yuv420;
+        self.job.forget_from(if alike { mismatch.right_until } else { 0 })?;
+        let why = format!("FFMS2 delivers wrong pictures ({mismatch})");
+        self.job.record_reader(&ReaderRecord { linear: true, why: Some(why.clone()) })?;
+        warn(self.watch.sink, format!("{why}: what was made of them is encoded again"));
+        Ok(())
+    }
+
+    fn encode(&self, opened: &Opened) -> Result<Made> {
+        let Opened { reader, media, announced, references } = opened;
+        let (watch, config, equipment, job) = (self.watch, self.config, self.equipment, self.job);
+        let recipe = Arc::new(self.plan.recipe.clone());
+        let workshop = Workshop {
+            job: job.clone(),
+            reader: reader.clone(),
+            media: media.clone(),
+            recipe: recipe.clone(),
+            encoder: equipment.programs.encoder.clone(),
+            children: watch.children.clone(),
+            host: host(),
+        };
+        let sound = self.sound(&media.container);
+        let rules = crew::Rules {
+            most: self.plan.workers.most,
+            lp: job.lp,
+            most_lp: if self.lp_demanded { job.lp } else { recipe.encoder.same_bytes_up_to(job.lp) },
+            memory: config.memory,
+            load: load(&equipment.programs.encoder, &media.container, &recipe),
+            finish_chunks: config.finish_chunks,
+            stall_timeout: config.stall_timeout,
+        };
+        let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, sound)?;
+        let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
+        let media = match reader {
+            Reader::Indexed(..) => media.clone(),
+            Reader::Linear(film) => {
+                for complaint in film.complaints() {
+                    detail(watch.sink, format!("ffmpeg, while decoding the film: {complaint}"));
+                }
+                self.as_decoded(media, &film.times_ms())?
+            }
+        };
+        Ok(Made { media, chunks, resumed_chunks, announced: announced.clone(), references: references.clone() })
+    }
+
+    /// The film as it was decoded: picture n at the time that the decoder gave it.
+    fn as_decoded(&self, expected: &MediaInfo, times_ms: &[f64]) -> Result<Arc<MediaInfo>> {
+        let (times_ms, moved) = source::ascending(times_ms);
+        if moved > 0 {
+            warn(
+                self.watch.sink,
+                format!(
+                    "{} not after the one before: moved by a millisecond",
+                    words::count(moved as u64, "picture is")
+                ),
+            );
+        }
+        let announced = expected.frames;
+        let shown = times_ms.len() as u64;
+        if shown < announced {
+            let lost = words::count(announced - shown, "packet");
+            warn(self.watch.sink, format!("{lost} of {announced} gave no picture, and none can be shown for them"));
+        }
+        let offset_ms = |ms: &f64| self.probed.container.clock.output_ms(*ms);
+        let times_ms: Vec<f64> = times_ms.iter().map(offset_ms).collect();
+        let rates: Vec<Ratio<u32>> = [expected.fps].into_iter().chain(self.probed.rates.iter().copied()).collect();
+        let first_ms = times_ms.first().copied().context("no picture of the film can be decoded")?;
+        // The rate that the encoders were told stays.
+        let (timing, fps) = source::timing(&times_ms, first_ms, &rates).context("its frame rate is unknown")?;
+        let fps = if matches!(timing, media::Timing::Constant { .. }) { fps } else { expected.fps };
+        Ok(Arc::new(MediaInfo { frames: shown, timing, fps, ..expected.clone() }))
+    }
+
+    /// Sound that is encoded anew, as work beside the chunks.
+    fn sound(&self, container: &Container) -> Option<crew::Aside> {
+        let args = self.plan.recipe.audio_args.clone().filter(|_| container.new_sound)?;
+        let (children, tools) = (self.watch.children.clone(), self.equipment.programs.tools.clone());
+        let (sink, job, container) = (self.watch.sink.clone(), self.job.clone(), container.clone());
+        Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args, &sink)))
+    }
+
+    /// Encodes the film as one chunk that ffmpeg reads itself.
+    fn in_one_go(&self, trial: Option<Task<()>>) -> Result<Made> {
+        let (watch, job) = (self.watch, self.job);
+        let opening = self.opening();
+        let packets = opening.begin_packets();
+        let tried = trial.map_or(Ok(()), |trial| watch.wait(&trial, || None));
+        tried.inspect_err(|error| forget(job, error))?;
+        (watch.sink)(Event::Stage { stage: Stage::Index });
+        let announced = opening.announced(&packets).inspect_err(|error| forget(job, error))?;
+        let timed = announced.doubt.as_ref().is_none_or(|doubt| !doubt.contains("no times"));
+        let with_times =
+            timed.then_some(()).context("frames of the film have no time: it cannot be encoded with --no-chunks");
+        with_times.inspect_err(|error| forget(job, error))?;
+        let media = opening.media(opening.as_announced(&announced)).inspect_err(|error| forget(job, error))?;
+        warn_of_small_disks(self.config, self.plan, &media, watch.sink);
+        let recipe = Arc::new(self.plan.recipe.clone());
+        (watch.sink)(Event::Stage { stage: Stage::Encode });
+        if let Some(sound) = self.sound(&media.container) {
+            watch.over(sound)?;
+        }
+        let announced = Arc::new(announced);
+        let made = |chunk, resumed_chunks| Made {
+            media: media.clone(),
+            chunks: Arc::new(vec![chunk]),
+            resumed_chunks,
+            announced: announced.clone(),
+            references: None,
+        };
+        let film = Direct {
+            children: watch.children.clone(),
+            job: job.clone(),
+            media: media.clone(),
+            recipe: recipe.clone(),
+            encoder: self.equipment.programs.encoder.clone(),
+            host: host(),
+        };
+        if let Some(chunk) = film.finished() {
+            return Ok(made(chunk, 1));
+        }
+        let (started, told, encoded) = (Instant::now(), Cell::new(None), Arc::new(AtomicU64::new(0)));
+        let (counted, total_frames) = (encoded.clone(), media.frames);
+        let progress = || {
+            let elapsed = started.elapsed();
+            if told.get().is_some_and(|last| elapsed < last + TELL) {
+                return None;
+            }
+            told.set(Some(elapsed));
+            let (frames, elapsed_seconds) = (counted.load(Ordering::Relaxed), elapsed.as_secs_f64());
+            let fps = frames as f64 / elapsed_seconds.max(0.001);
+            Some(Event::Progress(Progress {
+                frames,
+                total_frames,
+                detected_frames: total_frames,
+                chunks: 0,
+                total_chunks: 1,
+                fps,
+                elapsed_seconds,
+                eta_seconds: (frames > 0).then(|| (total_frames.saturating_sub(frames)) as f64 / fps),
+                bytes: 0,
+                expected_bytes: None,
+                workers: 1,
+                memory_bytes: watch.children.pids().into_iter().map(process::resident).sum(),
+            }))
+        };
+        let chunk = watch.wait(&begin(move || film.encode(&encoded)), progress)?;
+        Ok(made(chunk, 0))
+    }
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
@@ -492,164 +581,4 @@ fn try_encoder(
     let (children, encoder) = (children.clone(), equipment.programs.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());
     Some(begin(move || trial::require_accepted(&children, &encoder, &recipe, format, &job)))
-}
-
-/// Builds the frame index, unless an earlier run has; returns whether one has. What comes of the encoder's
-/// `trial` is heard first.
-fn index(
-    watch: &Watch<'_>,
-    config: &Config,
-    vapoursynth: VapourSynth,
-    job: &Job,
-    trial: Option<Task<()>>,
-) -> Result<bool> {
-    // Not beside it: an index that is being built cannot be stopped, and would write into a job that is removed.
-    trial.map_or(Ok(()), |trial| watch.wait(&trial, || None))?;
-    if job.is_intact(job.index_name()) {
-        return Ok(true);
-    }
-    if job.index().exists() {
-        note(watch.sink, "the index of the earlier run is damaged and is built again");
-    }
-    (watch.sink)(Event::Stage { stage: Stage::Index });
-    let part = job.part(job.index_name())?;
-    // FFMS2 opens it by its name: a link in its place would be followed.
-    let bytes = fs::metadata(&config.input)?.len();
-    let input = config.input.clone();
-    let position = || {
-        let fraction = source::read_position(&config.input)? as f64 / bytes.max(1) as f64;
-        Some(Event::Fraction { stage: Stage::Index, fraction: fraction.min(1.0) })
-    };
-    let indexing = begin(move || vapoursynth.index(&input, &part));
-    watch.wait(&indexing, position)?;
-    job.require_same_source()?;
-    job.finish(job.index_name())?;
-    job.seal(job.index_name())?;
-    Ok(false)
-}
-
-/// Frames that VapourSynth may cache for each clip that is read: it is read in order, and nothing of it again.
-const CACHED_FRAMES: u64 = 2;
-
-/// Opens the indexed source and learns the rest of what it is.
-fn open(
-    watch: &Watch<'_>,
-    config: &Config,
-    equipment: &Equipment,
-    vapoursynth: VapourSynth,
-    job: &Arc<Job>,
-    plan: &Plan,
-    probed: Probed,
-) -> Result<(Arc<Source>, Arc<MediaInfo>)> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let clips = plan.workers.most + 1;
-    let frame_bytes = u64::from(probed.container.video.width) * u64::from(probed.container.video.height) * 3;
-    vapoursynth.limit((frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20), clips.max(cores) + 1);
-    let input = config.input.clone();
-    let (bit_depth, children, tools) =
-        (plan.recipe.bit_depth, watch.children.clone(), equipment.programs.tools.clone());
-    let (job, threads) = (job.clone(), cores / plan.workers.most);
-    let known_warnings = probed.container.warnings.len();
-    let (source, media) = watch.over(move || {
-        let scratch = job.part("times.txt")?;
-        let (mut source, indexed) =
-            Source::open(vapoursynth, &input, &job.index(), &probed.container, bit_depth, &scratch)?;
-        source.set_decoder_threads(threads);
-        let media = media_info(&children, &tools, &input, probed, indexed)?;
-        Ok((Arc::new(source), Arc::new(media)))
-    })?;
-    refuse_truncated(watch, config, &media, known_warnings)?;
-    Ok((source, media))
-}
-
-/// Puts together what the container and its frames say of the film.
-fn media_info(children: &Children, tools: &Tools, input: &Path, probed: Probed, indexed: Indexed) -> Result<MediaInfo> {
-    let after = |seconds| probe::has_packets_after(children, tools, input, seconds);
-    let complaint = |part| probe::complaint_between(children, tools, input, part);
-    source::media_info(probed, indexed, after, complaint)
-        .with_context(|| format!("{} cannot be read whole", process::quoted(input.as_os_str())))
-}
-
-/// Refuses a film that is cut short, unless it is wanted all the same; passes on what is new to say of it.
-fn refuse_truncated(watch: &Watch<'_>, config: &Config, media: &MediaInfo, known_warnings: usize) -> Result<()> {
-    if let Some(truncated) = &media.truncated {
-        let shown = process::quoted(config.input.as_os_str());
-        if !config.allow_truncated {
-            bail!("{shown} is cut short or damaged: {truncated}. Add --allow-truncated to encode what there is of it");
-        }
-        warn(watch.sink, format!("{shown} is cut short: {truncated}"));
-    }
-    for warning in &media.container.warnings[known_warnings..] {
-        warn(watch.sink, warning.clone());
-    }
-    Ok(())
-}
-
-/// Sound that is encoded anew, as work beside the chunks.
-fn sound(
-    watch: &Watch<'_>,
-    equipment: &Equipment,
-    job: &Arc<Job>,
-    container: &Container,
-    recipe: &Recipe,
-) -> Option<crew::Aside> {
-    let args = recipe.audio_args.clone()?;
-    container.other_tracks.iter().any(|track| track.kind == TrackKind::Audio).then_some(())?;
-    let (children, tools, sink) = (watch.children.clone(), equipment.programs.tools.clone(), watch.sink.clone());
-    let (job, container) = (job.clone(), container.clone());
-    Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args, &sink)))
-}
-
-/// Keeps an eye on signals while something long is done.
-struct Watch<'a> {
-    children: &'a Children,
-    signals: &'a Receiver<Signal>,
-    sink: &'a Sink,
-}
-
-/// How often the progress of a stage is looked at.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// Something long that is done on a thread of its own; what it came to arrives here.
-type Task<T> = Receiver<Result<T>>;
-
-/// Begins to do `work`.
-fn begin<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Task<T> {
-    let (sender, done) = bounded(1);
-    thread::spawn(move || {
-        // Nobody listens any more if the run was stopped meanwhile.
-        let _ = sender.send(work());
-    });
-    done
-}
-
-impl Watch<'_> {
-    /// Does `work` on a thread of its own; a signal that ends the run kills the tools that it uses, and leaves it.
-    fn over<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        self.wait(&begin(work), || None)
-    }
-
-    /// Waits for the end of `task`, with signs of its `progress`.
-    fn wait<T>(&self, task: &Task<T>, progress: impl Fn() -> Option<Event>) -> Result<T> {
-        let ticks = tick(LOOK);
-        loop {
-            select! {
-                recv(task) -> result => return result.unwrap_or_else(|_| Err(anyhow!("a step panicked: this is a bug in av1enc"))),
-                recv(self.signals) -> signal => match signal {
-                    Ok(Signal::SIGTSTP) => {
-                        self.children.signal_all(Signal::SIGSTOP);
-                        signal::stop_self();
-                        self.children.signal_all(Signal::SIGCONT);
-                    }
-                    Ok(Signal::SIGCONT) => self.children.signal_all(Signal::SIGCONT),
-                    Ok(signal) => {
-                        self.children.close();
-                        return Err(Interrupted(signal).into());
-                    }
-                    Err(_) => bail!("the signal handler is gone"),
-                },
-                recv(ticks) -> _ => if let Some(event) = progress() { (self.sink)(event) },
-            }
-        }
-    }
 }

@@ -7,10 +7,11 @@ use av1enc::{
     Outcome, Plan,
     cli::{Cli, Command, EncodeArgs},
     config::{Config, UsageError, instead_of},
-    crew::Interrupted,
     event::{Event, Sink},
     job::Refusal,
-    signal, source,
+    signal,
+    signal::Interrupted,
+    source,
     ui::{self, Mode, Ui},
 };
 use clap::{CommandFactory, Parser, error::ContextKind, error::ContextValue};

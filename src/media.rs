@@ -276,6 +276,53 @@ pub struct Track {
     pub title: Option<String>,
     /// Flags.
     pub flags: TrackFlags,
+    /// Index of the stream as ffprobe counts.
+    pub stream: usize,
+    /// How it gets into the output.
+    pub carry: Carry,
+}
+
+/// How a track that is not encoded anew gets into Matroska.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Carry {
+    /// As it is.
+    #[default]
+    Copy,
+    /// As PCM of 16 bit: the same samples.
+    Pcm16,
+    /// As PCM of 24 bit: the same samples.
+    Pcm24,
+    /// As PCM of 32 bit: the same samples.
+    Pcm32,
+    /// As floating point of 32 bit: the same samples.
+    Float32,
+    /// As floating point of 64 bit: the same samples.
+    Float64,
+    /// As FLAC: the same samples.
+    Flac,
+    /// As SubRip: the same words at the same times.
+    Srt,
+}
+
+/// The clock by which the film is read, and how it becomes that of the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// The container's time at which the clock shows zero, in milliseconds.
+    pub origin_ms: f64,
+    /// When the first picture that a decoder shows is due by the clock, in milliseconds.
+    pub first_ms: f64,
+    /// What is added for the output, in microseconds: the first picture is then at a whole millisecond, as Matroska has
+    /// it, and no track is moved against another by rounding it.
+    pub offset_us: i64,
+}
+
+impl Clock {
+    /// The time in the output of what is at `ms` by the clock.
+    #[must_use]
+    pub fn output_ms(&self, ms: f64) -> f64 {
+        ms + self.offset_us as f64 / 1000.0
+    }
 }
 
 /// Flags of a track, as Matroska has them.
@@ -347,6 +394,12 @@ pub struct SoundSpan {
 pub struct Container {
     /// Container format by mkvmerge's name.
     pub format: String,
+    /// Whether mkvmerge takes the other tracks from the source itself; else ffmpeg hands them over.
+    pub direct: bool,
+    /// The clock by which the film is read.
+    pub clock: Clock,
+    /// Whether the sound is encoded anew.
+    pub new_sound: bool,
     /// Duration as declared, in seconds.
     pub duration_seconds: Option<f64>,
     /// Frames of the encoded video track as declared (statistics tag, sample table).
@@ -367,6 +420,8 @@ pub struct Container {
     pub chapters: usize,
     /// Attached files.
     pub attachments: usize,
+    /// Where each chapter begins as ffprobe sees it, in milliseconds of the film's clock, and its name.
+    pub chapter_list: Vec<(f64, String)>,
     /// Where sound tracks begin and how long they are, in order.
     pub sound: Vec<SoundSpan>,
     /// Decisions of the probe that the user should know of.

@@ -7,11 +7,12 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use num_rational::Ratio;
 
 use crate::{
+    audio,
     chunk::EncodedChunk,
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
     job::Job,
-    media::{Color, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
+    media::{Color, Container, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
     process::{Children, Finished, ToolFailure},
     recipe::Recipe,
@@ -80,7 +81,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
         }
     }
     args.extend(appended(&options, &video));
-    args.extend(source_args(parts, video.len()));
+    args.extend(source_args(parts, video.len())?);
     mkvmerge(children, tools, job, &args, sink).context("joining the chunks with the other tracks")
 }
 
@@ -237,47 +238,84 @@ fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
     args
 }
 
-/// The source with everything but the encoded track, and the order of all tracks: that of the source.
-fn source_args(parts: &Parts<'_>, video_files: usize) -> Vec<String> {
+/// Everything but the encoded track, and the order of all tracks: that of the source. Where mkvmerge does not take the
+/// tracks from the source itself, ffmpeg has handed them over.
+fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let container = &parts.media.container;
-    let nothing_else = container.other_tracks.is_empty() && container.chapters == 0 && container.attachments == 0;
-    if nothing_else && container.video_track.codec.is_empty() {
-        // mkvmerge cannot read such a source, and needs nothing of it.
-        return Vec::new();
-    }
     let mut args = Vec::new();
-    let other_video = container.other_tracks.iter().any(|track| track.kind == TrackKind::Video);
-    if other_video {
-        args.extend(strings(&["--video-tracks", &format!("!{}", container.video_track.id)]));
-    } else {
-        args.push("--no-video".to_owned());
-    }
-    let new_sound = parts.recipe.audio_args.is_some() && container.track_counts()[1] > 0;
-    if new_sound {
-        args.push("--no-audio".to_owned());
-    }
-    args.extend(["(".to_owned(), parts.job.source_link().to_owned(), ")".to_owned()]);
-    if new_sound {
-        let tracks = container.other_tracks.iter().filter(|track| track.kind == TrackKind::Audio);
-        args.extend(tracks.enumerate().flat_map(|(n, track)| track_options(track, n)));
-        args.extend(strings(&["--no-chapters", "--no-track-tags", "--no-global-tags", "(", parts.job.audio(), ")"]));
-    }
-    let (source, sound) = (video_files, video_files + 1);
     let mut order: Vec<(u64, String)> = vec![(container.video_track.id, "0:0".to_owned())];
-    let mut sounds = 0;
-    for track in &container.other_tracks {
-        let place = if track.kind == TrackKind::Audio && new_sound {
-            sounds += 1;
-            format!("{sound}:{}", sounds - 1)
-        } else {
-            format!("{source}:{}", track.id)
-        };
-        order.push((track.id, place));
+    let mut files = video_files;
+    let mut file = |args: &mut Vec<String>, options: &[&str], name: &str| {
+        args.extend(strings(options));
+        args.extend(["(".to_owned(), name.to_owned(), ")".to_owned()]);
+        files += 1;
+        files - 1
+    };
+    let nothing = ["--no-chapters", "--no-track-tags", "--no-global-tags"];
+    if container.direct {
+        let other_video = container.other_tracks.iter().any(|track| track.kind == TrackKind::Video);
+        let but_ours = format!("!{}", container.video_track.id);
+        let mut options = if other_video { vec!["--video-tracks", but_ours.as_str()] } else { vec!["--no-video"] };
+        if container.new_sound {
+            options.push("--no-audio");
+        }
+        let source = file(&mut args, &options, parts.job.source_link());
+        let kept = container.other_tracks.iter().filter(|track| !is_new(container, track));
+        order.extend(kept.map(|track| (track.id, format!("{source}:{}", track.id))));
+    } else {
+        // Every packet keeps its own time; several in one block have only that of the first.
+        args.push("--disable-lacing".to_owned());
+        let carried: Vec<&Track> = container.carried().collect();
+        if !carried.is_empty() {
+            args.extend(carried.iter().enumerate().flat_map(|(n, track)| track_options(track, n)));
+            let others = file(&mut args, &nothing, parts.job.others());
+            order.extend(carried.iter().enumerate().map(|(n, track)| (track.id, format!("{others}:{n}"))));
+        }
+        if container.attachments > 0 {
+            let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
+            file(&mut args, &[tracks.as_slice(), &nothing].concat(), parts.job.source_link());
+        }
+        if let Some(title) = &container.title {
+            args.extend(["--title".to_owned(), title.clone()]);
+        }
+        if !container.chapter_list.is_empty() {
+            let name = parts.job.write_chapters(&chapters(container))?;
+            args.extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
+        }
+    }
+    if container.new_sound {
+        let tracks: Vec<&Track> = container.other_tracks.iter().filter(|track| is_new(container, track)).collect();
+        // It was written later than it is to be heard: what an encoder puts in front of it needs a place, and has none here.
+        let back = format!("-{}", audio::LATER_MS);
+        for (n, track) in tracks.iter().enumerate() {
+            args.extend(track_options(track, n));
+            args.extend(strings(&["--sync", &format!("{n}:{back}")]));
+        }
+        let sound = file(&mut args, &nothing, parts.job.audio());
+        order.extend(tracks.iter().enumerate().map(|(n, track)| (track.id, format!("{sound}:{n}"))));
     }
     order.sort_by_key(|(id, _)| *id);
     let order: Vec<String> = order.into_iter().map(|(_, place)| place).collect();
     args.extend(["--track-order".to_owned(), order.join(",")]);
-    args
+    Ok(args)
+}
+
+fn is_new(container: &Container, track: &Track) -> bool {
+    container.new_sound && track.kind == TrackKind::Audio
+}
+
+/// The chapters in the simple format that comes from OGM. It has no empty names.
+fn chapters(container: &Container) -> String {
+    let mut text = String::new();
+    for (n, (ms, name)) in (1..).zip(&container.chapter_list) {
+        let at = container.clock.output_ms(*ms).round().max(0.0) as u64;
+        let (hours, minutes, seconds) = (at / 3_600_000, at / 60_000 % 60, at / 1000 % 60);
+        let name = name.replace(['\r', '\n'], " ");
+        let name = if name.trim().is_empty() { format!("Chapter {n:02}") } else { name };
+        text +=
+            &format!("CHAPTER{n:02}={hours:02}:{minutes:02}:{seconds:02}.{:03}\nCHAPTER{n:02}NAME={name}\n", at % 1000);
+    }
+    text
 }
 
 /// Runs mkvmerge in the job directory with its arguments in a file: there may be thousands.

@@ -18,8 +18,8 @@ use crate::{
     config::Programs,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
-        ChromaLocation, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan, Subsampling, Track, TrackFlags,
-        TrackKind, UNSPECIFIED, Video,
+        Carry, ChromaLocation, Clock, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan, Subsampling, Track,
+        TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, outcome},
 };
@@ -48,13 +48,11 @@ impl Tools {
 /// Pixels in each direction that AV1 can say (AV1 specification, 5.5.1: 16 bits).
 const LARGEST: u32 = 1 << 16;
 
-/// What a probe found, and where the source's time begins.
+/// What a probe found.
 #[derive(Debug, Clone)]
 pub struct Probed {
     /// What the container says.
     pub container: Container,
-    /// When mkvmerge will show the first frame of the video, in milliseconds.
-    pub start_ms: f64,
     /// Frame rates that the container names, the likeliest first.
     pub rates: Vec<Ratio<u32>>,
     /// How the file is seen to be cut short, if it is.
@@ -101,34 +99,65 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         warnings.push(format!("{data} data tracks (timecode and the like) are left out: Matroska has none"));
     }
     let identified = identified?;
-    let film_position = file.streams.iter().filter(|stream| stream.is_film()).position(|s| s.index == stream.index);
-    let (video_track, other_tracks) = split_tracks(&file, &identified, film_position.unwrap_or(0))
-        .with_context(|| format!("`{shown}` cannot be joined whole"))?;
-
-    let matroska = identified.container.kind.as_deref() == Some(MATROSKA);
-    // Matroska keeps its times; mkvmerge lets every other container begin at zero.
-    let begin = if matroska { 0.0 } else { file.format.start_seconds() };
-    let start_ms = (stream.start_seconds().unwrap_or(begin) - begin) * 1000.0;
+    let direct = identified.container.kind.as_deref() == Some(MATROSKA);
+    let (video_track, other_tracks) = if direct {
+        let films = file.streams.iter().filter(|stream| stream.is_film());
+        let position = films.clone().position(|film| film.index == stream.index).unwrap_or(0);
+        split_tracks(&file, &identified, position).with_context(|| format!("`{shown}` cannot be joined whole"))?
+    } else {
+        carried_tracks(&file, stream, &mut warnings)
+    };
+    let clock = clock(&file, stream, &frame, direct);
+    let cover_kept = |position: &usize| *position < identified.attachments.len();
+    let covers = file.streams.iter().filter(|stream| stream.is_picture()).enumerate();
+    let lost = covers.filter(|(position, _)| !direct && !cover_kept(position)).count();
+    if lost > 0 {
+        warnings.push(format!("{lost} cover pictures are left out: mkvmerge does not read them in this container"));
+    }
     Ok(Probed {
         truncated,
-        start_ms,
         rates: [&stream.r_frame_rate, &stream.avg_frame_rate].into_iter().filter_map(|text| rate(text)).collect(),
         container: Container {
             format: identified.container.kind.clone().unwrap_or_else(|| file.format.format_name.clone()),
+            direct,
+            new_sound: false,
             duration_seconds: file.format.duration.as_deref().and_then(|text| text.parse().ok()),
             declared_frames: stream.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
             bytes: metadata.len(),
             video,
             video_track,
             other_tracks,
-            title: identified.container.properties.title.clone(),
+            title: if direct {
+                identified.container.properties.title.clone()
+            } else {
+                file.format.tag("title").filter(|title| !title.is_empty()).map(str::to_owned)
+            },
             tags: identified.tag_count(),
-            chapters: identified.chapters.iter().map(|chapters| chapters.num_entries).sum(),
+            chapters: if direct {
+                identified.chapters.iter().map(|chapters| chapters.num_entries).sum()
+            } else {
+                file.chapters.len()
+            },
+            chapter_list: file.chapters.iter().map(|chapter| chapter.place(clock)).collect(),
             attachments: identified.attachments.len(),
             sound: file.sound_spans(),
+            clock,
             warnings,
         },
     })
+}
+
+/// The clock of the film: the container's own where mkvmerge goes by it too; else it begins at the earliest packet of any
+/// track, as ffmpeg lets it begin.
+fn clock(file: &FfFile, stream: &FfStream, frame: &FfFrame, direct: bool) -> Clock {
+    let origin = if direct { 0.0 } else { file.clock_origin(stream) };
+    let first = frame.seconds().or(stream.start_seconds()).unwrap_or(origin) - origin;
+    // Rounded up: nothing that is heard at the very beginning gets a time below zero. Less than a tick of any container
+    // above a whole millisecond is one.
+    const TICK_MS: f64 = 0.012;
+    let whole = (first * 1000.0 - TICK_MS).ceil();
+    let offset_us = if direct { 0 } else { ((whole - first * 1000.0) * 1000.0).round() as i64 };
+    Clock { origin_ms: origin * 1000.0, first_ms: first * 1000.0, offset_us }
 }
 
 /// Size that a Matroska file gives for itself in its first elements, if it is one and does. A file that lacks no more
@@ -322,6 +351,8 @@ impl IdentifiedTrack {
                 visual_impaired: p.flag_visual_impaired,
                 text_descriptions: p.flag_text_descriptions,
             },
+            stream: usize::MAX,
+            carry: Carry::Copy,
         })
     }
 }
@@ -333,24 +364,6 @@ impl IdentifiedTrack {
 fn split_tracks(file: &FfFile, identified: &Identified, film_position: usize) -> Result<(Track, Vec<Track>)> {
     let remux = "remux it first: ffmpeg -i INPUT -map 0 -c copy REMUXED.mkv";
     let count = |kind: &str| file.streams.iter().filter(|stream| stream.codec_type == kind).count();
-    if !identified.container.supported {
-        ensure!(
-            count("audio") + count("subtitle") == 0,
-            "mkvmerge does not read {}, its other tracks would be lost; {remux}",
-            file.format.format_name
-        );
-        let flags = TrackFlags::default();
-        let track = Track {
-            id: 0,
-            kind: TrackKind::Video,
-            codec: String::new(),
-            language: None,
-            language_ietf: None,
-            title: None,
-            flags,
-        };
-        return Ok((track, Vec::new()));
-    }
     let mut tracks: Vec<Track> = identified.tracks.iter().filter_map(IdentifiedTrack::track).collect();
     for (theirs, ours) in [("audio", TrackKind::Audio), ("subtitle", TrackKind::Subtitles)] {
         let (seen, kept) = (count(theirs), tracks.iter().filter(|track| track.kind == ours).count());
@@ -367,7 +380,42 @@ fn split_tracks(file: &FfFile, identified: &Identified, film_position: usize) ->
         .nth(film_position)
         .map(|(at, _)| at)
         .with_context(|| format!("mkvmerge does not see its video track; {remux}"))?;
+    for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Subtitles] {
+        let streams = file.streams.iter().filter(|stream| stream.kind() == Some(kind) && !stream.is_picture());
+        let ours = tracks.iter_mut().filter(|track| track.kind == kind);
+        ours.zip(streams).for_each(|(track, stream)| track.stream = stream.index);
+    }
     Ok((tracks.remove(at), tracks))
+}
+
+/// The tracks of a container that ffmpeg reads for us: the one that is encoded, and those that can be kept. What cannot is
+/// a warning.
+fn carried_tracks(file: &FfFile, film: &FfStream, warnings: &mut Vec<String>) -> (Track, Vec<Track>) {
+    let apple = file.format.tag("major_brand").is_some_and(|brand| brand.trim() == "qt");
+    let mut tracks = Vec::new();
+    let mut left_out = Vec::new();
+    for stream in &file.streams {
+        let Some(kind) = stream.kind().filter(|_| !stream.is_picture() && stream.index != film.index) else { continue };
+        match stream.carry(apple) {
+            Some(carry) => {
+                if carry == Carry::Srt && stream.codec_name != "text" {
+                    warnings.push(format!(
+                        "subtitles {} ({}) become SubRip: their words and times are kept, their style is not",
+                        stream.index, stream.codec_name
+                    ));
+                }
+                tracks.push(stream.track(kind, carry, file));
+            }
+            None => left_out.push(format!("{} ({})", stream.index, stream.what())),
+        }
+    }
+    if !left_out.is_empty() {
+        warnings.push(format!(
+            "left out, since Matroska cannot hold them or this ffmpeg cannot read them: {}",
+            left_out.join(", ")
+        ));
+    }
+    (film.track(TrackKind::Video, Carry::Copy, file), tracks)
 }
 
 /// Runs ffprobe on `input` and reads its JSON.
@@ -387,15 +435,25 @@ pub fn file_url(path: &Path) -> OsString {
     url
 }
 
-/// Properties of the first frame of a stream: side data of the frame is truer than that of the stream.
+/// How many packets are read until one gives a picture: first few, for all ordinary films; then as many as a recording may
+/// have that was begun between two keyframes, ten seconds and more apart.
+const UNTIL_A_PICTURE: [u32; 3] = [8, 300, 5000];
+
+/// Properties of the first frame of a stream that a decoder shows: side data of the frame is truer than that of the stream.
 ///
 /// # Errors
 /// If ffprobe cannot decode one.
 fn first_frame(children: &Children, tools: &Tools, input: &Path, stream: usize) -> Result<FfFrame> {
     let stream = stream.to_string();
-    let args = ["-select_streams", stream.as_str(), "-read_intervals", "%+#8", "-show_frames"];
-    let frames: FfFrames = ffprobe(children, tools, input, &args)?;
-    frames.frames.into_iter().next().context("no frame can be decoded")
+    for packets in UNTIL_A_PICTURE {
+        let interval = format!("%+#{packets}");
+        let args = ["-select_streams", stream.as_str(), "-read_intervals", &interval, "-show_frames"];
+        let frames: FfFrames = ffprobe(children, tools, input, &args)?;
+        if let Some(first) = frames.frames.into_iter().next() {
+            return Ok(first);
+        }
+    }
+    bail!("no frame can be decoded")
 }
 
 /// What a finished file says of a video track.
@@ -409,6 +467,8 @@ pub struct Found {
     pub duration_seconds: Option<f64>,
     /// Spans of the sound tracks, in order.
     pub sound: Vec<SoundSpan>,
+    /// Where chapters begin, in milliseconds, and their names.
+    pub chapters: Vec<(f64, String)>,
 }
 
 /// What `file` says of its video track number `position`.
@@ -416,7 +476,7 @@ pub struct Found {
 /// # Errors
 /// If ffprobe cannot read it.
 pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize) -> Result<Found> {
-    let found: FfFile = ffprobe(children, tools, file, &["-show_format", "-show_streams"])?;
+    let found: FfFile = ffprobe(children, tools, file, &["-show_format", "-show_streams", "-show_chapters"])?;
     let stream = found.streams.iter().filter(|stream| stream.is_film()).nth(position).context("it has no video")?;
     let frame = first_frame(children, tools, file, stream.index)?;
     Ok(Found {
@@ -424,6 +484,7 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
         duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
         sound: found.sound_spans(),
+        chapters: found.chapters.iter().map(|chapter| chapter.place(Clock::default())).collect(),
     })
 }
 
@@ -503,9 +564,45 @@ struct FfFile {
     streams: Vec<FfStream>,
     #[serde(default)]
     format: FfFormat,
+    #[serde(default)]
+    chapters: Vec<FfChapter>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfChapter {
+    start_time: Option<String>,
+    tags: std::collections::HashMap<String, String>,
+}
+
+impl FfChapter {
+    /// Where it begins by the film's clock, in milliseconds, and its name.
+    fn place(&self, clock: Clock) -> (f64, String) {
+        let seconds = self.start_time.as_deref().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+        let name = self.tags.iter().find(|(known, _)| known.eq_ignore_ascii_case("title"));
+        (seconds * 1000.0 - clock.origin_ms, name.map(|(_, name)| name.clone()).unwrap_or_default())
+    }
+}
+
+/// Formats of ffmpeg whose clocks may restart (AVFMT_TS_DISCONT): what ffmpeg's begins with depends on the tracks that it
+/// reads.
+const RESTARTING: [&str; 3] = ["mpegts", "mpeg", "ogg"];
+
 impl FfFile {
+    /// The container's time, in seconds, at which ffmpeg's clock begins when it reads the picture `film` with all sound and
+    /// subtitles (ffmpeg_demux.c, "Correcting starttime based on the enabled streams").
+    fn clock_origin(&self, film: &FfStream) -> f64 {
+        let begin = self.format.start_seconds();
+        if !RESTARTING.contains(&self.format.format_name.as_str()) {
+            return begin;
+        }
+        let read = |stream: &&FfStream| {
+            stream.index == film.index || matches!(stream.kind(), Some(TrackKind::Audio | TrackKind::Subtitles))
+        };
+        let first = self.streams.iter().filter(read).filter_map(FfStream::start_seconds).min_by(f64::total_cmp);
+        first.map_or(begin, |first| first.max(begin))
+    }
+
     /// Spans of the sound tracks, in order.
     fn sound_spans(&self) -> Vec<SoundSpan> {
         let writer = self.format.tag("ENCODER").unwrap_or_default();
@@ -519,12 +616,7 @@ impl FfFile {
 
     /// What is in it, for messages: `hevc video, aac audio`.
     fn kinds(&self) -> String {
-        let one = |stream: &FfStream| {
-            let codec = if stream.codec_name.is_empty() { "unknown" } else { &stream.codec_name };
-            let kind = if stream.is_picture() { "cover picture" } else { &stream.codec_type };
-            format!("{codec} {kind}")
-        };
-        let kinds: Vec<_> = self.streams.iter().map(one).collect();
+        let kinds: Vec<_> = self.streams.iter().map(FfStream::what).collect();
         if kinds.is_empty() { "no streams at all".to_owned() } else { kinds.join(", ") }
     }
 }
@@ -563,6 +655,7 @@ struct FfStream {
     avg_frame_rate: String,
     start_time: Option<String>,
     nb_frames: Option<String>,
+    bits_per_raw_sample: Option<String>,
     disposition: FfDisposition,
     tags: std::collections::HashMap<String, String>,
     side_data_list: Vec<FfSideData>,
@@ -583,6 +676,86 @@ impl FfStream {
         self.start_time.as_deref()?.parse().ok()
     }
 
+    /// What kind of track it is; `None` for what is not carried over (data, attachments).
+    fn kind(&self) -> Option<TrackKind> {
+        match self.codec_type.as_str() {
+            "video" => Some(TrackKind::Video),
+            "audio" => Some(TrackKind::Audio),
+            "subtitle" => Some(TrackKind::Subtitles),
+            _ => None,
+        }
+    }
+
+    /// Codec and kind, for messages: `aac audio`.
+    fn what(&self) -> String {
+        let codec = if self.codec_name.is_empty() { "unknown" } else { &self.codec_name };
+        let kind = if self.is_picture() { "cover picture" } else { &self.codec_type };
+        format!("{codec} {kind}")
+    }
+
+    /// How it gets from a container that ffmpeg reads into Matroska without loss; `None` if it cannot. `apple` is whether the
+    /// container is QuickTime's own.
+    fn carry(&self, apple: bool) -> Option<Carry> {
+        // What ffmpeg's muxer of Matroska refuses or mkvmerge takes for something else; run, each, with ffmpeg 5.1 and
+        // mkvmerge 74.
+        Some(match self.codec_name.as_str() {
+            "" | "none" | "unknown" => return None,
+            "pcm_s8" | "pcm_s8_planar" | "pcm_u16le" | "pcm_u16be" | "pcm_s16le_planar" | "pcm_s16be_planar" => {
+                Carry::Pcm16
+            }
+            "pcm_dvd" | "pcm_bluray" => {
+                if self.raw_bits() > 16 {
+                    Carry::Pcm24
+                } else {
+                    Carry::Pcm16
+                }
+            }
+            "pcm_u24le" | "pcm_u24be" | "pcm_s24le_planar" | "pcm_s24daud" => Carry::Pcm24,
+            "pcm_u32le" | "pcm_u32be" | "pcm_s32be" | "pcm_s32le_planar" => Carry::Pcm32,
+            "pcm_f32be" | "pcm_f16le" | "pcm_f24le" => Carry::Float32,
+            "pcm_f64be" => Carry::Float64,
+            // In QuickTime its header lies in a place that the muxer does not look into.
+            "alac" if apple => Carry::Flac,
+            "mov_text" | "text" => Carry::Srt,
+            "dvb_teletext" | "eia_608" | "ttml" | "xsub" | "arib_caption" | "stl" => return None,
+            _ => Carry::Copy,
+        })
+    }
+
+    /// Bits of a sample of sound; 0 where nothing is said.
+    fn raw_bits(&self) -> u32 {
+        self.bits_per_raw_sample.as_deref().and_then(|bits| bits.parse().ok()).unwrap_or(0)
+    }
+
+    fn track(&self, kind: TrackKind, carry: Carry, file: &FfFile) -> Track {
+        let tag =
+            |name: &str| self.tags.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        let d = &self.disposition;
+        // Where no track of a kind is marked, nobody has marked any.
+        let marked = file.streams.iter().any(|other| other.kind() == Some(kind) && other.disposition.default == 1);
+        Track {
+            id: self.index as u64,
+            kind,
+            codec: self.codec_name.clone(),
+            // mkvmerge refuses what is no code of a language.
+            language: tag("language").filter(|l| l.len() == 3 && l.bytes().all(|c| c.is_ascii_lowercase())).cloned(),
+            language_ietf: None,
+            title: tag("title").filter(|title| !title.is_empty()).cloned(),
+            flags: TrackFlags {
+                default: d.default == 1 || !marked,
+                forced: d.forced == 1,
+                enabled: true,
+                original: d.original == 1,
+                commentary: d.comment == 1,
+                hearing_impaired: d.hearing_impaired == 1,
+                visual_impaired: d.visual_impaired == 1,
+                text_descriptions: false,
+            },
+            stream: self.index,
+            carry,
+        }
+    }
+
     /// A tag of mkvmerge's statistics, which may have a language behind its name.
     fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find(|(known, _)| known.starts_with(name)).map(|(_, value)| value.as_str())
@@ -600,6 +773,12 @@ impl FfStream {
 #[serde(default)]
 struct FfDisposition {
     attached_pic: u8,
+    default: u8,
+    forced: u8,
+    original: u8,
+    comment: u8,
+    hearing_impaired: u8,
+    visual_impaired: u8,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -623,8 +802,16 @@ struct FfFrames {
 struct FfFrame {
     side_data_list: Vec<FfSideData>,
     interlaced_frame: u8,
+    best_effort_timestamp_time: Option<String>,
     #[serde(flatten)]
     color: FfColor,
+}
+
+impl FfFrame {
+    /// When it is shown, in seconds of the container.
+    fn seconds(&self) -> Option<f64> {
+        self.best_effort_timestamp_time.as_deref()?.parse().ok()
+    }
 }
 
 /// One piece of side data; rationals come as `"35400/50000"`, whole numbers as numbers.

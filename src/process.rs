@@ -8,7 +8,7 @@ use std::{
     io::{self, PipeReader, PipeWriter, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     panic,
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle, ScopedJoinHandle},
 };
@@ -153,6 +153,11 @@ impl Children {
         self.signal_all(Signal::SIGKILL);
     }
 
+    /// Lets tools start again after [`Children::close`]. To be called when everybody who started some has noticed.
+    pub fn reopen(&self) {
+        self.register().closed = false;
+    }
+
     /// Whether [`Children::close`] has been called.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -201,7 +206,7 @@ impl Children {
     pub fn stream<T>(&self, command: Command, reader: impl FnOnce(&mut dyn Read) -> Result<T>) -> Result<T> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
-        let stderr = Tail::drain(running.child.stderr.take().context("no pipe")?, |_| ());
+        let stderr = running.listen(|_| true);
         let command = running.shown.clone();
         // An error kills the tool, by dropping it.
         let read = reader(&mut stdout)?;
@@ -222,7 +227,7 @@ impl Children {
     pub fn finish(&self, command: Command) -> Result<Finished> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
-        let stderr = Tail::drain(running.child.stderr.take().context("no pipe")?, |_| ());
+        let stderr = running.listen(|_| true);
         let mut output = Vec::new();
         let read = stdout.read_to_end(&mut output);
         let shown = running.shown.clone();
@@ -232,7 +237,7 @@ impl Children {
         let failure = (!status.success()).then(|| {
             // mkvmerge writes its errors to stdout.
             let mut tail = Tail::default();
-            tail.push(&output[output.len().saturating_sub(8000)..], &mut |_| ());
+            tail.push(&output[output.len().saturating_sub(8000)..], &mut |_| true);
             ToolFailure { command: shown, status: Some(status), stdout: tail.lines(), stderr: stderr.clone() }
         });
         Ok(Finished { stdout: output, stderr, failure })
@@ -278,10 +283,24 @@ impl Running {
     }
 
     /// Reads both output streams to their ends on threads of their own; every line of stderr goes to `on_line`.
-    pub fn drain(&mut self, on_line: impl FnMut(&str) + Send + 'static) -> (TailReader, TailReader) {
-        let stdout = self.child.stdout.take().map(|pipe| Tail::drain(pipe, |_| ()));
-        let stderr = self.child.stderr.take().map(|pipe| Tail::drain(pipe, on_line));
-        (stdout.unwrap_or_default(), stderr.unwrap_or_default())
+    pub fn drain(&mut self, mut on_line: impl FnMut(&str) + Send + 'static) -> (TailReader, TailReader) {
+        let stdout = self.child.stdout.take().map(|pipe| Tail::drain(pipe, |_| true));
+        let stderr = self.listen(move |line| {
+            on_line(line);
+            true
+        });
+        (stdout.unwrap_or_default(), stderr)
+    }
+
+    /// The read end of its standard output, once.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Reads stderr to its end on a thread of its own. Every line goes to `keep`, which says whether it may be one of
+    /// the last words that are kept.
+    pub fn listen(&mut self, keep: impl FnMut(&str) -> bool + Send + 'static) -> TailReader {
+        self.child.stderr.take().map(|pipe| Tail::drain(pipe, keep)).unwrap_or_default()
     }
 
     /// Waits for its end.
@@ -332,38 +351,37 @@ pub struct Tail {
 }
 
 impl Tail {
-    fn drain(mut pipe: impl Read + Send + 'static, mut on_line: impl FnMut(&str) + Send + 'static) -> TailReader {
+    fn drain(mut pipe: impl Read + Send + 'static, mut keep: impl FnMut(&str) -> bool + Send + 'static) -> TailReader {
         TailReader(Some(thread::spawn(move || {
             let mut tail = Self::default();
             let mut buffer = [0; 16 * 1024];
             // A read error ends the stream as its end does: the exit status says what to think of it.
             while let Ok(n @ 1..) = pipe.read(&mut buffer) {
-                tail.push(&buffer[..n], &mut on_line);
+                tail.push(&buffer[..n], &mut keep);
             }
-            tail.end_line(b'\n', &mut on_line);
+            tail.end_line(b'\n', &mut keep);
             tail
         })))
     }
 
-    fn push(&mut self, bytes: &[u8], on_line: &mut dyn FnMut(&str)) {
+    fn push(&mut self, bytes: &[u8], keep: &mut dyn FnMut(&str) -> bool) {
         for &byte in bytes {
             match byte {
-                b'\r' | b'\n' => self.end_line(byte, on_line),
+                b'\r' | b'\n' => self.end_line(byte, keep),
                 _ if self.open.len() < LINE_BYTES => self.open.push(byte),
                 _ => (),
             }
         }
     }
 
-    fn end_line(&mut self, end: u8, on_line: &mut dyn FnMut(&str)) {
+    fn end_line(&mut self, end: u8, keep: &mut dyn FnMut(&str) -> bool) {
         let line = without_ansi(&String::from_utf8_lossy(&self.open));
         self.open.clear();
         let line = line.trim_end();
         if line.trim().is_empty() {
             return;
         }
-        on_line(line);
-        if end == b'\n' {
+        if keep(line) && end == b'\n' {
             if self.kept.len() == TAIL_LINES {
                 self.kept.pop_front();
             }
@@ -571,7 +589,10 @@ mod tests {
     fn progress_lines_are_seen_but_not_kept_and_colours_go() {
         let mut tail = Tail::default();
         let mut seen = Vec::new();
-        tail.push(b"\x1b[32mone\x1b[0m\n10%\r20%\r\ntwo\nthr", &mut |line| seen.push(line.to_owned()));
+        tail.push(b"\x1b[32mone\x1b[0m\n10%\r20%\r\ntwo\nthr", &mut |line| {
+            seen.push(line.to_owned());
+            true
+        });
         assert_eq!(seen, ["one", "10%", "20%", "two"]);
         assert_eq!(tail.lines(), ["one", "two", "thr"]);
     }
@@ -579,10 +600,10 @@ mod tests {
     #[test]
     fn a_tail_keeps_a_bounded_part_of_endless_output() {
         let mut tail = Tail::default();
-        tail.push(&vec![b'x'; 1 << 20], &mut |_| ());
+        tail.push(&vec![b'x'; 1 << 20], &mut |_| true);
         assert_eq!(tail.lines()[0].len(), LINE_BYTES);
         for i in 0..100 {
-            tail.push(format!("{i}\n").as_bytes(), &mut |_| ());
+            tail.push(format!("{i}\n").as_bytes(), &mut |_| true);
         }
         assert_eq!(tail.lines().len(), TAIL_LINES);
     }

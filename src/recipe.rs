@@ -340,7 +340,7 @@ mod tests {
         cli::Cli,
         encoder::{Family, Fork},
         hdr::MasteringDisplay,
-        media::{DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
+        media::{Carry, Clock, DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
     };
 
     fn capabilities(curve: f64) -> Capabilities {
@@ -384,6 +384,10 @@ mod tests {
         let flags = TrackFlags::default();
         Container {
             format: "Matroska".to_owned(),
+            direct: true,
+            clock: Clock::default(),
+            new_sound: false,
+            chapter_list: Vec::new(),
             duration_seconds: None,
             declared_frames: None,
             bytes: 1,
@@ -410,6 +414,8 @@ mod tests {
                 language_ietf: None,
                 title: None,
                 flags,
+                stream: 0,
+                carry: Carry::Copy,
             },
             other_tracks: Vec::new(),
             title: None,

@@ -4,6 +4,7 @@
 //! SIGTERM is the last thing we want.
 
 use std::{
+    fmt,
     fs::File,
     io::Read,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
@@ -19,6 +20,18 @@ use nix::{
     sys::signal::{SaFlags, SigAction, SigHandler, SigSet, raise, sigaction},
     unistd::pipe2,
 };
+
+/// The user stopped the run; what is finished stays.
+#[derive(Debug)]
+pub struct Interrupted(pub Signal);
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped by {}", self.0)
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 /// The signals that are turned into messages.
 const WATCHED: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP, Signal::SIGCONT];

@@ -1,18 +1,26 @@
-//! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`].
+//! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`]: a list of findings.
 
 use std::{io::BufReader, path::Path, process::Command, thread};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use num_rational::Ratio;
 
 use crate::{
     bitstream::{Units, hdr_disagreement},
     chunk::EncodedChunk,
+    content::{Films, Pair},
     event::Proof,
-    media::{Color, MATROSKA, MediaInfo, SoundSpan, Track, TrackKind},
-    probe::{self, Identified, IdentifiedTrack, Tools, file_url},
+    finding::{self, Finding},
+    job::Job,
+    media::{Color, Container, MediaInfo, SoundSpan, Track, TrackKind},
+    probe::{self, Found, Identified, IdentifiedTrack, Tools, file_url},
     process::{Children, outcome},
     recipe::Recipe,
+    source::{
+        packets::Announced,
+        places::{self, Comparison, Film, References, Seen},
+    },
+    words::count,
 };
 
 /// Matroska rounds times to a millisecond, and the source's were rounded before; a frame that is further off is wrong.
@@ -24,6 +32,8 @@ const ASPECT_TOLERANCE: f64 = 0.01;
 
 /// What the output is compared with.
 pub struct Wanted<'a> {
+    /// The job, with the link to the source.
+    pub job: &'a Job,
     /// What the source is.
     pub media: &'a MediaInfo,
     /// How it was encoded.
@@ -32,68 +42,70 @@ pub struct Wanted<'a> {
     pub chunks: &'a [EncodedChunk],
 }
 
-/// Proves that `file` is the whole film; with `decode`, that every frame can be decoded as well.
+/// Where the source's pictures are looked at.
+pub struct Pictures<'a> {
+    /// The pictures as packets announce them.
+    pub announced: &'a Announced,
+    /// What another program shows, if that was looked at already.
+    pub references: Option<References>,
+}
+
+/// Compares `file` with the source; with `decode`, every frame is decoded as well.
 ///
 /// # Errors
-/// The first thing that is not as it must be.
-pub fn output(children: &Children, tools: &Tools, file: &Path, wanted: &Wanted<'_>, decode: bool) -> Result<Proof> {
-    let Wanted { media, recipe, chunks } = *wanted;
+/// [`Unproven`](crate::finding::Unproven) with all that is not as it must be; others if a file cannot be read.
+pub fn output(
+    children: &Children,
+    tools: &Tools,
+    file: &Path,
+    wanted: &Wanted<'_>,
+    pictures: Pictures<'_>,
+    decode: bool,
+) -> Result<Proof> {
+    let Wanted { job, media, recipe, chunks } = *wanted;
+    let container = &media.container;
     let video = video_position(media);
+    let films = Films { children, tools, source: (job.dir(), job.source_link()), container, output: file };
     // Each is a tool that reads the whole file, or takes its time to start.
-    let (identified, found, max_time_error_ms, pictures) = thread::scope(|scope| {
+    let (identified, found, shown, bits, tracks, places) = thread::scope(|scope| {
         let identified = scope.spawn(|| probe::identify(children, tools, file));
         let found = scope.spawn(|| probe::video_of(children, tools, file, video).context("reading the output's video"));
-        let times = scope.spawn(|| times(children, tools, file, video, media));
-        let pictures = bitstream(children, tools, file, video, recipe, chunks);
-        (outcome(identified), outcome(found), outcome(times), pictures)
+        let shown = scope.spawn(|| packet_times(children, tools, file, video));
+        let tracks = scope.spawn(|| films.copied(&pairs(container)));
+        let places = scope.spawn(|| at_places(&films, media, pictures, video));
+        let bits = bitstream(children, tools, file, video, recipe, chunks);
+        (outcome(identified), outcome(found), outcome(shown), bits, outcome(tracks), outcome(places))
     });
-    let identified = identified?;
-    tracks(&identified, media)?;
-    let container = &media.container;
-    let chapters: usize = identified.chapters.iter().map(|chapters| chapters.num_entries).sum();
-    ensure!(chapters == container.chapters, "the output has {chapters} chapters instead of {}", container.chapters);
-    let attachments = identified.attachments.len();
-    ensure!(
-        attachments == container.attachments,
-        "the output has {attachments} attachments instead of {}",
-        container.attachments
-    );
-
-    let (max_time_error_ms, found) = (max_time_error_ms?, found?);
-    ensure!(found.video.codec == "av1", "the output's video is {} instead of AV1", found.video.codec);
-    let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());
-    let (is, should) = (found.video.sample_aspect, container.video.sample_aspect);
-    ensure!(
-        (shape(is) / shape(should) - 1.0).abs() <= ASPECT_TOLERANCE,
-        "the output's pixels are {is} wide for their height instead of {should}"
-    );
-    if let Some(wrong) = hdr_disagreement(&found.container_hdr10, &recipe.hdr10) {
-        bail!("the output's container says {wrong}");
+    let (identified, found, shown) = (identified?, found?, shown?);
+    let (frames, max_time_error_ms) = times(&shown, media);
+    let mut findings = frames;
+    findings.push(bits?);
+    let (picture_finding, compared) = places?;
+    findings.push(picture_finding);
+    findings.extend(tracks?);
+    findings.extend(track_list(&identified, media));
+    findings.extend(of_container(&identified, &found, media, recipe, video));
+    if container.new_sound {
+        findings.extend(new_sound(&found.sound, media));
     }
-    // Other containers' durations are estimates, and that of a source that is cut short is not true.
-    if let Some(duration) =
-        container.duration_seconds.filter(|_| container.format == MATROSKA && media.truncated.is_none())
-    {
-        let output = found.duration_seconds.unwrap_or(0.0);
-        ensure!(output + DURATION_TOLERANCE >= duration, "the output lasts {output:.1} s instead of {duration:.1} s");
-    }
-    container_properties(&identified, media, recipe, video)?;
-    sound(&found.sound, media)?;
-    pictures?;
     if decode {
-        decode_all(children, tools, file, video, media.frames)?;
+        findings.push(decode_all(children, tools, file, video, media.frames)?);
     }
+    let findings = finding::all_agree(findings)?;
     Ok(Proof {
         frames: media.frames,
         duration_seconds: media.video_seconds(),
         max_time_error_ms,
         tracks: container.track_counts(),
-        chapters,
-        attachments,
+        chapters: container.chapters,
+        attachments: container.attachments,
         color: recipe.color.to_string(),
         hdr10: !recipe.hdr10.is_empty(),
+        pictures: compared.agree,
+        pictures_alike: compared.alike,
         decoded: decode,
         truncated: media.truncated.clone(),
+        findings,
     })
 }
 
@@ -103,61 +115,147 @@ fn video_position(media: &MediaInfo) -> usize {
     media.container.other_tracks.iter().filter(|track| track.kind == TrackKind::Video && track.id < ours).count()
 }
 
-/// Compares all tracks, in order.
-fn tracks(identified: &Identified, media: &MediaInfo) -> Result<()> {
+/// The tracks that are copied, with their places in the output.
+fn pairs(container: &Container) -> Vec<Pair<'_>> {
+    let mut counts = [0; 3];
+    let mut all: Vec<&Track> = container.other_tracks.iter().chain([&container.video_track]).collect();
+    all.sort_by_key(|track| track.id);
+    let mut pairs = Vec::new();
+    for track in all {
+        let position = counts[track.kind as usize];
+        counts[track.kind as usize] += 1;
+        let (letter, name) = match track.kind {
+            TrackKind::Video => ('v', "video track"),
+            TrackKind::Audio => ('a', "sound track"),
+            TrackKind::Subtitles => ('s', "subtitle track"),
+        };
+        let copied = track.id != container.video_track.id && !(container.new_sound && track.kind == TrackKind::Audio);
+        if copied && track.stream != usize::MAX {
+            let (output, name) = (format!("0:{letter}:{position}"), format!("{name} {}", position + 1));
+            pairs.push(Pair { track, output, name });
+        }
+    }
+    pairs
+}
+
+/// Compares pictures at some places with what the source's decoder shows at the same times.
+fn at_places(
+    films: &Films<'_>,
+    media: &MediaInfo,
+    Pictures { announced, references }: Pictures<'_>,
+    video: usize,
+) -> Result<(Finding, Comparison)> {
+    let Films { children, tools, source, container, output } = *films;
+    let places = places::choose(announced);
+    let references = match references {
+        Some(references) => references,
+        None => {
+            let film = Film::source(children, tools, source.0, source.1, container);
+            References::look(&film, announced, &places).context("decoding some places of the source")?
+        }
+    };
+    let (dir, name) = (output.parent().unwrap_or(Path::new("/")), output.file_name().unwrap_or_default());
+    let name = name.to_string_lossy();
+    let film =
+        Film { children, tools, dir, name: &name, stream: format!("0:v:{video}"), container: None, origin_ms: 0.0 };
+    let clock = container.clock;
+    let mut seen: Vec<Seen> = Vec::new();
+    for run in references.runs(PLACE_MS) {
+        let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));
+        let from = (from > media.time_ms(0)).then_some(from);
+        seen.extend(film.look(from, until).context("decoding some places of the output")?);
+    }
+    let near = |ms: f64| {
+        let at = clock.output_ms(ms);
+        let distance = |seen: &&Seen| (seen.0 - at).abs();
+        let nearest = seen.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+        (distance(&nearest) <= MAX_TIME_ERROR_MS).then(|| nearest.1.clone())
+    };
+    let compared = references.compare(near);
+    let looked = compared.agree + compared.wrong;
+    let source = format!("{} at {}", count(looked as u64, "picture"), count(places.len() as u64, "place"));
+    let alike = if compared.alike > 0 {
+        format!(", {} not told from those beside them", compared.alike)
+    } else {
+        String::new()
+    };
+    let output = format!("{} nearest to the picture of their own time{alike}", compared.agree);
+    let by = "small luma of both, decoded by ffmpeg";
+    // A picture that an encoder has left as the one before is no shift: where frames are lost or moved, most are wrong.
+    let agrees = compared.wrong * 2 <= looked && looked + compared.alike > 0;
+    Ok((Finding::new("pictures at their times", source, output, by, agrees), compared))
+}
+
+/// Pictures that are further apart than this, in milliseconds, are of two places.
+const PLACE_MS: f64 = 10_000.0;
+
+/// Compares the list of tracks, in order.
+fn track_list(identified: &Identified, media: &MediaInfo) -> Vec<Finding> {
+    const BY: &str = "mkvmerge -J";
     let mut wanted: Vec<&Track> = media.container.other_tracks.iter().chain([&media.container.video_track]).collect();
     wanted.sort_by_key(|track| track.id);
     let found: Vec<Track> = identified.tracks.iter().filter_map(IdentifiedTrack::track).collect();
-    ensure!(found.len() == wanted.len(), "the output has {} tracks instead of {}", found.len(), wanted.len());
-    // Other containers have no such flags, and mkvmerge chooses.
-    let has_flags = media.container.format == MATROSKA;
-    for (n, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        ensure!(found.kind == wanted.kind, "track {n} of the output is {:?} instead of {:?}", found.kind, wanted.kind);
-        ensure!(
-            found.title == wanted.title || !has_flags,
-            "track {n} of the output has the title {:?} instead of {:?}",
-            found.title,
-            wanted.title
-        );
-        let unknown = || "und".to_owned();
-        let language = |track: &Track| track.language.clone().unwrap_or_else(unknown);
-        ensure!(
-            wanted.language.is_none() || language(found) == language(wanted),
-            "track {n} of the output has the language {} instead of {}",
-            language(found),
-            language(wanted)
-        );
-        ensure!(
-            found.flags == wanted.flags || !has_flags,
-            "track {n} of the output has the flags {:?} instead of {:?}",
-            found.flags,
-            wanted.flags
-        );
+    let kinds = |tracks: &mut dyn Iterator<Item = TrackKind>| {
+        tracks.map(|kind| format!("{kind:?}").to_lowercase()).collect::<Vec<_>>().join(", ")
+    };
+    let should = kinds(&mut wanted.iter().map(|track| track.kind));
+    let mut findings = vec![Finding::same("tracks", should, kinds(&mut found.iter().map(|track| track.kind)), BY)];
+    for (n, (found, wanted)) in (1..).zip(found.iter().zip(wanted)) {
+        let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+        findings.push(Finding::same(format!("title of track {n}"), text(&wanted.title), text(&found.title), BY));
+        let language = |track: &Track| track.language.clone().unwrap_or_else(|| "und".to_owned());
+        // mkvmerge takes no language for English nowhere: what is not said is not set.
+        if wanted.language.is_some() {
+            findings.push(Finding::same(format!("language of track {n}"), language(wanted), language(found), BY));
+        }
+        findings.push(Finding::same(format!("flags of track {n}"), flags(wanted), flags(found), BY));
     }
-    Ok(())
+    findings
 }
 
-/// Compares the time of every frame; returns the largest difference in milliseconds.
-fn times(children: &Children, tools: &Tools, file: &Path, video: usize, media: &MediaInfo) -> Result<f64> {
+/// The flags that are set.
+fn flags(track: &Track) -> String {
+    let f = track.flags;
+    let all = [
+        ("default", f.default),
+        ("forced", f.forced),
+        ("enabled", f.enabled),
+        ("original", f.original),
+        ("commentary", f.commentary),
+        ("hearing impaired", f.hearing_impaired),
+        ("visual impaired", f.visual_impaired),
+        ("text descriptions", f.text_descriptions),
+    ];
+    let set: Vec<&str> = all.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
+    if set.is_empty() { "none".to_owned() } else { set.join(", ") }
+}
+
+/// Times of all packets of the output's picture, in milliseconds, ascending.
+fn packet_times(children: &Children, tools: &Tools, file: &Path, video: usize) -> Result<Vec<f64>> {
     let mut command = Command::new(&tools.ffprobe);
     command.args(["-v", "error", "-select_streams", &format!("v:{video}")]);
     command.args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"]).arg(file_url(file));
     let output = children.output(command).context("reading the output's frames")?;
     let mut found: Vec<f64> = String::from_utf8_lossy(&output)
         .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').parse().ok())
+        .filter_map(|line| line.trim().trim_end_matches(',').parse::<f64>().ok().map(|seconds| seconds * 1000.0))
         .collect();
-    ensure!(found.len() as u64 == media.frames, "the output has {} frames instead of {}", found.len(), media.frames);
     found.sort_by(f64::total_cmp);
-    let errors = found.iter().enumerate().map(|(n, time)| (n, (time * 1000.0 - media.time_ms(n)).abs()));
-    let (frame, worst) = errors.max_by(|a, b| a.1.total_cmp(&b.1)).context("the output has no frame")?;
-    ensure!(
-        worst <= MAX_TIME_ERROR_MS,
-        "frame {frame} of the output is shown at {:.1} ms instead of {:.1} ms",
-        found[frame] * 1000.0,
-        media.time_ms(frame)
-    );
-    Ok(worst)
+    Ok(found)
+}
+
+/// Compares number and time of all frames; also returns the largest difference of a time in milliseconds.
+fn times(found_ms: &[f64], media: &MediaInfo) -> (Vec<Finding>, f64) {
+    const BY: &str = "times of all packets, by ffprobe";
+    let count = Finding::same("frames", media.frames, found_ms.len() as u64, BY);
+    let errors = found_ms.iter().enumerate().map(|(n, time)| (n, (time - media.time_ms(n)).abs()));
+    let Some((frame, worst)) = errors.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| count.agrees) else {
+        return (vec![count], f64::NAN);
+    };
+    let at = |ms: f64| format!("frame {frame} at {ms:.1} ms");
+    let (source, output) = (at(media.time_ms(frame)), at(found_ms[frame]));
+    let most = Finding::new("times of frames", source, output, BY, worst <= MAX_TIME_ERROR_MS);
+    (vec![count, most], worst)
 }
 
 /// Reads the whole bitstream of the output: its head says the colours and HDR10, and its pictures are those of the
@@ -169,94 +267,126 @@ fn bitstream(
     video: usize,
     recipe: &Recipe,
     chunks: &[EncodedChunk],
-) -> Result<()> {
+) -> Result<Finding> {
     let mut command = Command::new(&tools.ffmpeg);
     command.args(["-nostdin", "-v", "error", "-i"]).arg(file_url(file));
     command.args(["-map", &format!("0:v:{video}"), "-c", "copy", "-f", "ivf", "-"]);
-    children.stream(command, |ivf| {
+    let said = children.stream(command, |ivf| {
         let mut units = Units::new(BufReader::with_capacity(1 << 20, ivf)).context("reading the output's video")?;
         for chunk in chunks.iter().map(EncodedChunk::record) {
             let mut pictures = blake3::Hasher::new();
             for n in chunk.chunk.start..chunk.chunk.end {
                 let there =
                     units.next_unit(&mut pictures).with_context(|| format!("frame {n} of the output is damaged"))?;
-                ensure!(there, "the output's video ends before frame {n}");
+                if !there {
+                    return Ok(Some(format!("its end before frame {n}")));
+                }
             }
-            ensure!(
-                pictures.finalize().to_hex().as_str() == chunk.pictures,
-                "frames {} to {} of the output are not what was encoded",
-                chunk.chunk.start,
-                chunk.chunk.end - 1
-            );
+            if pictures.finalize().to_hex().as_str() != chunk.pictures {
+                let (start, end) = (chunk.chunk.start, chunk.chunk.end - 1);
+                return Ok(Some(format!("others for frames {start} to {end}")));
+            }
         }
-        ensure!(!units.next_unit(&mut blake3::Hasher::new())?, "the output has frames that were not encoded");
+        if units.next_unit(&mut blake3::Hasher::new())? {
+            return Ok(Some("more than were encoded".to_owned()));
+        }
         let header = units.header.as_ref().context("the output's video has no sequence header")?;
-        match header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
-            Some(wrong) => bail!("the output's bitstream says {wrong}"),
-            None => Ok(()),
-        }
-    })
+        Ok(header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10))
+    })?;
+    let agrees = said.is_none();
+    let output = said.unwrap_or_else(|| "the same, bit for bit".to_owned());
+    let by = "hashes of all encoded pictures, and the sequence header";
+    Ok(Finding::new("encoded pictures", "those of the chunks", output, by, agrees))
 }
 
-/// Compares what only the container says: the film's title and tags, and the video's colours.
-fn container_properties(identified: &Identified, media: &MediaInfo, recipe: &Recipe, video: usize) -> Result<()> {
-    if media.container.format == MATROSKA {
-        let title = identified.container.properties.title.as_deref();
-        let wanted = media.container.title.as_deref();
-        ensure!(title == wanted, "the output's title is {title:?} instead of {wanted:?}");
-        let tags = identified.tag_count();
-        ensure!(tags == media.container.tags, "the output has {tags} tags instead of {}", media.container.tags);
+/// Compares what the container says of the film.
+fn of_container(
+    identified: &Identified,
+    found: &Found,
+    media: &MediaInfo,
+    recipe: &Recipe,
+    video: usize,
+) -> Vec<Finding> {
+    let container = &media.container;
+    let chapters: usize = identified.chapters.iter().map(|chapters| chapters.num_entries).sum();
+    let mut findings = vec![
+        Finding::same("codec", "av1", found.video.codec.as_str(), "ffprobe"),
+        Finding::same("chapters", container.chapters, chapters, "mkvmerge -J"),
+        Finding::same("attachments", container.attachments, identified.attachments.len(), "mkvmerge -J"),
+    ];
+    findings.extend(chapter_times(&found.chapters, container));
+    let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());
+    let (is, should) = (found.video.sample_aspect, container.video.sample_aspect);
+    let near = (shape(is) / shape(should) - 1.0).abs() <= ASPECT_TOLERANCE;
+    findings.push(Finding::new("shape of a pixel", should.to_string(), is.to_string(), "ffprobe", near));
+    let hdr10 = hdr_disagreement(&found.container_hdr10, &recipe.hdr10);
+    if !recipe.hdr10.is_empty() || hdr10.is_some() {
+        let agrees = hdr10.is_none();
+        let output = hdr10.unwrap_or_else(|| "the same".to_owned());
+        findings.push(Finding::new("HDR10 of the container", "as planned", output, "ffprobe", agrees));
     }
-    let found = identified.video_color(video).context("the output has no video track")?;
+    // What other containers say of their length is an estimate, and that of a source that is cut short is not true.
+    if let Some(duration) = container.duration_seconds.filter(|_| container.direct && media.truncated.is_none()) {
+        let output = found.duration_seconds.unwrap_or(0.0);
+        let seconds = |seconds: f64| format!("{seconds:.1} s");
+        let agrees = output + DURATION_TOLERANCE >= duration;
+        findings.push(Finding::new("duration", seconds(duration), seconds(output), "ffprobe", agrees));
+    }
+    let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
+    let title = identified.container.properties.title.as_deref();
+    findings.push(Finding::same("title", text(container.title.as_deref()), text(title), "mkvmerge -J"));
+    if container.direct {
+        findings.push(Finding::same("tags", container.tags, identified.tag_count(), "mkvmerge -J"));
+    }
+    let color = identified.video_color(video).unwrap_or_default();
     let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
-    ensure!(
-        codes(&found) == codes(&recipe.color) && (recipe.color.range.is_none() || found.range == recipe.color.range),
-        "the output's container says {found} instead of {}",
-        recipe.color
-    );
-    Ok(())
+    let agrees =
+        codes(&color) == codes(&recipe.color) && (recipe.color.range.is_none() || color.range == recipe.color.range);
+    let colors =
+        Finding::new("colours of the container", recipe.color.to_string(), color.to_string(), "mkvmerge -J", agrees);
+    findings.push(colors);
+    findings
 }
 
-/// How far the beginning of a sound track may lie from where it was, in milliseconds: encoders begin with silence of
-/// their own.
-const SOUND_TOLERANCE_MS: f64 = 50.0;
+/// Compares where chapters begin.
+fn chapter_times(found: &[(f64, String)], container: &Container) -> Option<Finding> {
+    let wanted: Vec<f64> = container.chapter_list.iter().map(|(ms, _)| container.clock.output_ms(*ms)).collect();
+    if wanted.len() != found.len() || wanted.is_empty() {
+        // How many there are is a finding of its own.
+        return None;
+    }
+    let error = |(found, wanted): (&(f64, String), &f64)| (found.0 - wanted.max(0.0)).abs();
+    let (n, worst) = found.iter().zip(&wanted).map(error).enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let at = |ms: f64| format!("chapter {} at {ms:.1} ms", n + 1);
+    Some(Finding::new("times of chapters", at(wanted[n]), at(found[n].0), "ffprobe", worst <= MAX_TIME_ERROR_MS))
+}
+
 /// How much shorter a sound track may be than it was, in seconds: the last packet may be short.
 const SOUND_SHORTER: f64 = 0.5;
 
-/// Compares where sound and subtitles begin, and, of sound that was encoded anew, how long it is.
-fn sound(found: &[SoundSpan], media: &MediaInfo) -> Result<()> {
-    // Other containers begin where they like, and mkvmerge lets them begin at zero.
-    if media.container.format != MATROSKA || media.container.track_counts()[1] == 0 {
-        return Ok(());
-    }
+/// Compares how long sound that was encoded anew is.
+fn new_sound(found: &[SoundSpan], media: &MediaInfo) -> Vec<Finding> {
     let wanted = &media.container.sound;
-    ensure!(found.len() == wanted.len(), "the output has {} sound tracks instead of {}", found.len(), wanted.len());
-    for (n, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        if let (Some(found), Some(wanted)) = (found.start_ms, wanted.start_ms) {
-            ensure!(
-                (found - wanted).abs() <= SOUND_TOLERANCE_MS,
-                "sound track {n} of the output begins at {found:.0} ms instead of {wanted:.0} ms"
-            );
-        }
+    let mut findings = vec![Finding::same("sound tracks", wanted.len(), found.len(), "ffprobe")];
+    for (n, (found, wanted)) in (1..).zip(found.iter().zip(wanted)) {
         if let (Some(found), Some(wanted)) = (found.seconds, wanted.seconds)
             && media.truncated.is_none()
         {
-            ensure!(
-                found + SOUND_SHORTER >= wanted,
-                "sound track {n} of the output lasts {found:.1} s instead of {wanted:.1} s"
-            );
+            let seconds = |seconds: f64| format!("{seconds:.1} s");
+            let agrees = found + SOUND_SHORTER >= wanted;
+            let what = format!("length of sound track {n}");
+            findings.push(Finding::new(what, seconds(wanted), seconds(found), "ffprobe", agrees));
         }
     }
-    Ok(())
+    findings
 }
 
 /// Decodes every frame.
-fn decode_all(children: &Children, tools: &Tools, file: &Path, video: usize, frames: u64) -> Result<()> {
+fn decode_all(children: &Children, tools: &Tools, file: &Path, video: usize, frames: u64) -> Result<Finding> {
     let mut command = Command::new(&tools.ffmpeg);
     command.args(["-nostdin", "-v", "error", "-xerror", "-i"]).arg(file_url(file));
     command.args(["-map", &format!("0:v:{video}"), "-fps_mode", "passthrough", "-f", "framecrc", "-"]);
     let output = children.output(command).context("decoding the output")?;
     let decoded = String::from_utf8_lossy(&output).lines().filter(|line| !line.starts_with('#')).count() as u64;
-    ensure!(decoded == frames, "{decoded} of the output's {frames} frames can be decoded");
-    Ok(())
+    Ok(Finding::same("frames that can be decoded", frames, decoded, "all, decoded by ffmpeg"))
 }

@@ -28,9 +28,20 @@ pub fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
+/// `1 chapter`, `3 chapters`.
+#[must_use]
+pub fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_has_no_plural() {
+        assert_eq!((count(1, "chapter"), count(0, "chapter")), ("1 chapter".to_owned(), "0 chapters".to_owned()));
+    }
 
     #[test]
     fn times_and_sizes_are_short() {

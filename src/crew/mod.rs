@@ -10,7 +10,7 @@ mod scout;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    fmt, fs,
+    fs,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -36,8 +36,8 @@ use crate::{
     media::Chunk,
     process::{self, quoted},
     reel::{Reel, Shelf},
-    signal::{self, Signal},
-    source::Frame,
+    signal::{self, Interrupted, Signal},
+    source::{Frame, places::Mismatch},
     words::gib,
 };
 
@@ -70,22 +70,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long stopped workers are waited for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
-/// The user stopped the run; what is finished stays.
-#[derive(Debug)]
-pub struct Interrupted(pub Signal);
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped by {}", self.0)
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 /// What workers and the scout say to the supervisor.
 enum Message {
     Found(Found),
-    DetectionDone(Result<()>),
+    /// How many frames the film has.
+    DetectionDone(Result<u64>),
     /// An encoder has only its last frames to encode.
     Ending,
     Encoded(EncodedChunk),
@@ -225,6 +214,7 @@ pub fn run(
         failures: 0,
         seen: seen.clone(),
         known_chunks: 0,
+        total_frames: media.frames,
         detected_all: false,
         resumed_frames: 0,
         resumed: 0,
@@ -262,7 +252,7 @@ pub fn run(
                 Ok(Message::Found(Found::Closed(chunk))) => crew.add(chunk),
                 // There may be room for another one: that is looked at above.
                 Ok(Message::Ending) => (),
-                Ok(Message::DetectionDone(Ok(()))) => crew.detected_all = true,
+                Ok(Message::DetectionDone(Ok(frames))) => (crew.detected_all, crew.total_frames) = (true, frames),
                 Ok(Message::DetectionDone(Err(error))) => break Err(error.context("finding the scenes failed")),
                 Ok(Message::Encoded(chunk)) => crew.encoded(chunk),
                 Ok(Message::Failed(index, failure)) => if let Err(error) = crew.failed(index, failure) {
@@ -360,6 +350,8 @@ struct Crew {
     /// Frames that detection has seen.
     seen: Arc<AtomicU64>,
     known_chunks: usize,
+    /// Frames of the film; as long as detection goes on, those that are expected.
+    total_frames: u64,
     detected_all: bool,
     resumed_frames: u64,
     resumed: usize,
@@ -516,6 +508,8 @@ impl Crew {
                 self.queue.insert(index, again(tries - 1, Instant::now()));
                 return Ok(());
             }
+            // Why detection has ended, it will say itself.
+            None if matches!(failure, Failure::Abandoned) => return Ok(()),
             None => failure,
         };
         if !matches!(failure, Failure::Source(_)) && self.disk_room().is_some_and(|room| room < self.disk_need()) {
@@ -523,8 +517,14 @@ impl Crew {
             self.queue.insert(index, again(tries - 1, Instant::now()));
             return Ok(());
         }
-        if matches!(failure, Failure::Source(_)) {
+        if let Failure::Source(error) = failure {
             self.workshop.job.require_same_source()?;
+            detail(&self.sink, format!("chunk {index}: {error:#}"));
+            // All that this reader has delivered is in doubt.
+            if error.is::<Mismatch>() {
+                return Err(error);
+            }
+            return self.given_up(reel, Failure::Source(error));
         }
         if matches!(failure, Failure::Killed(_)) && self.most > 1 {
             self.most -= 1;
@@ -538,14 +538,20 @@ impl Crew {
         if self.finished.is_empty() && self.failures >= HOPELESS {
             return Err(anyhow!("no chunk can be encoded: {failure}"));
         }
-        let line = failure.line();
-        if tries >= TRIES || matches!(failure, Failure::Source(_)) {
-            warn(&self.sink, format!("chunk {index} failed for good, the others are finished first: {line}"));
-            self.failed.push((reel, failure));
-            return Ok(());
+        if tries >= TRIES {
+            return self.given_up(reel, failure);
         }
+        let line = failure.line();
         warn(&self.sink, format!("chunk {index} failed (try {tries} of {TRIES}) and is tried again: {line}"));
         self.queue.insert(index, again(tries, Instant::now() + BACK_OFF * 2_u32.pow(tries - 1)));
+        Ok(())
+    }
+
+    /// A chunk is not tried again.
+    fn given_up(&mut self, reel: Arc<Reel<Frame>>, failure: Failure) -> Result<()> {
+        let line = failure.line();
+        warn(&self.sink, format!("chunk {} failed for good, the others are finished first: {line}", reel.index));
+        self.failed.push((reel, failure));
         Ok(())
     }
 
@@ -721,9 +727,9 @@ impl Crew {
         let chunks: Vec<EncodedChunk> = std::mem::take(&mut self.finished).into_values().collect();
         let frames: u64 = chunks.iter().map(|chunk| chunk.record().chunk.frames()).sum();
         ensure!(
-            frames == self.workshop.media.frames,
+            frames == self.total_frames,
             "chunks of {frames} frames were encoded, the source has {}",
-            self.workshop.media.frames
+            self.total_frames
         );
         // The progress that is shown last needs them.
         self.finished = chunks.iter().map(|chunk| (chunk.record().chunk.index, chunk.clone())).collect();
@@ -736,7 +742,7 @@ impl Crew {
             encoded.min(work.pulse.fed.load(Ordering::Relaxed))
         };
         let frames = self.finished_frames + self.at_work.values().map(encoded).sum::<u64>();
-        let total_frames = self.workshop.media.frames;
+        let total_frames = self.total_frames.max(frames);
         let part_bytes: u64 = self
             .at_work
             .keys()

@@ -64,27 +64,45 @@ impl Scout {
         self.known.chunks.len()
     }
 
-    /// Tells all scenes, in order. Those that an earlier run has found are told at once, so that encoders start; if they
-    /// were not all, detection begins again, since its state is not kept, and must find the same.
+    /// Tells all scenes, in order, and returns how many frames there are. Those scenes that an earlier run has found are
+    /// told at once, so that encoders start; if they were not all, detection begins again, since its state is not kept,
+    /// and must find the same. A film that is read in order can only be read again where it was read to its end: else the
+    /// known scenes are told as they come by.
     ///
     /// # Errors
     /// If the film cannot be read, or its scenes are others than before.
-    pub fn run(mut self, tell: &dyn Fn(Found)) -> Result<()> {
-        for chunk in &self.known.chunks {
-            tell(Found::Opened(Arc::new(Reel::known(*chunk, self.shelf.clone()))));
-            tell(Found::Closed(*chunk));
-        }
+    pub fn run(mut self, tell: &dyn Fn(Found)) -> Result<u64> {
         let frames = self.workshop.media.frames;
-        if self.known.complete {
-            let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
-            ensure!(end == frames, "the known scenes cover {end} of {frames} frames; add --restart");
-            return Ok(());
+        let linear = self.workshop.reader.linear().cloned();
+        if let Some(film) = &linear {
+            let known = self.workshop.job.pictures().and_then(|pictures| film.learn(&pictures));
+            self.known.complete &= known.is_ok();
         }
-        let mut cutting = Cutting { scout: &mut self, tell, pending: VecDeque::new(), given: 0, index: 0, reel: None };
+        let all = self.known.complete;
+        if all || linear.is_none() {
+            for chunk in &self.known.chunks {
+                tell(Found::Opened(Arc::new(Reel::known(*chunk, self.shelf.clone()))));
+                tell(Found::Closed(*chunk));
+            }
+        }
+        if all {
+            let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
+            let frames = linear.map_or(frames, |film| film.times_ms().len() as u64);
+            ensure!(end == frames, "the known scenes cover {end} of {frames} frames; add --restart");
+            return Ok(frames);
+        }
+        let in_order = linear.is_some();
+        let mut cutting =
+            Cutting { scout: &mut self, tell, in_order, pending: VecDeque::new(), given: 0, index: 0, reel: None };
         cutting.begin(0);
-        cutting.film(frames)?;
+        let found = cutting.film(frames)?;
         drop(cutting);
-        self.log.complete(frames)
+        match linear {
+            Some(film) => self.workshop.job.keep_pictures(&film.known())?,
+            None => ensure!(found == frames, "FFMS2 gave {found} of {frames} frames"),
+        }
+        self.log.complete(found)?;
+        Ok(found)
     }
 }
 
@@ -92,25 +110,32 @@ impl Scout {
 struct Cutting<'a> {
     scout: &'a mut Scout,
     tell: &'a dyn Fn(Found),
+    /// Whether known scenes are told as they come by.
+    in_order: bool,
     /// Frames of which it is not certain yet to which scene they belong.
     pending: VecDeque<Option<Held<Frame>>>,
     /// Number of the first of them: frames that are before.
     given: u64,
     /// The scene that is open.
     index: usize,
-    /// Where its frames go; `None` if it is known from an earlier run.
+    /// Where its frames go; `None` if nobody needs them: an earlier run has found the scene, and has most likely encoded it.
     reel: Option<Arc<Reel<Frame>>>,
 }
 
 impl Cutting<'_> {
-    fn film(&mut self, frames: u64) -> Result<()> {
+    /// Returns how many frames there were.
+    fn film(&mut self, frames: u64) -> Result<u64> {
         let rules = self.scout.workshop.recipe.scenes.clone();
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let clip = self.scout.workshop.source.clip(cores.min(MOST_THREADS))?;
-        let mut detector = Detector::new(clip.size(), rules.analysis_height, rules.min);
+        let media = &self.scout.workshop.media;
+        let size = (media.width as usize, media.height as usize);
+        let pictures = self.scout.workshop.reader.whole(cores.min(MOST_THREADS), frames)?;
+        let mut detector = Detector::new(size, rules.analysis_height, rules.min);
+        let mut found = 0;
         let mut splitter = Splitter::new(rules.max, rules.min);
-        for frame in clip.read(0..frames) {
+        for frame in pictures {
             let frame = frame?;
+            found += 1;
             let judged = detector.push(&frame.luma(), frame.bit_depth())?;
             let bytes = frame.bytes();
             self.pending.push_back(self.scout.shelf.hold(frame, bytes));
@@ -128,8 +153,9 @@ impl Cutting<'_> {
                 self.cut(chunk)?;
             }
         }
-        let last = splitter.finish(frames).context("the film has no frame")?;
-        self.close(last)
+        let last = splitter.finish(found).context("the film has no frame that can be decoded")?;
+        self.close(last)?;
+        Ok(found)
     }
 
     /// The open scene has turned out to be `chunk`, and the next one begins where it ends.
@@ -142,6 +168,7 @@ impl Cutting<'_> {
     /// A scene begins at `start`.
     fn begin(&mut self, start: u64) {
         let known = self.index < self.scout.known.chunks.len();
+        let known = known && (!self.in_order || self.scout.workshop.job.has_record(self.index));
         self.reel = (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.shelf.clone())));
         if let Some(reel) = &self.reel {
             (self.tell)(Found::Opened(reel.clone()));
@@ -162,18 +189,27 @@ impl Cutting<'_> {
     /// The open scene has turned out to be `chunk`.
     fn close(&mut self, chunk: Chunk) -> Result<()> {
         self.give(chunk.end);
-        match (&self.reel, self.scout.known.chunks.get(self.index)) {
-            (Some(reel), _) => {
-                self.scout.workshop.job.require_same_source()?;
-                // Written before any encoder learns that its input is complete: no chunk without a scene.
-                self.scout.log.chunk(chunk)?;
-                reel.end(chunk.end);
-                (self.tell)(Found::Closed(chunk));
+        let known = self.scout.known.chunks.get(self.index);
+        ensure!(
+            known.is_none_or(|known| *known == chunk),
+            "scenes differ from those of the earlier run; add --restart"
+        );
+        if known.is_none() {
+            self.scout.workshop.job.require_same_source()?;
+            // Written before any encoder learns that its input is complete: no chunk without a scene.
+            self.scout.log.chunk(chunk)?;
+        }
+        match &self.reel {
+            Some(reel) => reel.end(chunk.end),
+            None if self.in_order => {
+                (self.tell)(Found::Opened(Arc::new(Reel::known(chunk, self.scout.shelf.clone()))));
             }
-            (None, known) => {
-                ensure!(known == Some(&chunk), "scenes differ from those of the earlier run; add --restart");
+            None => {
+                self.index += 1;
+                return Ok(());
             }
         }
+        (self.tell)(Found::Closed(chunk));
         self.index += 1;
         Ok(())
     }

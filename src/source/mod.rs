@@ -1,4 +1,5 @@
-//! VapourSynth and FFMS2: load, index once, open, hand out frames.
+//! Everything that reads a film's pictures. Here: VapourSynth and FFMS2: load, index once, open, hand out frames; in the
+//! rooms below, ffmpeg, which reads in order what an index gets wrong, and says what the right pictures are.
 //!
 //! Nothing of VapourSynth is linked: its script library is loaded when a film is opened. File names never become part
 //! of a script: filters are called through the API, with the bytes of the path as an argument.
@@ -13,7 +14,6 @@ use std::{
     panic,
     path::{Path, PathBuf},
     process::Command,
-    slice,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -26,7 +26,6 @@ use vapoursynth::{
     api::API,
     core::CoreRef,
     format::{ColorFamily, PresetFormat, SampleType},
-    frame::FrameRef,
     map::OwnedMap,
     node::Node,
     plugin::Plugin,
@@ -34,12 +33,18 @@ use vapoursynth::{
     vsscript::Environment,
 };
 
+pub use self::frames::Frame;
+use self::{linear::Linear, places::Watch};
 use crate::{
     media::{Container, MediaInfo, Range, Timing},
     probe::Probed,
     process::{Children, how_it_ended, quoted},
-    y4m::Plane,
 };
+
+pub mod frames;
+pub mod linear;
+pub mod packets;
+pub mod places;
 
 const STD: &str = "com.vapoursynth.std";
 const RESIZE: &str = "com.vapoursynth.resize";
@@ -411,14 +416,16 @@ pub struct Source {
     idle: Mutex<Vec<Clip>>,
 }
 
-/// What the index says of the frames.
+/// What is known of the frames, by an index or by their packets.
 #[derive(Debug, Clone)]
 pub struct Indexed {
     /// Frames that can be read.
     pub frames: u64,
+    /// Packets that they are in; more than frames where some are hidden.
+    pub packets: u64,
     /// FFMS2's frame rate.
     pub fps: Option<Ratio<u32>>,
-    /// Time of each frame in milliseconds.
+    /// Time of each frame in milliseconds, by a clock that begins anywhere.
     pub times_ms: Vec<f64>,
     /// Width in pixels of the frames that are encoded.
     pub width: u32,
@@ -461,6 +468,7 @@ impl Source {
         };
         let indexed = Indexed {
             frames: info.num_frames as u64,
+            packets: info.num_frames as u64,
             fps: match info.framerate {
                 Property::Constant(rate) => u32::try_from(rate.numerator)
                     .ok()
@@ -586,6 +594,71 @@ pub struct Clip {
     input: Arc<Path>,
 }
 
+/// Who delivers the pictures of a film.
+#[derive(Clone)]
+pub enum Reader {
+    /// FFMS2 in VapourSynth, by number; every picture is looked at on its way.
+    Indexed(Arc<Source>, Arc<Watch>),
+    /// ffmpeg, in order.
+    Linear(Arc<Linear>),
+}
+
+/// Pictures on their way out of a [`Reader`], in the order of the film. An error is the last item.
+pub type Pictures = Box<dyn Iterator<Item = Result<Frame>> + Send>;
+
+impl Reader {
+    /// Reads the whole film with `threads` for its decoder. Of an indexed one there are `frames`; the other ends where it
+    /// ends.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn whole(&self, threads: usize, frames: u64) -> Result<Pictures> {
+        Ok(match self {
+            Self::Indexed(source, watch) => watched(source.clip(threads)?.read(0..frames), 0, watch.clone()),
+            Self::Linear(film) => Box::new(film.whole(threads)?),
+        })
+    }
+
+    /// Has `take` read the pictures of `range`, which were read before.
+    ///
+    /// # Errors
+    /// Those of `take`, or if it cannot be opened.
+    pub fn part<E>(
+        &self,
+        range: ops::Range<u64>,
+        mut take: impl FnMut(Result<Frame>) -> Result<(), E>,
+        cannot: impl Fn(anyhow::Error) -> E,
+    ) -> Result<(), E> {
+        match self {
+            Self::Indexed(source, watch) => {
+                let clip = source.take_clip().map_err(cannot)?;
+                watched(clip.read(range.clone()), range.start, watch.clone()).try_for_each(&mut take)?;
+                source.give_back(clip);
+                Ok(())
+            }
+            Self::Linear(film) => film.part(range).try_for_each(&mut take),
+        }
+    }
+
+    /// Whether frames are known only once they have come.
+    #[must_use]
+    pub fn linear(&self) -> Option<&Arc<Linear>> {
+        match self {
+            Self::Indexed(..) => None,
+            Self::Linear(film) => Some(film),
+        }
+    }
+}
+
+/// Looks at pictures from number `first` on.
+fn watched(reading: Reading, first: u64, watch: Arc<Watch>) -> Pictures {
+    Box::new(reading.zip(first..).map(move |(frame, n)| {
+        let frame = frame?;
+        watch.see(n, &frame)?;
+        Ok(frame)
+    }))
+}
+
 /// Frames requested ahead of the one that is needed: enough to bridge pauses, few enough not to count as memory.
 const REQUESTED_AHEAD: u64 = 4;
 
@@ -639,7 +712,7 @@ impl Reading {
             let (sender, input) = (self.sender.clone(), self.clip.input.clone());
             // No film has 2^31 frames: its index would have been refused.
             self.clip.node.get_frame_async(n as usize, move |frame, _, _| {
-                let frame = frame.map(Frame).map_err(|error| {
+                let frame = frame.map(Frame::of_clip).map_err(|error| {
                     let (input, said) = (quoted(input.as_os_str()), error.into_inner());
                     anyhow::anyhow!("{input} cannot be read at frame {n}: {}", said.to_string_lossy())
                 });
@@ -675,48 +748,6 @@ impl Iterator for Reading {
     }
 }
 
-/// A frame, reference counted.
-#[derive(Clone)]
-pub struct Frame(FrameRef<'static>);
-
-impl Frame {
-    /// Bits of a sample; those of more than 8 take two bytes, the lower one first.
-    #[must_use]
-    pub fn bit_depth(&self) -> u8 {
-        self.0.format().bits_per_sample()
-    }
-
-    /// Memory that it takes, in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        let frame = &self.0;
-        (0..frame.format().plane_count()).map(|plane| (frame.stride(plane) * frame.height(plane)) as u64).sum()
-    }
-
-    /// Planes in the order Y, U, V.
-    #[must_use]
-    pub fn planes(&self) -> Vec<Plane<'_>> {
-        (0..self.0.format().plane_count()).map(|plane| self.plane(plane)).collect()
-    }
-
-    /// The plane Y.
-    #[must_use]
-    pub fn luma(&self) -> Plane<'_> {
-        self.plane(0)
-    }
-
-    fn plane(&self, plane: usize) -> Plane<'_> {
-        let frame = &self.0;
-        let stride = frame.stride(plane);
-        let row_bytes = frame.width(plane) * usize::from(frame.format().bytes_per_sample());
-        let length = stride * (frame.height(plane) - 1) + row_bytes;
-        // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the padding
-        // after the last row is left out.
-        let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
-        Plane { data, stride, row_bytes }
-    }
-}
-
 /// Reads a timecode file of format 2: a comment, then a time in milliseconds on each line.
 fn read_timecodes(text: &str) -> Result<Vec<f64>> {
     text.lines()
@@ -726,7 +757,7 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// Puts together what the container and the index say, and whether the source is cut short: it declares more than can be
+/// Puts together what the container and its frames say, and whether the source is cut short: it declares more than can be
 /// read. `anything_after` is asked whether the file holds anything after a time in seconds, where its video ends early;
 /// `complaint_between` what is wrong with the file between two times, where its video pauses.
 ///
@@ -738,13 +769,14 @@ pub fn media_info(
     anything_after: impl FnOnce(f64) -> Result<bool>,
     complaint_between: impl Fn((f64, f64)) -> Result<Option<String>>,
 ) -> Result<MediaInfo> {
-    let Probed { mut container, start_ms, mut rates, mut truncated } = probed;
+    let Probed { mut container, mut rates, mut truncated } = probed;
     let frames = indexed.frames;
-    if let Some(declared) = container.declared_frames.filter(|declared| frames + 1 < *declared) {
-        truncated = Some(format!("it declares {declared} frames, of which {frames} can be read"));
+    if let Some(declared) = container.declared_frames.filter(|declared| indexed.packets + 1 < *declared) {
+        truncated = Some(format!("it declares {declared} frames, of which {} can be read", indexed.packets));
     }
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
+    let start_ms = container.clock.output_ms(container.clock.first_ms);
     let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
     let (source, video) = ((container.video.width, container.video.height), (indexed.width, indexed.height));
     let turned = container.video.rotation % 180 == 90;
@@ -798,12 +830,25 @@ fn pauses(times_ms: &[f64]) -> Vec<usize> {
     found
 }
 
-/// Containers round times to a millisecond (Matroska) or a tick; a frame that is further from its place than this
-/// belongs to a variable frame rate.
-const TIME_TOLERANCE_MS: f64 = 1.6;
+/// Times that ascend, each at least a millisecond after the one before, as Matroska needs them; and how many were moved.
+#[must_use]
+pub fn ascending(times_ms: &[f64]) -> (Vec<f64>, usize) {
+    let (mut ascending, mut moved) = (Vec::<f64>::with_capacity(times_ms.len()), 0);
+    for ms in times_ms {
+        let least = ascending.last().map_or(f64::NEG_INFINITY, |last| last + 1.0);
+        moved += usize::from(*ms < least);
+        ascending.push(ms.max(least));
+    }
+    (ascending, moved)
+}
 
-/// Finds the frame rate that explains `times_ms`, or says that there is none.
-fn timing(times_ms: &[f64], start_ms: f64, rates: &[Ratio<u32>]) -> Option<(Timing, Ratio<u32>)> {
+/// Containers round times to a millisecond (Matroska) or a tick; a frame that is further from its place than this
+/// belongs to a variable frame rate: rounded itself, and so was the first one.
+const TIME_TOLERANCE_MS: f64 = 1.1;
+
+/// Finds the frame rate that explains `times_ms`, or says that there is none; the first frame is shown at `start_ms`.
+#[must_use]
+pub fn timing(times_ms: &[f64], start_ms: f64, rates: &[Ratio<u32>]) -> Option<(Timing, Ratio<u32>)> {
     let first = *times_ms.first()?;
     let fits = |rate: &&Ratio<u32>| {
         let frame_ms = 1000.0 * f64::from(*rate.denom()) / f64::from(*rate.numer());

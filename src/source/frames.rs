@@ -1,0 +1,243 @@
+//! One decoded frame, whoever has read it.
+
+use std::{slice, sync::Arc};
+
+use vapoursynth::frame::FrameRef;
+
+use crate::y4m::Plane;
+
+/// A frame, reference counted.
+#[derive(Clone)]
+pub struct Frame(Pixels);
+
+#[derive(Clone)]
+enum Pixels {
+    /// Of VapourSynth.
+    Clip(FrameRef<'static>),
+    /// Read from a pipe: the planes Y, U, V of 4:2:0, one after the other, without padding.
+    Pipe(Arc<Vec<u8>>, Layout),
+}
+
+/// Size and depth of a frame of 4:2:0 in one piece of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Width in pixels, even.
+    pub width: usize,
+    /// Height in pixels, even.
+    pub height: usize,
+    /// Bits of a sample: 8, or more in two bytes, the lower one first.
+    pub bit_depth: u8,
+}
+
+impl Layout {
+    fn sample_bytes(self) -> usize {
+        if self.bit_depth > 8 { 2 } else { 1 }
+    }
+
+    /// Bytes of a frame.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        self.width * self.height * self.sample_bytes() * 3 / 2
+    }
+
+    fn plane(self, plane: usize, data: &[u8]) -> Plane<'_> {
+        let luma = self.width * self.height * self.sample_bytes();
+        let (at, length, row_bytes) = match plane {
+            0 => (0, luma, self.width * self.sample_bytes()),
+            n => (luma + (n - 1) * luma / 4, luma / 4, self.width / 2 * self.sample_bytes()),
+        };
+        Plane { data: &data[at..at + length], stride: row_bytes, row_bytes }
+    }
+}
+
+/// Every how many rows of luma make up the digest of a frame: enough to tell any two pictures of a film apart, and a
+/// small part of what decoding them costs.
+const DIGEST_ROWS: usize = 4;
+
+impl Frame {
+    pub(super) fn of_clip(frame: FrameRef<'static>) -> Self {
+        Self(Pixels::Clip(frame))
+    }
+
+    /// A frame of `layout`, in `data` of [`Layout::bytes`].
+    #[must_use]
+    pub fn of_bytes(data: Vec<u8>, layout: Layout) -> Self {
+        debug_assert_eq!(data.len(), layout.bytes());
+        Self(Pixels::Pipe(Arc::new(data), layout))
+    }
+
+    /// Bits of a sample; those of more than 8 take two bytes, the lower one first.
+    #[must_use]
+    pub fn bit_depth(&self) -> u8 {
+        match &self.0 {
+            Pixels::Clip(frame) => frame.format().bits_per_sample(),
+            Pixels::Pipe(_, layout) => layout.bit_depth,
+        }
+    }
+
+    /// Memory that it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match &self.0 {
+            Pixels::Clip(frame) => {
+                let plane = |plane| (frame.stride(plane) * frame.height(plane)) as u64;
+                (0..frame.format().plane_count()).map(plane).sum()
+            }
+            Pixels::Pipe(data, _) => data.len() as u64,
+        }
+    }
+
+    /// Planes in the order Y, U, V.
+    #[must_use]
+    pub fn planes(&self) -> Vec<Plane<'_>> {
+        let count = match &self.0 {
+            Pixels::Clip(frame) => frame.format().plane_count(),
+            Pixels::Pipe(..) => 3,
+        };
+        (0..count).map(|plane| self.plane(plane)).collect()
+    }
+
+    /// The plane Y.
+    #[must_use]
+    pub fn luma(&self) -> Plane<'_> {
+        self.plane(0)
+    }
+
+    fn plane(&self, plane: usize) -> Plane<'_> {
+        let frame = match &self.0 {
+            Pixels::Clip(frame) => frame,
+            Pixels::Pipe(data, layout) => return layout.plane(plane, data),
+        };
+        let stride = frame.stride(plane);
+        let row_bytes = frame.width(plane) * usize::from(frame.format().bytes_per_sample());
+        let length = stride * (frame.height(plane) - 1) + row_bytes;
+        // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the padding
+        // after the last row is left out.
+        let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
+        Plane { data, stride, row_bytes }
+    }
+
+    /// How the picture was coded, by what the decoder says: `I`, `P`, `B`. Only FFMS2 tells, of the picture that it
+    /// really delivers and not of the one that it was asked for.
+    #[must_use]
+    pub fn picture_type(&self) -> Option<u8> {
+        match &self.0 {
+            Pixels::Clip(frame) => frame.props().get_data("_PictType").ok()?.first().copied(),
+            Pixels::Pipe(..) => None,
+        }
+    }
+
+    /// A number that tells the picture from all others of a film.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let luma = self.luma();
+        let mut hasher = blake3::Hasher::new();
+        for row in luma.data.chunks(luma.stride).step_by(DIGEST_ROWS) {
+            hasher.update(&row[..luma.row_bytes]);
+        }
+        let hash = hasher.finalize();
+        hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    /// The picture, small.
+    #[must_use]
+    pub fn small(&self) -> Small {
+        Small::of(&self.luma(), self.bit_depth())
+    }
+}
+
+/// Width and height of a [`Small`].
+pub const SMALL: (usize, usize) = (32, 18);
+
+/// The luma of a picture as 32 x 18 means, in 8 bit: enough to tell it from its neighbours wherever anything moves, and
+/// next to nothing to keep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Small(pub [u8; SMALL.0 * SMALL.1]);
+
+impl Small {
+    /// The means of `luma`, whose samples have `bit_depth` bits.
+    #[must_use]
+    pub fn of(luma: &Plane<'_>, bit_depth: u8) -> Self {
+        let bytes = if bit_depth > 8 { 2 } else { 1 };
+        let rows: Vec<&[u8]> = luma.data.chunks(luma.stride).map(|row| &row[..luma.row_bytes]).collect();
+        let (width, height) = (luma.row_bytes / bytes, rows.len());
+        let mut small = [0; SMALL.0 * SMALL.1];
+        for (cell, mean) in small.iter_mut().enumerate() {
+            let (x, y) = (part(cell % SMALL.0, SMALL.0, width), part(cell / SMALL.0, SMALL.1, height));
+            let count = (x.len() * y.len()) as u64;
+            let sum: u64 = rows[y].iter().map(|row| sum(&row[x.start * bytes..x.end * bytes], bytes)).sum();
+            let value = (sum << 1).checked_div(count).unwrap_or(0) >> (bit_depth.max(8) - 8);
+            *mean = u8::try_from(value.div_ceil(2).min(255)).unwrap_or(u8::MAX);
+        }
+        Self(small)
+    }
+
+    /// How far two pictures are from each other: the mean difference of a cell, in steps of 8 bit.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f64 {
+        let sum: u32 = self.0.iter().zip(&other.0).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        f64::from(sum) / (SMALL.0 * SMALL.1) as f64
+    }
+}
+
+/// The part number `n` of `parts` of `0..length`; a pixel belongs to several where there are fewer pixels than parts.
+fn part(n: usize, parts: usize, length: usize) -> std::ops::Range<usize> {
+    let start = n * length / parts;
+    start..((n + 1) * length / parts).max(start + 1).min(length.max(1))
+}
+
+fn sum(row: &[u8], bytes: usize) -> u64 {
+    match bytes {
+        1 => row.iter().map(|sample| u64::from(*sample)).sum(),
+        _ => row.as_chunks().0.iter().map(|sample| u64::from(u16::from_le_bytes(*sample))).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(width: usize, height: usize, bit_depth: u8, sample: impl Fn(usize, usize) -> u16) -> Frame {
+        let layout = Layout { width, height, bit_depth };
+        let mut data = vec![0; layout.bytes()];
+        for y in 0..height {
+            for x in 0..width {
+                let bytes = sample(x, y).to_le_bytes();
+                let at = (y * width + x) * layout.sample_bytes();
+                data[at..at + layout.sample_bytes()].copy_from_slice(&bytes[..layout.sample_bytes()]);
+            }
+        }
+        Frame::of_bytes(data, layout)
+    }
+
+    #[test]
+    fn the_planes_of_a_frame_in_one_piece_lie_one_after_the_other() {
+        let layout = Layout { width: 4, height: 2, bit_depth: 10 };
+        let data: Vec<u8> = (0..24).collect();
+        let frame = Frame::of_bytes(data, layout);
+        let planes: Vec<(usize, &[u8])> = frame.planes().iter().map(|plane| (plane.row_bytes, plane.data)).collect();
+        assert_eq!(planes[0], (8, (0..16).collect::<Vec<u8>>().as_slice()));
+        assert_eq!(planes[1], (4, [16, 17, 18, 19].as_slice()));
+        assert_eq!(planes[2], (4, [20, 21, 22, 23].as_slice()));
+        assert_eq!(frame.bytes(), 24);
+    }
+
+    #[test]
+    fn a_small_picture_is_the_same_at_every_size_and_depth() {
+        let ramp = |x: usize, width: usize, scale: u16| (x * 200 / width) as u16 * scale;
+        let eight = frame(640, 360, 8, |x, _| ramp(x, 640, 1)).small();
+        let ten = frame(320, 180, 10, |x, _| ramp(x, 320, 4)).small();
+        assert!(eight.distance(&ten) < 1.0, "{}", eight.distance(&ten));
+        assert!(eight.0[31] > 190 && eight.0[0] < 5);
+        // Fewer pixels than cells.
+        assert_eq!(frame(2, 2, 8, |_, _| 77).small(), Small([77; 32 * 18]));
+    }
+
+    #[test]
+    fn pictures_that_differ_have_other_digests() {
+        let moved = |by: usize| frame(64, 64, 8, move |x, y| ((x + by) * 3 + y) as u16 % 256);
+        assert_eq!(moved(0).digest(), moved(0).digest());
+        assert_ne!(moved(0).digest(), moved(1).digest());
+        assert!(moved(0).small().distance(&moved(5).small()) > 1.0);
+    }
+}

@@ -1,0 +1,419 @@
+//! A film as ffmpeg decodes it from its beginning to its end, through a pipe: picture n is the n-th that the decoder
+//! shows, at the time that the decoder gives it.
+//!
+//! What a part of the film is, is known by then from the first reading: the time and a digest of every picture. A part that
+//! has to be read again is sought by its time, and believed only where every digest agrees; where seeking leads elsewhere,
+//! the film is decoded from its beginning once more.
+
+use std::{
+    fmt,
+    io::Read,
+    ops::Range,
+    path::PathBuf,
+    process::{ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use crossbeam_channel::{Receiver, unbounded};
+
+use super::{
+    frames::{Frame, Layout},
+    packets::keep_clock,
+    places::seeks,
+};
+use crate::{
+    media::{Container, Range as SampleRange},
+    probe::Tools,
+    process::{Children, Running, TailReader, ToolFailure},
+};
+
+/// What is known of a picture that was read: enough to find it again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    /// When it is shown, in milliseconds of the film's clock.
+    pub ms: f64,
+    /// [`Frame::digest`].
+    pub digest: u64,
+}
+
+/// Bytes of a [`Mark`] in a file.
+const MARK_BYTES: usize = 16;
+
+/// A film that is read in order.
+pub struct Linear {
+    children: Children,
+    tools: Tools,
+    /// Where `source` lies.
+    dir: PathBuf,
+    source: String,
+    container: Container,
+    layout: Layout,
+    /// Times of keyframes by the film's clock, in milliseconds, ascending.
+    keys_ms: Vec<f64>,
+    /// Duration of a picture that has no time, in milliseconds.
+    usual_ms: f64,
+    decoder_threads: usize,
+    marks: Mutex<Vec<Mark>>,
+    /// What ffmpeg complained of in the whole film: damage, most likely.
+    complaints: Mutex<Vec<String>>,
+}
+
+/// How a film is read, beside what its container says.
+pub struct Reading {
+    /// Size and depth of the frames.
+    pub layout: Layout,
+    /// Times of keyframes by the film's clock, in milliseconds, ascending.
+    pub keys_ms: Vec<f64>,
+    /// Duration of a picture that has no time, in milliseconds.
+    pub usual_ms: f64,
+    /// Threads of the decoder of a part.
+    pub decoder_threads: usize,
+}
+
+impl Linear {
+    /// The film `source`, a name relative to `dir`.
+    #[must_use]
+    pub fn new(
+        children: &Children,
+        tools: &Tools,
+        (dir, source): (PathBuf, &str),
+        container: Container,
+        Reading { layout, keys_ms, usual_ms, decoder_threads }: Reading,
+    ) -> Self {
+        Self {
+            children: children.clone(),
+            tools: tools.clone(),
+            dir,
+            source: source.to_owned(),
+            container,
+            layout,
+            keys_ms,
+            usual_ms,
+            decoder_threads,
+            marks: Mutex::default(),
+            complaints: Mutex::default(),
+        }
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Times of the pictures that were read so far, in milliseconds of the film's clock.
+    #[must_use]
+    pub fn times_ms(&self) -> Vec<f64> {
+        self.marks().iter().map(|mark| mark.ms).collect()
+    }
+
+    /// What ffmpeg complained of while it read the film: the first and the last of it.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// All that is known of the pictures, to be kept for a later run.
+    #[must_use]
+    pub fn known(&self) -> Vec<u8> {
+        self.marks().iter().flat_map(|mark| [mark.ms.to_le_bytes(), mark.digest.to_le_bytes()].concat()).collect()
+    }
+
+    /// Takes over what an earlier run has learnt.
+    ///
+    /// # Errors
+    /// If it is not that.
+    pub fn learn(&self, known: &[u8]) -> Result<()> {
+        let (marks, rest) = known.as_chunks::<MARK_BYTES>();
+        ensure!(rest.is_empty() && !marks.is_empty(), "the list of pictures is damaged");
+        let half = |mark: &[u8; MARK_BYTES], at: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&mark[at..at + 8]);
+            bytes
+        };
+        let mark = |bytes| Mark { ms: f64::from_le_bytes(half(bytes, 0)), digest: u64::from_le_bytes(half(bytes, 8)) };
+        *self.marks() = marks.iter().map(mark).collect();
+        Ok(())
+    }
+
+    /// Reads the whole film, with `threads` for its decoder.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot be started.
+    pub fn whole(self: &Arc<Self>, threads: usize) -> Result<Whole> {
+        self.marks().clear();
+        Ok(Whole { film: self.clone(), pipe: self.decode(threads, None)? })
+    }
+
+    /// Reads the pictures of `range` again.
+    #[must_use]
+    pub fn part(self: &Arc<Self>, range: Range<u64>) -> Part {
+        Part { film: self.clone(), next: range.start as usize, end: range.end as usize, pipe: None, from_start: false }
+    }
+
+    /// Starts ffmpeg at the beginning of the film, or at the keyframe before a time by the film's clock.
+    fn decode(&self, threads: usize, from_ms: Option<f64>) -> Result<Pipe> {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command.current_dir(&self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-y"]);
+        command.args(["-threads", &threads.to_string()]);
+        let by_container = self.container.direct || from_ms.is_some();
+        if by_container {
+            command.arg("-copyts");
+        }
+        if let Some(ms) = from_ms {
+            let seconds = format!("{:.6}", (ms + self.container.clock.origin_ms) / 1000.0);
+            command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
+        }
+        command.arg("-i").arg(format!("file:{}", self.source));
+        let video = &self.container.video;
+        command.args(["-map", &format!("0:{}", video.stream), "-fps_mode", "passthrough"]);
+        command.args(["-max_error_rate", "1", "-vf", &self.filter(), "-f", "rawvideo", "pipe:1"]);
+        if from_ms.is_none() {
+            keep_clock(&mut command, &self.container);
+        }
+        let origin_ms = if by_container { self.container.clock.origin_ms } else { 0.0 };
+        Pipe::open(&self.children, command, self.layout, origin_ms)
+    }
+
+    /// What is done to every picture: cut to an even size, and brought to 4:2:0 of the depth that is wanted.
+    fn filter(&self) -> String {
+        let Layout { width, height, bit_depth } = self.layout;
+        let range = if self.container.video.color.range == Some(SampleRange::Full) { "pc" } else { "tv" };
+        let format = if bit_depth == 8 { "yuv420p" } else { "yuv420p10le" };
+        format!(
+            "showinfo=checksum=0,crop={width}:{height}:0:0:exact=1,scale=in_range={range}:out_range={range},format={format}"
+        )
+    }
+}
+
+impl fmt::Debug for Linear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}, decoded in order", self.source, self.dir.display())
+    }
+}
+
+/// The whole film on its way through the pipe.
+pub struct Whole {
+    film: Arc<Linear>,
+    pipe: Pipe,
+}
+
+impl Iterator for Whole {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Result<Frame>> {
+        match self.pipe.next() {
+            Err(error) => Some(Err(error)),
+            Ok(None) => {
+                *self.film.complaints.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
+                None
+            }
+            Ok(Some((ms, frame))) => {
+                let mut marks = self.film.marks();
+                let ms = ms.unwrap_or_else(|| match marks.last() {
+                    Some(last) => last.ms + self.film.usual_ms,
+                    None => self.film.container.clock.first_ms,
+                });
+                marks.push(Mark { ms, digest: frame.digest() });
+                Some(Ok(frame))
+            }
+        }
+    }
+}
+
+/// A part of the film that was read before.
+pub struct Part {
+    film: Arc<Linear>,
+    next: usize,
+    end: usize,
+    pipe: Option<Pipe>,
+    /// Whether seeking has led elsewhere, and the film is decoded from its beginning.
+    from_start: bool,
+}
+
+/// Times that the same picture has by seeking and by reading in order differ by rounding at most.
+const SAME_TIME_MS: f64 = 1.1;
+
+impl Part {
+    /// Opens the pipe in front of the next picture.
+    fn open(&mut self) -> Result<()> {
+        let threads = self.film.decoder_threads;
+        if self.from_start {
+            let mut pipe = self.film.decode(threads, None)?;
+            for n in 0..self.next {
+                pipe.next()?.with_context(|| format!("the film ends at picture {n}, and had more before"))?;
+            }
+            self.pipe = Some(pipe);
+            return Ok(());
+        }
+        let at = self.film.marks().get(self.next).copied().context("a picture that was never read")?;
+        // The keyframe before the last one: pictures that are shown behind the last one may need what is before it.
+        let before = self.film.keys_ms.partition_point(|key| *key <= at.ms).saturating_sub(2);
+        for from_ms in seeks(self.film.keys_ms.get(before).copied()).flatten() {
+            let mut pipe = self.film.decode(threads, Some(from_ms))?;
+            while let Some((ms, frame)) = pipe.next()? {
+                let ms = ms.unwrap_or(f64::NEG_INFINITY);
+                if ms > at.ms + SAME_TIME_MS {
+                    break;
+                }
+                if (ms - at.ms).abs() <= SAME_TIME_MS && frame.digest() == at.digest {
+                    pipe.put_back((Some(ms), frame));
+                    self.pipe = Some(pipe);
+                    return Ok(());
+                }
+            }
+        }
+        bail!("seeking leads elsewhere")
+    }
+
+    fn read(&mut self) -> Result<Frame> {
+        if self.pipe.is_none() {
+            self.open()?;
+        }
+        let mark = self.film.marks().get(self.next).copied().context("a picture that was never read")?;
+        let pipe = self.pipe.as_mut().context("no pipe")?;
+        match pipe.next()? {
+            Some((_, frame)) if frame.digest() == mark.digest => Ok(frame),
+            Some(_) => bail!("picture {} is another one than before", self.next),
+            None => bail!("the film ends at picture {}, and had more before", self.next),
+        }
+    }
+}
+
+impl Iterator for Part {
+    type Item = Result<Frame>;
+
+    fn next(&mut self) -> Option<Result<Frame>> {
+        if self.next == self.end {
+            return None;
+        }
+        let mut frame = self.read();
+        if frame.is_err() && !self.from_start && !self.film.children.is_closed() {
+            (self.pipe, self.from_start) = (None, true);
+            frame = self.read();
+        }
+        match &frame {
+            Ok(_) => self.next += 1,
+            Err(_) => self.end = self.next,
+        }
+        Some(frame)
+    }
+}
+
+/// Complaints of ffmpeg that are kept: the first ones say what it is.
+const COMPLAINTS: usize = 8;
+/// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
+const PIPE_BYTES: i32 = 1 << 20;
+
+/// A decoder, and the frames and times that come out of it.
+pub(super) struct Pipe {
+    running: Option<Running>,
+    stdout: ChildStdout,
+    said: Option<TailReader>,
+    times: Receiver<Option<f64>>,
+    complaints: Arc<Mutex<Vec<String>>>,
+    layout: Layout,
+    origin_ms: f64,
+    back: Option<(Option<f64>, Frame)>,
+}
+
+impl Pipe {
+    /// Starts `command`, which writes frames of `layout` to its standard output and the filter showinfo's words of each
+    /// to its standard error. `origin_ms` is taken off their times.
+    pub(super) fn open(children: &Children, command: Command, layout: Layout, origin_ms: f64) -> Result<Self> {
+        let mut running = children.spawn(command, Stdio::null())?;
+        let stdout = running.take_stdout().context("ffmpeg has no output")?;
+        // Without a larger pipe it works as well, a little slower.
+        let _ = nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        let (sender, times) = unbounded();
+        let complaints = Arc::new(Mutex::new(Vec::new()));
+        let (kept, mut tick_ms) = (complaints.clone(), None);
+        let said = running.listen(move |line| {
+            if let Some(base) = time_base_of(line) {
+                tick_ms = Some(base);
+            } else if let Some(ticks) = picture_of(line) {
+                // Nobody listens any more if reading was given up.
+                let _ = sender.send(ticks.zip(tick_ms).map(|(ticks, tick_ms)| ticks as f64 * tick_ms));
+            }
+            let complaint = ["[error]", "[fatal]", "[panic]"].iter().any(|level| line.contains(level));
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if complaint && kept.len() < COMPLAINTS {
+                kept.push(line.split_once("] [").map_or(line, |(_, rest)| rest).to_owned());
+            }
+            complaint
+        });
+        let back = None;
+        Ok(Self { running: Some(running), stdout, said: Some(said), times, complaints, layout, origin_ms, back })
+    }
+
+    /// The next frame and its time in milliseconds, if it has one; `None` at the end of the film.
+    pub(super) fn next(&mut self) -> Result<Option<(Option<f64>, Frame)>> {
+        if let Some(back) = self.back.take() {
+            return Ok(Some(back));
+        }
+        let wanted = self.layout.bytes();
+        let mut data = Vec::with_capacity(wanted);
+        Read::by_ref(&mut self.stdout).take(wanted as u64).read_to_end(&mut data).context("reading from ffmpeg")?;
+        if data.len() == wanted {
+            let time =
+                self.times.recv().map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
+            return Ok(Some((time.map(|ms| ms - self.origin_ms), Frame::of_bytes(data, self.layout))));
+        }
+        if let Some(running) = self.running.take() {
+            let command = running.command().to_owned();
+            let status = running.wait()?;
+            let stderr = self.said.take().map(|said| said.join().lines()).unwrap_or_default();
+            if !status.success() {
+                return Err(ToolFailure { command, status: Some(status), stdout: Vec::new(), stderr }.into());
+            }
+        }
+        ensure!(data.is_empty(), "ffmpeg's output ends in the middle of a frame");
+        Ok(None)
+    }
+
+    fn put_back(&mut self, frame: (Option<f64>, Frame)) {
+        self.back = Some(frame);
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Milliseconds of a tick, where showinfo says what its times are counted in.
+fn time_base_of(line: &str) -> Option<f64> {
+    let base = showinfo(line)?.split_once("config in time_base: ")?.1;
+    let (num, rest) = base.split_once('/')?;
+    let den: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some(1000.0 * num.trim().parse::<f64>().ok()? / den.parse::<f64>().ok().filter(|den| *den > 0.0)?)
+}
+
+/// Ticks at which a picture is shown, where showinfo speaks of one; the inner `None` is a picture without a time.
+fn picture_of(line: &str) -> Option<Option<i64>> {
+    let rest = showinfo(line)?.split_once(" n:")?.1;
+    let pts = rest.split_once(" pts:")?.1.split_whitespace().next()?;
+    Some(pts.parse().ok())
+}
+
+fn showinfo(line: &str) -> Option<&str> {
+    line.starts_with("[Parsed_showinfo_").then_some(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_pictures_are_read_from_what_showinfo_says() {
+        let head = "[Parsed_showinfo_0 @ 0x55b409642e80] [info] ";
+        let line = |text: &str| format!("{head}{text}");
+        assert_eq!(time_base_of(&line("config in time_base: 1/1000, frame_rate: 25/1")), Some(1.0));
+        assert_eq!(time_base_of(&line("config out time_base: 0/0, frame_rate: 0/0")), None);
+        let picture =
+            line("n:   7 pts:  75600 pts_time:0.84    pos:    90428 fmt:yuv420p sar:1/1 s:320x240 i:P iskey:1 type:I ");
+        assert_eq!(picture_of(&picture), Some(Some(75600)));
+        assert_eq!(picture_of(&line("n:   7 pts:  -3 pts_time:-1")), Some(Some(-3)));
+        assert_eq!(picture_of(&line("n:   7 pts:  NOPTS pts_time:NOPTS")), Some(None));
+        assert_eq!(picture_of(&line("color_range:unknown color_space:unknown")), None);
+        assert_eq!(picture_of("[h264 @ 0x1] [error] n: 1 pts: 2"), None);
+    }
+}

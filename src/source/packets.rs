@@ -1,0 +1,279 @@
+//! What ffmpeg reads of a film without decoding it: the packets of the picture, and every other track, by one clock.
+//!
+//! Programs disagree about where the tracks of a file begin: what an edit list hides, what a recording lacks at its
+//! start, where a clock wraps or restarts. So picture and sound are taken from the same run of the same program.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    media::{Carry, Container, Track, TrackKind},
+    probe::Tools,
+    process::Children,
+};
+
+/// A packet of the picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Packet {
+    /// When it is shown, in milliseconds of the film's clock; `None` where the file does not say.
+    pub ms: Option<f64>,
+    /// For how long, in milliseconds; 0 where the file does not say.
+    pub lasts_ms: f64,
+    /// Whether decoding can begin here.
+    pub key: bool,
+    /// Whether it is only there to decode others: an edit list hides its picture.
+    pub hidden: bool,
+    /// Whether the container knows that it is damaged.
+    pub damaged: bool,
+}
+
+/// AV_PKT_FLAG_KEY, _CORRUPT, _DISCARD and _DISPOSABLE of libavcodec/packet.h.
+const KEY: u32 = 1;
+const CORRUPT: u32 = 2;
+const DISCARD: u32 = 4;
+
+/// The pictures of a film as its packets announce them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Announced {
+    /// When each is shown, in milliseconds of the film's clock, ascending.
+    pub times_ms: Vec<f64>,
+    /// Which of them are keyframes: numbers of pictures, ascending.
+    pub keys: Vec<usize>,
+    /// How many packets there are, hidden ones and such that give no picture among them.
+    pub packets: u64,
+    /// Why an index that goes by packets cannot be trusted with this film, if that is known already.
+    pub doubt: Option<String>,
+}
+
+/// Two pictures that are nearer to each other than this, in milliseconds, have one time.
+const ONE_TIME_MS: f64 = 0.01;
+
+impl Announced {
+    /// What `packets`, in the order of the file, announce; the first picture that a decoder shows is at `first_ms`.
+    #[must_use]
+    pub fn of(packets: &[Packet], first_ms: f64) -> Self {
+        let mut doubt = None;
+        let mut doubts = |why: String| {
+            doubt.get_or_insert(why);
+        };
+        let early = |packet: &&Packet| packet.ms.is_some_and(|ms| ms < first_ms - ONE_TIME_MS);
+        let visible = packets.iter().filter(|packet| !packet.hidden);
+        let lost = visible.clone().filter(early).count();
+        if lost > 0 {
+            doubts(format!("{lost} pictures at its beginning cannot be decoded"));
+        }
+        let hidden = packets.len() - visible.clone().count();
+        if hidden > 0 {
+            doubts(format!("an edit list hides {hidden} pictures"));
+        }
+        if visible.clone().any(|packet| packet.damaged) {
+            doubts("packets are damaged".to_owned());
+        }
+        if visible.clone().any(|packet| packet.ms.is_none()) {
+            doubts("packets have no times".to_owned());
+        }
+        let mut pictures: Vec<(f64, bool)> = Vec::new();
+        let mut next = first_ms;
+        for packet in visible.filter(|packet| !early(packet)) {
+            // A guess, for nothing but an estimate: the decoder will say when it is shown.
+            let ms = packet.ms.unwrap_or(next);
+            next = ms + packet.lasts_ms;
+            pictures.push((ms, packet.key));
+        }
+        pictures.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if pictures.windows(2).any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS) {
+            doubts("pictures have one time".to_owned());
+        }
+        if pictures.first().is_some_and(|(_, key)| !key) {
+            doubts("it does not begin with a keyframe".to_owned());
+        }
+        let keys = pictures.iter().enumerate().filter(|(_, (_, key))| *key).map(|(n, _)| n).collect();
+        let times_ms = pictures.into_iter().map(|(ms, _)| ms).collect();
+        Self { times_ms, keys, packets: packets.len() as u64, doubt }
+    }
+}
+
+/// Reads the packets of the film's picture; with `others`, also copies all other tracks that need it into that file,
+/// which must be named relative to `dir`, as `source` is.
+///
+/// # Errors
+/// If ffmpeg fails.
+pub fn read(
+    children: &Children,
+    tools: &Tools,
+    (dir, source): (&Path, &str),
+    container: &Container,
+    others: Option<&Path>,
+) -> Result<Vec<Packet>> {
+    let mut command = reading(tools, (dir, source), container);
+    let picture = format!("0:{}", container.video.stream);
+    // The packets before the first keyframe are wanted as well.
+    command.args(["-map", &picture, "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]);
+    if let Some(others) = others {
+        carry(&mut command, container, others);
+    }
+    keep_clock(&mut command, container);
+    children.stream(command, |lines| parse(lines).context("ffmpeg printed what is no list of packets"))
+}
+
+/// ffmpeg, reading the film by its own clock: that of its container where mkvmerge goes by it too, else from its earliest
+/// packet on.
+#[must_use]
+pub fn reading(tools: &Tools, (dir, source): (&Path, &str), container: &Container) -> Command {
+    let mut command = Command::new(&tools.ffmpeg);
+    command.current_dir(dir).args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
+    if container.direct {
+        command.arg("-copyts");
+    }
+    command.arg("-i").arg(format!("file:{source}"));
+    command
+}
+
+/// Has ffmpeg read all tracks of sound and subtitles, beside what `command` takes of the film. Where clocks begin, and what
+/// is done where they restart, depends on which tracks are read: it must be the same ones every time.
+pub fn keep_clock(command: &mut Command, container: &Container) {
+    if !container.direct {
+        let picture = format!("0:{}", container.video.stream);
+        command.args(["-map", &picture, "-map", "0:a?", "-map", "0:s?", "-c", "copy", "-f", "null", "-"]);
+    }
+}
+
+/// Tells ffmpeg to write all other tracks that mkvmerge does not take from the source itself.
+fn carry(command: &mut Command, container: &Container, others: &Path) {
+    let tracks: Vec<&Track> = container.carried().collect();
+    for (n, track) in tracks.iter().enumerate() {
+        command.args(["-map", &format!("0:{}", track.stream), &format!("-c:{n}"), track.carry.codec()]);
+    }
+    command.args(into_matroska(container)).arg(others);
+}
+
+/// Options of a file beside the picture: by the picture's clock, without what an edit list hides before the beginning,
+/// and always the same bytes.
+fn into_matroska(container: &Container) -> Vec<String> {
+    let offset = format!("{}us", container.clock.offset_us);
+    let options = ["-map_chapters", "-1", "-map_metadata", "-1", "-copypriorss", "0", "-output_ts_offset", &offset];
+    let muxer = ["-avoid_negative_ts", "disabled", "-fflags", "+bitexact", "-f", "matroska"];
+    options.iter().chain(&muxer).map(|option| (*option).to_owned()).collect()
+}
+
+/// Reads what ffmpeg's muxer framecrc writes of one stream: `stream, dts, pts, duration, size, checksum, F=flags`.
+///
+/// # Errors
+/// If it cannot be read, or is something else.
+pub fn parse(text: impl Read) -> Result<Vec<Packet>> {
+    let mut packets = Vec::new();
+    let mut tick_ms = None;
+    for line in BufReader::with_capacity(1 << 16, text).lines() {
+        let line = line?;
+        if let Some(base) = line.strip_prefix("#tb 0: ") {
+            let (num, den) = base.split_once('/').context("a time base is a ratio")?;
+            tick_ms = Some(1000.0 * num.trim().parse::<f64>()? / den.trim().parse::<f64>()?);
+        }
+        if line.starts_with('#') || line.is_empty() {
+            continue;
+        }
+        let tick_ms = tick_ms.context("no time base")?;
+        let mut fields = line.split(',').map(str::trim);
+        let (_, _, pts, lasts) = (fields.next(), fields.next(), fields.next(), fields.next());
+        let ticks =
+            |text: Option<&str>| text.context("a packet has no time")?.parse::<i64>().context("a time is a number");
+        let (pts, lasts) = (ticks(pts)?, ticks(lasts)?);
+        ensure!(fields.clone().count() >= 2, "a packet has a size and a checksum");
+        // Without flags it is what every packet of most muxers is: one where decoding can begin.
+        let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
+        let flags = flags.map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16)).context("flags are a number")?;
+        packets.push(Packet {
+            ms: (pts != i64::MIN).then(|| pts as f64 * tick_ms),
+            lasts_ms: lasts.max(0) as f64 * tick_ms,
+            key: flags & KEY != 0,
+            hidden: flags & DISCARD != 0,
+            damaged: flags & CORRUPT != 0,
+        });
+    }
+    Ok(packets)
+}
+
+impl Carry {
+    /// ffmpeg's name of what the track becomes.
+    #[must_use]
+    pub fn codec(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Pcm16 => "pcm_s16le",
+            Self::Pcm24 => "pcm_s24le",
+            Self::Pcm32 => "pcm_s32le",
+            Self::Float32 => "pcm_f32le",
+            Self::Float64 => "pcm_f64le",
+            Self::Flac => "flac",
+            Self::Srt => "srt",
+        }
+    }
+}
+
+impl Container {
+    /// The other tracks that ffmpeg hands over: those that are not encoded anew.
+    pub fn carried(&self) -> impl Iterator<Item = &Track> {
+        let by_ffmpeg = !self.direct;
+        self.other_tracks.iter().filter(move |track| by_ffmpeg && !(self.new_sound && track.kind == TrackKind::Audio))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "#software: Lavf\n#tb 0: 1/1000\n#media_type 0: video\n\
+        0, -40, -80, 40, 10, 0x1, F=0x5\n0, 0, 0, 40, 10, 0x1\n0, 40, 120, 40, 10, 0x2, F=0x0, S=1, 1\n\
+        0, 80, 40, 40, 10, 0x2, F=0x0\n0, 120, 80, 40, 10, 0x2, F=0x2\n";
+
+    #[test]
+    fn a_list_of_packets_is_read_with_its_flags() {
+        let packets = parse(LIST.as_bytes()).unwrap();
+        let ms: Vec<f64> = packets.iter().map(|packet| packet.ms.unwrap()).collect();
+        assert_eq!(ms, [-80.0, 0.0, 120.0, 40.0, 80.0]);
+        let flags: Vec<_> = packets.iter().map(|packet| (packet.key, packet.hidden, packet.damaged)).collect();
+        let (no, yes) = (false, true);
+        assert_eq!(flags, [(yes, yes, no), (yes, no, no), (no, no, no), (no, no, no), (no, no, yes)]);
+        assert!(parse("0, 1, 2, 3, 4, 0x5\n".as_bytes()).is_err(), "no time base");
+        assert!(parse("#tb 0: 1/25\n0, 1, x, 3, 4, 0x5\n".as_bytes()).is_err());
+        let none = format!("#tb 0: 1/25\n0, 1, {}, 3, 4, 0x5\n", i64::MIN);
+        assert_eq!(parse(none.as_bytes()).unwrap()[0].ms, None);
+    }
+
+    fn packet(ms: f64, key: bool) -> Packet {
+        Packet { ms: Some(ms), lasts_ms: 40.0, key, hidden: false, damaged: false }
+    }
+
+    #[test]
+    fn pictures_are_announced_in_the_order_in_which_they_are_shown() {
+        let packets = [packet(0.0, true), packet(120.0, false), packet(40.0, false), packet(80.0, true)];
+        let announced = Announced::of(&packets, 0.0);
+        assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
+        assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
+    }
+
+    #[test]
+    fn what_an_index_of_packets_gets_wrong_is_a_doubt() {
+        let good = [packet(0.0, true), packet(40.0, false), packet(80.0, false)];
+        let doubt = |change: &dyn Fn(&mut Vec<Packet>), first_ms: f64| {
+            let mut packets = good.to_vec();
+            change(&mut packets);
+            let announced = Announced::of(&packets, first_ms);
+            (announced.times_ms.len(), announced.doubt.unwrap_or_default())
+        };
+        assert_eq!(doubt(&|_| (), 0.0), (3, String::new()));
+        assert_eq!(doubt(&|_| (), 40.0), (2, "1 pictures at its beginning cannot be decoded".to_owned()));
+        assert_eq!(doubt(&|packets| packets[0].hidden = true, 40.0).0, 2);
+        assert!(doubt(&|packets| packets[0].hidden = true, 40.0).1.contains("edit list"));
+        assert!(doubt(&|packets| packets[1].damaged = true, 0.0).1.contains("damaged"));
+        assert_eq!(doubt(&|packets| packets[1].ms = None, 0.0).0, 3);
+        assert!(doubt(&|packets| packets[1].ms = None, 0.0).1.contains("no times"));
+        assert!(doubt(&|packets| packets[2].ms = Some(40.0), 0.0).1.contains("one time"));
+        assert!(doubt(&|packets| packets[0].key = false, 0.0).1.contains("keyframe"));
+    }
+}

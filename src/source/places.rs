@@ -1,0 +1,400 @@
+//! Places of a film at which pictures are compared: what one reader delivers against what another program decodes.
+//!
+//! Whoever counts packets, and not what a decoder shows, is wrong from some picture on to the end, or to the next place
+//! that it was made to seek. So the beginning is looked at, the end, where every shift shows, and places in between, each
+//! across a keyframe; and at every keyframe of the film, whether the picture that comes is one.
+
+use std::{fmt, ops::Range, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+use super::{
+    frames::{Frame, Layout, SMALL, Small},
+    linear::Pipe,
+    packets::{Announced, keep_clock},
+};
+use crate::{media::Container, probe::Tools, process::Children};
+
+/// Pictures of a place.
+const PICTURES: usize = 10;
+/// A place is put where few pictures must be decoded for it, among so many keyframes around.
+const KEYS_AROUND: usize = 4;
+/// Places of every film, however short: its beginning, its end, one between.
+const FEWEST: usize = 3;
+/// Places of the longest film.
+const MOST: usize = 24;
+/// From ten minutes of film on (at 24 pictures a second), places cost at most this part of the film's pictures to decode.
+/// Encoding costs at least as much again as decoding, so that it is less than 2 % of the run.
+const PART_DECODED: f64 = 0.02;
+
+/// A run of pictures, and where decoding begins for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// Numbers of the pictures.
+    pub pictures: Range<usize>,
+    /// Time of the keyframe from which it is decoded, in milliseconds of the film's clock; `None`: from the beginning.
+    pub from_ms: Option<f64>,
+}
+
+/// The places of a film at which it is looked.
+#[must_use]
+pub fn choose(announced: &Announced) -> Vec<Place> {
+    let (times, keys) = (&announced.times_ms, &announced.keys);
+    let end = times.len();
+    let mut places = vec![Place { pictures: 0..end.min(PICTURES), from_ms: None }];
+    // Decoded from the keyframe that is the `back`-th before picture `n`, or is that picture.
+    let from = |n: usize, back: usize| {
+        let key = keys.partition_point(|key| *key <= n).checked_sub(1 + back)?;
+        (key > 0).then(|| times[keys[key]])
+    };
+    if end > PICTURES {
+        let first = end.saturating_sub(PICTURES);
+        places.push(Place { pictures: first..end, from_ms: from(first, 0) });
+    }
+    let group = end as f64 / keys.len().max(1) as f64 + PICTURES as f64;
+    let between = ((end as f64 * PART_DECODED / group) as usize).clamp(FEWEST, MOST) - 2;
+    for n in 1..=between {
+        let wanted = keys.partition_point(|key| key * (between + 1) < end * n);
+        let around = wanted.saturating_sub(KEYS_AROUND).max(1)..(wanted + KEYS_AROUND).min(keys.len());
+        // The one whose last group of pictures is the shortest: the pictures before it need all of that.
+        if let Some(key) = around.min_by_key(|key| (keys[*key] - keys[*key - 1], key.abs_diff(wanted))) {
+            let at = keys[key];
+            let pictures = at.saturating_sub(PICTURES / 2)..(at + PICTURES / 2).min(end);
+            if places.iter().all(|place| place.pictures.start != pictures.start) {
+                places.push(Place { from_ms: from(pictures.start, 0), pictures });
+            }
+        }
+    }
+    places
+}
+
+/// A picture by the clock of its film.
+pub type Seen = (f64, Small);
+
+/// A film that another program decodes.
+pub struct Film<'a> {
+    /// The register of running tools.
+    pub children: &'a Children,
+    /// ffmpeg.
+    pub tools: &'a Tools,
+    /// Where the file lies.
+    pub dir: &'a Path,
+    /// The file, by a plain name.
+    pub name: &'a str,
+    /// ffmpeg's name of the stream, `0:0` or `0:v:0`.
+    pub stream: String,
+    /// The film, if it is a source: its clock may not be its container's own.
+    pub container: Option<&'a Container>,
+    /// The container's time at which its clock shows zero, in milliseconds.
+    pub origin_ms: f64,
+}
+
+impl<'a> Film<'a> {
+    /// The source of a job.
+    #[must_use]
+    pub fn source(
+        children: &'a Children,
+        tools: &'a Tools,
+        dir: &'a Path,
+        name: &'a str,
+        container: &'a Container,
+    ) -> Self {
+        let stream = format!("0:{}", container.video.stream);
+        let origin_ms = container.clock.origin_ms;
+        Self { children, tools, dir, name, stream, container: Some(container), origin_ms }
+    }
+
+    /// Pictures from `from_ms` to `until_ms` by the film's clock, decoded from the keyframe at `from_ms` or from the
+    /// beginning.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot read it.
+    pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Vec<Seen>> {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command.current_dir(self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]);
+        let by_container = self.container.is_none_or(|container| container.direct) || from_ms.is_some();
+        if by_container {
+            command.arg("-copyts");
+        }
+        if let Some(ms) = from_ms {
+            let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
+            command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
+        }
+        command.arg("-i").arg(format!("file:{}", self.name)).args(["-map", &self.stream, "-fps_mode", "passthrough"]);
+        let (width, height) = SMALL;
+        let filter =
+            format!("showinfo=checksum=0,scale={width}:{height}:flags=area:in_range=tv:out_range=tv,format=yuv420p");
+        command.args(["-max_error_rate", "1", "-vf", &filter, "-f", "rawvideo", "pipe:1"]);
+        if let Some(container) = self.container.filter(|_| from_ms.is_none()) {
+            keep_clock(&mut command, container);
+        }
+        let origin_ms = if by_container { self.origin_ms } else { 0.0 };
+        let mut pipe = Pipe::open(self.children, command, Layout { width, height, bit_depth: 8 }, origin_ms)?;
+        let mut seen = Vec::new();
+        while let Some((ms, frame)) = pipe.next().context("decoding a part of the film")? {
+            let Some(ms) = ms else { continue };
+            if ms > until_ms + SAME_TIME_MS {
+                break;
+            }
+            seen.push((ms, frame.small()));
+        }
+        Ok(seen)
+    }
+}
+
+/// Where to seek for what is decoded from `from_ms` on. Where a container has no index, seeking goes by the order of
+/// packets, in which the keyframe that is wanted may lie behind: then from ever further before it, at last from the
+/// beginning.
+pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
+    let before = |by_ms: f64| move |ms: f64| Some(ms - by_ms).filter(|ms| *ms > 0.0);
+    let sought = from_ms.map(|ms| [before(0.0)(ms), before(1000.0)(ms), before(10_000.0)(ms)]);
+    let mut sought: Vec<Option<f64>> = sought.into_iter().flatten().flatten().map(Some).collect();
+    sought.push(None);
+    sought.into_iter()
+}
+
+/// Times of one picture in two files or by two programs differ by rounding at most.
+const SAME_TIME_MS: f64 = 1.1;
+/// Pictures that are nearer to each other than this do not tell which of them one is.
+const DIFFERENT: f64 = 0.5;
+
+/// A picture that is further than this from the one that it should be is another one, whatever stands beside that: means
+/// of so many pixels change little by encoding, at any quality.
+const ANOTHER: f64 = 8.0;
+
+/// What is known of a picture from another program.
+#[derive(Debug, Clone)]
+struct Reference {
+    own: Small,
+    /// The pictures before and after it.
+    neighbours: [Option<Small>; 2],
+}
+
+impl Reference {
+    /// Whether `found` is this picture and not one beside it; `None` where these are alike.
+    fn agrees(&self, found: &Small) -> Option<bool> {
+        let own = self.own.distance(found);
+        if own > ANOTHER {
+            return Some(false);
+        }
+        let others = self.neighbours.iter().flatten().filter(|other| self.own.distance(other) >= DIFFERENT);
+        let nearer = others.map(|other| other.distance(found) < own);
+        nearer.reduce(|a, b| a || b).map(|wrong| !wrong)
+    }
+}
+
+/// What another program shows at the places of a film.
+#[derive(Debug, Clone, Default)]
+pub struct References(Vec<(f64, Reference)>);
+
+/// What comparing came to, in pictures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Nearer to the picture of their own time than to both beside it.
+    pub agree: usize,
+    /// Nearer to another one, or not there at all.
+    pub wrong: usize,
+    /// Not told apart from those beside them.
+    pub alike: usize,
+}
+
+impl References {
+    /// Decodes the places of `film`, of which `announced` says what to expect.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot read it.
+    pub fn look(film: &Film<'_>, announced: &Announced, places: &[Place]) -> Result<Self> {
+        let mut references = Vec::new();
+        for place in places {
+            let (first, last) = (announced.times_ms[place.pictures.start], announced.times_ms[place.pictures.end - 1]);
+            let mut seen = Vec::new();
+            for from_ms in seeks(place.from_ms) {
+                seen = film.look(from_ms, last + SAME_TIME_MS)?;
+                if seen.first().is_some_and(|(ms, _): &Seen| *ms <= first + SAME_TIME_MS) {
+                    break;
+                }
+            }
+            // The last but one of the pictures before is the neighbour of the first that is compared.
+            let start = seen.partition_point(|(ms, _)| *ms < first - SAME_TIME_MS);
+            for n in start..seen.len() {
+                let beside = |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small)| small.clone());
+                let neighbours = [beside(n.checked_sub(1)), beside(n.checked_add(1))];
+                references.push((seen[n].0, Reference { own: seen[n].1.clone(), neighbours }));
+            }
+        }
+        references.sort_by(|a, b| a.0.total_cmp(&b.0));
+        references.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
+        Ok(Self(references))
+    }
+
+    /// Times of the pictures, by the film's clock in milliseconds.
+    pub fn times_ms(&self) -> impl Iterator<Item = f64> {
+        self.0.iter().map(|(ms, _)| *ms)
+    }
+
+    /// From when to when there are pictures without a pause longer than `apart_ms`.
+    pub fn runs(&self, apart_ms: f64) -> Vec<Range<f64>> {
+        let near = |a: &(f64, Reference), b: &(f64, Reference)| b.0 - a.0 <= apart_ms;
+        self.0.chunk_by(near).map(|run| run[0].0..run[run.len() - 1].0).collect()
+    }
+
+    fn at(&self, ms: f64) -> Option<&Reference> {
+        let n = self.0.partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
+        self.0.get(n).filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS).map(|(_, reference)| reference)
+    }
+
+    /// Compares all pictures with those that `found` has at their times.
+    #[must_use]
+    pub fn compare(&self, found: impl Fn(f64) -> Option<Small>) -> Comparison {
+        let mut comparison = Comparison::default();
+        for (ms, reference) in &self.0 {
+            match found(*ms).map(|found| reference.agrees(&found)) {
+                Some(Some(true)) => comparison.agree += 1,
+                Some(None) => comparison.alike += 1,
+                Some(Some(false)) | None => comparison.wrong += 1,
+            }
+        }
+        comparison
+    }
+}
+
+/// A reader delivers other pictures than a decoder shows.
+#[derive(Debug)]
+pub struct Mismatch {
+    /// Pictures before this one are right.
+    pub right_until: u64,
+    /// What was seen.
+    pub why: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+/// Looks at every picture that a reader delivers by number, on its way to the encoder.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    announced: Announced,
+    references: References,
+}
+
+impl Watch {
+    /// Expects what is `announced`, and at its times what the `references` are.
+    #[must_use]
+    pub fn new(announced: Announced, references: References) -> Self {
+        Self { announced, references }
+    }
+
+    /// Picture number `n` has come.
+    ///
+    /// # Errors
+    /// A [`Mismatch`] if it is another one.
+    pub fn see(&self, n: u64, frame: &Frame) -> Result<(), Mismatch> {
+        let at = n as usize;
+        let key = self.announced.keys.binary_search(&at);
+        // The group of pictures before this one has passed, or has not.
+        let before = |key: usize| key.checked_sub(1).and_then(|key| self.announced.keys.get(key)).copied().unwrap_or(0);
+        let right_until = |key: usize| before(key) as u64;
+        if let (Ok(key), Some(kind)) = (key, frame.picture_type())
+            && kind != b'I'
+        {
+            let why = format!("picture {n} is no keyframe, and should be one");
+            return Err(Mismatch { right_until: right_until(key), why });
+        }
+        let Some(ms) = self.announced.times_ms.get(at) else { return Ok(()) };
+        match self.references.at(*ms).and_then(|reference| reference.agrees(&frame.small())) {
+            Some(false) => {
+                let key = key.unwrap_or_else(|next| next);
+                Err(Mismatch {
+                    right_until: right_until(key),
+                    why: format!("picture {n} is one that stands beside it"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn announced(pictures: usize, group: usize) -> Announced {
+        let keys = (0..pictures).step_by(group).collect();
+        Announced {
+            times_ms: (0..pictures).map(|n| n as f64 * 40.0).collect(),
+            keys,
+            packets: pictures as u64,
+            doubt: None,
+        }
+    }
+
+    #[test]
+    fn a_short_film_is_looked_at_in_three_places_and_a_long_one_in_more() {
+        let places = choose(&announced(300, 50));
+        assert_eq!(places.len(), 3);
+        assert_eq!(places[0], Place { pictures: 0..10, from_ms: None });
+        assert_eq!(places[1], Place { pictures: 290..300, from_ms: Some(250.0 * 40.0) });
+        // Across a keyframe, from the one before it on.
+        assert!(places[2].pictures.contains(&150) || places[2].pictures.contains(&100), "{places:?}");
+        let long = choose(&announced(172_800, 24));
+        assert_eq!(long.len(), MOST);
+        let decoded: usize = long.iter().map(|place| place.pictures.end - place.pictures.start + 24).sum();
+        assert!((decoded as f64) < 172_800.0 * PART_DECODED);
+        for tiny in 1..12 {
+            let places = choose(&announced(tiny, 50));
+            assert!(places.iter().all(|place| place.pictures.end <= tiny), "{places:?}");
+        }
+    }
+
+    /// A picture in which something has moved by `n`.
+    fn picture(n: usize) -> Small {
+        let mut small = Small([40; 576]);
+        (0..40).for_each(|x| small.0[(n * 7 + x) % 576] = 240);
+        small
+    }
+
+    fn references(pictures: Range<usize>) -> References {
+        let seen: Vec<Seen> = pictures.map(|n| (n as f64 * 40.0, picture(n))).collect();
+        let beside = |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small): &Seen| small.clone());
+        let reference = |n: usize| Reference {
+            own: seen[n].1.clone(),
+            neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
+        };
+        References((0..seen.len()).map(|n| (seen[n].0, reference(n))).collect())
+    }
+
+    #[test]
+    fn pictures_that_are_all_one_early_are_all_wrong() {
+        let references = references(20..30);
+        let right = references.compare(|ms| Some(picture((ms / 40.0).round() as usize)));
+        assert_eq!(right, Comparison { agree: 10, wrong: 0, alike: 0 });
+        let early = references.compare(|ms| Some(picture((ms / 40.0).round() as usize + 1)));
+        // The last one's neighbour is not known.
+        assert!(early.wrong >= 9, "{early:?}");
+        let gone = references.compare(|ms| (ms < 1000.0).then(|| picture((ms / 40.0).round() as usize)));
+        assert_eq!((gone.agree, gone.wrong), (5, 5));
+        let still = References(
+            references
+                .0
+                .iter()
+                .map(|(ms, _)| (*ms, Reference { own: picture(0), neighbours: [Some(picture(0)), None] }))
+                .collect(),
+        );
+        assert_eq!(still.compare(|_| Some(picture(0))), Comparison { agree: 0, wrong: 0, alike: 10 });
+    }
+
+    #[test]
+    fn a_group_of_pictures_that_is_swapped_is_seen_where_it_is_looked_at() {
+        let references = references(0..100);
+        let swapped = references.compare(|ms| {
+            let n = (ms / 40.0).round() as usize;
+            Some(picture(if (50..60).contains(&n) { n + 20 } else { n }))
+        });
+        assert!(swapped.wrong > 0, "{swapped:?}");
+    }
+}
