@@ -15,7 +15,9 @@ use crate::{
 
 /// Types of OBU (6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
+const FRAME_HEADER: u8 = 3;
 const METADATA: u8 = 5;
+const REDUNDANT_FRAME_HEADER: u8 = 7;
 /// Types of metadata (6.7.1).
 const CONTENT_LIGHT: u8 = 1;
 const MASTERING_DISPLAY: u8 = 2;
@@ -262,9 +264,9 @@ pub fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) 
     while !rest.is_empty() {
         let (kind, payload, after) = next_obu(rest)?;
         rest = after;
-        // Frame headers, frames, tile groups and lists: what containers leave alone.
-        if matches!(kind, 3 | 4 | 6 | 7 | 8) {
-            pictures.update(&[kind]).update(payload);
+        // Frames, tile groups and lists: what containers leave alone.
+        if matches!(kind, FRAME_HEADER | 4 | 6 | REDUNDANT_FRAME_HEADER | 8) {
+            pictures.update(&[kind]).update(without_padding(kind, payload));
         }
         if !want_header {
             continue;
@@ -278,6 +280,19 @@ pub fn scan_unit(unit: &[u8], want_header: bool, pictures: &mut blake3::Hasher) 
         }
     }
     Ok(header.map(|header| Header { hdr10, ..header }))
+}
+
+/// What of an OBU is hashed. A frame header that stands alone ends in a one and zeros (trailing bits, 5.3.4): whole bytes
+/// of zeros after that one say nothing. SVT-AV1 writes one with tiles (`e8 00`, a frame that is shown again), and ffmpeg's
+/// IVF muxer writes the header anew without it. In every other OBU each byte is picture.
+fn without_padding(kind: u8, payload: &[u8]) -> &[u8] {
+    match kind {
+        FRAME_HEADER | REDUNDANT_FRAME_HEADER => {
+            let end = payload.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            &payload[..end]
+        }
+        _ => payload,
+    }
 }
 
 /// Splits the first OBU off: its type, its payload, and what follows (5.3.1 and 5.3.2).
@@ -531,6 +546,24 @@ mod tests {
         let mut file = ivf(&[]);
         file.extend([0xff; 12]);
         assert!(read_ivf(file.as_slice()).unwrap_err().to_string().contains("claims"));
+    }
+
+    #[test]
+    fn padding_of_a_frame_header_is_no_picture_and_every_other_byte_is() {
+        let pictures = |obus: &[u8]| read_ivf(ivf(&[STILL, obus]).as_slice()).unwrap().pictures;
+        assert_eq!(pictures(&[0x1a, 2, 0xe8, 0]), pictures(&[0x1a, 1, 0xe8]));
+        assert_eq!(pictures(&[0x3a, 3, 0xe8, 0, 0]), pictures(&[0x3a, 1, 0xe8]));
+        // A frame, a tile group: zeros at their end are picture. So is what comes before the last one of a header.
+        for (one, other) in [
+            ([0x32, 2, 0xe8, 0].as_slice(), [0x32, 1, 0xe8].as_slice()),
+            (&[0x22, 2, 0xe8, 0], &[0x22, 1, 0xe8]),
+            (&[0x1a, 2, 0, 0xe8], &[0x1a, 1, 0xe8]),
+            (&[0x1a, 1, 0xe0], &[0x1a, 1, 0xe8]),
+        ] {
+            assert_ne!(pictures(one), pictures(other), "{one:x?}");
+        }
+        // Nothing but zeros is no header, and no panic.
+        pictures(&[0x1a, 2, 0, 0]);
     }
 
     #[test]

@@ -234,6 +234,11 @@ pub fn one_frame() -> PathBuf {
     clip("one-frame.mkv", |dir| x264(dir, "one-frame.mkv", &graph("192x108", 1, 1, BT709), TAGS_709))
 }
 
+/// 12 frames of 8-bit H.264 that are wider than one tile of AV1 may be.
+pub fn wide() -> PathBuf {
+    clip("wide.mkv", |dir| x264(dir, "wide.mkv", &graph("4352x128", 1, 12, BT709), TAGS_709))
+}
+
 /// One scene of 48 frames.
 pub fn one_scene() -> PathBuf {
     clip("one-scene.mkv", |dir| x264(dir, "one-scene.mkv", &graph("192x108", 1, 48, BT709), TAGS_709))

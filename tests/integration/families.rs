@@ -9,7 +9,7 @@ use std::{
 use crate::{
     check::is_whole,
     clips,
-    encoders::{private, real},
+    encoders::{old, private, real},
     hdr,
     lab::{fake, messages, tells, with_fakes},
     run::Run,
@@ -64,6 +64,55 @@ fn libaom_gives_the_film_and_its_hdr10_is_ours() {
 fn librav1e_gives_the_film_and_its_hdr10_is_ours() {
     let Some(ffmpeg) = ffmpeg_9() else { return };
     gives_the_hdr10_film("librav1e", "10", &ffmpeg);
+}
+
+/// Encodes the HDR10 film in two tiles.
+#[track_caller]
+fn tiles_give_the_hdr10_film(run: impl FnOnce(Run) -> Run) {
+    let dir = tempfile::tempdir().unwrap();
+    let command = Run::bare(dir.path()).arg("-i").arg(clips::hdr10()).args(["-o", "out.mkv", "-w", "2"]);
+    let ended = run(command).args(["--crf", "20", "--verify-decode", "--json"]).succeeds();
+    ended.expect(ended.finished()["proof"]["decoded"] == true, "proof that it was decoded");
+    is_the_hdr10_film(dir.path());
+}
+
+#[test]
+fn tiles_of_svt_av1_give_the_film() {
+    tiles_give_the_hdr10_film(|run| {
+        run.arg("--encoder-path").arg(real()).args(["--preset", "12", "-v", "--tile-columns 1"])
+    });
+}
+
+#[test]
+fn tiles_of_an_old_svt_av1_give_the_film() {
+    let Some(old) = old() else { return eprintln!("SKIPPED: there is no old encoder here; ./setup test unpacks one") };
+    tiles_give_the_hdr10_film(|run| {
+        run.arg("--encoder-path").arg(old).args(["--preset", "12", "-v", "--tile-columns 1"])
+    });
+}
+
+#[test]
+fn tiles_of_every_encoder_of_ffmpeg_give_the_film() {
+    let programs = [Some(PathBuf::from("ffmpeg")), ffmpeg_9()];
+    for ffmpeg in programs.into_iter().flatten() {
+        for (encoder, preset, params) in [
+            ("libsvtav1", "12", "--tile-columns 1"),
+            ("libaom", "8", "--tile-columns=1"),
+            ("librav1e", "10", "--tiles 2"),
+        ] {
+            tiles_give_the_hdr10_film(|run| {
+                let run = run.args(["-e", encoder, "--preset", preset, "-v", params]);
+                run.arg("--ffmpeg").arg(&ffmpeg)
+            });
+        }
+    }
+}
+
+#[test]
+fn a_film_that_is_wider_than_a_tile_may_be_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    Run::encode(dir.path(), clips::wide(), "out.mkv").args(["--crf", "20", "--verify-decode"]).succeeds();
+    is_whole(&dir.path().join("out.mkv"), &clips::wide(), 12);
 }
 
 #[test]
