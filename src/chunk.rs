@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
     bitstream::{self, Ivf},
-    encoder::Encoder,
+    encoder::{self, Encoder},
     job::{self, ChunkRecord, Job},
     media::{Chunk, MediaInfo},
     process::{self, Children, ToolFailure},
@@ -244,7 +244,7 @@ impl Feeder<'_> {
         let format = y4m::Format {
             width: self.workshop.media.width,
             height: self.workshop.media.height,
-            fps: self.workshop.media.fps,
+            fps: encoder::rate(self.workshop.media.fps),
             bit_depth: self.workshop.recipe.bit_depth,
         };
         self.stdin.write_all(format.header().as_bytes()).map_err(Feeding::Pipe)?;

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::{
     chunk::{self, EncodedChunk},
-    encoder::Encoder,
+    encoder::{self, Encoder},
     job::{self, ChunkRecord, Job},
     media::{Chunk, MediaInfo},
     process::{self, Children, ToolFailure},
@@ -68,7 +68,7 @@ impl Direct {
             self.job.lp,
             (Path::new(self.job.source_link()), video.stream),
             (self.media.width, self.media.height),
-            self.media.fps,
+            encoder::rate(self.media.fps),
             relative,
         );
         command.current_dir(self.job.dir());

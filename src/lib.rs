@@ -574,9 +574,8 @@ fn try_encoder(
         return None;
     }
     let (width, height) = probed.container.video.encoded_size();
-    // What a container says of its rate may be nonsense, which the index will see through; an encoder would refuse it.
-    let usual = |rate: &&Ratio<u32>| (1..=240).contains(&rate.round().to_integer());
-    let fps = probed.rates.iter().find(usual).copied().unwrap_or_else(|| Ratio::from_integer(24));
+    // What a container says of its rate may be nonsense, which the index will see through.
+    let fps = encoder::rate(probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24)));
     let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
     let (children, encoder) = (children.clone(), equipment.programs.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());

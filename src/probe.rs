@@ -47,6 +47,8 @@ impl Tools {
 
 /// Pixels in each direction that AV1 can say (AV1 specification, 5.5.1: 16 bits).
 const LARGEST: u32 = 1 << 16;
+/// Pixels in each direction of a picture in 4:2:0: sizes are made even.
+const SMALLEST: u32 = 2;
 
 /// What a probe found.
 #[derive(Debug, Clone)]
@@ -858,6 +860,12 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
     ensure!(
         stream.width <= LARGEST && stream.height <= LARGEST,
         "it is {}x{}, and AV1 ends at {LARGEST}x{LARGEST}: is it damaged?",
+        stream.width,
+        stream.height
+    );
+    ensure!(
+        stream.width >= SMALLEST && stream.height >= SMALLEST,
+        "it is {}x{}, and 4:2:0, which is what is encoded, begins at {SMALLEST}x{SMALLEST}",
         stream.width,
         stream.height
     );

@@ -78,9 +78,13 @@ fn try_out(children: &Children, encoder: &Encoder, recipe: &Recipe, format: y4m:
         return Err(failure).with_context(|| format!("trying the encoder on {shown}"));
     }
     if !status.success() || encoder.has_complained(&failure.stderr) {
-        return Err(
-            UsageError(format!("the encoder does not take these options (tried on {shown}):\n{failure}")).into()
-        );
+        let least = encoder.identity().least_side();
+        let small = format.width.min(format.height) < least;
+        let begins = if small { format!(": it begins at {least}x{least}") } else { String::new() };
+        return Err(UsageError(format!(
+            "the encoder does not take these options, or pictures of this size{begins} (tried on {shown}):\n{failure}"
+        ))
+        .into());
     }
     let place = format!("in {} (is the disk full?)", quoted(job.dir().as_os_str()));
     let file = File::open(&part).with_context(|| format!("the encoder wrote no file of {shown} {place}\n{failure}"))?;

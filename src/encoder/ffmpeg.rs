@@ -354,7 +354,9 @@ pub(super) fn film_command(
         "setpts=N".to_owned(),
     ];
     command.args(["-vf", &filters.join(",")]);
-    encode_to(&mut command, identity.family, params, lp, output);
+    // Of its own accord ffmpeg tells its encoder the rate that the container says.
+    let told = [Param::new("fps-num", rate.0), Param::new("fps-denom", rate.1)];
+    encode_to(&mut command, identity.family, &[params, &told].concat(), lp, output);
     command
 }
 

@@ -148,6 +148,13 @@ impl Identity {
         implied.iter().any(|(name, value)| *name == param.name && param.value.as_deref() == Some(value))
     }
 
+    /// Pixels in each direction below which it refuses a picture without saying why; others say why, or take all
+    /// (0.5.1, and that of ffmpeg 9.0.2).
+    #[must_use]
+    pub fn least_side(&self) -> u32 {
+        if self.family == Family::Librav1e { 16 } else { 0 }
+    }
+
     /// The preset where nobody names one: the middle of each family's range, or near it.
     #[must_use]
     pub fn default_preset(&self) -> i32 {
@@ -159,6 +166,20 @@ impl Identity {
     pub fn default_crf(&self, codec: &str, width: u32, height: u32, bit_depth: u8) -> u32 {
         if self.family == Family::Av1Qsv { qsv::quality(codec, width, height, bit_depth) } else { DEFAULT_CRF }
     }
+}
+
+/// Frames per second as encoders are told, for a film of `fps`: what every one of them takes. Run with rates from 2^32-1
+/// to its inverse: SvtAv1EncApp 1.4.1 and 4.2.0 and libsvtav1 end at 240, and librav1e (ffmpeg 9.0.2) panics at 10^6;
+/// libaom (ffmpeg 5.1.9) begins at 1, SvtAv1EncApp 1.4.1 between 1/10 and 1/1000. ffmpeg reads numbers up to 2^31, and
+/// libaom's clock ends at 10^9. The times of frames do not come from it.
+#[must_use]
+pub fn rate(fps: Ratio<u32>) -> Ratio<u32> {
+    const LARGEST: u32 = 1_000_000_000;
+    let fps = fps.clamp(Ratio::from_integer(1), Ratio::from_integer(240));
+    if *fps.numer().max(fps.denom()) <= LARGEST {
+        return fps;
+    }
+    Ratio::new((u64::from(*fps.numer()) * 1000 / u64::from(*fps.denom())) as u32, 1000)
 }
 
 /// Default constant rate factor.
@@ -413,5 +434,27 @@ impl Capabilities {
     pub fn nearest(&self, name: &str) -> Option<&str> {
         let scored = self.options.keys().map(|known| (strsim::jaro_winkler(name, known), known));
         scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoders_are_told_a_rate_that_they_take() {
+        for (fps, told) in [
+            ((24000, 1001), (24000, 1001)),
+            ((240, 1), (240, 1)),
+            ((240_001, 1000), (240, 1)),
+            ((1000, 1), (240, 1)),
+            ((u32::MAX, 1), (240, 1)),
+            ((1, 10), (1, 1)),
+            ((1, u32::MAX), (1, 1)),
+            ((1_000_000_009, 1_000_000_007), (1, 1)),
+            ((u32::MAX, 143_165_577), (29_999, 1000)),
+        ] {
+            assert_eq!(rate(Ratio::new(fps.0, fps.1)), Ratio::new(told.0, told.1), "{fps:?}");
+        }
     }
 }

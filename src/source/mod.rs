@@ -470,10 +470,8 @@ impl Source {
             frames: info.num_frames as u64,
             packets: info.num_frames as u64,
             fps: match info.framerate {
-                Property::Constant(rate) => u32::try_from(rate.numerator)
-                    .ok()
-                    .zip(u32::try_from(rate.denominator).ok())
-                    .map(|(num, den)| Ratio::new(num, den)),
+                // It calls the rate of a track whose pictures have no duration 1/0.
+                Property::Constant(rate) => positive(rate.numerator, rate.denominator),
                 Property::Variable => None,
             },
             times_ms: read_timecodes(&times)?,
@@ -857,9 +855,25 @@ pub fn timing(times_ms: &[f64], start_ms: f64, rates: &[Ratio<u32>]) -> Option<(
     if let Some(rate) = rates.iter().find(fits) {
         return Some((Timing::Constant { start_ms }, *rate));
     }
-    let average = rates.last().copied()?;
+    // A single picture has no rate, and needs none.
+    let average = if let [_] = times_ms { Ratio::from_integer(24) } else { average(times_ms)? };
     let times_ms = times_ms.iter().map(|time| time - first + start_ms).collect();
     Some((Timing::Variable { times_ms }, average))
+}
+
+/// The rate of frames that have times of their own, in thousandths; `None` if they all have the same. What a container
+/// says of it is often the unit of their times.
+fn average(times_ms: &[f64]) -> Option<Ratio<u32>> {
+    let (first, last) = (times_ms.first()?, times_ms.last()?);
+    let seconds = (last - first) / 1000.0;
+    let thousandths = (times_ms.len() - 1) as f64 * 1000.0 / seconds;
+    (seconds > 0.0).then(|| Ratio::new(thousandths.round().clamp(1.0, u32::MAX.into()) as u32, 1000))
+}
+
+/// A rate, if there can be one.
+fn positive(num: u64, den: u64) -> Option<Ratio<u32>> {
+    let (num, den) = (u32::try_from(num).ok()?, u32::try_from(den).ok()?);
+    (num > 0 && den > 0).then(|| Ratio::new(num, den))
 }
 
 #[cfg(test)]
@@ -881,6 +895,23 @@ mod tests {
         let (timing, _) = timing(&times, 5.0, &[Ratio::new(25, 1)]).unwrap();
         let Timing::Variable { times_ms } = timing else { panic!("{timing:?}") };
         assert_eq!((times_ms[0], times_ms[7]), (5.0, 300.0));
+    }
+
+    #[test]
+    fn frames_with_times_of_their_own_have_the_rate_that_they_come_to() {
+        let times: Vec<f64> = [0.0, 30.0, 71.0, 99.0, 133.0, 165.0, 200.0].to_vec();
+        let of = |times: &[f64], rates: &[Ratio<u32>]| timing(times, 0.0, rates).map(|(_, fps)| fps);
+        // Said is the unit of the times, or nothing at all.
+        assert_eq!(of(&times, &[Ratio::from_integer(1000)]), Some(Ratio::from_integer(30)));
+        assert_eq!(of(&times, &[]), Some(Ratio::from_integer(30)));
+        assert_eq!(of(&[0.0, 4e9], &[]), Some(Ratio::new(1, 1000)));
+        assert_eq!(of(&[0.0, 1e-9], &[]), Some(Ratio::new(u32::MAX, 1000)));
+        assert_eq!(of(&[0.0], &[]), Some(Ratio::from_integer(24)));
+        assert_eq!(of(&[40.0, 40.0], &[]), None);
+        assert_eq!(of(&[], &[]), None);
+        assert_eq!(positive(1, 0), None);
+        assert_eq!(positive(0, 0), None);
+        assert_eq!(positive(50, 2), Some(Ratio::from_integer(25)));
     }
 
     #[test]

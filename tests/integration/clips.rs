@@ -345,3 +345,48 @@ pub fn mp4() -> PathBuf {
 pub fn sound_only() -> PathBuf {
     clip("sound-only.mka", |dir| aac(dir, "sound-only.mka", "1.0"))
 }
+
+/// 48 frames of `rate` a second, as `name`.
+pub fn at_rate(name: &'static str, rate: &str) -> PathBuf {
+    clip(name, |dir| {
+        let graph = format!("testsrc2=s=192x108:r={rate},trim=end_frame=48,{BT709}[v]");
+        ffmpeg(dir, &["-filter_complex", &graph, "-map", "[v]", "-c:v", "libx264", "-bf", "0", name]);
+    })
+}
+
+/// 48 frames whose times are whole milliseconds, as telephones and browsers write them: about 30 a second.
+pub fn milliseconds() -> PathBuf {
+    clip("milliseconds.mp4", |dir| {
+        let times = "settb=1/1000,setpts=N*33+mod(N*7\\,5)";
+        let graph = format!("testsrc2=s=192x108:r=30,trim=end_frame=48,{times},{BT709}[v]");
+        let keep = ["-fps_mode", "passthrough", "-enc_time_base", "1/1000", "-video_track_timescale", "1000"];
+        let args = ["-filter_complex", &graph, "-map", "[v]", "-c:v", "libx264", "-bf", "0"];
+        ffmpeg(dir, &[args.as_slice(), &keep, &["milliseconds.mp4"]].concat());
+    })
+}
+
+/// A picture or more whose file says that they have no duration, as in auxiliary tracks of telephones: ffprobe calls
+/// their rate 1/0 and 0/0.
+pub fn without_durations(name: &'static str, pictures: usize) -> PathBuf {
+    clip(name, |dir| {
+        x264(dir, "video.mp4", &graph("192x108", 1, pictures, BT709), &["-bf", "0"]);
+        let mut file = fs::read(dir.join("video.mp4")).unwrap();
+        // Where numbers of four bytes begin behind the name of a box: durations, and the one entry of the times of samples.
+        for (name, number) in [("mvhd", 4), ("tkhd", 5), ("mdhd", 4), ("stts", 3)] {
+            let at = file.windows(4).position(|window| window == name.as_bytes()).unwrap() + 4 * (number + 1);
+            file[at..at + 4].fill(0);
+        }
+        let edits = file.windows(4).position(|window| window == b"edts").unwrap();
+        file[edits..edits + 4].copy_from_slice(b"free");
+        fs::write(dir.join(name), file).unwrap();
+    })
+}
+
+/// Ten lossless pictures of `size`.
+pub fn of_size(name: &'static str, size: &str) -> PathBuf {
+    clip(name, |dir| {
+        let (width, height) = size.split_once('x').unwrap();
+        let graph = format!("testsrc2=s=64x64:r={RATE},trim=end_frame=10,scale={width}:{height},format=yuv444p[v]");
+        ffmpeg(dir, &["-filter_complex", &graph, "-map", "[v]", "-c:v", "ffv1", name]);
+    })
+}

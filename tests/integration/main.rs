@@ -19,6 +19,7 @@ mod kill;
 mod memory;
 mod names;
 mod parsers;
+mod rates;
 mod resume;
 mod sound;
 mod whole;
