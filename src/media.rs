@@ -11,6 +11,10 @@ use crate::hdr::Hdr10;
 pub type CodePoint = u8;
 /// "Unspecified" in all three tables of H.273.
 pub const UNSPECIFIED: CodePoint = 2;
+/// The transfer of HDR10, SMPTE ST 2084 (H.273, table 3).
+pub const PQ: CodePoint = 16;
+/// The transfer of HLG, ARIB STD-B67.
+pub const HLG: CodePoint = 18;
 
 /// Name by ffmpeg and code point of H.273, table 2.
 const PRIMARIES: &[(&str, CodePoint)] = &[
@@ -141,16 +145,22 @@ impl Color {
         code(MATRICES, name)
     }
 
+    /// Whether a transfer is one of HDR.
+    #[must_use]
+    pub fn is_hdr_transfer(transfer: CodePoint) -> bool {
+        [PQ, HLG].contains(&transfer)
+    }
+
     /// Whether the transfer is PQ (SMPTE ST 2084), the one of HDR10.
     #[must_use]
     pub fn is_pq(&self) -> bool {
-        self.transfer == 16
+        self.transfer == PQ
     }
 
     /// Whether the transfer is HLG (ARIB STD-B67).
     #[must_use]
     pub fn is_hlg(&self) -> bool {
-        self.transfer == 18
+        self.transfer == HLG
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     config::{Config, ForcedColor, Param, UsageError},
     encoder::{Capabilities, Identity},
     hdr::Hdr10,
-    media::{ChromaLocation, Color, Container, Range, UNSPECIFIED},
+    media::{ChromaLocation, Color, Container, PQ, Range, UNSPECIFIED},
     scenes::ANALYSIS_HEIGHT,
 };
 
@@ -255,6 +255,23 @@ fn colors(
     warnings: &mut Vec<String>,
 ) -> (Color, Hdr10) {
     let source = container.video.color;
+    let hdr10 = Hdr10 {
+        mastering: forced.mastering.or(container.video.hdr10.mastering),
+        content_light: forced.content_light.unwrap_or(container.video.hdr10.content_light),
+    };
+    let mut fallback = fallback.clone();
+    if let Some(transfer) = fallback.transfer.filter(|transfer| Color::is_hdr_transfer(*transfer)) {
+        let unsaid = forced.transfer.is_none() && source.transfer == UNSPECIFIED;
+        if let Some(why) = why_not_hdr(container, &hdr10).filter(|_| unsaid) {
+            warnings.push(hdr_left_out(transfer, &fallback, why));
+            fallback.transfer = None;
+        }
+        let other = forced.transfer.unwrap_or(source.transfer);
+        // The rest of the line is about that transfer.
+        if fallback.transfer.is_none() || other != UNSPECIFIED && other != transfer {
+            (fallback.primaries, fallback.matrix) = (None, None);
+        }
+    }
     let mut ignored = false;
     let mut code = |source: u8, forced: Option<u8>, fallback: Option<u8>| match (forced, source) {
         (Some(forced), _) => forced,
@@ -280,11 +297,31 @@ fn colors(
         warnings
             .push(format!("--ffmpeg: the source says {source}, which is kept; colour tags are for sources without"));
     }
-    let hdr10 = Hdr10 {
-        mastering: forced.mastering.or(container.video.hdr10.mastering),
-        content_light: forced.content_light.unwrap_or(container.video.hdr10.content_light),
-    };
     (color, hdr10)
+}
+
+/// Why a source of which nobody says that it is PQ or HLG is neither. People share command lines for HDR, and use them
+/// for every film.
+fn why_not_hdr(container: &Container, hdr10: &Hdr10) -> Option<&'static str> {
+    let video = &container.video;
+    let dynamic = video.dynamic_hdr.hdr10_plus || video.dynamic_hdr.dolby_vision_profile.is_some();
+    if video.bit_depth == 8 {
+        Some("the source has 8 bits")
+    } else if hdr10.is_empty() && !dynamic {
+        Some("the source has no HDR metadata")
+    } else {
+        None
+    }
+}
+
+/// What is left out of colour tags that would make PQ or HLG of a source that is neither, and what to type instead.
+fn hdr_left_out(transfer: u8, fallback: &ForcedColor, why: &str) -> String {
+    let name = if transfer == PQ { "PQ" } else { "HLG" };
+    let mut params = format!("--transfer-characteristics {transfer}");
+    for (option, code) in [("color-primaries", fallback.primaries), ("matrix-coefficients", fallback.matrix)] {
+        params.extend(code.map(|code| format!(" --{option} {code}")));
+    }
+    format!("--ffmpeg: the colours of {name} are left out: {why}. If it is {name} all the same: -v \"{params}\"")
 }
 
 impl Recipe {
@@ -339,7 +376,7 @@ mod tests {
     use crate::{
         cli::Cli,
         encoder::{Family, Fork},
-        hdr::MasteringDisplay,
+        hdr::{ContentLight, MasteringDisplay},
         media::{Carry, Clock, DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
     };
 
@@ -470,9 +507,47 @@ mod tests {
         let (recipe, warnings) = recipe_with(&["-f", tags], BT709, 2.0).unwrap();
         assert_eq!(recipe.color, BT709);
         assert_eq!(warnings.len(), 1);
-        let (recipe, warnings) = recipe_with(&["-f", tags], Color::default(), 2.0).unwrap();
-        assert_eq!((recipe.color.primaries, recipe.color.transfer, recipe.color.matrix), (9, 16, 9));
-        assert!(warnings.is_empty());
+        // Nor do they mix with what little the source says.
+        let half = Color { transfer: 1, ..Color::default() };
+        let (recipe, warnings) = recipe_with(&["-f", tags], half, 2.0).unwrap();
+        assert_eq!((recipe.color, warnings.len()), (half, 1));
+        let (recipe, warnings) = recipe_with(&["-f", tags], Color { transfer: 16, ..half }, 2.0).unwrap();
+        assert_eq!((recipe.color.primaries, recipe.color.matrix, warnings.len()), (9, 9, 0));
+    }
+
+    #[test]
+    fn colour_tags_make_hdr_only_of_what_may_be_hdr() {
+        let tags = ["-f", "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -color_range tv"];
+        let hlg = ["-f", "-color_trc arib-std-b67"];
+        let light = Hdr10 { content_light: Some(ContentLight { max_cll: 949, max_fall: 438 }), mastering: None };
+        let codes = |args: &[&str], bit_depth: u8, hdr10: Hdr10| {
+            let args = ["av1enc", "in.mkv"].iter().chain(args);
+            let config = Config::new(&Cli::try_parse_from(args).unwrap().encode).unwrap();
+            let mut container = container(Color::default());
+            (container.video.bit_depth, container.video.hdr10) = (bit_depth, hdr10);
+            let mut warnings = Vec::new();
+            let color = decide(&config, &container, &capabilities(2.0), &mut warnings).unwrap().color;
+            (color.primaries, color.transfer, color.matrix, color.range, warnings)
+        };
+        let limited = Some(Range::Limited);
+        let left_out = |why: &str| {
+            vec![format!(
+                "--ffmpeg: the colours of PQ are left out: the source has {why}. If it is PQ all the same: \
+                 -v \"--transfer-characteristics 16 --color-primaries 9 --matrix-coefficients 9\""
+            )]
+        };
+        assert_eq!(codes(&tags, 10, light), (9, 16, 9, limited, Vec::new()));
+        assert_eq!(codes(&tags, 10, Hdr10::default()), (2, 2, 2, limited, left_out("no HDR metadata")));
+        assert_eq!(codes(&tags, 8, light), (2, 2, 2, limited, left_out("8 bits")));
+        let (.., warnings) = codes(&hlg, 10, Hdr10::default());
+        assert!(warnings[0].ends_with("-v \"--transfer-characteristics 18\""), "{warnings:?}");
+        // What the user says of the source himself is his word.
+        let said = [tags.as_slice(), &["-v", "--content-light 949,438"]].concat();
+        assert_eq!(codes(&said, 10, Hdr10::default()), (9, 16, 9, limited, Vec::new()));
+        let said = [tags.as_slice(), &["-v", "--transfer-characteristics 16"]].concat();
+        assert_eq!(codes(&said, 8, Hdr10::default()), (9, 16, 9, limited, Vec::new()));
+        // Other transfers are nobody's harm.
+        assert_eq!(codes(&["-f", "-color_trc bt709"], 8, Hdr10::default()), (2, 1, 2, None, Vec::new()));
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use crate::{check::is_whole, clips, hdr, run::Run};
+use crate::{
+    check::{File, is_whole},
+    clips, hdr,
+    run::Run,
+};
 
 const HDR10: &str = "--crf 28 --preset 6 --tune 0 --lp 4 --color-primaries 9 --transfer-characteristics 16 \
                      --matrix-coefficients 9 --mastering-display \
@@ -52,12 +56,30 @@ fn the_sdr_line_of_av1an_leaves_bt709_what_it_is_and_says_so_once() {
 }
 
 #[test]
+fn the_sdr_line_of_av1an_makes_no_pq_of_a_film_that_says_nothing() {
+    // 8 bit; 10 bit without HDR metadata.
+    for clip in [clips::odd_size(), clips::chroma_422()] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::copy(&clip, dir.path().join("in.mkv")).unwrap();
+        let run = line(dir.path(), "in.mkv", "out.mkv", "2", SDR).succeeds();
+        let about_colors: Vec<_> = run.warnings().into_iter().filter(|line| line.contains("--ffmpeg")).collect();
+        run.expect(about_colors.len() == 1, "one warning about colours");
+        assert_eq!(File::open(&dir.path().join("out.mkv")).colors(), "- - - tv");
+        // What it tells to type makes it PQ.
+        let (_, typed) = about_colors[0].split_once(" -v \"").unwrap();
+        assert!(typed.starts_with("--transfer-characteristics 16"), "{typed}");
+        Run::encode(dir.path(), "in.mkv", "pq.mkv").args(["-v", typed.strip_suffix('"').unwrap()]).succeeds();
+        assert_eq!(File::open(&dir.path().join("pq.mkv")).colors(), "bt2020 smpte2084 bt2020nc tv");
+    }
+}
+
+#[test]
 fn colour_tags_are_for_sources_without() {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(clips::chroma_422(), dir.path().join("in.mkv")).unwrap();
     let tags = "-color_primaries bt709 -color_trc bt709 -colorspace bt709 -color_range tv";
     let run = Run::encode(dir.path(), "in.mkv", "out.mkv").args(["-f", tags]).succeeds();
     run.expect(run.warnings().is_empty(), "no warning");
-    let output = crate::check::File::open(&dir.path().join("out.mkv"));
+    let output = File::open(&dir.path().join("out.mkv"));
     assert_eq!(output.colors(), "bt709 bt709 bt709 tv");
 }
