@@ -11,6 +11,8 @@ use crate::hdr::Hdr10;
 pub type CodePoint = u8;
 /// "Unspecified" in all three tables of H.273.
 pub const UNSPECIFIED: CodePoint = 2;
+/// The primaries of UHD, BT.2020 (H.273, table 2).
+pub const BT2020: CodePoint = 9;
 /// The transfer of HDR10, SMPTE ST 2084 (H.273, table 3).
 pub const PQ: CodePoint = 16;
 /// The transfer of HLG, ARIB STD-B67.

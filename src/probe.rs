@@ -18,8 +18,8 @@ use crate::{
     config::Programs,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
-        Carry, ChromaLocation, Clock, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan, Subsampling, Track,
-        TrackFlags, TrackKind, UNSPECIFIED, Video,
+        BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan,
+        Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, outcome},
 };
@@ -854,7 +854,8 @@ fn rate(text: &str) -> Option<Ratio<u32>> {
 fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Result<Video> {
     let pixel_format = stream.pix_fmt.clone().context("its pixel format is unknown: is it damaged?")?;
     let (subsampling, bit_depth) = pixel_layout(&pixel_format).with_context(|| {
-        format!("its pixel format {pixel_format} is not YUV; convert it first: ffmpeg -i INPUT -c:v ffv1 -pix_fmt yuv444p16le -c:a copy CONVERTED.mkv")
+        let primaries = color(stream, frame, false).primaries;
+        format!("its pixel format {pixel_format} is not YUV; convert it first: {}", conversion(primaries))
     })?;
     ensure!(stream.width > 0 && stream.height > 0, "its size is unknown: is it damaged?");
     ensure!(
@@ -914,6 +915,18 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         // ffprobe counts counter-clockwise.
         rotation: (((-rotation / 90.0).round() * 90.0).rem_euclid(360.0)) as u16,
     })
+}
+
+/// The command that makes YUV of RGB with these primaries: every track, every time, and the matrix named where it is used
+/// and in the file. Of its own accord ffmpeg takes that of BT.601 and names none.
+fn conversion(primaries: CodePoint) -> String {
+    // The names of the filter `scale` and of the tag.
+    let (scale, tag) = if primaries == BT2020 { ("bt2020", "bt2020nc") } else { ("bt709", "bt709") };
+    format!(
+        "ffmpeg -i INPUT -map 0:V:0 -map '0:a?' -map '0:s?' -map '0:t?' -c copy -c:v ffv1 -vf \
+         'scale=out_color_matrix={scale}:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv444p16le,\
+         setparams=colorspace={tag}:range=tv' -fps_mode passthrough -enc_time_base 1/1000 CONVERTED.mkv"
+    )
 }
 
 /// Chroma sampling and bits per sample of a pixel format by ffmpeg's name; `None` for RGB and palettes.

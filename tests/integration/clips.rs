@@ -390,3 +390,13 @@ pub fn of_size(name: &'static str, size: &str) -> PathBuf {
         ffmpeg(dir, &["-filter_complex", &graph, "-map", "[v]", "-c:v", "ffv1", name]);
     })
 }
+
+/// 24 frames of colour bars in RGB with sound, lossless, as screens are recorded; `more` says more of its colours.
+pub fn rgb(name: &'static str, more: &[&str]) -> PathBuf {
+    clip(name, |dir| {
+        aac(dir, "sound.m4a", "1.0");
+        let bars = format!("smptehdbars=s=320x180:r={RATE},format=gbrp");
+        let args = ["-f", "lavfi", "-i", &bars, "-i", "sound.m4a", "-frames:v", "24", "-c:a", "copy"];
+        ffmpeg(dir, &[args.as_slice(), &["-c:v", "libx264rgb", "-qp", "0"], more, &[name]].concat());
+    })
+}

@@ -1,6 +1,10 @@
 //! Every kind of film comes out whole.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -168,4 +172,47 @@ fn eight_bits_are_encoded_where_they_are_asked_for() {
     let output = File::open(&dir.path().join("out.mkv"));
     assert_eq!(output.video()["pix_fmt"], "yuv420p");
     assert_eq!((output.packets(), output.decoded()), (48, 48));
+}
+
+/// Runs the command that the refusal of `clip` prints, and returns what it makes.
+#[track_caller]
+fn converted(dir: &Path, clip: &Path) -> PathBuf {
+    fs::copy(clip, dir.join("rgb.mkv")).unwrap();
+    let run = Run::encode(dir, "rgb.mkv", "refused.mkv").fails(1);
+    let (_, command) = run.stderr.split_once("is not YUV; convert it first: ").unwrap();
+    let command = command.lines().next().unwrap().replace("INPUT", "rgb.mkv");
+    let ended = Command::new("sh").args(["-c", &command]).current_dir(dir).stdin(Stdio::null()).output().unwrap();
+    assert!(ended.status.success(), "{command}\n{}", String::from_utf8_lossy(&ended.stderr));
+    dir.join("CONVERTED.mkv")
+}
+
+#[test]
+fn the_command_that_a_refused_rgb_film_is_told_keeps_its_colours() {
+    let bt2020 = ["-color_primaries", "bt2020", "-color_trc", "bt2020-10"];
+    for (clip, colors, matrix) in [
+        (clips::rgb("rgb.mkv", &[]), "- - bt709 tv", "bt709"),
+        (clips::rgb("rgb-2020.mkv", &bt2020), "bt2020 bt2020-10 bt2020nc tv", "bt2020"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let converted = converted(dir.path(), &clip);
+        Run::encode(dir.path(), &converted, "out.mkv").args(["--crf", "10"]).succeeds();
+        let output = is_whole(&dir.path().join("out.mkv"), &converted, 24);
+        assert_eq!(output.colors(), colors);
+        let source = File::open(&clip);
+        assert_eq!(output.hashes(), source.hashes(), "the sound");
+        // As RGB, averaged over squares: chroma of half the size makes little difference.
+        let pixels = |file: &File, shown: &str| {
+            let filters = format!("{shown}scale=32:18:flags=area,format=rgb24");
+            let pixels = dir.path().join("pixels");
+            let to = ["-f", "rawvideo", "-y", pixels.to_str().unwrap()];
+            file.ffmpeg(&[["-i", "@", "-frames:v", "1", "-vf", &filters].as_slice(), &to].concat());
+            fs::read(&pixels).unwrap()
+        };
+        let (is, should) =
+            (pixels(&output, &format!("scale=in_color_matrix={matrix}:in_range=tv,format=gbrp,")), pixels(&source, ""));
+        assert_eq!(is.len(), 32 * 18 * 3);
+        let off: u32 = is.iter().zip(&should).map(|(is, should)| u32::from(is.abs_diff(*should))).sum();
+        // Right colours are 0.8 of 255 off on average, those of another matrix 4.2.
+        assert!(f64::from(off) / (is.len() as f64) < 1.5, "the colours of {} are {off} off", clip.display());
+    }
 }
