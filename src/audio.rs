@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow, ensure};
 use crate::{
     event::{Sink, warn},
     job::Job,
+    layout,
     media::{Container, TrackKind},
     probe::{self, IdentifiedTrack, Tools},
     process::{Children, Finished},
@@ -35,6 +36,7 @@ pub fn encode(
     let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
     let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
     command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]).args(args);
+    command.args(layout::options(children, tools, &job.dir().join(job.source_link()), args, sink)?);
     let offset = format!("{}us", container.clock.offset_us + LATER_MS * 1000);
     command.args(["-output_ts_offset", &offset, "-avoid_negative_ts", "disabled"]);
     // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.

@@ -25,6 +25,7 @@ pub mod recipe;
 pub mod job;
 pub mod reading;
 pub mod trial;
+pub mod layout;
 pub mod audio;
 pub mod chunk;
 pub mod direct;

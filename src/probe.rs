@@ -421,7 +421,12 @@ fn carried_tracks(file: &FfFile, film: &FfStream, warnings: &mut Vec<String>) ->
 }
 
 /// Runs ffprobe on `input` and reads its JSON.
-fn ffprobe<T: DeserializeOwned>(children: &Children, tools: &Tools, input: &Path, args: &[&str]) -> Result<T> {
+pub(crate) fn ffprobe<T: DeserializeOwned>(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    args: &[&str],
+) -> Result<T> {
     let mut command = Command::new(&tools.ffprobe);
     command.args(["-v", "error", "-print_format", "json"]).args(args).arg("-i").arg(file_url(input));
     let output = children.output(command)?;

@@ -400,3 +400,51 @@ pub fn rgb(name: &'static str, more: &[&str]) -> PathBuf {
         ffmpeg(dir, &[args.as_slice(), &["-c:v", "libx264rgb", "-qp", "0"], more, &[name]].concat());
     })
 }
+
+/// Layouts of sound of which libopus does not take most, by ffmpeg's names, and the channels of each.
+pub const LAYOUTS: [(&str, &str); 15] = [
+    ("5.1(side)", "FL FR FC LFE SL SR"),
+    ("quad(side)", "FL FR SL SR"),
+    ("5.0(side)", "FL FR FC SL SR"),
+    ("2.1", "FL FR LFE"),
+    ("3.0(back)", "FL FR BC"),
+    ("4.0", "FL FR FC BC"),
+    ("3.1", "FL FR FC LFE"),
+    ("4.1", "FL FR FC LFE BC"),
+    // AC-3 has none of these.
+    ("6.1(back)", "FL FR FC LFE BL BR BC"),
+    ("hexagonal", "FL FR FC BL BR BC"),
+    ("7.1(wide)", "FL FR FC LFE BL BR FLC FRC"),
+    // These it takes.
+    ("5.0", "FL FR FC BL BR"),
+    ("5.1", "FL FR FC LFE BL BR"),
+    ("6.1", "FL FR FC LFE BC SL SR"),
+    ("7.1", "FL FR FC LFE BL BR SL SR"),
+];
+
+/// The pitch of the tone that a channel has in [`channels`], in Hz.
+pub fn pitch(channel: &str) -> u32 {
+    let channels = ["LFE", "FL", "FR", "FC", "BL", "BR", "SL", "SR", "BC", "FLC", "FRC"];
+    let n = channels.iter().position(|name| *name == channel).unwrap();
+    if n == 0 { 60 } else { 200 + 200 * u32::try_from(n).unwrap() }
+}
+
+/// 48 frames with a sound track for each of [`LAYOUTS`], with a tone of another pitch in each channel, of amplitude 0.2.
+pub fn channels() -> PathBuf {
+    clip("channels.mkv", |dir| {
+        x264(dir, "video.mkv", &graph("192x108", 1, 48, BT709), TAGS_709);
+        let mut args = vec!["-i".to_owned(), "video.mkv".to_owned()];
+        let mut outputs = ["-map", "0:v"].map(str::to_owned).to_vec();
+        for (n, (layout, channels)) in LAYOUTS.iter().enumerate() {
+            let tones: Vec<String> =
+                channels.split(' ').map(|channel| format!("0.2*sin(2*PI*{}*t)", pitch(channel))).collect();
+            let source = format!("aevalsrc={}:c={layout}:s=48000:d=2", tones.join("|"));
+            args.extend(["-f", "lavfi", "-i", &source].map(str::to_owned));
+            let (map, codec) = (format!("{}:a", n + 1), if n < 8 { "ac3" } else { "flac" });
+            outputs.extend(["-map", &map, &format!("-c:a:{n}"), codec].map(str::to_owned));
+        }
+        outputs.extend(["-c:v", "copy", "-b:a", "448k", "channels.mkv"].map(str::to_owned));
+        let args: Vec<&str> = args.iter().chain(&outputs).map(String::as_str).collect();
+        ffmpeg(dir, &args);
+    })
+}

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The ffmpeg 9 that `./setup test` unpacks: the distribution's has no av1_qsv.
-fn ffmpeg_9() -> Option<PathBuf> {
+pub fn ffmpeg_9() -> Option<PathBuf> {
     let found = private("ffmpeg-9/bin/ffmpeg");
     if found.is_none() {
         eprintln!("SKIPPED: there is no ffmpeg 9 here; ./setup test unpacks one");

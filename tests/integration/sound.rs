@@ -1,10 +1,10 @@
 //! Sound that is encoded anew.
 
-use std::fs;
+use std::{f64::consts::PI, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::{check::File, clips, run::Run};
+use crate::{check::File, clips, families::ffmpeg_9, run::Run};
 
 #[test]
 fn sound_is_encoded_anew_and_keeps_its_language_and_title_and_place() {
@@ -67,4 +67,97 @@ fn sound_that_cannot_be_encoded_fails_the_film() {
     let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", "-c:a nonsense"]).fails(1);
     run.says("encoding the sound").says("nonsense");
     assert!(!fs::exists(dir.path().join("out.mkv")).unwrap());
+}
+
+/// How loud the tone of `hertz` is in a second of `samples` of a channel: its amplitude (Goertzel's algorithm).
+fn amplitude(samples: &[f32], hertz: u32) -> f64 {
+    let turn = 2.0 * (2.0 * PI * f64::from(hertz) / samples.len() as f64).cos();
+    let (one, two) = samples.iter().fold((0.0, 0.0), |(one, two), sample| (f64::from(*sample) + turn * one - two, one));
+    (one * one + two * two - turn * one * two).max(0.0).sqrt() * 2.0 / samples.len() as f64
+}
+
+/// A second out of the middle of sound track `n` of `file`, channel by channel.
+fn channels(file: &File, dir: &Path, n: usize, count: usize) -> Vec<Vec<f32>> {
+    let path = dir.join("samples");
+    let to = ["-ss", "0.5", "-t", "1", "-f", "f32le", "-y", path.to_str().unwrap()];
+    file.ffmpeg(&[["-i", "@", "-map", &format!("0:a:{n}")].as_slice(), &to].concat());
+    let samples: Vec<f32> =
+        fs::read(&path).unwrap().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    assert_eq!(samples.len(), 48_000 * count);
+    (0..count).map(|channel| samples.iter().skip(channel).step_by(count).copied().collect()).collect()
+}
+
+#[track_caller]
+fn channels_have_their_own_tones(ffmpeg: &Path) {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::channels(), "out.mkv").arg("--ffmpeg").arg(ffmpeg);
+    let run = run.args(["-a", "-c:a libopus -b:a 448k"]).succeeds();
+    run.expect(run.warnings().len() == 1, "one warning");
+    let run = run.says("warning: sound track 10: 7.1(wide) becomes 5.1, of which FLC, FRC are mixed into the others");
+    let run = run.says("sound track 3: 2.1 becomes 5.1 with silent channels");
+    run.expect(!run.stderr.contains("sound track 0:"), "no word where only names differ");
+    let file = File::open(&dir.path().join("out.mkv"));
+    let streams = file.ffprobe["streams"].as_array().unwrap();
+    // What each channel comes from; `-` is silence.
+    for (n, (layout, becomes, from)) in [
+        ("5.1(side)", "5.1", "FL FR FC LFE SL SR"),
+        ("quad(side)", "quad", "FL FR SL SR"),
+        ("5.0(side)", "5.0", "FL FR FC SL SR"),
+        ("2.1", "5.1", "FL FR - LFE - -"),
+        ("3.0(back)", "6.1", "FL FR - - BC - -"),
+        ("4.0", "6.1", "FL FR FC - BC - -"),
+        ("3.1", "5.1", "FL FR FC LFE - -"),
+        ("4.1", "6.1", "FL FR FC LFE BC - -"),
+        ("6.1(back)", "6.1", "FL FR FC LFE BC BL BR"),
+        ("hexagonal", "6.1", "FL FR FC - BC BL BR"),
+        ("7.1(wide)", "5.1", "FL+FLC FR+FRC FC LFE BL BR"),
+        ("5.0", "5.0", "FL FR FC BL BR"),
+        ("5.1", "5.1", "FL FR FC LFE BL BR"),
+        ("6.1", "6.1", "FL FR FC LFE BC SL SR"),
+        ("7.1", "7.1", "FL FR FC LFE BL BR SL SR"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(clips::LAYOUTS[n].0, layout);
+        let stream = streams.iter().filter(|stream| stream["codec_type"] == "audio").nth(n).unwrap();
+        assert_eq!((&stream["codec_name"], &stream["channel_layout"]), (&"opus".into(), &becomes.into()), "{layout}");
+        let from: Vec<&str> = from.split(' ').collect();
+        for (channel, from) in channels(&file, dir.path(), n, from.len()).iter().zip(from) {
+            let tones: Vec<&str> = from.split('+').collect();
+            let scale = if layout == "7.1(wide)" { 0.2 * 0.5858 } else { 0.2 };
+            for tone in ["LFE", "FL", "FR", "FC", "BL", "BR", "SL", "SR", "BC", "FLC", "FRC"] {
+                let is = amplitude(channel, clips::pitch(tone));
+                let should = match tones.iter().position(|from| *from == tone) {
+                    Some(0) => scale,
+                    Some(_) => 0.2 * 0.4142,
+                    None => 0.0,
+                };
+                assert!((is - should).abs() < 0.02, "{layout}: {tone} is {is:.4} in {from}, not {should:.4}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_channel_that_libopus_is_given_has_its_own_tone() {
+    channels_have_their_own_tones(Path::new("ffmpeg"));
+}
+
+#[test]
+fn every_channel_has_its_own_tone_by_ffmpeg_9() {
+    let Some(ffmpeg) = ffmpeg_9() else { return };
+    channels_have_their_own_tones(&ffmpeg);
+}
+
+#[test]
+fn what_becomes_of_channels_is_the_users_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::channels(), "out.mkv").args(["-a", "-c:a libopus -ac 2"]).succeeds();
+    run.expect(!run.stderr.contains("sound track"), "no word");
+    let file = File::open(&dir.path().join("out.mkv"));
+    let streams = file.ffprobe["streams"].as_array().unwrap();
+    let sound: Vec<&Value> = streams.iter().filter(|stream| stream["codec_type"] == "audio").collect();
+    assert_eq!(sound.len(), clips::LAYOUTS.len());
+    assert!(sound.iter().all(|stream| stream["channels"] == 2));
 }
