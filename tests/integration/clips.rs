@@ -67,15 +67,23 @@ const SUBTITLES: &str =
     "1\n00:00:00,100 --> 00:00:00,600\nBonjour, ça va ?\n\n2\n00:00:00,700 --> 00:00:01,400\nOui.\n";
 
 /// Where the clip `name` is; `make` writes it under that name in the directory that it is given.
-fn clip(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
+fn clip(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    kept(include_bytes!("clips.rs"), name, make)
+}
+
+/// Where the clip `name` of a `recipe` is, whatever identifies that.
+pub fn kept(recipe: &[u8], name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     // A lock for each name: tests run in threads, and most of them want another clip.
-    static LOCKS: LazyLock<Mutex<HashMap<&str, &Mutex<()>>>> = LazyLock::new(Mutex::default);
-    let recipe = blake3::hash(include_bytes!("clips.rs")).to_hex();
+    static LOCKS: LazyLock<Mutex<HashMap<PathBuf, &Mutex<()>>>> = LazyLock::new(Mutex::default);
+    let recipe = blake3::hash(recipe).to_hex();
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clips-{}", &recipe[..16]));
-    let own: &Mutex<()> =
-        LOCKS.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert_with(|| Box::leak(Box::default()));
-    let _guard = own.lock().unwrap_or_else(PoisonError::into_inner);
     let path = dir.join(name);
+    let own: &Mutex<()> = LOCKS
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .entry(path.clone())
+        .or_insert_with(|| Box::leak(Box::default()));
+    let _guard = own.lock().unwrap_or_else(PoisonError::into_inner);
     if !path.exists() {
         fs::create_dir_all(&dir).unwrap();
         let work = tempfile::tempdir_in(&dir).unwrap();
@@ -86,7 +94,7 @@ fn clip(name: &'static str, make: impl FnOnce(&Path)) -> PathBuf {
 }
 
 #[track_caller]
-fn tool(dir: &Path, program: &str, args: &[&str]) {
+pub fn tool(dir: &Path, program: &str, args: &[&str]) {
     // mkvmerge reads track names in the encoding of the locale.
     let output = Command::new(program).args(args).current_dir(dir).env("LC_ALL", "C.UTF-8").output().unwrap();
     assert!(
@@ -98,11 +106,11 @@ fn tool(dir: &Path, program: &str, args: &[&str]) {
     );
 }
 
-fn ffmpeg(dir: &Path, args: &[&str]) {
+pub fn ffmpeg(dir: &Path, args: &[&str]) {
     tool(dir, "ffmpeg", &[&["-nostdin", "-v", "error"], args].concat());
 }
 
-fn mkvmerge(dir: &Path, args: &[&str]) {
+pub fn mkvmerge(dir: &Path, args: &[&str]) {
     tool(dir, "mkvmerge", &[&["-q"], args].concat());
 }
 

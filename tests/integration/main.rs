@@ -4,6 +4,8 @@
 mod check;
 mod clips;
 mod encoders;
+mod films;
+mod judge;
 mod lab;
 mod run;
 
@@ -22,4 +24,5 @@ mod parsers;
 mod rates;
 mod resume;
 mod sound;
+mod together;
 mod whole;

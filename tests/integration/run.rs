@@ -252,6 +252,12 @@ impl Ended {
         self
     }
 
+    /// What it said at last, if it did not succeed.
+    pub fn failure(&self) -> Option<String> {
+        let last: Vec<&str> = self.stderr.lines().filter(|line| line.contains("rror")).collect();
+        (!self.status.success()).then(|| format!("{}: {}", self.status, last.join(" / ")))
+    }
+
     #[track_caller]
     pub fn dies_of(self, signal: Signal) -> Self {
         self.expect(self.status.signal() == Some(signal as i32), &format!("death by {signal}"));
