@@ -30,7 +30,7 @@ const TONE: f64 = 0.06;
 /// The sweep goes from 600 to 2600 Hz, so that sound of 8000 Hz has it.
 const LOW: f64 = 600.0;
 const RISE: f64 = 50_000.0;
-const PITCHES: usize = 14;
+const PITCHES: u32 = 14;
 const RATE: f64 = 48_000.0;
 
 /// How far something may be off, in milliseconds: that is what a Matroska file rounds to.
@@ -42,8 +42,8 @@ const LIKE: f64 = 0.6;
 /// Mean difference of two pictures, of 255, from which on they are not the same one.
 const DIFFERENT: f64 = 20.0;
 
-fn pitch(which: usize) -> f64 {
-    700.0 + 150.0 * which as f64
+fn pitch(which: u32) -> f64 {
+    700.0 + 150.0 * f64::from(which)
 }
 
 /// The graph of the judge's pictures.
@@ -79,7 +79,7 @@ pub struct Picture {
 /// Something that is heard: which beep it is, `None` if it is none, and when it begins, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Beep {
-    pub which: Option<usize>,
+    pub which: Option<u32>,
     pub time: f64,
     /// How like a beep it is, and how long, in milliseconds.
     like: f64,
@@ -103,15 +103,14 @@ impl Seen {
         self.pictures.iter().filter_map(|picture| picture.number).collect()
     }
 
-    /// How far the beeps of the first track are from where they stand to the pictures in [`pictures`] and [`sound`],
-    /// in milliseconds (positive: the sound is late): the median.
+    /// How far each beep of the first track is from where it stands to the pictures in [`pictures`] and [`sound`], in
+    /// milliseconds (positive: the sound is late).
     #[track_caller]
-    pub fn sound_is_late_by(&self) -> f64 {
+    pub fn sound_is_late_by(&self) -> Vec<f64> {
         let late = self.pictures.iter().filter_map(|p| Some(p.time - f64::from(p.number?) * 1000.0 / f64::from(FPS)));
         let picture = median(late.collect()).expect("pictures with numbers");
-        let late =
-            self.tracks[0].iter().filter_map(|beep| Some(beep.time - 1000.0 * (EVERY * beep.which? as f64 + FIRST)));
-        median(late.collect()).expect("beeps") - picture
+        let late = |beep: &Beep| Some(beep.time - 1000.0 * (EVERY * f64::from(beep.which?) + FIRST) - picture);
+        self.tracks[0].iter().filter_map(late).collect()
     }
 }
 
@@ -232,19 +231,18 @@ fn beeps(samples: &[f32]) -> Vec<Beep> {
 }
 
 /// Which of the tones something begins with.
-fn tone(samples: &[f32]) -> Option<usize> {
+fn tone(samples: &[f32]) -> Option<u32> {
     let (from, to) = ((0.005 * RATE) as usize, ((TONE - 0.005) * RATE) as usize);
     let samples = samples.get(from..to)?;
-    let power = |which: usize| {
+    let power = |which: u32| {
         let turn = TAU * pitch(which) / RATE;
         let at = |n: usize, x: f32| ((turn * n as f64).cos() * f64::from(x), (turn * n as f64).sin() * f64::from(x));
         let sum = samples.iter().enumerate().map(|(n, &x)| at(n, x)).fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         sum.0 * sum.0 + sum.1 * sum.1
     };
-    let powers: Vec<f64> = (0..PITCHES).map(power).collect();
-    let best = (0..PITCHES).max_by(|&a, &b| powers[a].total_cmp(&powers[b]))?;
-    let alone = powers.iter().enumerate().all(|(n, power)| n == best || power * 4.0 < powers[best]);
-    alone.then_some(best)
+    let mut powers: Vec<(u32, f64)> = (0..PITCHES).map(|which| (which, power(which))).collect();
+    powers.sort_by(|a, b| b.1.total_cmp(&a.1));
+    (powers[1].1 * 4.0 < powers[0].1).then_some(powers[0].0)
 }
 
 /// The events of subtitles that ffmpeg has written, as `srt` or as `framecrc`.
@@ -274,24 +272,23 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// Numbers for a person: `0-48 50 50-99 ?`.
-fn shown<T: Copy + PartialEq>(numbers: &[Option<T>], next: impl Fn(T) -> T, show: impl Fn(T) -> String) -> String {
+/// Numbers for a person: `0-49 49x3 50-99 ?`; what cannot be read is `?`.
+fn shown<T: Copy + Into<u64>>(numbers: &[Option<T>]) -> String {
+    let numbers: Vec<Option<u64>> = numbers.iter().map(|number| number.map(Into::into)).collect();
     let mut text = String::new();
-    let mut n = 0;
-    while n < numbers.len() {
-        let mut end = n;
-        while let (Some(number), Some(Some(following))) = (numbers[end], numbers.get(end + 1))
-            && next(number) == *following
-        {
-            end += 1;
-        }
-        let _ = write!(text, "{}{}", if n > 0 { " " } else { "" }, numbers[n].map_or_else(|| "?".into(), &show));
-        if end > n {
-            let _ = write!(text, "-{}", numbers[end].map_or_else(String::new, &show));
-        }
-        n = end + 1;
+    let mut rest = numbers.as_slice();
+    while let Some(&first) = rest.first() {
+        let rising = first.map_or(1, |first| (first..).zip(rest).take_while(|&(n, is)| *is == Some(n)).count());
+        let same = rest.iter().take_while(|&&is| is == first).count();
+        let name = |number: Option<u64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+        let _ = match (rising, same) {
+            (1, 1) => write!(text, " {}", name(first)),
+            (1, same) => write!(text, " {}x{same}", name(first)),
+            (rising, _) => write!(text, " {}-{}", name(first), name(rest[rising - 1])),
+        };
+        rest = &rest[rising.max(same)..];
     }
-    if text.is_empty() { "none".into() } else { text }
+    if text.is_empty() { " none".into() } else { text }
 }
 
 /// In what the output is not the source; nothing, if it is.
@@ -325,9 +322,8 @@ fn compare_pictures(source: &Seen, output: &Seen, faults: &mut Vec<String>) -> f
     };
     let pairs = || source.pictures.iter().zip(&output.pictures);
     if of_source.is_empty() || of_source.len() != of_output.len() || !pairs().all(same) {
-        let show = |numbers: &[Option<u32>]| shown(numbers, |n| n + 1, |n| n.to_string());
-        let (a, b) = (show(&of_source), show(&of_output));
-        faults.push(format!("{} pictures are {}: {a} are {b}", of_source.len(), of_output.len()));
+        let (a, b) = (shown(&of_source), shown(&of_output));
+        faults.push(format!("{} pictures are {}:{a} are{b}", of_source.len(), of_output.len()));
     }
     // Pictures of the same number, the first of each; without any, those of the same place.
     let first = |seen: &Seen, number: u32| seen.pictures.iter().find(|p| p.number == Some(number)).map(|p| p.time);
@@ -358,8 +354,8 @@ fn compare_sound(track: usize, source: &[Beep], output: &[Beep], shift: f64, fau
     let (of_source, of_output) = (whole(source), whole(output));
     let which = |beeps: &[Beep]| beeps.iter().map(|beep| beep.which).collect::<Vec<_>>();
     if of_source.is_empty() || which(&of_source) != which(&of_output) {
-        let show = |beeps: &[Beep]| shown(&which(beeps), |n| n + 1, |n| n.to_string());
-        faults.push(format!("sound {track}: beeps {} are {}", show(&of_source), show(&of_output)));
+        let (a, b) = (shown(&which(&of_source)), shown(&which(&of_output)));
+        faults.push(format!("sound {track}: beeps{a} are{b}"));
     }
     // Beeps of the same name, the n-th with the n-th.
     let mut left = of_output;
@@ -429,7 +425,7 @@ fn verdict(make: impl Fn(&Path)) -> Vec<String> {
     mkvmerge(dir.path(), &["-o", "source.mkv", "film.mkv", "s.srt", "--chapters", "c.txt"]);
     make(dir.path());
     let source = dir.path().join("source.mkv");
-    assert_eq!(faults(&source, &source), [""; 0]);
+    agree(&source, &source);
     faults(&source, &dir.path().join("output.mkv"))
 }
 
@@ -472,7 +468,6 @@ fn the_judge_accepts_what_is_the_same_in_another_place_and_codec() {
     for (options, sound) in [
         ("-c:a libopus -b:a 96k", "sound.opus"),
         ("-c:a libopus -b:a 32k", "sound.opus"),
-        ("-c:a libvorbis -b:a 64k", "sound.ogg"),
         ("-c:a pcm_alaw -ar 16000", "sound.wav"),
     ] {
         let faults = verdict(|dir| {
@@ -531,7 +526,9 @@ fn the_judge_sees_pictures_that_are_all_one_early() {
 
 #[test]
 fn the_judge_sees_times_that_are_not_the_pictures_own() {
-    only(filtered(&["-vf", "setpts=PTS+gt(N\\,49)*0.002/TB"]), "pictures have another time");
+    // Where the second half is later than the first, everything is off for one of them.
+    let faults = filtered(&["-vf", "setpts=PTS+gt(N\\,79)*0.002/TB"]);
+    only(faults, "20 pictures have another time, number");
 }
 
 #[test]
