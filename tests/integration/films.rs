@@ -289,15 +289,16 @@ pub fn recordings() -> Vec<Film> {
             sound_is_late_by(&dir.join(name), 0.0);
         })
     };
-    // Two recordings one after the other in one file.
-    let restarts = |sound: &'static str, video: &'static str| {
-        Film::new(format!("clock-restarts-{sound}.ts"), move |dir: &Path, name: &str| {
+    // Two recordings one after the other in one file; the clock of the first begins at `from`. What a parser still holds
+    // of the old clock comes after the new one's first picture: where the clock goes back by less than ten seconds,
+    // ffmpeg 5.1 itself leaves a gap as long as that for AC-3, so there is no such film here.
+    let restarts = |sound: &'static str, video: &'static str, from: u32| {
+        let what = if from == 0 { "little-" } else { "" };
+        Film::new(format!("clock-restarts-{what}{sound}.ts"), move |dir: &Path, name: &str| {
             let base = base();
-            make(dir, &["-t", "3", "-i", &base], &format!("{video} -c:a {sound}"), "a.ts");
-            // Its sound comes first: else what a parser still holds of the old clock comes after the new one's first
-            // picture, and ffmpeg itself leaves a gap of three seconds.
-            let inputs = ["-itsoffset", "0.2", "-ss", "3.2", "-i", &base, "-ss", "3", "-i", &base];
-            make(dir, &inputs, &format!("-map 0:v -map 1:a {video} -c:a {sound}"), "b.ts");
+            let first = format!("{video} -c:a {sound} -output_ts_offset {from}");
+            make(dir, &["-t", "3", "-i", &base], &first, "a.ts");
+            make(dir, &["-ss", "3", "-i", &base], &format!("{video} -c:a {sound}"), "b.ts");
             fs::write(
                 dir.join(name),
                 [fs::read(dir.join("a.ts")).unwrap(), fs::read(dir.join("b.ts")).unwrap()].concat(),
@@ -315,9 +316,11 @@ pub fn recordings() -> Vec<Film> {
         m2ts,
         wraps("aac"),
         wraps("ac3"),
-        restarts("aac", H264),
-        restarts("ac3", H264),
-        restarts("mp2", MPEG2),
+        restarts("aac", H264, 1000),
+        restarts("ac3", H264, 1000),
+        restarts("mp2", MPEG2, 1000),
+        restarts("aac", H264, 0),
+        restarts("mp2", MPEG2, 0),
     ]
 }
 
@@ -367,7 +370,7 @@ pub fn sounds() -> Vec<Film> {
         films.push(of(name.into(), format!("{H264} {options}"), codec));
     }
     films.push(of("lpcm-24.vob".into(), format!("{MPEG2} -ac 2 -sample_fmt s32 -c:a pcm_dvd -f vob"), "pcm_dvd"));
-    // AMR is not here: ffmpeg reads it, and has nothing to write it.
+    eprintln!("SKIPPED, nothing is tested here: AMR, which ffmpeg reads and has nothing to write");
     films
 }
 
@@ -496,9 +499,9 @@ pub fn hidden() -> Vec<Film> {
     vec![vp8, vp9, packed]
 }
 
-/// AV1, HEVC, MPEG-2 and interlaced H.264, which decoders and indexers find hard. Pictures of separately coded fields are not here:
-/// neither x264 nor ffmpeg's MPEG-2 encoder writes them.
+/// AV1, HEVC, MPEG-2 and interlaced H.264, which indexers find hard.
 pub fn hard() -> Vec<Film> {
+    eprintln!("SKIPPED, nothing is tested here: fields coded separately, which neither x264 nor ffmpeg writes");
     let av1 = |name: &str, codec: &'static str| {
         Film::new(name, move |dir: &Path, name: &str| {
             simple(dir, &format!("{codec} -g 50 -c:a libopus"), name);

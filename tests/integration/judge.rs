@@ -39,6 +39,8 @@ const TOLERANCE: f64 = 1.0;
 const TOLERANCE_OF_TEXT: f64 = 2.0;
 /// How like a sweep a beep is at least: 1 is alike.
 const LIKE: f64 = 0.6;
+/// By how many dB a sound may be louder or quieter.
+const LOUDER: f64 = 1.0;
 /// Mean difference of two pictures, of 255, from which on they are not the same one.
 const DIFFERENT: f64 = 20.0;
 
@@ -84,6 +86,8 @@ pub struct Beep {
     /// How like a beep it is, and how long, in milliseconds.
     like: f64,
     length: f64,
+    /// How loud its sweep is, of 1.
+    level: f64,
 }
 
 /// A subtitle or a chapter: when it begins, in milliseconds, and what it says.
@@ -209,23 +213,23 @@ fn beeps(samples: &[f32]) -> Vec<Beep> {
         .map(|t| (TAU * (LOW * t + RISE / 2.0 * t * t)).sin() as f32)
         .collect();
     let size = sweep.iter().map(|x| x * x).sum::<f32>();
-    // How like the sweep is what begins at a sample.
+    // How like the sweep is what begins at a sample, and how loud.
     let like = |at: usize| {
-        let Some(heard) = samples.get(at..at + sweep.len()) else { return 0.0 };
+        let Some(heard) = samples.get(at..at + sweep.len()) else { return (0.0, 0.0) };
         let (mut both, mut own) = (0.0_f32, 0.0_f32);
         for (x, y) in heard.iter().zip(&sweep) {
             both += x * y;
             own += x * x;
         }
-        f64::from(both / (own * size).sqrt().max(1e-3))
+        (f64::from(both / (own * size).sqrt().max(1e-3)), f64::from((own / size).sqrt()))
     };
     let beep = |&(begin, end): &(usize, usize)| {
         let (begin, end) = (begin * PIECE, end * PIECE);
         let near = begin.saturating_sub(1440)..begin + 1920;
-        let (at, like) = near.map(|at| (at, like(at))).max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+        let (at, (like, level)) = near.map(|at| (at, like(at))).max_by(|a, b| a.1.0.total_cmp(&b.1.0)).unwrap();
         let which = if like > LIKE { samples.get(at + sweep.len()..).and_then(tone) } else { None };
         let at = if which.is_some() { at } else { begin };
-        Beep { which, time: at as f64 * 1000.0 / RATE, like, length: (end - begin) as f64 * 1000.0 / RATE }
+        Beep { which, time: at as f64 * 1000.0 / RATE, like, length: (end - begin) as f64 * 1000.0 / RATE, level }
     };
     pieces.iter().map(beep).collect()
 }
@@ -359,11 +363,18 @@ fn compare_sound(track: usize, source: &[Beep], output: &[Beep], shift: f64, fau
     }
     // Beeps of the same name, the n-th with the n-th.
     let mut left = of_output;
-    let mut off = Vec::new();
+    let (mut off, mut louder) = (Vec::new(), Vec::new());
     for beep in &of_source {
         if let Some(n) = left.iter().position(|other| other.which == beep.which) {
-            off.push(left.remove(n).time - beep.time - shift);
+            let other = left.remove(n);
+            off.push(other.time - beep.time - shift);
+            louder.push(20.0 * (other.level / beep.level).log10());
         }
+    }
+    if let Some(louder) = median(louder)
+        && louder.abs() > LOUDER
+    {
+        faults.push(format!("sound {track} is louder by {louder:+.1} dB"));
     }
     let (least, most) = off.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
     if !off.is_empty() && (least < -TOLERANCE || most > TOLERANCE) {
@@ -535,6 +546,7 @@ fn the_judge_sees_times_that_are_not_the_pictures_own() {
 fn the_judge_hears_a_beep_that_is_missing_added_or_another() {
     let missing = filtered(&["-af", "volume=0:enable='between(t,1.05,1.3)'"]);
     only(missing, "sound 0: beeps 0-7 are 0-1 3-7");
+    only(filtered(&["-af", "volume=0.7"]), "sound 0 is louder by -3.1 dB");
     let noise = "aeval=val(0)+0.3*between(t\\,1.3\\,1.4)*(random(0)-0.5)";
     only(filtered(&["-af", noise]), "sound 0: at 1300 ms 100 ms of what is no beep");
     let faults = filtered(&["-af", "aeval=val(0)+1.5*(random(0)-0.5)"]);
