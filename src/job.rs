@@ -25,7 +25,7 @@ const INDEX: &str = "source.ffindex";
 const SCENES: &str = "scenes.jsonl";
 const CHUNKS: &str = "chunks";
 const AUDIO: &str = "audio.mka";
-const OTHERS: &str = "others.mkv";
+const OTHERS: &str = "others-";
 const READER: &str = "reader.json";
 const PICTURES: &str = "pictures.bin";
 const CHAPTERS: &str = "chapters.txt";
@@ -374,10 +374,10 @@ impl Job {
         AUDIO
     }
 
-    /// Name of the tracks that ffmpeg hands over, relative to the directory.
+    /// Name of file number `n` of the tracks that ffmpeg hands over, relative to the directory.
     #[must_use]
-    pub fn others(&self) -> &'static str {
-        OTHERS
+    pub fn others(&self, n: usize) -> String {
+        format!("{OTHERS}{n}.mkv")
     }
 
     /// Writes the chapters that mkvmerge does not take from the source, and returns the name of that file.
@@ -766,10 +766,11 @@ fn clear(dir: &Path) -> Result<()> {
             .filter(|name| [INDEX, AUDIO, OTHERS].contains(name))
             .unwrap_or(&plain)
             .to_owned();
-        let others = [OTHERS, READER, PICTURES, CHAPTERS];
+        let others = [READER, PICTURES, CHAPTERS];
         [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
             || others.contains(&plain.as_str())
             || plain.starts_with("group-")
+            || plain.starts_with(OTHERS)
     };
     let chunk = |name: &str| {
         let plain = name.replacen(".part", "", 1);

@@ -272,7 +272,7 @@ pub enum TrackKind {
 }
 
 /// One track of the source, as mkvmerge counts and describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Track {
     /// mkvmerge's number of the track in its file.
     pub id: u64,
@@ -292,6 +292,42 @@ pub struct Track {
     pub stream: usize,
     /// How it gets into the output.
     pub carry: Carry,
+    /// Where what is heard or seen of it begins, by the film's clock in milliseconds, where its first packets say so: what
+    /// is before that, an edit list hides.
+    pub begins_ms: Option<f64>,
+    /// Packets at its beginning that an edit list hides.
+    pub hidden: u32,
+    /// Samples at 48 kHz by which Opus is decoded before it is heard.
+    pub opus_delay: u32,
+    /// By how many milliseconds mkvmerge must be told to move it, since it moves it the other way by itself.
+    pub sync_ms: i64,
+}
+
+/// Samples of Opus in a millisecond, whatever the rate of what went in.
+const OPUS_RATE: f64 = 48.0;
+
+impl Track {
+    /// By how much later than by its packets' times it is written, in milliseconds: Matroska has the delay of a decoder in
+    /// its times.
+    #[must_use]
+    pub fn later_ms(&self) -> f64 {
+        f64::from(self.opus_delay) / OPUS_RATE
+    }
+
+    /// Whether its first packet that counts lies before the film's beginning: of Opus and Vorbis it gives no sound, or less
+    /// than it seems to, and what follows cannot be decoded without it.
+    #[must_use]
+    pub fn begins_before_it_is_heard(&self) -> bool {
+        self.carry == Carry::Copy
+            && ["opus", "vorbis"].contains(&self.codec.as_str())
+            && self.begins_ms.is_some_and(|ms| ms < 0.0)
+    }
+
+    /// The earliest time that is written of it, by the film's clock in milliseconds; `None` where it is not known.
+    #[must_use]
+    pub fn earliest_ms(&self) -> Option<f64> {
+        self.begins_ms.filter(|_| self.begins_before_it_is_heard()).map(|ms| ms + self.later_ms())
+    }
 }
 
 /// How a track that is not encoded anew gets into Matroska.
@@ -330,6 +366,16 @@ pub struct Clock {
 }
 
 impl Clock {
+    /// Moves the film to later by whole milliseconds, so that nothing of what is kept, of which the `earliest` times are
+    /// given, gets a time below zero.
+    pub fn make_room(&mut self, earliest_ms: impl Iterator<Item = f64>) {
+        let first = earliest_ms.fold(0.0, f64::min);
+        let missing = -self.output_ms(first);
+        if missing > 0.0 {
+            self.offset_us += missing.ceil() as i64 * 1000;
+        }
+    }
+
     /// The time in the output of what is at `ms` by the clock.
     #[must_use]
     pub fn output_ms(&self, ms: f64) -> f64 {

@@ -259,17 +259,18 @@ fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
         if container.new_sound {
             options.push("--no-audio");
         }
+        let kept: Vec<&Track> = container.other_tracks.iter().filter(|track| !is_new(container, track)).collect();
+        args.extend(kept.iter().flat_map(|track| sync_options(track, track.id as usize)));
         let source = file(&mut args, &options, parts.job.source_link());
-        let kept = container.other_tracks.iter().filter(|track| !is_new(container, track));
-        order.extend(kept.map(|track| (track.id, format!("{source}:{}", track.id))));
+        order.extend(kept.iter().map(|track| (track.id, format!("{source}:{}", track.id))));
     } else {
         // Every packet keeps its own time; several in one block have only that of the first.
         args.push("--disable-lacing".to_owned());
-        let carried: Vec<&Track> = container.carried().collect();
-        if !carried.is_empty() {
-            args.extend(carried.iter().enumerate().flat_map(|(n, track)| track_options(track, n)));
-            let others = file(&mut args, &nothing, parts.job.others());
-            order.extend(carried.iter().enumerate().map(|(n, track)| (track.id, format!("{others}:{n}"))));
+        for (n, handed) in container.handed().iter().enumerate() {
+            let tracks = || (0..).zip(&handed.tracks);
+            args.extend(tracks().flat_map(|(n, track)| [track_options(track, n), sync_options(track, n)].concat()));
+            let others = file(&mut args, &nothing, &parts.job.others(n));
+            order.extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
         }
         if container.attachments > 0 {
             let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
@@ -298,6 +299,11 @@ fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let order: Vec<String> = order.into_iter().map(|(_, place)| place).collect();
     args.extend(["--track-order".to_owned(), order.join(",")]);
     Ok(args)
+}
+
+/// Moves a track, number `id` of the file that follows, where mkvmerge moves it by itself.
+fn sync_options(track: &Track, id: usize) -> Vec<String> {
+    if track.sync_ms == 0 { Vec::new() } else { strings(&["--sync", &format!("{id}:{}", track.sync_ms)]) }
 }
 
 fn is_new(container: &Container, track: &Track) -> bool {

@@ -80,18 +80,20 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         _ => None,
     };
 
-    let file: FfFile = ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters"])
-        .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
+    let file: FfFile =
+        ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters", "-show_data"])
+            .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
     let stream = file
         .streams
         .iter()
         .find(|stream| stream.is_film())
         .with_context(|| format!("`{shown}` has no video to encode ({})", file.kinds()))?;
-    let (frame, identified) = thread::scope(|scope| {
+    let (frame, identified, first) = thread::scope(|scope| {
         let identified = scope.spawn(|| identify(children, tools, input));
+        let first = scope.spawn(|| first_packets(children, tools, input));
         let frame = first_frame(children, tools, input, stream.index)
             .with_context(|| format!("cannot read the first frame of `{shown}`"));
-        (frame, outcome(identified))
+        (frame, outcome(identified), outcome(first))
     });
     let frame = frame?;
     let mut warnings = Vec::new();
@@ -102,14 +104,23 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     }
     let identified = identified?;
     let direct = identified.container.kind.as_deref() == Some(MATROSKA);
-    let (video_track, other_tracks) = if direct {
+    let (video_track, mut other_tracks) = if direct {
         let films = file.streams.iter().filter(|stream| stream.is_film());
         let position = films.clone().position(|film| film.index == stream.index).unwrap_or(0);
         split_tracks(&file, &identified, position).with_context(|| format!("`{shown}` cannot be joined whole"))?
     } else {
         carried_tracks(&file, stream, &mut warnings)
     };
-    let clock = clock(&file, stream, &frame, direct);
+    let mut clock = clock(&file, stream, &frame, direct);
+    let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
+    for track in &mut other_tracks {
+        let codec =
+            file.streams.iter().find(|stream| stream.index == track.stream).map(|stream| stream.codec_name.as_str());
+        first.tell(track, codec == Some("vorbis"), clock);
+    }
+    if !direct {
+        clock.make_room(other_tracks.iter().filter_map(Track::earliest_ms));
+    }
     let cover_kept = |position: &usize| *position < identified.attachments.len();
     let covers = file.streams.iter().filter(|stream| stream.is_picture()).enumerate();
     let lost = covers.filter(|(position, _)| !direct && !cover_kept(position)).count();
@@ -147,6 +158,28 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             warnings,
         },
     })
+}
+
+/// Packets that are read to learn where each track begins.
+const FIRST_PACKETS: u32 = 400;
+
+/// The first packets of all tracks, in the order of the file.
+fn first_packets(children: &Children, tools: &Tools, input: &Path) -> Result<FfPackets> {
+    let interval = format!("%+#{FIRST_PACKETS}");
+    let entries = ["-read_intervals", &interval, "-show_entries", "packet=stream_index,pts_time,duration_time,flags"];
+    ffprobe(children, tools, input, &entries)
+}
+
+/// Samples by which Opus is decoded before it is heard: "pre-skip" of its header (RFC 7845, 5.1), here as ffprobe dumps it.
+fn opus_delay(dump: &str) -> u32 {
+    // `00000000: 4f70 7573 4865 6164 0101 3801 80bb 0000  OpusHead..8.....`
+    let line = dump.lines().find(|line| line.starts_with("00000000:")).unwrap_or_default();
+    let digits: String = line.chars().skip(10).take(40).filter(char::is_ascii_hexdigit).collect();
+    let byte = |n: usize| digits.get(2 * n..2 * n + 2).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+    if !digits.starts_with("4f70757348656164") {
+        return 0;
+    }
+    byte(10).zip(byte(11)).map_or(0, |(low, high)| low | high << 8)
 }
 
 /// The clock of the film: the container's own where mkvmerge goes by it too; else it begins at the earliest packet of any
@@ -355,6 +388,10 @@ impl IdentifiedTrack {
             },
             stream: usize::MAX,
             carry: Carry::Copy,
+            begins_ms: None,
+            hidden: 0,
+            opus_delay: 0,
+            sync_ms: 0,
         })
     }
 }
@@ -562,7 +599,30 @@ struct FfPackets {
 
 #[derive(Debug, Deserialize)]
 struct FfPacket {
+    #[serde(default)]
+    stream_index: usize,
     pts_time: Option<String>,
+    duration_time: Option<String>,
+    #[serde(default)]
+    flags: String,
+}
+
+impl FfPackets {
+    /// Tells `track` where it begins, and what is to be known of its beginning.
+    fn tell(&self, track: &mut Track, is_vorbis: bool, clock: Clock) {
+        let ours = self.packets.iter().filter(|packet| packet.stream_index == track.stream);
+        let is_hidden = |packet: &&FfPacket| packet.flags.contains('D');
+        let Some(first) = ours.clone().find(|packet| !is_hidden(packet)) else { return };
+        track.hidden = u32::try_from(ours.take_while(is_hidden).count()).unwrap_or(0);
+        let seconds = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f64>().ok());
+        track.begins_ms = seconds(&first.pts_time).map(|seconds| seconds * 1000.0 - clock.origin_ms);
+        if is_vorbis {
+            // The first packet of Vorbis gives no sound, but half of it with the second (Vorbis I, 4.3.8). mkvmerge 74 counts
+            // it as a quarter of a block where it should as a half: seen with both lengths of block.
+            let lasts_ms = seconds(&first.duration_time).unwrap_or(0.0) * 1000.0;
+            track.sync_ms = (lasts_ms / 2.0).ceil() as i64;
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -663,6 +723,8 @@ struct FfStream {
     start_time: Option<String>,
     nb_frames: Option<String>,
     bits_per_raw_sample: Option<String>,
+    /// As ffprobe dumps it.
+    extradata: Option<String>,
     disposition: FfDisposition,
     tags: std::collections::HashMap<String, String>,
     side_data_list: Vec<FfSideData>,
@@ -760,6 +822,10 @@ impl FfStream {
             },
             stream: self.index,
             carry,
+            begins_ms: None,
+            hidden: 0,
+            sync_ms: 0,
+            opus_delay: if self.codec_name == "opus" { self.extradata.as_deref().map_or(0, opus_delay) } else { 0 },
         }
     }
 

@@ -87,16 +87,22 @@ impl Opening<'_> {
         let (children, tools, job) = (self.watch.children.clone(), self.tools.clone(), self.job.clone());
         let container = self.container().clone();
         begin(move || {
-            let name = job.others();
-            let wanted = container.carried().next().is_some() && !job.is_intact(name);
-            let part = if wanted { Some(job.part(name)?) } else { None };
-            let others = part.as_deref().map(|part| part.strip_prefix(job.dir()).unwrap_or(part));
-            let packets = packets::read(&children, &tools, (job.dir(), job.source_link()), &container, others)
+            let handed: Vec<_> = container.handed().into_iter().enumerate().collect();
+            let missing = handed.into_iter().filter(|(n, _)| !job.is_intact(&job.others(*n)));
+            let (mut names, mut others) = (Vec::new(), Vec::new());
+            for (n, handed) in missing {
+                let part = job.part(&job.others(n))?;
+                others.push((handed, part.strip_prefix(job.dir()).unwrap_or(&part).to_owned()));
+                names.push(job.others(n));
+            }
+            let packets = packets::read(&children, &tools, (job.dir(), job.source_link()), &container, &others)
                 .context("reading the film's packets")?;
-            if wanted {
+            if !names.is_empty() {
                 job.require_same_source()?;
-                job.finish(name)?;
-                job.seal(name)?;
+            }
+            for name in names {
+                job.finish(&name)?;
+                job.seal(&name)?;
             }
             Ok(packets)
         })

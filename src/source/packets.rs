@@ -5,7 +5,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -98,8 +98,17 @@ impl Announced {
     }
 }
 
-/// Reads the packets of the film's picture; with `others`, also copies all other tracks that need it into that file,
-/// which must be named relative to `dir`, as `source` is.
+/// Tracks that ffmpeg hands over in one file.
+#[derive(Debug, Clone)]
+pub struct Handed<'a> {
+    /// Samples of 48 kHz by which all its times are later than those of the packets.
+    pub opus_delay: u32,
+    /// The tracks, in their order.
+    pub tracks: Vec<&'a Track>,
+}
+
+/// Reads the packets of the film's picture, and writes the `others`, each to its file. Names are relative to `dir`, as
+/// `source` is.
 ///
 /// # Errors
 /// If ffmpeg fails.
@@ -108,14 +117,14 @@ pub fn read(
     tools: &Tools,
     (dir, source): (&Path, &str),
     container: &Container,
-    others: Option<&Path>,
+    others: &[(Handed<'_>, PathBuf)],
 ) -> Result<Vec<Packet>> {
     let mut command = reading(tools, (dir, source), container);
     let picture = format!("0:{}", container.video.stream);
     // The packets before the first keyframe are wanted as well.
     command.args(["-map", &picture, "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]);
-    if let Some(others) = others {
-        carry(&mut command, container, others);
+    for (handed, file) in others {
+        hand_over(&mut command, container, handed, file);
     }
     keep_clock(&mut command, container);
     children.stream(command, |lines| parse(lines).context("ffmpeg printed what is no list of packets"))
@@ -143,22 +152,22 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
     }
 }
 
-/// Tells ffmpeg to write all other tracks that mkvmerge does not take from the source itself.
-fn carry(command: &mut Command, container: &Container, others: &Path) {
-    let tracks: Vec<&Track> = container.carried().collect();
-    for (n, track) in tracks.iter().enumerate() {
+/// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an
+/// edit list hides before the beginning, and always the same bytes.
+fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {
+    for (n, track) in handed.tracks.iter().enumerate() {
         command.args(["-map", &format!("0:{}", track.stream), &format!("-c:{n}"), track.carry.codec()]);
+        // All before the beginning is hidden, but for what decoders of some kinds need before the first sample.
+        let partly = track.begins_before_it_is_heard();
+        command.args([format!("-copypriorss:{n}"), u8::from(partly).to_string()]);
+        if partly && track.hidden > 0 {
+            command.args([format!("-bsf:{n}"), format!("noise=drop=lt(n\\,{})", track.hidden)]);
+        }
     }
-    command.args(into_matroska(container)).arg(others);
-}
-
-/// Options of a file beside the picture: by the picture's clock, without what an edit list hides before the beginning,
-/// and always the same bytes.
-fn into_matroska(container: &Container) -> Vec<String> {
-    let offset = format!("{}us", container.clock.offset_us);
-    let options = ["-map_chapters", "-1", "-map_metadata", "-1", "-copypriorss", "0", "-output_ts_offset", &offset];
-    let muxer = ["-avoid_negative_ts", "disabled", "-fflags", "+bitexact", "-f", "matroska"];
-    options.iter().chain(&muxer).map(|option| (*option).to_owned()).collect()
+    let later_us = f64::from(handed.opus_delay) / 0.048;
+    let offset = format!("{}us", container.clock.offset_us + later_us.round() as i64);
+    command.args(["-map_chapters", "-1", "-map_metadata", "-1", "-output_ts_offset", &offset]);
+    command.args(["-avoid_negative_ts", "disabled", "-fflags", "+bitexact", "-f", "matroska"]).arg(file);
 }
 
 /// Reads what ffmpeg's muxer framecrc writes of one stream: `stream, dts, pts, duration, size, checksum, F=flags`.
@@ -216,10 +225,22 @@ impl Carry {
 }
 
 impl Container {
-    /// The other tracks that ffmpeg hands over: those that are not encoded anew.
-    pub fn carried(&self) -> impl Iterator<Item = &Track> {
-        let by_ffmpeg = !self.direct;
-        self.other_tracks.iter().filter(move |track| by_ffmpeg && !(self.new_sound && track.kind == TrackKind::Audio))
+    /// The other tracks that ffmpeg hands over, those that are not encoded anew: in one file for all, and one for each delay
+    /// of Opus.
+    #[must_use]
+    pub fn handed(&self) -> Vec<Handed<'_>> {
+        let mut handed = Vec::<Handed<'_>>::new();
+        for track in &self.other_tracks {
+            if self.direct || self.new_sound && track.kind == TrackKind::Audio {
+                continue;
+            }
+            let opus_delay = if track.carry == Carry::Copy { track.opus_delay } else { 0 };
+            match handed.iter_mut().find(|handed| handed.opus_delay == opus_delay) {
+                Some(handed) => handed.tracks.push(track),
+                None => handed.push(Handed { opus_delay, tracks: vec![track] }),
+            }
+        }
+        handed
     }
 }
 
