@@ -172,11 +172,11 @@ _av1enc() {
                     return 0
                     ;;
                 --chunk-method)
-                    COMPREPLY=($(compgen -W "ffms2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 -m)
-                    COMPREPLY=($(compgen -W "ffms2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 --split-method)
@@ -332,11 +332,11 @@ _av1enc() {
                     return 0
                     ;;
                 --chunk-method)
-                    COMPREPLY=($(compgen -W "ffms2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 -m)
-                    COMPREPLY=($(compgen -W "ffms2" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 --split-method)

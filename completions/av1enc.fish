@@ -53,7 +53,9 @@ finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-scene-len -d 'Shortest scene in frames' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'How chunks are read; there is one way' -r -f -a "ffms2\t'FFMS2'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+ffms2\t'FFMS2 where it is right, else ffmpeg in order'
+linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
@@ -102,7 +104,9 @@ finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-scene-len -d 'Shortest scene in frames' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'How chunks are read; there is one way' -r -f -a "ffms2\t'FFMS2'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+ffms2\t'FFMS2 where it is right, else ffmpeg in order'
+linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'

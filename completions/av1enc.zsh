@@ -57,8 +57,12 @@ finish\:"Running chunks are finished first"))' \
 '-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
-'-m+[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
-'--chunk-method=[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'-m+[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--chunk-method=[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
 '-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
 '--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
@@ -132,8 +136,12 @@ finish\:"Running chunks are finished first"))' \
 '-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
 '--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
-'-m+[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
-'--chunk-method=[How chunks are read; there is one way]:CHUNK_METHOD:((ffms2\:"FFMS2"))' \
+'-m+[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--chunk-method=[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
 '-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
 '--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \

@@ -553,7 +553,7 @@ impl Job {
     pub fn scene_log(&self) -> Result<SceneLog> {
         let path = self.dir.join(SCENES);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW).open(&path);
-        Ok(SceneLog(file.with_context(|| format!("opening `{}`", path.display()))?))
+        Ok(SceneLog(file.with_context(|| format!("opening `{}`", path.display()))?, path))
     }
 
     /// Removes the directory and everything in it that av1enc has made.
@@ -574,7 +574,7 @@ impl Job {
 
 /// The list of scenes, open for appending.
 #[derive(Debug)]
-pub struct SceneLog(File);
+pub struct SceneLog(File, PathBuf);
 
 impl SceneLog {
     /// Appends a chunk.
@@ -596,7 +596,8 @@ impl SceneLog {
     fn line(&mut self, line: &SceneLine) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        self.0.write_all(&text).and_then(|()| self.0.sync_data()).context("writing the list of scenes")
+        let written = self.0.write_all(&text).and_then(|()| self.0.sync_data());
+        written.with_context(|| format!("writing `{}`", self.1.display()))
     }
 }
 
@@ -771,6 +772,7 @@ fn clear(dir: &Path) -> Result<()> {
             || others.contains(&plain.as_str())
             || plain.starts_with("group-")
             || plain.starts_with(OTHERS)
+            || plain.starts_with("times-")
     };
     let chunk = |name: &str| {
         let plain = name.replacen(".part", "", 1);

@@ -456,6 +456,8 @@ pub struct Container {
     pub direct: bool,
     /// The clock by which the film is read.
     pub clock: Clock,
+    /// Whether clocks of this kind of container may restart in the middle.
+    pub restarts: bool,
     /// Whether the sound is encoded anew.
     pub new_sound: bool,
     /// Duration as declared, in seconds.

@@ -12,7 +12,7 @@ use crate::{
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
     job::Job,
-    media::{Color, Container, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
+    media::{Carry, Color, Container, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
     process::{Children, Finished, ToolFailure},
     recipe::Recipe,
@@ -81,7 +81,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
         }
     }
     args.extend(appended(&options, &video));
-    args.extend(source_args(parts, video.len())?);
+    args.extend(source_args(children, tools, parts, video.len())?);
     mkvmerge(children, tools, job, &args, sink).context("joining the chunks with the other tracks")
 }
 
@@ -240,7 +240,7 @@ fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
 
 /// Everything but the encoded track, and the order of all tracks: that of the source. Where mkvmerge does not take the
 /// tracks from the source itself, ffmpeg has handed them over.
-fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
+fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let container = &parts.media.container;
     let mut args = Vec::new();
     let mut order: Vec<(u64, String)> = vec![(container.video_track.id, "0:0".to_owned())];
@@ -268,6 +268,13 @@ fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
         args.push("--disable-lacing".to_owned());
         for (n, handed) in container.handed().iter().enumerate() {
             let tracks = || (0..).zip(&handed.tracks);
+            if container.restarts {
+                for (track, name) in tracks().zip(overlapping(children, tools, parts.job, n, &handed.tracks)?) {
+                    args.extend(
+                        name.into_iter().flat_map(|name| ["--timestamps".to_owned(), format!("{}:{name}", track.0)]),
+                    );
+                }
+            }
             args.extend(tracks().flat_map(|(n, track)| [track_options(track, n), sync_options(track, n)].concat()));
             let others = file(&mut args, &nothing, &parts.job.others(n));
             order.extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
@@ -299,6 +306,47 @@ fn source_args(parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let order: Vec<String> = order.into_iter().map(|(_, place)| place).collect();
     args.extend(["--track-order".to_owned(), order.join(",")]);
     Ok(args)
+}
+
+/// Where a recording was put behind another, the last packet of one and the first of the other may overlap. mkvmerge then
+/// moves all that follows; told the times of all packets, it does not. Returns the name of a file of times for each track
+/// that needs one.
+fn overlapping(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    file: usize,
+    tracks: &[&Track],
+) -> Result<Vec<Option<String>>> {
+    let mut names = Vec::new();
+    for (n, track) in tracks.iter().enumerate() {
+        names.push(None);
+        if track.kind != TrackKind::Audio || track.codec.starts_with("pcm") || track.carry != Carry::Copy {
+            continue;
+        }
+        let mut command = Command::new(&tools.ffprobe);
+        command.current_dir(job.dir()).args(["-v", "error", "-select_streams", &n.to_string()]);
+        command.args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i", &job.others(file)]);
+        let text = children.output(command).context("reading the times of the sound")?;
+        let seconds = |line: &str| line.trim().trim_end_matches(',').parse::<f64>().ok();
+        let times: Vec<f64> = String::from_utf8_lossy(&text).lines().filter_map(seconds).collect();
+        if overlaps(&times) {
+            let name = format!("times-{file}-{n}.txt");
+            let lines: String = times.iter().map(|time| format!("{:.6}\n", time * 1000.0)).collect();
+            fs::write(job.part(&name)?, format!("# timestamp format v2\n{lines}")).context("writing times of sound")?;
+            job.finish(&name)?;
+            names[n] = Some(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Whether a packet begins before the one before it is over, by more than times are rounded.
+fn overlaps(times: &[f64]) -> bool {
+    let mut lasts: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    lasts.sort_by(f64::total_cmp);
+    let usual = lasts.get(lasts.len() / 2).copied().unwrap_or(0.0);
+    lasts.first().is_some_and(|shortest| *shortest < usual - 0.002)
 }
 
 /// Moves a track, number `id` of the file that follows, where mkvmerge moves it by itself.
@@ -390,6 +438,19 @@ mod tests {
         ] {
             assert_eq!(display_size(width, height, Ratio::new(sar.0, sar.1)), size, "{width}x{height} {sar:?}");
         }
+    }
+
+    #[test]
+    fn packets_of_sound_overlap_where_one_begins_too_early() {
+        let even: Vec<f64> =
+            (0..100).map(|n| f64::from(n) * 0.021333).map(|t: f64| (t * 1000.0).round() / 1000.0).collect();
+        assert!(!overlaps(&even) && !overlaps(&[]) && !overlaps(&[1.0]));
+        let mut seam = even.clone();
+        seam.iter_mut().skip(50).for_each(|time| *time -= 0.013);
+        assert!(overlaps(&seam));
+        let mut hole = even;
+        hole.drain(40..60);
+        assert!(!overlaps(&hole));
     }
 
     #[test]

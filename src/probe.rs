@@ -133,6 +133,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         container: Container {
             format: identified.container.kind.clone().unwrap_or_else(|| file.format.format_name.clone()),
             direct,
+            restarts: !direct && file.restarts(),
             new_sound: false,
             duration_seconds: file.format.duration.as_deref().and_then(|text| text.parse().ok()),
             declared_frames: stream.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
@@ -656,11 +657,15 @@ impl FfChapter {
 const RESTARTING: [&str; 3] = ["mpegts", "mpeg", "ogg"];
 
 impl FfFile {
+    fn restarts(&self) -> bool {
+        RESTARTING.contains(&self.format.format_name.as_str())
+    }
+
     /// The container's time, in seconds, at which ffmpeg's clock begins when it reads the picture `film` with all sound and
     /// subtitles (ffmpeg_demux.c, "Correcting starttime based on the enabled streams").
     fn clock_origin(&self, film: &FfStream) -> f64 {
         let begin = self.format.start_seconds();
-        if !RESTARTING.contains(&self.format.format_name.as_str()) {
+        if !self.restarts() {
             return begin;
         }
         let read = |stream: &&FfStream| {

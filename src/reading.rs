@@ -124,9 +124,9 @@ impl Opening<'_> {
     /// # Errors
     /// If the film cannot be read, or is cut short.
     pub fn open(&self, trial: Option<Task<()>>) -> Result<Opened> {
-        (self.watch.sink)(Event::Stage { stage: Stage::Index });
         let packets = self.begin_packets();
         trial.map_or(Ok(()), |trial| self.watch.wait(&trial, || None))?;
+        (self.watch.sink)(Event::Stage { stage: Stage::Index });
         let decided = self.job.reader()?;
         let may_index = decided.as_ref().map_or(self.config.method != Method::Linear, |decided| !decided.linear);
         let vapoursynth = self.vapoursynth.filter(|_| may_index);

@@ -423,6 +423,7 @@ mod tests {
             format: "Matroska".to_owned(),
             direct: true,
             clock: Clock::default(),
+            restarts: false,
             new_sound: false,
             chapter_list: Vec::new(),
             duration_seconds: None,

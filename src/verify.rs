@@ -12,7 +12,7 @@ use crate::{
     event::Proof,
     finding::{self, Finding},
     job::Job,
-    media::{Color, Container, MediaInfo, SoundSpan, Track, TrackKind},
+    media::{Color, Container, MediaInfo, Range, SoundSpan, Track, TrackKind},
     probe::{self, Found, Identified, IdentifiedTrack, Tools, file_url},
     process::{Children, outcome},
     recipe::Recipe,
@@ -72,7 +72,7 @@ pub fn output(
         let found = scope.spawn(|| probe::video_of(children, tools, file, video).context("reading the output's video"));
         let shown = scope.spawn(|| packet_times(children, tools, file, video));
         let tracks = scope.spawn(|| films.copied(&pairs(container)));
-        let places = scope.spawn(|| at_places(&films, media, pictures, video));
+        let places = scope.spawn(|| at_places(&films, media, pictures, (video, recipe.color.range)));
         let bits = bitstream(children, tools, file, video, recipe, chunks);
         (outcome(identified), outcome(found), outcome(shown), bits, outcome(tracks), outcome(places))
     });
@@ -143,7 +143,7 @@ fn at_places(
     films: &Films<'_>,
     media: &MediaInfo,
     Pictures { announced, references }: Pictures<'_>,
-    video: usize,
+    (video, range): (usize, Option<Range>),
 ) -> Result<(Finding, Comparison)> {
     let Films { children, tools, source, container, output } = *films;
     let places = places::choose(announced);
@@ -155,9 +155,17 @@ fn at_places(
         }
     };
     let (dir, name) = (output.parent().unwrap_or(Path::new("/")), output.file_name().unwrap_or_default());
-    let name = name.to_string_lossy();
-    let film =
-        Film { children, tools, dir, name: &name, stream: format!("0:v:{video}"), container: None, origin_ms: 0.0 };
+    let (name, full_range) = (name.to_string_lossy(), range == Some(Range::Full));
+    let film = Film {
+        children,
+        tools,
+        dir,
+        name: &name,
+        stream: format!("0:v:{video}"),
+        container: None,
+        origin_ms: 0.0,
+        full_range,
+    };
     let clock = container.clock;
     let mut seen: Vec<Seen> = Vec::new();
     for run in references.runs(PLACE_MS) {

@@ -144,12 +144,21 @@ pub fn reading(tools: &Tools, (dir, source): (&Path, &str), container: &Containe
 }
 
 /// Has ffmpeg read all tracks of sound and subtitles, beside what `command` takes of the film. Where clocks begin, and what
-/// is done where they restart, depends on which tracks are read: it must be the same ones every time.
+/// is done where they restart, depends on which tracks are read, and by what: it must be the same every time. Sound that is
+/// decoded has a clock that goes on without a gap where a recording is put behind another.
 pub fn keep_clock(command: &mut Command, container: &Container) {
-    if !container.direct {
-        let picture = format!("0:{}", container.video.stream);
-        command.args(["-map", &picture, "-map", "0:a?", "-map", "0:s?", "-c", "copy", "-f", "null", "-"]);
+    if container.direct {
+        return;
     }
+    command.args(["-map", &format!("0:{}", container.video.stream)]);
+    for track in container.other_tracks.iter().filter(|track| track.kind != TrackKind::Video) {
+        command.args(["-map", &format!("0:{}", track.stream)]);
+    }
+    command.args(["-c", "copy"]);
+    if container.restarts {
+        command.args(["-c:a", "pcm_s16le"]);
+    }
+    command.args(["-f", "null", "-"]);
 }
 
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an

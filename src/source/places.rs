@@ -13,7 +13,11 @@ use super::{
     linear::Pipe,
     packets::{Announced, keep_clock},
 };
-use crate::{media::Container, probe::Tools, process::Children};
+use crate::{
+    media::{Container, Range as SampleRange},
+    probe::Tools,
+    process::Children,
+};
 
 /// Pictures of a place.
 const PICTURES: usize = 10;
@@ -87,6 +91,8 @@ pub struct Film<'a> {
     pub container: Option<&'a Container>,
     /// The container's time at which its clock shows zero, in milliseconds.
     pub origin_ms: f64,
+    /// Whether its samples have full range: they are not converted.
+    pub full_range: bool,
 }
 
 impl<'a> Film<'a> {
@@ -101,7 +107,8 @@ impl<'a> Film<'a> {
     ) -> Self {
         let stream = format!("0:{}", container.video.stream);
         let origin_ms = container.clock.origin_ms;
-        Self { children, tools, dir, name, stream, container: Some(container), origin_ms }
+        let full_range = container.video.color.range == Some(SampleRange::Full);
+        Self { children, tools, dir, name, stream, container: Some(container), origin_ms, full_range }
     }
 
     /// Pictures from `from_ms` to `until_ms` by the film's clock, decoded from the keyframe at `from_ms` or from the
@@ -122,8 +129,10 @@ impl<'a> Film<'a> {
         }
         command.arg("-i").arg(format!("file:{}", self.name)).args(["-map", &self.stream, "-fps_mode", "passthrough"]);
         let (width, height) = SMALL;
-        let filter =
-            format!("showinfo=checksum=0,scale={width}:{height}:flags=area:in_range=tv:out_range=tv,format=yuv420p");
+        let range = if self.full_range { "pc" } else { "tv" };
+        let filter = format!(
+            "showinfo=checksum=0,scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
+        );
         command.args(["-max_error_rate", "1", "-vf", &filter, "-f", "rawvideo", "pipe:1"]);
         if let Some(container) = self.container.filter(|_| from_ms.is_none()) {
             keep_clock(&mut command, container);

@@ -103,14 +103,15 @@ impl File {
         text.lines().filter(|line| !line.starts_with('#')).count() as u64
     }
 
-    /// Hashes of all packets of sound and of subtitles, stream by stream.
+    /// Hashes of all packets of sound and of subtitles, stream by stream, but for those before the beginning of the film,
+    /// which an edit list hides.
     #[track_caller]
     pub fn hashes(&self) -> String {
         let tracks = self.mkvmerge["tracks"].as_array().unwrap();
         if tracks.iter().all(|track| track["type"] == "video") {
             return String::new();
         }
-        let maps = ["-map", "0:a?", "-map", "0:s?", "-c", "copy", "-f", "streamhash", "-"];
+        let maps = ["-map", "0:a?", "-map", "0:s?", "-c", "copy", "-copypriorss", "0", "-f", "streamhash", "-"];
         self.ffmpeg(&[["-i", "@"].as_slice(), &maps].concat())
     }
 

@@ -109,8 +109,14 @@ pub fn scenes_are_known(job: &Path) -> bool {
 /// Leaves a job of [`encode`] in `dir` of which only the last chunk is missing.
 #[track_caller]
 pub fn all_but_one(dir: &Path) {
+    all_but_one_with(dir, &[]);
+}
+
+/// The same, encoded with further arguments.
+#[track_caller]
+pub fn all_but_one_with(dir: &Path, args: &[&str]) {
     let encoder = script(dir, "[ $chunk != 00004 ] || exit 9");
-    let _ = encode_with(dir, &encoder).fails(1);
+    let _ = encode_with(dir, &encoder).args(args).fails(1);
     assert_eq!(finished_in(&dir.join(JOB)), CHUNKS - 1);
     fs::remove_dir_all(dir.join("lab")).unwrap();
 }
