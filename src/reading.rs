@@ -165,7 +165,7 @@ impl Opening<'_> {
                 }
             }
         };
-        if let Some(why) = &why {
+        if let Some(why) = why.as_ref().filter(|_| decided.is_none()) {
             note(self.watch.sink, format!("{why}: the film is decoded from beginning to end by ffmpeg"));
         }
         self.decided(&decided, ReaderRecord { linear: true, why })?;
@@ -376,6 +376,9 @@ fn other_pictures(indexed_ms: &[f64], announced_ms: &[f64]) -> Option<String> {
 
 /// In what the pictures that the index delivers are others than the `references`.
 fn at_places(source: &Source, announced: &Announced, references: &References) -> Result<Option<String>> {
+    if references.missing() > 0 {
+        return Ok(Some(format!("for {} no picture can be decoded", count(references.missing() as u64, "packet"))));
+    }
     let number = |ms: f64| {
         let n = announced.times_ms.partition_point(|other| *other < ms - SAME_TIME_MS);
         announced.times_ms.get(n).is_some_and(|other| (other - ms).abs() <= SAME_TIME_MS).then_some(n as u64)

@@ -194,7 +194,11 @@ impl Reference {
 
 /// What another program shows at the places of a film.
 #[derive(Debug, Clone, Default)]
-pub struct References(Vec<(f64, Reference)>);
+pub struct References {
+    seen: Vec<(f64, Reference)>,
+    /// Times of pictures that packets announce and no decoder shows, in milliseconds of the film's clock.
+    missing_ms: Vec<f64>,
+}
 
 /// What comparing came to, in pictures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -213,7 +217,7 @@ impl References {
     /// # Errors
     /// If ffmpeg cannot read it.
     pub fn look(film: &Film<'_>, announced: &Announced, places: &[Place]) -> Result<Self> {
-        let mut references = Vec::new();
+        let (mut references, mut missing_ms) = (Vec::new(), Vec::new());
         for place in places {
             let (first, last) = (announced.times_ms[place.pictures.start], announced.times_ms[place.pictures.end - 1]);
             let mut seen = Vec::new();
@@ -223,6 +227,8 @@ impl References {
                     break;
                 }
             }
+            let shown = |ms: &&f64| seen.iter().any(|(other, _)| (other - **ms).abs() <= SAME_TIME_MS);
+            missing_ms.extend(announced.times_ms[place.pictures.clone()].iter().filter(|ms| !shown(ms)));
             // The last but one of the pictures before is the neighbour of the first that is compared.
             let start = seen.partition_point(|(ms, _)| *ms < first - SAME_TIME_MS);
             for n in start..seen.len() {
@@ -233,30 +239,36 @@ impl References {
         }
         references.sort_by(|a, b| a.0.total_cmp(&b.0));
         references.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
-        Ok(Self(references))
+        Ok(Self { seen: references, missing_ms })
+    }
+
+    /// How many pictures that packets announce no decoder shows.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.missing_ms.len()
     }
 
     /// Times of the pictures, by the film's clock in milliseconds.
     pub fn times_ms(&self) -> impl Iterator<Item = f64> {
-        self.0.iter().map(|(ms, _)| *ms)
+        self.seen.iter().map(|(ms, _)| *ms)
     }
 
     /// From when to when there are pictures without a pause longer than `apart_ms`.
     pub fn runs(&self, apart_ms: f64) -> Vec<Range<f64>> {
         let near = |a: &(f64, Reference), b: &(f64, Reference)| b.0 - a.0 <= apart_ms;
-        self.0.chunk_by(near).map(|run| run[0].0..run[run.len() - 1].0).collect()
+        self.seen.chunk_by(near).map(|run| run[0].0..run[run.len() - 1].0).collect()
     }
 
     fn at(&self, ms: f64) -> Option<&Reference> {
-        let n = self.0.partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
-        self.0.get(n).filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS).map(|(_, reference)| reference)
+        let n = self.seen.partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
+        self.seen.get(n).filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS).map(|(_, reference)| reference)
     }
 
     /// Compares all pictures with those that `found` has at their times.
     #[must_use]
     pub fn compare(&self, found: impl Fn(f64) -> Option<Small>) -> Comparison {
         let mut comparison = Comparison::default();
-        for (ms, reference) in &self.0 {
+        for (ms, reference) in &self.seen {
             match found(*ms).map(|found| reference.agrees(&found)) {
                 Some(Some(true)) => comparison.agree += 1,
                 Some(None) => comparison.alike += 1,
@@ -266,6 +278,11 @@ impl References {
         comparison
     }
 }
+
+/// How far before a picture that is found to be wrong all are taken for right: FFMS2 was seen to pass a keyframe behind
+/// the damage before it slipped.
+const SURE_GROUPS: usize = 3;
+const SURE_PICTURES: u64 = 100;
 
 /// A reader delivers other pictures than a decoder shows.
 #[derive(Debug)]
@@ -305,9 +322,10 @@ impl Watch {
     pub fn see(&self, n: u64, frame: &Frame) -> Result<(), Mismatch> {
         let at = n as usize;
         let key = self.announced.keys.binary_search(&at);
-        // The group of pictures before this one has passed, or has not.
-        let before = |key: usize| key.checked_sub(1).and_then(|key| self.announced.keys.get(key)).copied().unwrap_or(0);
-        let right_until = |key: usize| before(key) as u64;
+        let right_until = |key: usize| {
+            let groups = key.checked_sub(SURE_GROUPS).and_then(|key| self.announced.keys.get(key));
+            groups.map_or(0, |key| *key as u64).min(n.saturating_sub(SURE_PICTURES))
+        };
         if let (Ok(key), Some(kind)) = (key, frame.picture_type())
             && kind != b'I'
         {
@@ -374,7 +392,7 @@ mod tests {
             own: seen[n].1.clone(),
             neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
         };
-        References((0..seen.len()).map(|n| (seen[n].0, reference(n))).collect())
+        References { seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(), missing_ms: Vec::new() }
     }
 
     #[test]
@@ -387,13 +405,9 @@ mod tests {
         assert!(early.wrong >= 9, "{early:?}");
         let gone = references.compare(|ms| (ms < 1000.0).then(|| picture((ms / 40.0).round() as usize)));
         assert_eq!((gone.agree, gone.wrong), (5, 5));
-        let still = References(
-            references
-                .0
-                .iter()
-                .map(|(ms, _)| (*ms, Reference { own: picture(0), neighbours: [Some(picture(0)), None] }))
-                .collect(),
-        );
+        let alike = Reference { own: picture(0), neighbours: [Some(picture(0)), None] };
+        let seen = references.times_ms().map(|ms| (ms, alike.clone())).collect();
+        let still = References { seen, missing_ms: Vec::new() };
         assert_eq!(still.compare(|_| Some(picture(0))), Comparison { agree: 0, wrong: 0, alike: 10 });
     }
 

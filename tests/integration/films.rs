@@ -469,6 +469,22 @@ pub fn damaged() -> Vec<Film> {
     vec![film("mkv", 1), film("mkv", 10), film("mp4", 1), film("mp4", 10), last("mkv"), last("mp4")]
 }
 
+/// 600 pictures, of which one is damaged that lies far from the beginning, the end and the middle.
+pub fn damaged_far_from_where_it_is_looked_at() -> Film {
+    Film::new("damaged-far.mkv".to_owned(), |dir: &Path, name: &str| {
+        let (pictures, sound) = (judge::pictures(24.0), judge::sound(24.0));
+        let inputs = ["-f", "lavfi", "-i", &pictures, "-f", "lavfi", "-i", &sound];
+        make(dir, &inputs, &format!("{H264} -x264-params b-pyramid=none -c:a ac3"), "whole.mkv");
+        let mut seen = 0;
+        let chosen = |_: usize, payload: &[u8]| {
+            seen += usize::from(payload[4] == 1);
+            payload[4] == 1 && seen == 231
+        };
+        assert_eq!(damage(dir, "whole.mkv", name, chosen, |payload| payload.fill(0)), 1, "{name}");
+        assert_eq!((packets(&dir.join(name)), decoded(&dir.join(name))), (600, 599), "{name}");
+    })
+}
+
 /// Films whose packets are not their pictures: hidden ones, and those of which it is said that nothing changes.
 pub fn hidden() -> Vec<Film> {
     let two_passes = |dir: &Path, codec: &str, name: &str| {

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::{
     films::{self, Film, Lead},
     judge,
+    lab::tells,
     run::Run,
 };
 
@@ -132,4 +133,46 @@ fn sound_that_begins_later_and_is_encoded_anew() {
 #[test]
 fn sound_of_trimmed_films_and_recordings_encoded_anew() {
     all_agree([films::trimmed(), films::recordings()].into_iter().flatten().collect(), &OPUS);
+}
+
+/// Has FFMS2 read a film, however short.
+const BY_INDEX: [&str; 2] = ["--chunk-method", "ffms2"];
+
+#[test]
+fn an_index_that_knows_nothing_of_damage() {
+    all_agree(films::damaged(), &BY_INDEX);
+}
+
+#[test]
+fn an_index_that_knows_nothing_of_hidden_pictures() {
+    all_agree(films::hidden(), &BY_INDEX);
+}
+
+#[test]
+fn an_index_of_codecs_that_are_hard_to_index() {
+    all_agree(films::hard(), &BY_INDEX);
+}
+
+#[test]
+fn an_index_of_a_film_that_begins_with_what_cannot_be_decoded() {
+    all_agree([films::undecodable("mkv"), films::trimmed()].into_iter().flatten().collect(), &BY_INDEX);
+}
+
+#[test]
+fn what_an_index_gets_wrong_in_the_middle_is_seen_while_it_is_encoded_and_encoded_again() {
+    let film = films::damaged_far_from_where_it_is_looked_at();
+    let dir = tempfile::tempdir().unwrap();
+    let command = |output: &str| {
+        let run = Run::bare(dir.path()).args(["-w", "2", "--preset", "10", "--crf", "18", "-x", "60", "--json", "-i"]);
+        run.arg(film.path()).args(["-o", output])
+    };
+    let run = command("indexed.mkv").args(BY_INDEX).succeeds();
+    tells(&run, "FFMS2 delivers wrong pictures");
+    run.expect(run.finished()["resumed_chunks"] != 0, "chunks of what was right are kept");
+    let faults = judge::faults(&film.path(), &dir.path().join("indexed.mkv"));
+    assert!(faults.is_empty(), "{faults:?}");
+    // What is kept is what the other reader would have delivered.
+    let _ = command("linear.mkv").args(["--chunk-method", "linear"]).succeeds();
+    let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
+    assert!(read("indexed.mkv") == read("linear.mkv"), "another film than that of one reader");
 }
