@@ -106,15 +106,42 @@ pub struct Proof {
     pub findings: Vec<Finding>,
 }
 
+/// How tracks are compared: how it is told of a finding, and in the one line for people.
+const HOW: [(&str, &str); 4] = [
+    ("hashes", "packet by packet"),
+    ("all samples", "sample by sample"),
+    ("words", "word by word"),
+    ("sound", "by how it sounds"),
+];
+
 impl Proof {
     /// The one line that a person reads: what was compared, and that it agreed.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut parts = vec![
-            format!("{} frames{}", self.frames, if self.decoded { " decoded" } else { "" }),
-            format!("times within {:.1} ms", self.max_time_error_ms),
-            format!("{} video, {} audio, {} subtitle tracks", self.tracks[0], self.tracks[1], self.tracks[2]),
-        ];
+        let mut parts = vec![format!(
+            "{}{}, times within {:.1} ms",
+            count(self.frames, "frame"),
+            if self.decoded { " decoded" } else { "" },
+            self.max_time_error_ms
+        )];
+        let alike = match self.pictures_alike {
+            0 => String::new(),
+            still => format!(" ({still} more stand still)"),
+        };
+        parts.push(format!("{} like the source's{alike}", count(self.pictures as u64, "picture")));
+        for (kind, one) in [
+            ("video track", "further video track"),
+            ("sound track", "sound track"),
+            ("subtitle track", "subtitle track"),
+        ] {
+            for (by, how) in HOW {
+                let is = |finding: &&Finding| finding.what.starts_with(kind) && finding.by.starts_with(by);
+                let tracks = self.findings.iter().filter(is).count() as u64;
+                if tracks > 0 {
+                    parts.push(format!("{} {how}", count(tracks, one)));
+                }
+            }
+        }
         if self.chapters > 0 {
             parts.push(count(self.chapters as u64, "chapter"));
         }

@@ -131,10 +131,8 @@ impl Opening<'_> {
         let may_index = decided.as_ref().map_or(self.config.method != Method::Linear, |decided| !decided.linear);
         let vapoursynth = self.vapoursynth.filter(|_| may_index);
         // Both read the whole file, and the second finds it in memory.
-        let reused = match vapoursynth.filter(|_| self.looks_long() || decided.is_some()) {
-            Some(vapoursynth) => Some(self.index(vapoursynth)),
-            None => None,
-        };
+        let indexed = vapoursynth.filter(|_| self.looks_long() || decided.is_some());
+        let reused = indexed.map(|vapoursynth| self.index(vapoursynth));
         let announced = Arc::new(self.announced(&packets)?);
         let wish = match (&decided, vapoursynth) {
             (Some(decided), _) if decided.linear => Err(decided.why.clone()),

@@ -206,7 +206,7 @@ pub fn parse(text: impl Read) -> Result<Vec<Packet>> {
         let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
         let flags = flags.map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16)).context("flags are a number")?;
         packets.push(Packet {
-            ms: (pts != i64::MIN).then(|| pts as f64 * tick_ms),
+            ms: (pts != i64::MIN).then_some(pts as f64 * tick_ms),
             lasts_ms: lasts.max(0) as f64 * tick_ms,
             key: flags & KEY != 0,
             hidden: flags & DISCARD != 0,

@@ -61,12 +61,11 @@ pub fn choose(announced: &Announced) -> Vec<Place> {
         let wanted = keys.partition_point(|key| key * (between + 1) < end * n);
         let around = wanted.saturating_sub(KEYS_AROUND).max(1)..(wanted + KEYS_AROUND).min(keys.len());
         // The one whose last group of pictures is the shortest: the pictures before it need all of that.
-        if let Some(key) = around.min_by_key(|key| (keys[*key] - keys[*key - 1], key.abs_diff(wanted))) {
-            let at = keys[key];
-            let pictures = at.saturating_sub(PICTURES / 2)..(at + PICTURES / 2).min(end);
-            if places.iter().all(|place| place.pictures.start != pictures.start) {
-                places.push(Place { from_ms: from(pictures.start, 0), pictures });
-            }
+        let key = around.min_by_key(|key| (keys[*key] - keys[*key - 1], key.abs_diff(wanted)));
+        let at = key.map_or(end * n / (between + 1), |key| keys[key]);
+        let pictures = at.saturating_sub(PICTURES / 2)..(at + PICTURES / 2).min(end);
+        if places.iter().all(|place| place.pictures.end <= pictures.start || pictures.end <= place.pictures.start) {
+            places.push(Place { from_ms: from(pictures.start, 0), pictures });
         }
     }
     places
