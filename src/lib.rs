@@ -377,13 +377,44 @@ impl Run<'_> {
         let media = match reader {
             Reader::Indexed(..) => media.clone(),
             Reader::Linear(film) => {
-                for complaint in film.complaints() {
-                    detail(watch.sink, format!("ffmpeg, while decoding the film: {complaint}"));
-                }
+                self.tell_of_what_is_not_shown(announced, &film.times_ms(), &film.complaints());
                 self.as_decoded(media, &film.times_ms())?
             }
         };
         Ok(Made { media, chunks, resumed_chunks, announced: announced.clone(), references: references.clone() })
+    }
+
+    /// Says what of the film no decoder can show, and what ffmpeg complained of while it decoded it.
+    fn tell_of_what_is_not_shown(&self, announced: &Announced, shown_ms: &[f64], complaints: &[String]) {
+        let sink = self.watch.sink;
+        let lost = announced.not_among(shown_ms);
+        let at = lost.first().map(|ms| format!(", the first at {:.2} s", ms / 1000.0)).unwrap_or_default();
+        let of = announced.times_ms.len();
+        let lost = words::count(lost.len() as u64, "picture");
+        match complaints.first() {
+            None if at.is_empty() => (),
+            // Some coders put what other pictures refer to into packets of its own.
+            None => note(sink, format!("{lost} of {of} are there for others to refer to, and are not shown{at}")),
+            // Of what cannot be decoded at the beginning it was told already.
+            Some(_) if at.is_empty() && announced.times_ms.len() < announced.packets as usize => (),
+            Some(said) if at.is_empty() => {
+                warn(
+                    sink,
+                    format!(
+                        "ffmpeg complained while it decoded the film, all of which is shown as it decodes it: {said}"
+                    ),
+                );
+            }
+            Some(said) => {
+                warn(
+                    sink,
+                    format!(
+                        "the film is damaged: {lost} of {of} cannot be decoded{at}, and nothing is shown for them ({said})"
+                    ),
+                );
+            }
+        }
+        complaints.iter().for_each(|said| detail(sink, format!("ffmpeg, while decoding the film: {said}")));
     }
 
     /// The film as it was decoded: picture n at the time that the decoder gave it.
@@ -398,12 +429,6 @@ impl Run<'_> {
                 ),
             );
         }
-        let announced = expected.frames;
-        let shown = times_ms.len() as u64;
-        if shown < announced {
-            let lost = words::count(announced - shown, "packet");
-            warn(self.watch.sink, format!("{lost} of {announced} gave no picture, and none can be shown for them"));
-        }
         let offset_ms = |ms: &f64| self.probed.container.clock.output_ms(*ms);
         let times_ms: Vec<f64> = times_ms.iter().map(offset_ms).collect();
         let rates: Vec<Ratio<u32>> = [expected.fps].into_iter().chain(self.probed.rates.iter().copied()).collect();
@@ -411,7 +436,7 @@ impl Run<'_> {
         // The rate that the encoders were told stays.
         let (timing, fps) = source::timing(&times_ms, first_ms, &rates).context("its frame rate is unknown")?;
         let fps = if matches!(timing, media::Timing::Constant { .. }) { fps } else { expected.fps };
-        Ok(Arc::new(MediaInfo { frames: shown, timing, fps, ..expected.clone() }))
+        Ok(Arc::new(MediaInfo { frames: times_ms.len() as u64, timing, fps, ..expected.clone() }))
     }
 
     /// Sound that is encoded anew, as work beside the chunks.

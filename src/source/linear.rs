@@ -299,6 +299,8 @@ impl Iterator for Part {
     }
 }
 
+/// How ffmpeg marks what is no mere information (`-loglevel level+info`).
+const LEVELS: [&str; 3] = ["[error] ", "[fatal] ", "[panic] "];
 /// Complaints of ffmpeg that are kept: the first ones say what it is.
 const COMPLAINTS: usize = 8;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
@@ -334,12 +336,14 @@ impl Pipe {
                 // Nobody listens any more if reading was given up.
                 let _ = sender.send(ticks.zip(tick_ms).map(|(ticks, tick_ms)| ticks as f64 * tick_ms));
             }
-            let complaint = ["[error]", "[fatal]", "[panic]"].iter().any(|level| line.contains(level));
+            let complaint = LEVELS.iter().find_map(|level| line.split_once(level));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if complaint && kept.len() < COMPLAINTS {
-                kept.push(line.split_once("] [").map_or(line, |(_, rest)| rest).to_owned());
+            if let Some((_, said)) = complaint
+                && kept.len() < COMPLAINTS
+            {
+                kept.push(said.trim().to_owned());
             }
-            complaint
+            complaint.is_some()
         });
         let back = None;
         Ok(Self { running: Some(running), stdout, said: Some(said), times, complaints, layout, origin_ms, back })

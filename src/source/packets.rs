@@ -50,10 +50,27 @@ pub struct Announced {
     pub doubt: Option<String>,
 }
 
+/// Times of one picture by its packet and by the decoder differ by rounding at most, in milliseconds.
+const SAME_TIME_MS: f64 = 1.1;
+
 /// Two pictures that are nearer to each other than this, in milliseconds, have one time.
 const ONE_TIME_MS: f64 = 0.01;
 
 impl Announced {
+    /// Times of the pictures that are not among those that were `shown`, ascending; both in milliseconds.
+    #[must_use]
+    pub fn not_among(&self, shown_ms: &[f64]) -> Vec<f64> {
+        let mut shown = shown_ms.iter().copied().peekable();
+        let mut lost = Vec::new();
+        for ms in &self.times_ms {
+            while shown.next_if(|shown| *shown < ms - SAME_TIME_MS).is_some() {}
+            if shown.next_if(|shown| *shown <= ms + SAME_TIME_MS).is_none() {
+                lost.push(*ms);
+            }
+        }
+        lost
+    }
+
     /// What `packets`, in the order of the file, announce; the first picture that a decoder shows is at `first_ms`.
     #[must_use]
     pub fn of(packets: &[Packet], first_ms: f64) -> Self {
@@ -285,6 +302,15 @@ mod tests {
         let announced = Announced::of(&packets, 0.0);
         assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
         assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
+    }
+
+    #[test]
+    fn pictures_that_were_not_shown_are_known_by_their_times() {
+        let packets = [packet(0.0, true), packet(40.0, false), packet(80.0, false), packet(120.0, false)];
+        let announced = Announced::of(&packets, 0.0);
+        assert_eq!(announced.not_among(&[0.0, 40.4, 120.0]), [80.0]);
+        assert_eq!(announced.not_among(&[]), [0.0, 40.0, 80.0, 120.0]);
+        assert!(announced.not_among(&[0.0, 40.0, 60.0, 80.0, 120.0]).is_empty());
     }
 
     #[test]
