@@ -398,3 +398,190 @@ fn decode_all(children: &Children, tools: &Tools, file: &Path, video: usize, fra
     let decoded = String::from_utf8_lossy(&output).lines().filter(|line| !line.starts_with('#')).count() as u64;
     Ok(Finding::same("frames that can be decoded", frames, decoded, "all, decoded by ffmpeg"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hdr::Hdr10,
+        media::{Carry, Clock, DynamicHdr, Subsampling, Timing, TrackFlags, UNSPECIFIED, Video},
+    };
+
+    fn track(id: u64, kind: TrackKind) -> Track {
+        Track {
+            id,
+            kind,
+            codec: "x".to_owned(),
+            language: Some("eng".to_owned()),
+            language_ietf: None,
+            title: Some(format!("number {id}")),
+            flags: TrackFlags::default(),
+            stream: id as usize,
+            carry: Carry::Copy,
+            begins_ms: None,
+            hidden: 0,
+            opus_delay: 0,
+            sync_ms: 0,
+        }
+    }
+
+    /// Four frames at 25 a second, the first at 10 ms, with two tracks of sound around them and one of subtitles.
+    fn media() -> MediaInfo {
+        let video = Video {
+            stream: 1,
+            codec: "h264".to_owned(),
+            width: 64,
+            height: 36,
+            sample_aspect: Ratio::from_integer(1),
+            pixel_format: "yuv420p".to_owned(),
+            bit_depth: 8,
+            subsampling: Subsampling::Yuv420,
+            color: Color::default(),
+            hdr10: Hdr10::default(),
+            dynamic_hdr: DynamicHdr::default(),
+            interlaced: false,
+            rotation: 0,
+        };
+        let container = Container {
+            format: "Matroska".to_owned(),
+            direct: true,
+            clock: Clock { origin_ms: 0.0, first_ms: 9.6, offset_us: 400 },
+            restarts: false,
+            new_sound: false,
+            duration_seconds: Some(10.0),
+            declared_frames: None,
+            bytes: 1,
+            video,
+            video_track: track(1, TrackKind::Video),
+            other_tracks: vec![track(0, TrackKind::Audio), track(2, TrackKind::Audio), track(3, TrackKind::Subtitles)],
+            title: Some("A film".to_owned()),
+            tags: 1,
+            chapters: 2,
+            chapter_list: vec![(0.0, "One".to_owned()), (99.6, "Two".to_owned())],
+            attachments: 1,
+            sound: vec![SoundSpan { start_ms: None, seconds: Some(9.0) }],
+            warnings: Vec::new(),
+        };
+        let (timing, fps) = (Timing::Constant { start_ms: 10.0 }, Ratio::from_integer(25));
+        MediaInfo { container, frames: 4, fps, timing, width: 64, height: 36, truncated: None }
+    }
+
+    fn disagreeing(findings: Vec<Finding>) -> Vec<String> {
+        findings.into_iter().filter(|finding| !finding.agrees).map(|finding| finding.what).collect()
+    }
+
+    #[test]
+    fn a_frame_that_is_missing_or_late_is_found() {
+        let media = media();
+        assert_eq!(disagreeing(times(&[10.0, 50.4, 90.0, 130.0], &media).0), [""; 0]);
+        assert_eq!(disagreeing(times(&[10.0, 50.0, 90.0], &media).0), ["frames"]);
+        assert_eq!(disagreeing(times(&[], &media).0), ["frames"]);
+        let (findings, worst) = times(&[10.0, 50.0, 92.0, 130.0], &media);
+        assert_eq!(
+            findings[1].to_string().split(" (").next(),
+            Some("times of frames: frame 2 at 90.0 ms in the source, frame 2 at 92.0 ms in the output")
+        );
+        assert_eq!((disagreeing(findings), worst), (vec!["times of frames".to_owned()], 2.0));
+    }
+
+    fn identified(change: impl FnOnce(&mut serde_json::Value)) -> Identified {
+        let track = |id: u64, kind: &str| {
+            let properties = serde_json::json!({"language": "eng", "track_name": format!("number {id}")});
+            serde_json::json!({"id": id, "type": kind, "codec": "x", "properties": properties})
+        };
+        let tracks = [track(0, "audio"), track(1, "video"), track(2, "audio"), track(3, "subtitles")];
+        let mut json = serde_json::json!({
+            "container": {"type": "Matroska", "supported": true, "properties": {"title": "A film"}},
+            "tracks": tracks, "chapters": [{"num_entries": 2}], "attachments": [{}],
+            "global_tags": [{"num_entries": 1}]});
+        change(&mut json);
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_track_that_is_another_one_is_found_by_what_it_says_of_itself() {
+        let media = media();
+        let found = |change: &dyn Fn(&mut serde_json::Value)| disagreeing(track_list(&identified(change), &media));
+        assert_eq!(found(&|_| ()), [""; 0]);
+        assert_eq!(found(&|json| json["tracks"][0]["type"] = "subtitles".into()), ["tracks"]);
+        assert_eq!(found(&|json| drop(json["tracks"].as_array_mut().unwrap().pop())), ["tracks"]);
+        let set =
+            |name: &str, value: serde_json::Value| found(&|json| json["tracks"][2]["properties"][name] = value.clone());
+        assert_eq!(set("language", "fre".into()), ["language of track 3"]);
+        assert_eq!(set("track_name", "x".into()), ["title of track 3"]);
+        assert_eq!(set("forced_track", true.into()), ["flags of track 3"]);
+        assert_eq!(set("default_track", false.into()), ["flags of track 3"]);
+    }
+
+    #[test]
+    fn chapters_that_begin_elsewhere_are_found() {
+        let container = media().container;
+        let found = |ms: [f64; 2]| {
+            let chapters = ms.map(|ms| (ms, String::new()));
+            chapter_times(&chapters, &container).map(|finding| finding.agrees)
+        };
+        assert_eq!(found([0.0, 100.0]), Some(true));
+        assert_eq!(found([0.0, 105.0]), Some(false));
+        // How many there are is another finding.
+        assert_eq!(chapter_times(&[], &container), None);
+    }
+
+    #[test]
+    fn tracks_are_compared_with_those_of_their_kind_in_the_order_of_the_film() {
+        let mut container = media().container;
+        let places = |container: &Container| -> Vec<(usize, String)> {
+            pairs(container).into_iter().map(|pair| (pair.track.stream, pair.output)).collect()
+        };
+        let all = [(0, "0:a:0".to_owned()), (2, "0:a:1".to_owned()), (3, "0:s:0".to_owned())];
+        assert_eq!(places(&container), all);
+        // Sound that is encoded anew has other packets.
+        container.new_sound = true;
+        assert_eq!(places(&container), all[2..]);
+    }
+
+    #[test]
+    fn sound_that_ends_too_early_is_found() {
+        let media = media();
+        let found = |seconds| disagreeing(new_sound(&[SoundSpan { start_ms: None, seconds: Some(seconds) }], &media));
+        assert_eq!(found(8.9), [""; 0]);
+        assert_eq!(found(8.0), ["length of sound track 1"]);
+        assert_eq!(disagreeing(new_sound(&[], &media)), ["sound tracks"]);
+    }
+
+    #[test]
+    fn what_the_container_says_is_compared_one_by_one() {
+        let media = media();
+        let recipe = |color: Color| Recipe { color, ..recipe() };
+        let found = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str| {
+            let mut video = media.container.video.clone();
+            (video.codec, video.sample_aspect) = (codec.to_owned(), Ratio::new(aspect, 1));
+            let found = Found {
+                video,
+                container_hdr10: Hdr10::default(),
+                duration_seconds: Some(10.0),
+                sound: Vec::new(),
+                chapters: Vec::new(),
+            };
+            disagreeing(of_container(&identified(change), &found, &media, &recipe(Color::default()), 0))
+        };
+        assert_eq!(found(&|_| (), 1, "av1"), [""; 0]);
+        assert_eq!(found(&|_| (), 1, "hevc"), ["codec"]);
+        assert_eq!(found(&|_| (), 2, "av1"), ["shape of a pixel"]);
+        assert_eq!(found(&|json| json["chapters"] = serde_json::json!([]), 1, "av1"), ["chapters"]);
+        assert_eq!(found(&|json| json["attachments"] = serde_json::json!([]), 1, "av1"), ["attachments"]);
+        assert_eq!(found(&|json| json["global_tags"] = serde_json::json!([]), 1, "av1"), ["tags"]);
+        assert_eq!(found(&|json| json["container"]["properties"]["title"] = "x".into(), 1, "av1"), ["title"]);
+        let color = &|json: &mut serde_json::Value| json["tracks"][1]["properties"]["color_primaries"] = 9.into();
+        assert_eq!(found(color, 1, "av1"), ["colours of the container"]);
+        assert_eq!(Color::default().primaries, UNSPECIFIED);
+    }
+
+    fn recipe() -> Recipe {
+        let encoder = serde_json::json!({"family": "svt-av1", "fork": "mainline", "version": "v", "number": [4, 2]});
+        let scenes = serde_json::json!({"max": 240, "min": 24, "analysis_height": 720});
+        serde_json::from_value(serde_json::json!({
+            "encoder": encoder, "params": [], "preset": 6, "bit_depth": 10, "color": Color::default(),
+            "hdr10": Hdr10::default(), "scenes": scenes, "audio_args": null}))
+        .unwrap()
+    }
+}
