@@ -89,7 +89,7 @@ pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
             checks.iter().filter(|check| check.state.stops() || is_container(check)).map(Check::to_string).collect();
         let instead =
             if checks.iter().any(|check| check.state.stops() && ["VapourSynth", "FFMS2"].contains(&check.name)) {
-                "\nOr, without VapourSynth: add --no-chunks, and ffmpeg's libsvtav1 encodes the film in one go"
+                "\nOr, without VapourSynth: add --chunk-method linear, and ffmpeg reads the film"
             } else {
                 ""
             };

@@ -20,9 +20,17 @@ fn encode(dir: &Path, input: &Path) -> Run {
 }
 
 #[test]
-fn without_vapoursynth_the_error_offers_to_go_without_chunks() {
+fn without_vapoursynth_the_error_offers_to_read_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    encode(dir.path(), &clips::hdr10()).fails(1).says("VapourSynth").says("add --no-chunks");
+    encode(dir.path(), &clips::hdr10()).fails(1).says("VapourSynth").says("add --chunk-method linear");
+}
+
+#[test]
+fn a_film_that_is_read_in_order_needs_no_vapoursynth() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = encode(dir.path(), &clips::film()).args(["--chunk-method", "linear", "--json"]).succeeds();
+    run.expect(run.finished()["chunks"].as_u64() > Some(1), "chunks");
+    is_whole(&dir.path().join("out.mkv"), &clips::film(), 120);
 }
 
 #[test]
