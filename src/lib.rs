@@ -26,6 +26,7 @@ pub mod job;
 pub mod reading;
 pub mod trial;
 pub mod layout;
+pub mod likeness;
 pub mod audio;
 pub mod chunk;
 pub mod direct;
