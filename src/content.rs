@@ -71,8 +71,13 @@ impl Films<'_> {
     }
 
     fn read_output(&self) -> Command {
+        self.reading(self.output)
+    }
+
+    /// ffmpeg, reading a file of ours.
+    fn reading(&self, file: &Path) -> Command {
         let mut command = Command::new(&self.tools.ffmpeg);
-        command.args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"]).arg(file_url(self.output));
+        command.args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"]).arg(file_url(file));
         command
     }
 
@@ -101,11 +106,38 @@ impl Films<'_> {
             }
             output.args(["-c", "copy"]);
             let places: Vec<usize> = (0..pairs.len()).filter(|n| whole[*n]).collect();
-            for (n, packets) in places.iter().zip(self.in_lockstep(source, output, places.len())?) {
+            let offsets_ms = vec![self.offset_ms(); places.len()];
+            packets::keep_clock(hashed(&mut source), self.container);
+            hashed(&mut output);
+            for (n, packets) in places.iter().zip(self.in_lockstep(source, output, &offsets_ms)?) {
                 compared[*n] = packets;
             }
         }
         pairs.iter().zip(whole).zip(compared).map(|((pair, whole), packets)| self.one(pair, whole, packets)).collect()
+    }
+
+    /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`: one finding for each.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn encoded(&self, encoded: &Path, sync_ms: &[i64]) -> Result<Vec<Finding>> {
+        let (mut source, mut output) = (self.reading(encoded), self.read_output());
+        for command in [&mut source, &mut output] {
+            hashed(command.args(["-map", "0:a", "-c", "copy"]));
+        }
+        let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
+        let compared = self.in_lockstep(source, output, &offsets_ms)?;
+        let by = "hashes and times of all packets that were encoded, by ffmpeg";
+        let finding = |(n, packets): (usize, Packets)| {
+            let agrees = packets.agree();
+            Finding::new(format!("packets of sound track {n}"), packets.source(), packets.output(), by, agrees)
+        };
+        Ok((1..).zip(compared).map(finding).collect())
+    }
+
+    /// What is added to times of the source for the output.
+    fn offset_ms(&self) -> f64 {
+        self.container.clock.offset_us as f64 / 1000.0
     }
 
     fn one(&self, pair: &Pair<'_>, whole: bool, packets: Packets) -> Result<Finding> {
@@ -121,18 +153,13 @@ impl Films<'_> {
         }
     }
 
-    /// Compares packets of `tracks` streams of both, as they come.
-    fn in_lockstep(&self, mut source: Command, mut output: Command, tracks: usize) -> Result<Vec<Packets>> {
-        let hashes = ["-f", "framehash", "-hash", "murmur3", "pipe:1"];
-        source.args(hashes);
-        packets::keep_clock(&mut source, self.container);
-        output.args(hashes);
-        let offset_ms = self.container.clock.offset_us as f64 / 1000.0;
+    /// Compares packets of both, as they come; those of each stream are later in the output by one of `offsets_ms`.
+    fn in_lockstep(&self, source: Command, output: Command, offsets_ms: &[f64]) -> Result<Vec<Packets>> {
         let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
             let a = scope.spawn(move || self.children.stream(source, |text| send(text, &from_source)));
             let b = scope.spawn(move || self.children.stream(output, |text| send(text, &from_output)));
-            let packets = compare(&ours, &theirs, tracks, offset_ms);
+            let packets = compare(&ours, &theirs, offsets_ms);
             drop((ours, theirs));
             outcome(a).context("reading the source's other tracks again")?;
             outcome(b).context("reading the output's other tracks")?;
@@ -149,7 +176,9 @@ impl Films<'_> {
         let blocks = ["-af", "asetnsamples=n=4800:p=0", "-c:a", "pcm_f64le"];
         source.args(blocks);
         output.args(blocks);
-        let packets = self.in_lockstep(source, output, 1)?.pop().unwrap_or_default();
+        packets::keep_clock(hashed(&mut source), self.container);
+        hashed(&mut output);
+        let packets = self.in_lockstep(source, output, &[self.offset_ms()])?.pop().unwrap_or_default();
         let block = |packets: &Packets, text: String| {
             text.replace("packet", "block") + if packets.same > 0 { " of decoded samples" } else { "" }
         };
@@ -181,6 +210,11 @@ impl Films<'_> {
         let by = "words and times of all, by ffmpeg";
         Ok(Finding::new(&pair.name, texts(&source), texts(&output), by, agrees))
     }
+}
+
+/// Has ffmpeg write a line for every packet.
+fn hashed(command: &mut Command) -> &mut Command {
+    command.args(["-f", "framehash", "-hash", "murmur3", "pipe:1"])
 }
 
 /// Texts of SubRip: beginning and end in milliseconds, and words.
@@ -295,9 +329,10 @@ fn before_the_film(line: &Line, offset_ms: f64) -> bool {
     line.ms + offset_ms < 0.0
 }
 
-/// Compares the lines of `tracks` streams from both sides, taking from one side and the other in turn.
-fn compare(source: &Receiver<Line>, output: &Receiver<Line>, tracks: usize, offset_ms: f64) -> Vec<Packets> {
-    let mut waiting: Vec<Waiting> = (0..tracks).map(|_| Waiting::default()).collect();
+/// Compares the lines of some streams from both sides, taking from one side and the other in turn; what is in the output is
+/// later by one of `offsets_ms`.
+fn compare(source: &Receiver<Line>, output: &Receiver<Line>, offsets_ms: &[f64]) -> Vec<Packets> {
+    let mut waiting: Vec<(Waiting, f64)> = offsets_ms.iter().map(|offset| (Waiting::default(), *offset)).collect();
     let (mut from_source, mut from_output) = (true, true);
     while from_source || from_output {
         for (side, lines, is_source) in [(&mut from_source, source, true), (&mut from_output, output, false)] {
@@ -307,15 +342,15 @@ fn compare(source: &Receiver<Line>, output: &Receiver<Line>, tracks: usize, offs
             match lines.recv() {
                 Err(_) => *side = false,
                 Ok(line) => {
-                    if let Some(waiting) = waiting.get_mut(line.stream) {
+                    if let Some((waiting, offset_ms)) = waiting.get_mut(line.stream) {
                         if is_source { &mut waiting.source } else { &mut waiting.output }.push_back(line);
-                        waiting.advance(offset_ms);
+                        waiting.advance(*offset_ms);
                     }
                 }
             }
         }
     }
-    waiting.into_iter().map(|waiting| waiting.end(offset_ms)).collect()
+    waiting.into_iter().map(|(waiting, offset_ms)| waiting.end(offset_ms)).collect()
 }
 
 /// Reads lines of framehash and passes them on.
@@ -367,7 +402,7 @@ mod tests {
             lines(text).into_iter().for_each(|line| sender.send(line).unwrap());
             receiver
         };
-        compare(&side(source), &side(output), 2, offset_ms)
+        compare(&side(source), &side(output), &[offset_ms; 2])
     }
 
     #[test]

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use crate::{media::Chunk, process::quoted, recipe::Recipe};
+use crate::{audio, finding::Finding, media::Chunk, process::quoted, recipe::Recipe};
 
 /// Format of the job directory. A newer one is refused, an older one is read.
 const FORMAT: u32 = 1;
@@ -25,6 +25,7 @@ const INDEX: &str = "source.ffindex";
 const SCENES: &str = "scenes.jsonl";
 const CHUNKS: &str = "chunks";
 const AUDIO: &str = "audio.mka";
+const SOUND: &str = "sound.json";
 const OTHERS: &str = "others-";
 const READER: &str = "reader.json";
 const PICTURES: &str = "pictures.bin";
@@ -150,6 +151,15 @@ pub struct ReaderRecord {
     pub linear: bool,
     /// Why not the other one, in words.
     pub why: Option<String>,
+}
+
+/// What is known of the sound that was encoded anew: `sound.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundRecord {
+    /// By how many milliseconds each track is moved when it is joined with the picture.
+    pub sync_ms: Vec<i64>,
+    /// What came of comparing each with the source's.
+    pub findings: Vec<Finding>,
 }
 
 /// What a finished file holds.
@@ -372,6 +382,23 @@ impl Job {
     #[must_use]
     pub fn audio(&self) -> &'static str {
         AUDIO
+    }
+
+    /// What is known of the sound that was encoded anew.
+    ///
+    /// # Errors
+    /// If nothing is.
+    pub fn sound(&self) -> Result<SoundRecord> {
+        let text = read(&self.dir.join(SOUND)).with_context(|| format!("reading `{SOUND}` of the job"))?;
+        serde_json::from_slice(&text).with_context(|| format!("`{SOUND}` of the job is damaged"))
+    }
+
+    /// Records what is known of the sound that was encoded anew.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_sound(&self, record: &SoundRecord) -> Result<()> {
+        self.write(SOUND, &serde_json::to_vec_pretty(record)?)
     }
 
     /// Name of file number `n` of the tracks that ffmpeg hands over, relative to the directory.
@@ -767,7 +794,7 @@ fn clear(dir: &Path) -> Result<()> {
             .filter(|name| [INDEX, AUDIO, OTHERS].contains(name))
             .unwrap_or(&plain)
             .to_owned();
-        let others = [READER, PICTURES, CHAPTERS];
+        let others = [READER, PICTURES, CHAPTERS, SOUND, audio::TRIAL];
         [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
             || others.contains(&plain.as_str())
             || plain.starts_with("group-")

@@ -174,7 +174,8 @@ fn is_users(option: &str) -> bool {
 }
 
 /// Whether `args` encode sound track `n` with libopus: the last option that names a codec for it counts.
-fn is_opus(args: &[String], n: usize) -> bool {
+#[must_use]
+pub fn is_opus(args: &[String], n: usize) -> bool {
     let of_all = ["-c", "-codec", "-acodec", "-c:a", "-codec:a"].map(str::to_owned);
     let names = of_all.into_iter().chain([format!("-c:a:{n}"), format!("-codec:a:{n}")]).collect::<Vec<_>>();
     let codec = args.windows(2).rfind(|pair| names.contains(&pair[0])).map(|pair| pair[1].as_str());

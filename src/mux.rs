@@ -7,7 +7,6 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use num_rational::Ratio;
 
 use crate::{
-    audio,
     chunk::EncodedChunk,
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
@@ -294,10 +293,11 @@ fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_file
     if container.new_sound {
         let tracks: Vec<&Track> = container.other_tracks.iter().filter(|track| is_new(container, track)).collect();
         // It was written later than it is to be heard: what an encoder puts in front of it needs a place, and has none here.
-        let back = format!("-{}", audio::LATER_MS);
+        let record = parts.job.sound()?;
         for (n, track) in tracks.iter().enumerate() {
+            let sync_ms = *record.sync_ms.get(n).context("nothing is known of a sound track that was encoded anew")?;
             args.extend(track_options(track, n));
-            args.extend(strings(&["--sync", &format!("{n}:{back}")]));
+            args.extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
         }
         let sound = file(&mut args, &nothing, parts.job.audio());
         order.extend(tracks.iter().enumerate().map(|(n, track)| (track.id, format!("{sound}:{n}"))));

@@ -358,9 +358,30 @@ struct TrackProperties {
     color_transfer_characteristics: Option<u8>,
     color_matrix_coefficients: Option<u8>,
     color_range: Option<u8>,
+    codec_delay: Option<u64>,
+    minimum_timestamp: Option<u64>,
+    audio_sampling_frequency: Option<u32>,
 }
 
 impl IdentifiedTrack {
+    /// By how many milliseconds the times of its packets are later than what is heard of them.
+    #[must_use]
+    pub fn codec_delay_ms(&self) -> f64 {
+        self.properties.codec_delay.unwrap_or(0) as f64 / 1e6
+    }
+
+    /// The earliest time of its packets in milliseconds, in containers of which mkvmerge says it.
+    #[must_use]
+    pub fn minimum_ms(&self) -> Option<f64> {
+        self.properties.minimum_timestamp.map(|ns| ns as f64 / 1e6)
+    }
+
+    /// Samples a second of a sound track; 0 where that is not known.
+    #[must_use]
+    pub fn sampling_rate(&self) -> u32 {
+        self.properties.audio_sampling_frequency.unwrap_or(0)
+    }
+
     /// The track in our terms; `None` for kinds that are not carried over (buttons).
     #[must_use]
     pub fn track(&self) -> Option<Track> {

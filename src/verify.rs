@@ -71,10 +71,19 @@ pub fn output(
         let identified = scope.spawn(|| probe::identify(children, tools, file));
         let found = scope.spawn(|| probe::video_of(children, tools, file, video).context("reading the output's video"));
         let shown = scope.spawn(|| packet_times(children, tools, file, video));
-        let tracks = scope.spawn(|| films.copied(&pairs(container)));
+        let tracks = scope.spawn(|| {
+            let mut findings = films.copied(&pairs(container))?;
+            if container.new_sound {
+                // What was encoded was compared with the source at once; here, it is what is in the output.
+                let record = job.sound()?;
+                findings.extend(record.findings);
+                findings.extend(films.encoded(&job.dir().join(job.audio()), &record.sync_ms)?);
+            }
+            Ok(findings)
+        });
         let places = scope.spawn(|| at_places(&films, media, pictures, (video, recipe.color.range)));
         let bits = bitstream(children, tools, file, video, recipe, chunks);
-        (outcome(identified), outcome(found), outcome(shown), bits, outcome(tracks), outcome(places))
+        (outcome(identified), outcome(found), outcome(shown), bits, outcome::<Result<_>>(tracks), outcome(places))
     });
     let (identified, found, shown) = (identified?, found?, shown?);
     let (frames, max_time_error_ms) = times(&shown, media);
@@ -86,7 +95,7 @@ pub fn output(
     findings.extend(track_list(&identified, media));
     findings.extend(of_container(&identified, &found, media, recipe, video));
     if container.new_sound {
-        findings.extend(new_sound(&found.sound, media));
+        findings.push(new_sound(&found.sound, media));
     }
     if decode {
         findings.push(decode_all(children, tools, file, video, media.frames)?);
@@ -369,24 +378,9 @@ fn chapter_times(found: &[(f64, String)], container: &Container) -> Option<Findi
     Some(Finding::new("times of chapters", at(wanted[n]), at(found[n].0), "ffprobe", worst <= MAX_TIME_ERROR_MS))
 }
 
-/// How much shorter a sound track may be than it was, in seconds: the last packet may be short.
-const SOUND_SHORTER: f64 = 0.5;
-
-/// Compares how long sound that was encoded anew is.
-fn new_sound(found: &[SoundSpan], media: &MediaInfo) -> Vec<Finding> {
-    let wanted = &media.container.sound;
-    let mut findings = vec![Finding::same("sound tracks", wanted.len(), found.len(), "ffprobe")];
-    for (n, (found, wanted)) in (1..).zip(found.iter().zip(wanted)) {
-        if let (Some(found), Some(wanted)) = (found.seconds, wanted.seconds)
-            && media.truncated.is_none()
-        {
-            let seconds = |seconds: f64| format!("{seconds:.1} s");
-            let agrees = found + SOUND_SHORTER >= wanted;
-            let what = format!("length of sound track {n}");
-            findings.push(Finding::new(what, seconds(wanted), seconds(found), "ffprobe", agrees));
-        }
-    }
-    findings
+/// Compares the number of tracks of sound that was encoded anew; what is in them is another finding.
+fn new_sound(found: &[SoundSpan], media: &MediaInfo) -> Finding {
+    Finding::same("sound tracks", media.container.sound.len(), found.len(), "ffprobe")
 }
 
 /// Decodes every frame.
@@ -540,12 +534,11 @@ mod tests {
     }
 
     #[test]
-    fn sound_that_ends_too_early_is_found() {
+    fn sound_that_was_encoded_anew_has_all_its_tracks() {
         let media = media();
-        let found = |seconds| disagreeing(new_sound(&[SoundSpan { start_ms: None, seconds: Some(seconds) }], &media));
-        assert_eq!(found(8.9), [""; 0]);
-        assert_eq!(found(8.0), ["length of sound track 1"]);
-        assert_eq!(disagreeing(new_sound(&[], &media)), ["sound tracks"]);
+        let span = SoundSpan { start_ms: None, seconds: Some(9.0) };
+        assert_eq!(disagreeing(vec![new_sound(&[span], &media)]), [""; 0]);
+        assert_eq!(disagreeing(vec![new_sound(&[], &media)]), ["sound tracks"]);
     }
 
     #[test]

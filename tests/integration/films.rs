@@ -195,6 +195,21 @@ pub fn avi() -> Vec<Film> {
     ]
 }
 
+/// Films whose sound has a hole of a second: packets are missing, as where a recorder has lost them.
+pub fn with_holes() -> Vec<Film> {
+    let of = |end: &'static str| {
+        Film::new(format!("hole.{end}"), move |dir: &Path, name: &str| {
+            make(dir, &["-i", &base()], &format!("{H264} -c:a aac"), &format!("whole.{end}"));
+            let hole = "-map 0 -c copy -bsf:a noise=drop=between(pts*tb-startpts*tb\\,2\\,3)";
+            make(dir, &["-i", &format!("whole.{end}")], hole, name);
+            let heard: Vec<u32> = judge::look(&dir.join(name)).tracks[0].iter().filter_map(|beep| beep.which).collect();
+            assert_eq!(heard, [0, 1, 2, 3, 6, 7, 8, 9, 10, 11], "{name}");
+            sound_is_late_by(&dir.join(name), 0.0);
+        })
+    };
+    vec![of("ts"), of("mkv")]
+}
+
 /// Films of which an edit list hides the beginning or the end.
 pub fn trimmed() -> Vec<Film> {
     let six = |dir: &Path, end: &str| make(dir, &["-i", &base()], &format!("{H264} -c:a aac"), &format!("six.{end}"));

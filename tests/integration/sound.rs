@@ -4,7 +4,14 @@ use std::{f64::consts::PI, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::{check::File, clips, families::ffmpeg_9, run::Run};
+use crate::{
+    check::File,
+    clips,
+    families::ffmpeg_9,
+    films,
+    lab::{fake, fake_mkvmerge, with_fakes},
+    run::Run,
+};
 
 #[test]
 fn sound_is_encoded_anew_and_keeps_its_language_and_title_and_place() {
@@ -67,6 +74,42 @@ fn sound_that_cannot_be_encoded_fails_the_film() {
     let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", "-c:a nonsense"]).fails(1);
     run.says("encoding the sound").says("nonsense");
     assert!(!fs::exists(dir.path().join("out.mkv")).unwrap());
+}
+
+#[test]
+fn sound_that_comes_out_at_another_time_fails_the_film_at_once() {
+    for (wrong, said) in [
+        ("-af adelay=100:all=1", "100.0 ms late"),
+        ("-af volume=0.5", "level -6.0 dB"),
+        ("-af volume=0", "silent at"),
+        ("-t 3", "3.00 s"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        // What is asked of it last counts.
+        let body = format!(
+            "case \"$*\" in *-c:a\\ flac*-output_ts_offset*) touch '{0}/bin/met'; set -- \"$@\"\n\
+             n=$#; for word; do [ \"$word\" = -output_ts_offset ] && set -- \"$@\" {wrong}; set -- \"$@\" \"$word\"; done; shift $n ;; esac\n\
+             exec \"$real\" \"$@\"",
+            dir.path().display()
+        );
+        fake(dir.path(), "ffmpeg", &body);
+        let run = with_fakes(dir.path(), Run::encode(dir.path(), films::base(), "out.mkv"));
+        let run = run.args(["-a", "-c:a flac"]).fails(1);
+        assert!(dir.path().join("bin/met").exists());
+        let run = run.says("the sound that was encoded anew is not the source's").says("sound track 1").says(said);
+        run.expect(!run.stderr.contains("joining"), "before the film is joined");
+        assert!(!dir.path().join("out.mkv").exists());
+        assert!(!dir.path().join("out.mkv.av1enc/audio.mka").exists());
+    }
+}
+
+#[test]
+fn sound_that_is_another_one_in_the_output_fails_the_film() {
+    let dir = tempfile::tempdir().unwrap();
+    fake_mkvmerge(dir.path(), "sed -i 's/:-1000\"/:-990\"/' join.json");
+    let run = with_fakes(dir.path(), Run::encode(dir.path(), films::base(), "out.mkv"));
+    let run = run.args(["-a", "-c:a flac"]).fails(1);
+    let _ = run.says("packets of sound track 1").says("10.0 ms");
 }
 
 /// How loud the tone of `hertz` is in a second of `samples` of a channel: its amplitude (Goertzel's algorithm).

@@ -1,8 +1,12 @@
 //! Sound and picture are the source's, and stay together: every film is encoded, and the [judge](crate::judge) compares.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
 
 use crate::{
+    families::ffmpeg_9,
     films::{self, Film, Lead},
     judge,
     lab::tells,
@@ -11,15 +15,19 @@ use crate::{
 
 /// Encodes sound anew.
 const OPUS: [&str; 2] = ["-a", "-c:a libopus -b:a 96k"];
+const AAC: [&str; 2] = ["-a", "-c:a aac -b:a 128k"];
 
 /// What is wrong with the output of a film that is encoded with `args`.
 fn faults(film: &Film, args: &[&str]) -> Vec<String> {
-    let dir = tempfile::tempdir().unwrap();
+    faults_in(tempfile::tempdir().unwrap().path(), film, args)
+}
+
+fn faults_in(dir: &Path, film: &Film, args: &[&str]) -> Vec<String> {
     let source = film.path();
     // The encoder's fastest presets leave no number readable.
-    let run = Run::bare(dir.path()).args(["-w", "2", "--preset", "10", "--crf", "18", "-i"]).arg(&source);
+    let run = Run::bare(dir).args(["-w", "2", "--preset", "10", "--crf", "18", "-i"]).arg(&source);
     let run = run.args(["-o", "out.mkv"]).args(args).ends();
-    run.failure().map_or_else(|| judge::faults(&source, &dir.path().join("out.mkv")), |said| vec![said])
+    run.failure().map_or_else(|| judge::faults(&source, &dir.join("out.mkv")), |said| vec![said])
 }
 
 /// Fails, naming every film whose output is not what the film is.
@@ -175,4 +183,45 @@ fn what_an_index_gets_wrong_in_the_middle_is_seen_while_it_is_encoded_and_encode
     let _ = command("linear.mkv").args(["--chunk-method", "linear"]).succeeds();
     let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
     assert!(read("indexed.mkv") == read("linear.mkv"), "another film than that of one reader");
+}
+
+#[test]
+fn sound_encoded_as_aac_stays_with_the_picture() {
+    for lead in [Lead::None, Lead::Sound, Lead::Picture] {
+        let films = films::containers().into_iter().filter(|film| [".mp4", ".mkv", ".ts"].contains(&film.end));
+        all_agree(films.map(|film| films::with_lead(film, lead)).collect(), &AAC);
+    }
+}
+
+#[test]
+fn opus_of_little_delay_stays_with_the_picture() {
+    let film = || films::containers().into_iter().find(|film| film.end == ".mp4").unwrap();
+    let args = ["-a", "-c:a libopus -application lowdelay -b:a 128k"];
+    all_agree(vec![films::with_lead(film(), Lead::None)], &args);
+    let Some(ffmpeg) = ffmpeg_9() else { return };
+    // It adds the delay by itself.
+    for sound in [OPUS, AAC] {
+        let args = [sound.as_slice(), &["--ffmpeg", ffmpeg.to_str().unwrap()]].concat();
+        all_agree(vec![films::with_lead(film(), Lead::None)], &args);
+    }
+}
+
+#[test]
+fn holes_in_the_sound_stay_where_they_are() {
+    for sound in ["-c:a libopus -b:a 96k", "-c:a aac -b:a 128k", "-c:a flac"] {
+        all_agree(films::with_holes(), &["-a", sound]);
+    }
+}
+
+#[test]
+fn holes_in_the_sound_stay_where_they_are_before_filters() {
+    // Of what is as loud as it was, the judge can say more.
+    for filter in ["adelay=0", "dynaudnorm=m=1", "loudnorm=I=-20:LRA=20:TP=-2"] {
+        let film = films::with_holes().remove(0);
+        let dir = tempfile::tempdir().unwrap();
+        let args = ["-a", &format!("-c:a flac -ar 48000 -af {filter}")];
+        let faults = faults_in(dir.path(), &film, &args);
+        let level = |fault: &String| fault.contains("is louder by");
+        assert!(faults.iter().all(level), "{filter}: {faults:#?}");
+    }
 }
