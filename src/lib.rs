@@ -16,6 +16,7 @@ pub mod bitstream;
 pub mod y4m;
 pub mod cli;
 pub mod config;
+pub mod ending;
 pub mod probe;
 pub mod source;
 pub mod reel;
@@ -437,7 +438,8 @@ impl Run<'_> {
         // The rate that the encoders were told stays.
         let (timing, fps) = source::timing(&times_ms, first_ms, &rates).context("its frame rate is unknown")?;
         let fps = if matches!(timing, media::Timing::Constant { .. }) { fps } else { expected.fps };
-        Ok(Arc::new(MediaInfo { frames: times_ms.len() as u64, timing, fps, ..expected.clone() }))
+        let ends_ms = expected.ends_ms.filter(|ends_ms| times_ms.last().is_some_and(|last| last + 1.0 <= *ends_ms));
+        Ok(Arc::new(MediaInfo { frames: times_ms.len() as u64, timing, fps, ends_ms, ..expected.clone() }))
     }
 
     /// Sound that is encoded anew, as work beside the chunks.

@@ -512,6 +512,8 @@ pub struct MediaInfo {
     pub fps: Ratio<u32>,
     /// When each frame is shown.
     pub timing: Timing,
+    /// When the last frame is no longer shown, in milliseconds, where its file says so and no rate does.
+    pub ends_ms: Option<f64>,
     /// Width in pixels of the frames that are encoded (even, after rotation).
     pub width: u32,
     /// Height in pixels of the frames that are encoded (even, after rotation).
@@ -524,14 +526,10 @@ impl MediaInfo {
     /// Duration of the video in seconds, from the first frame's start to the last one's end.
     #[must_use]
     pub fn video_seconds(&self) -> f64 {
-        let frame = f64::from(*self.fps.denom()) / f64::from(*self.fps.numer());
-        match &self.timing {
-            Timing::Constant { .. } => self.frames as f64 * frame,
-            Timing::Variable { times_ms } => match (times_ms.first(), times_ms.last()) {
-                (Some(first), Some(last)) => (last - first) / 1000.0 + frame,
-                _ => 0.0,
-            },
-        }
+        let Some(last) = self.frames.checked_sub(1) else { return 0.0 };
+        let frame_ms = 1000.0 * f64::from(*self.fps.denom()) / f64::from(*self.fps.numer());
+        let end_ms = self.ends_ms.unwrap_or_else(|| self.time_ms(last as usize) + frame_ms);
+        (end_ms - self.time_ms(0)) / 1000.0
     }
 
     /// Time of frame `index` in milliseconds.

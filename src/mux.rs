@@ -65,13 +65,16 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     options.extend(shape_options(media));
     options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
     match &media.timing {
-        Timing::Constant { start_ms } if start_ms.round() != 0.0 => {
-            options.extend(strings(&["--sync", &format!("0:{}", start_ms.round())]));
+        Timing::Constant { start_ms } if media.ends_ms.is_none() => {
+            if start_ms.round() != 0.0 {
+                options.extend(strings(&["--sync", &format!("0:{}", start_ms.round())]));
+            }
         }
-        Timing::Constant { .. } => (),
-        Timing::Variable { times_ms } => {
+        _ => {
             let mut text = String::from("# timestamp format v2\n");
-            for time in times_ms {
+            // One time more than there are frames says how long the last one is shown.
+            let frames = usize::try_from(media.frames)?;
+            for time in (0..frames).map(|n| media.time_ms(n)).chain(media.ends_ms) {
                 text.push_str(&format!("{time:.6}\n"));
             }
             fs::write(job.part("times.txt")?, text).context("writing the frame times")?;

@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     fs,
-    io::{self, Read, Seek},
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -16,6 +15,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     config::Programs,
+    ending,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
         BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan,
@@ -59,6 +59,8 @@ pub struct Probed {
     pub rates: Vec<Ratio<u32>>,
     /// How the file is seen to be cut short, if it is.
     pub truncated: Option<String>,
+    /// Whether it is of a kind that begins and ends anywhere: a part of a stream.
+    pub ends_anywhere: bool,
 }
 
 /// Reads what `input` (an absolute path) is.
@@ -72,13 +74,8 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     ensure!(metadata.is_file(), "`{shown}` is not a regular file; the source is read at many places at once");
     ensure!(metadata.len() > 0, "`{shown}` is empty");
     let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
-    let truncated = match matroska_bytes(&mut file) {
-        Ok(Some(declared)) if declared > metadata.len() => {
-            Some(format!("it declares {declared} bytes, and has {}", metadata.len()))
-        }
-        // Whoever reads it will say what is wrong with it.
-        _ => None,
-    };
+    // Whoever reads it will say what is wrong with it.
+    let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
 
     let file: FfFile =
         ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters", "-show_data"])
@@ -129,6 +126,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     }
     Ok(Probed {
         truncated,
+        ends_anywhere: RESTARTING.contains(&file.format.format_name.as_str()),
         rates: [&stream.r_frame_rate, &stream.avg_frame_rate].into_iter().filter_map(|text| rate(text)).collect(),
         container: Container {
             format: identified.container.kind.clone().unwrap_or_else(|| file.format.format_name.clone()),
@@ -194,40 +192,6 @@ fn clock(file: &FfFile, stream: &FfStream, frame: &FfFrame, direct: bool) -> Clo
     let whole = (first * 1000.0 - TICK_MS).ceil();
     let offset_us = if direct { 0 } else { ((whole - first * 1000.0) * 1000.0).round() as i64 };
     Clock { origin_ms: origin * 1000.0, first_ms: first * 1000.0, offset_us }
-}
-
-/// Size that a Matroska file gives for itself in its first elements, if it is one and does. A file that lacks no more
-/// than its last second is known by nothing else: what says how many frames there are comes after them.
-fn matroska_bytes(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
-    const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
-    const SEGMENT: [u8; 4] = [0x18, 0x53, 0x80, 0x67];
-    let mut id = [0; 4];
-    file.read_exact(&mut id)?;
-    if id != EBML {
-        return Ok(None);
-    }
-    let Some(header) = ebml_size(file)? else { return Ok(None) };
-    file.seek_relative(i64::try_from(header).unwrap_or(i64::MAX))?;
-    file.read_exact(&mut id)?;
-    if id != SEGMENT {
-        return Ok(None);
-    }
-    let Some(segment) = ebml_size(file)? else { return Ok(None) };
-    Ok(file.stream_position()?.checked_add(segment))
-}
-
-/// Reads a size of EBML: leading zeros give its length, all ones mean that it was not known when it was written.
-fn ebml_size(file: &mut impl Read) -> io::Result<Option<u64>> {
-    let mut bytes = [0; 8];
-    file.read_exact(&mut bytes[..1])?;
-    let more = bytes[0].leading_zeros() as usize;
-    if more >= bytes.len() {
-        return Ok(None);
-    }
-    file.read_exact(&mut bytes[1..=more])?;
-    let bits = 7 * (more + 1);
-    let value = (u64::from_be_bytes(bytes) >> (64 - 8 * (more + 1))) & ((1 << bits) - 1);
-    Ok((value != (1 << bits) - 1).then_some(value))
 }
 
 /// Tracks, chapters and attachments as mkvmerge sees them; for sources and for outputs.
@@ -595,7 +559,8 @@ pub fn packet_times(
     Ok(packets.packets.iter().map(|packet| packet.pts_time.as_deref()?.parse().ok()).collect())
 }
 
-/// What ffmpeg complains of when it reads a part of the file, from second to second: nothing where that is undamaged.
+/// What ffmpeg's reader of the container complains of in a part of the file, from second to second: nothing where that is
+/// undamaged. What decoders say, and what is said of every part, counts as nothing.
 ///
 /// # Errors
 /// If ffprobe cannot be run.
@@ -605,12 +570,32 @@ pub fn complaint_between(
     input: &Path,
     (from, to): (f64, f64),
 ) -> Result<Option<String>> {
-    let interval = format!("{:.3}%{:.3}", (from - 0.1).max(0.0), to + 0.1);
-    let mut command = Command::new(&tools.ffprobe);
-    command.args(["-v", "error", "-read_intervals", &interval, "-show_entries", "packet=pts_time", "-i"]);
-    command.arg(file_url(input));
-    // How it ends does not matter here: what it says does.
-    Ok(children.finish(command)?.stderr.into_iter().next())
+    let complaints = |interval: &str| -> Result<Vec<String>> {
+        let mut command = Command::new(&tools.ffprobe);
+        command.args(["-v", "error", "-read_intervals", interval, "-of", "flat"]);
+        command.args(["-show_entries", "packet=pts_time:format=format_name", "-i"]).arg(file_url(input));
+        // How it ends does not matter here: what it says does.
+        let finished = children.finish(command)?;
+        let told = String::from_utf8_lossy(&finished.stdout);
+        let name = told.lines().find_map(|line| line.strip_prefix("format.format_name=\"")?.strip_suffix('"'));
+        let said = finished.stderr.into_iter();
+        // `[matroska,webm @ 0x55d5b1c4e4c0] File ended prematurely`
+        let of_reader =
+            said.filter_map(|line| match (name, line.strip_prefix('[').and_then(|rest| rest.split_once("] "))) {
+                (Some(name), Some((who, what))) if who.split_once(" @ ").is_some_and(|(who, _)| who == name) => {
+                    Some(what.to_owned())
+                }
+                (None, _) => Some(line.clone()),
+                _ => None,
+            });
+        Ok(of_reader.collect())
+    };
+    let here = complaints(&format!("{:.3}%{:.3}", (from - 0.1).max(0.0), to + 0.1))?;
+    if here.is_empty() {
+        return Ok(None);
+    }
+    let always = complaints("%+#1")?;
+    Ok(here.into_iter().find(|said| !always.contains(said)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -1161,20 +1146,6 @@ mod tests {
             &mut warnings,
         );
         (hdr10, warnings)
-    }
-
-    #[test]
-    fn the_size_that_a_matroska_file_gives_for_itself_is_read() {
-        let read = |bytes: &[u8]| matroska_bytes(&mut io::Cursor::new(bytes));
-        let head = b"\x1a\x45\xdf\xa3\x82xy\x18\x53\x80\x67";
-        assert_eq!(read(&[head.as_slice(), b"\x45\x00"].concat()).unwrap(), Some(11 + 2 + 0x500));
-        assert_eq!(read(&[head.as_slice(), b"\x01\0\0\0\0\0\x01\0"].concat()).unwrap(), Some(11 + 8 + 256));
-        for unknown in [b"\xff".as_slice(), b"\x01\xff\xff\xff\xff\xff\xff\xff", b"\0"] {
-            assert_eq!(read(&[head.as_slice(), unknown].concat()).unwrap(), None);
-        }
-        assert_eq!(read(b"\0\0\0\x20ftypisom").unwrap(), None);
-        assert!(read(b"\x1a\x45").is_err());
-        assert!(read(b"\x1a\x45\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xfe").is_err());
     }
 
     #[test]

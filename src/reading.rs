@@ -240,8 +240,12 @@ impl Opening<'_> {
             Ok(Err(why)) => return Ok(Err(why)),
             Ok(Ok(parts)) => parts,
         };
-        let media =
-            self.media(Indexed { times_ms: announced.times_ms.clone(), packets: announced.packets, ..indexed })?;
+        let media = self.media(Indexed {
+            fps: indexed.fps,
+            width: indexed.width,
+            height: indexed.height,
+            ..self.as_announced(announced)
+        })?;
         let watch = Arc::new(places::Watch::new(announced.as_ref().clone(), references.clone()));
         let reader = Reader::Indexed(Arc::new(source), watch);
         Ok(Ok(Opened { reader, media, announced: announced.clone(), references: Some(references) }))
@@ -306,7 +310,8 @@ impl Opening<'_> {
     pub fn as_announced(&self, announced: &Announced) -> Indexed {
         let (width, height) = self.container().video.encoded_size();
         let (times_ms, packets) = (announced.times_ms.clone(), announced.packets);
-        Indexed { frames: times_ms.len() as u64, packets, fps: None, times_ms, width, height }
+        let Announced { ends_ms, ends_within, .. } = *announced;
+        Indexed { frames: times_ms.len() as u64, packets, fps: None, times_ms, ends_ms, ends_within, width, height }
     }
 
     /// Puts together what the container and its frames say of the film.

@@ -25,7 +25,7 @@ use crate::{
 
 /// Matroska rounds times to a millisecond, and the source's were rounded before; a frame that is further off is wrong.
 const MAX_TIME_ERROR_MS: f64 = 1.6;
-/// A container may be shorter than the source's by this much, in seconds: sources round up.
+/// A container may be shorter than its pictures by this much, in seconds: a last one may have no duration.
 const DURATION_TOLERANCE: f64 = 1.0;
 /// Containers give the shape of pixels by whole numbers.
 const ASPECT_TOLERANCE: f64 = 0.01;
@@ -247,32 +247,41 @@ fn flags(track: &Track) -> String {
     if set.is_empty() { "none".to_owned() } else { set.join(", ") }
 }
 
-/// Times of all packets of the output's picture, in milliseconds, ascending.
-fn packet_times(children: &Children, tools: &Tools, file: &Path, video: usize) -> Result<Vec<f64>> {
+/// Times of all packets of the output's picture, and how long each is shown, in milliseconds, ascending.
+fn packet_times(children: &Children, tools: &Tools, file: &Path, video: usize) -> Result<Vec<(f64, f64)>> {
     let mut command = Command::new(&tools.ffprobe);
     command.args(["-v", "error", "-select_streams", &format!("v:{video}")]);
-    command.args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"]).arg(file_url(file));
+    command.args(["-show_entries", "packet=pts_time,duration_time", "-of", "csv=p=0", "-i"]).arg(file_url(file));
     let output = children.output(command).context("reading the output's frames")?;
-    let mut found: Vec<f64> = String::from_utf8_lossy(&output)
-        .lines()
-        .filter_map(|line| line.trim().trim_end_matches(',').parse::<f64>().ok().map(|seconds| seconds * 1000.0))
-        .collect();
-    found.sort_by(f64::total_cmp);
+    let ms = |text: Option<&str>| text?.trim().parse::<f64>().ok().map(|seconds| seconds * 1000.0);
+    let packet = |line: &str| {
+        let mut fields = line.split(',');
+        Some((ms(fields.next())?, ms(fields.next()).unwrap_or(0.0)))
+    };
+    let mut found: Vec<(f64, f64)> = String::from_utf8_lossy(&output).lines().filter_map(packet).collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
     Ok(found)
 }
 
 /// Compares number and time of all frames; also returns the largest difference of a time in milliseconds.
-fn times(found_ms: &[f64], media: &MediaInfo) -> (Vec<Finding>, f64) {
+fn times(found: &[(f64, f64)], media: &MediaInfo) -> (Vec<Finding>, f64) {
     const BY: &str = "times of all packets, by ffprobe";
-    let count = Finding::same("frames", media.frames, found_ms.len() as u64, BY);
-    let errors = found_ms.iter().enumerate().map(|(n, time)| (n, (time - media.time_ms(n)).abs()));
+    let count = Finding::same("frames", media.frames, found.len() as u64, BY);
+    let errors = found.iter().enumerate().map(|(n, (time, _))| (n, (time - media.time_ms(n)).abs()));
     let Some((frame, worst)) = errors.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| count.agrees) else {
         return (vec![count], f64::NAN);
     };
     let at = |ms: f64| format!("frame {frame} at {ms:.1} ms");
-    let (source, output) = (at(media.time_ms(frame)), at(found_ms[frame]));
+    let (source, output) = (at(media.time_ms(frame)), at(found[frame].0));
     let most = Finding::new("times of frames", source, output, BY, worst <= MAX_TIME_ERROR_MS);
-    (vec![count, most], worst)
+    let mut findings = vec![count, most];
+    if let (Some(ends_ms), Some((last, lasts))) = (media.ends_ms, found.last()) {
+        let (wanted, found) = (ends_ms, last + lasts);
+        let end = |ms: f64| format!("{ms:.1} ms");
+        let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
+        findings.push(Finding::new("end of the last frame", end(wanted), end(found), "ffprobe", near));
+    }
+    (findings, worst)
 }
 
 /// Reads the whole bitstream of the output: its head says the colours and HDR10, and its pictures are those of the
@@ -342,13 +351,12 @@ fn of_container(
         let output = hdr10.unwrap_or_else(|| "the same".to_owned());
         findings.push(Finding::new("HDR10 of the container", "as planned", output, "ffprobe", agrees));
     }
-    // What other containers say of their length is an estimate, and that of a source that is cut short is not true.
-    if let Some(duration) = container.duration_seconds.filter(|_| container.direct && media.truncated.is_none()) {
-        let output = found.duration_seconds.unwrap_or(0.0);
-        let seconds = |seconds: f64| format!("{seconds:.1} s");
-        let agrees = output + DURATION_TOLERANCE >= duration;
-        findings.push(Finding::new("duration", seconds(duration), seconds(output), "ffprobe", agrees));
-    }
+    // What the source says of its length is a hint; what its tracks hold is compared one by one.
+    let end = (media.time_ms(0) / 1000.0).max(0.0) + media.video_seconds();
+    let output = found.duration_seconds.unwrap_or(0.0);
+    let seconds = |seconds: f64| format!("{seconds:.1} s");
+    let agrees = output + DURATION_TOLERANCE >= end;
+    findings.push(Finding::new("duration", seconds(end), seconds(output), "ffprobe", agrees));
     let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
     let title = identified.container.properties.title.as_deref();
     findings.push(Finding::same("title", text(container.title.as_deref()), text(title), "mkvmerge -J"));

@@ -36,6 +36,7 @@ use vapoursynth::{
 pub use self::frames::Frame;
 use self::{linear::Linear, places::Watch};
 use crate::{
+    ending,
     media::{Container, MediaInfo, Range, Timing},
     probe::Probed,
     process::{Children, how_it_ended, quoted},
@@ -427,6 +428,10 @@ pub struct Indexed {
     pub fps: Option<Ratio<u32>>,
     /// Time of each frame in milliseconds, by a clock that begins anywhere.
     pub times_ms: Vec<f64>,
+    /// When the last frame is no longer shown, by the clock of the film, if its file says so.
+    pub ends_ms: Option<f64>,
+    /// Whether the last packet of the file is not whole.
+    pub ends_within: bool,
     /// Width in pixels of the frames that are encoded.
     pub width: u32,
     /// Height in pixels of the frames that are encoded.
@@ -475,6 +480,8 @@ impl Source {
                 Property::Variable => None,
             },
             times_ms: read_timecodes(&times)?,
+            ends_ms: None,
+            ends_within: false,
             width: u32::try_from(size.width)?,
             height: u32::try_from(size.height)?,
         };
@@ -755,9 +762,11 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
         .collect()
 }
 
-/// Puts together what the container and its frames say, and whether the source is cut short: it declares more than can be
-/// read. `anything_after` is asked whether the file holds anything after a time in seconds, where its video ends early;
-/// `complaint_between` what is wrong with the file between two times, where its video pauses.
+/// Puts together what the container and its frames say, and whether the source is cut short: it ends in the middle of
+/// something, or declares more than can be read and is damaged where that should be. `anything_after` is asked whether the
+/// file holds anything after a time in seconds, where its video ends early; `complaint_between` what is wrong with the file
+/// between two times, where its video pauses or ends early. That it declares more, and nothing else, says nothing: lengths
+/// are written before they are known, of what an edit list hides, and of subtitles that have no end.
 ///
 /// # Errors
 /// If the frame rate is unknown, or what is asked fails.
@@ -767,11 +776,8 @@ pub fn media_info(
     anything_after: impl FnOnce(f64) -> Result<bool>,
     complaint_between: impl Fn((f64, f64)) -> Result<Option<String>>,
 ) -> Result<MediaInfo> {
-    let Probed { mut container, mut rates, mut truncated } = probed;
+    let Probed { mut container, mut rates, mut truncated, ends_anywhere } = probed;
     let frames = indexed.frames;
-    if let Some(declared) = container.declared_frames.filter(|declared| indexed.packets + 1 < *declared) {
-        truncated = Some(format!("it declares {declared} frames, of which {} can be read", indexed.packets));
-    }
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
     let start_ms = container.clock.output_ms(container.clock.first_ms);
@@ -788,14 +794,31 @@ pub fn media_info(
     if turned {
         container.video.sample_aspect = container.video.sample_aspect.recip();
     }
-    let mut info = MediaInfo { container, frames, fps, timing, width: video.0, height: video.1, truncated: None };
-    let end = info.time_ms(usize::try_from(frames - 1)?) / 1000.0;
-    if let Some(duration) = info.container.duration_seconds
-        && truncated.is_none()
-        && end + 1.0 < duration
-        && !anything_after(end + 1.0)?
-    {
-        truncated = Some(format!("it declares {duration:.1} s, but ends after {end:.1} s"));
+    let mut info =
+        MediaInfo { container, frames, fps, timing, ends_ms: None, width: video.0, height: video.1, truncated: None };
+    let last_ms = info.time_ms(usize::try_from(frames - 1)?);
+    let first_ms = times.first().copied().unwrap_or(0.0);
+    let ends_ms = indexed.ends_ms.map(|ms| ms - first_ms + start_ms);
+    info.ends_ms = last_picture(&info, last_ms, ends_ms);
+    let (last, end) = (last_ms / 1000.0, info.ends_ms.unwrap_or(last_ms) / 1000.0);
+    if truncated.is_none() && indexed.ends_within && !ends_anywhere {
+        truncated = Some(ending::WITHIN.to_owned());
+    }
+    let fewer = info.container.declared_frames.filter(|declared| indexed.packets + 1 < *declared);
+    let fewer =
+        fewer.map(|declared| format!("it declares {declared} frames, of which {} can be read", indexed.packets));
+    let longer = info.container.duration_seconds.filter(|duration| end + 1.0 < *duration);
+    if truncated.is_some() {
+        truncated = fewer.or(truncated);
+    } else if fewer.is_some() || longer.is_some() {
+        let complaint = complaint_between((last, longer.unwrap_or(last).max(last) + 1.0))?;
+        if let (Some(complaint), Some(fewer)) = (&complaint, &fewer) {
+            truncated = Some(format!("{fewer} ({complaint})"));
+        } else if let (Some(complaint), Some(longer)) = (&complaint, longer)
+            && !anything_after(end + 1.0)?
+        {
+            truncated = Some(format!("it declares {longer:.1} s, but ends after {end:.1} s ({complaint})"));
+        }
     }
     if truncated.is_none()
         && let Timing::Variable { times_ms } = &info.timing
@@ -810,6 +833,20 @@ pub fn media_info(
     }
     info.truncated = truncated;
     Ok(info)
+}
+
+/// A last picture that is shown longer than this many others has an end of its own.
+const LONGER: f64 = 1.5;
+
+/// When the last picture ends, which is shown at `last_ms` and, by its packet, ends at `ends_ms`; `None` where the rate says
+/// it, or nothing. It ends with the film, if that has a length.
+fn last_picture(info: &MediaInfo, last_ms: f64, ends_ms: Option<f64>) -> Option<f64> {
+    let usual_ms = 1000.0 * f64::from(*info.fps.denom()) / f64::from(*info.fps.numer());
+    let ends_ms = ends_ms?;
+    let declared_ms = info.container.duration_seconds.map(|seconds| info.container.clock.output_ms(seconds * 1000.0));
+    let ends_ms = declared_ms.map_or(ends_ms, |declared_ms| ends_ms.min(declared_ms.max(last_ms + usual_ms)));
+    let own = matches!(info.timing, Timing::Variable { .. }) || ends_ms - last_ms > LONGER * usual_ms;
+    (ends_ms - last_ms >= 1.0 && own).then_some(ends_ms)
 }
 
 /// A frame that is shown longer than this many others is a pause; so many of them are looked at, the longest first.

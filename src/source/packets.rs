@@ -46,6 +46,10 @@ pub struct Announced {
     pub keys: Vec<usize>,
     /// How many packets there are, hidden ones and such that give no picture among them.
     pub packets: u64,
+    /// When the last picture is no longer shown, by the same clock; `None` where the file does not say.
+    pub ends_ms: Option<f64>,
+    /// Whether the last packet of the file is not whole.
+    pub ends_within: bool,
     /// Why an index that goes by packets cannot be trusted with this film, if that is known already.
     pub doubt: Option<String>,
 }
@@ -94,24 +98,26 @@ impl Announced {
         if visible.clone().any(|packet| packet.ms.is_none()) {
             doubts("packets have no times".to_owned());
         }
-        let mut pictures: Vec<(f64, bool)> = Vec::new();
+        let mut pictures: Vec<(f64, bool, f64)> = Vec::new();
         let mut next = first_ms;
         for packet in visible.filter(|packet| !early(packet)) {
             // A guess, for nothing but an estimate: the decoder will say when it is shown.
             let ms = packet.ms.unwrap_or(next);
             next = ms + packet.lasts_ms;
-            pictures.push((ms, packet.key));
+            pictures.push((ms, packet.key, packet.lasts_ms));
         }
         pictures.sort_by(|a, b| a.0.total_cmp(&b.0));
         if pictures.windows(2).any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS) {
             doubts("pictures have one time".to_owned());
         }
-        if pictures.first().is_some_and(|(_, key)| !key) {
+        if pictures.first().is_some_and(|(_, key, _)| !key) {
             doubts("it does not begin with a keyframe".to_owned());
         }
-        let keys = pictures.iter().enumerate().filter(|(_, (_, key))| *key).map(|(n, _)| n).collect();
-        let times_ms = pictures.into_iter().map(|(ms, _)| ms).collect();
-        Self { times_ms, keys, packets: packets.len() as u64, doubt }
+        let keys = pictures.iter().enumerate().filter(|(_, (_, key, _))| *key).map(|(n, _)| n).collect();
+        let ends_ms = pictures.last().filter(|(_, _, lasts_ms)| *lasts_ms > 0.0).map(|(ms, _, lasts_ms)| ms + lasts_ms);
+        let times_ms = pictures.into_iter().map(|(ms, _, _)| ms).collect();
+        let ends_within = packets.last().is_some_and(|packet| packet.damaged);
+        Self { times_ms, keys, packets: packets.len() as u64, ends_ms, ends_within, doubt }
     }
 }
 
@@ -302,6 +308,7 @@ mod tests {
         let announced = Announced::of(&packets, 0.0);
         assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
         assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
+        assert_eq!((announced.ends_ms, announced.ends_within), (Some(160.0), false));
     }
 
     #[test]

@@ -352,6 +352,8 @@ mod tests {
     fn announced(pictures: usize, group: usize) -> Announced {
         let keys = (0..pictures).step_by(group).collect();
         Announced {
+            ends_ms: None,
+            ends_within: false,
             times_ms: (0..pictures).map(|n| n as f64 * 40.0).collect(),
             keys,
             packets: pictures as u64,

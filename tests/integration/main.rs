@@ -18,6 +18,7 @@ mod faults;
 mod hdr;
 mod interface;
 mod kill;
+mod lengths;
 mod memory;
 mod names;
 mod parsers;
