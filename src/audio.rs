@@ -49,13 +49,15 @@ pub fn encode(
     let part = job.part(name)?;
     let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
     let tracks = container.track_counts()[1];
-    let fitted = layout::options(children, tools, &job.dir().join(job.source_link()), args, sink)?;
+    let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
+    let fitted = layout::options(children, tools, &job.dir().join(job.source_link()), &kept, args, sink)?;
     let delay_ms = match delay_ms(args, tracks) {
         Some(delay_ms) if !writes_delays(children, tools, job)? => delay_ms,
         _ => 0.0,
     };
     let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
-    command.args(["-map", "0:a", "-map_chapters", "-1", "-map_metadata:g", "-1"]);
+    command.args(kept.iter().flat_map(|stream| ["-map".to_owned(), format!("0:{stream}")]));
+    command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
     command.args(on_time([args, &fitted].concat())).args(at_one_rate(args, tracks));
     let offset_us = container.clock.offset_us + LATER_MS * 1000 + (delay_ms * 1000.0).round() as i64;
     command.args(["-output_ts_offset", &format!("{offset_us}us"), "-avoid_negative_ts", "disabled"]);

@@ -190,6 +190,7 @@ struct Streams {
 
 #[derive(Debug, Deserialize)]
 struct Stream {
+    index: usize,
     #[serde(default)]
     channels: usize,
     channel_layout: Option<String>,
@@ -207,20 +208,28 @@ impl Stream {
     }
 }
 
-/// More options of ffmpeg's for the sound tracks of `input` that `args` encode with libopus, where it would not take their
+/// More options of ffmpeg's for the sound tracks of `input`, which are the streams `kept`, that `args` encode with libopus, where it would not take their
 /// layout. What is mixed is warned of.
 ///
 /// # Errors
 /// If ffprobe cannot read the file.
-pub fn options(children: &Children, tools: &Tools, input: &Path, args: &[String], sink: &Sink) -> Result<Vec<String>> {
+pub fn options(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    kept: &[usize],
+    args: &[String],
+    sink: &Sink,
+) -> Result<Vec<String>> {
     if args.iter().any(|arg| is_users(arg)) {
         return Ok(Vec::new());
     }
-    let entries = ["-select_streams", "a", "-show_entries", "stream=channels,channel_layout"];
+    let entries = ["-select_streams", "a", "-show_entries", "stream=index,channels,channel_layout"];
     let found: Streams =
         probe::ffprobe(children, tools, input, &entries).context("reading the layouts of the sound")?;
     let mut options = Vec::new();
-    for (n, stream) in found.streams.iter().enumerate().filter(|(n, _)| is_opus(args, *n)) {
+    let kept = found.streams.iter().filter(|stream| kept.contains(&stream.index));
+    for (n, stream) in kept.enumerate().filter(|(n, _)| is_opus(args, *n)) {
         let layout = stream.layout();
         let fit = for_opus(layout);
         if EXCHANGED.contains(&fit.as_ref().map_or(layout, |fit| fit.layout)) {

@@ -473,14 +473,15 @@ impl Sounds<'_> {
     /// # Errors
     /// If one cannot be read.
     pub fn compare(&self, freedoms: &[Freedom]) -> Result<Vec<Likeness>> {
-        let decoded = ["-map", "0:a", "-map_metadata", "-1", "-af", ON_TIME, "-ac", "1", "-c:a", "pcm_s16le"];
+        let decoded = ["-map_metadata", "-1", "-af", ON_TIME, "-ac", "1", "-c:a", "pcm_s16le"];
         let piped = ["-muxing_queue_data_threshold", "500M", "-f", "avi", "pipe:1"];
         let mut source = packets::reading(self.tools, self.source, self.container);
-        source.args(decoded).args(piped);
+        let kept = self.container.sound_tracks().flat_map(|track| ["-map".to_owned(), format!("0:{}", track.stream)]);
+        source.args(kept).args(decoded).args(piped);
         packets::keep_clock(&mut source, self.container);
         let mut encoded = Command::new(&self.tools.ffmpeg);
         encoded.args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"]).arg(file_url(self.encoded));
-        encoded.args(decoded).args(piped);
+        encoded.args(["-map", "0:a"]).args(decoded).args(piped);
         // By the film's clock the output is later by what is added for it.
         let offset_ms = self.container.clock.offset_us as f64 / 1000.0;
         let tracks = self.later_ms.iter().zip(freedoms);

@@ -489,6 +489,11 @@ pub struct Container {
 }
 
 impl Container {
+    /// The tracks of sound, in their order.
+    pub fn sound_tracks(&self) -> impl Iterator<Item = &Track> {
+        self.other_tracks.iter().filter(|track| track.kind == TrackKind::Audio)
+    }
+
     /// Number of tracks by kind: video, audio, subtitles.
     #[must_use]
     pub fn track_counts(&self) -> [usize; 3] {

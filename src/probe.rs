@@ -3,6 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
+    io::Read,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -21,7 +22,7 @@ use crate::{
         BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan,
         Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
-    process::{Children, Finished, outcome},
+    process::{Children, Finished, ToolFailure, outcome},
 };
 
 /// The tools that read files, wherever they are.
@@ -78,13 +79,13 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
 
     let file: FfFile =
-        ffprobe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters", "-show_data"])
-            .with_context(|| format!("`{shown}` is not a film that ffprobe can read"))?;
+        describe(children, tools, input, &["-show_format", "-show_streams", "-show_chapters", "-show_data"])?;
     let stream = file
         .streams
         .iter()
         .find(|stream| stream.is_film())
         .with_context(|| format!("`{shown}` has no video to encode ({})", file.kinds()))?;
+    refuse_unknown(children, tools, stream).with_context(|| format!("`{shown}` cannot be encoded"))?;
     let (frame, identified, first) = thread::scope(|scope| {
         let identified = scope.spawn(|| identify(children, tools, input));
         let first = scope.spawn(|| first_packets(children, tools, input));
@@ -92,6 +93,13 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             .with_context(|| format!("cannot read the first frame of `{shown}`"));
         (frame, outcome(identified), outcome(first))
     });
+    let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
+    ensure!(!file.is_encrypted() && !first.is_encrypted(), "`{shown}` is encrypted: it must be decrypted first");
+    ensure!(
+        frame.is_ok() || !first.packets.is_empty(),
+        "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, or was \
+         never finished"
+    );
     let frame = frame?;
     let mut warnings = Vec::new();
     let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
@@ -104,12 +112,12 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let (video_track, mut other_tracks) = if direct {
         let films = file.streams.iter().filter(|stream| stream.is_film());
         let position = films.clone().position(|film| film.index == stream.index).unwrap_or(0);
-        split_tracks(&file, &identified, position).with_context(|| format!("`{shown}` cannot be joined whole"))?
+        split_tracks(&file, &identified, position, &mut warnings)
+            .with_context(|| format!("`{shown}` cannot be joined whole"))?
     } else {
-        carried_tracks(&file, stream, &mut warnings)
+        carried_tracks(&file, stream, &mut warnings, &|stream, carry| takes(children, tools, input, stream, carry))?
     };
     let mut clock = clock(&file, stream, &frame, direct);
-    let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
     for track in &mut other_tracks {
         let codec =
             file.streams.iter().find(|stream| stream.index == track.stream).map(|stream| stream.codec_name.as_str());
@@ -124,6 +132,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     if lost > 0 {
         warnings.push(format!("{lost} cover pictures are left out: mkvmerge does not read them in this container"));
     }
+    let sound = file.sound_spans(|stream| other_tracks.iter().any(|track| track.stream == stream));
     Ok(Probed {
         truncated,
         ends_anywhere: RESTARTING.contains(&file.format.format_name.as_str()),
@@ -152,7 +161,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             },
             chapter_list: file.chapters.iter().map(|chapter| chapter.place(clock)).collect(),
             attachments: identified.attachments.len(),
-            sound: file.sound_spans(),
+            sound,
             clock,
             warnings,
         },
@@ -162,10 +171,12 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
 /// Packets that are read to learn where each track begins.
 const FIRST_PACKETS: u32 = 400;
 
+const FIRST_ENTRIES: &str = "packet=stream_index,pts_time,duration_time,flags:packet_side_data=side_data_type";
+
 /// The first packets of all tracks, in the order of the file.
 fn first_packets(children: &Children, tools: &Tools, input: &Path) -> Result<FfPackets> {
     let interval = format!("%+#{FIRST_PACKETS}");
-    let entries = ["-read_intervals", &interval, "-show_entries", "packet=stream_index,pts_time,duration_time,flags"];
+    let entries = ["-read_intervals", &interval, "-show_entries", FIRST_ENTRIES];
     ffprobe(children, tools, input, &entries)
 }
 
@@ -382,46 +393,194 @@ impl IdentifiedTrack {
     }
 }
 
-/// Splits the tracks into the one that is encoded and all others.
+/// Splits the tracks that mkvmerge takes from Matroska into the one that is encoded and all others. What it does not take is
+/// a warning.
 ///
 /// # Errors
-/// If mkvmerge sees less than ffprobe does: it would be missing in the output.
-fn split_tracks(file: &FfFile, identified: &Identified, film_position: usize) -> Result<(Track, Vec<Track>)> {
-    let remux = "remux it first: ffmpeg -i INPUT -map 0 -c copy REMUXED.mkv";
-    let count = |kind: &str| file.streams.iter().filter(|stream| stream.codec_type == kind).count();
+/// If it does not see the film itself.
+fn split_tracks(
+    file: &FfFile,
+    identified: &Identified,
+    film_position: usize,
+    warnings: &mut Vec<String>,
+) -> Result<(Track, Vec<Track>)> {
     let mut tracks: Vec<Track> = identified.tracks.iter().filter_map(IdentifiedTrack::track).collect();
-    for (theirs, ours) in [("audio", TrackKind::Audio), ("subtitle", TrackKind::Subtitles)] {
-        let (seen, kept) = (count(theirs), tracks.iter().filter(|track| track.kind == ours).count());
-        ensure!(
-            kept >= seen,
-            "it has {seen} {theirs} tracks, of which mkvmerge takes {kept} ({}); {remux}",
-            file.kinds()
-        );
+    // Both count the tracks of Matroska in the order of the file, those that mkvmerge does not take among them.
+    for track in &mut tracks {
+        let stream = file.streams.get(track.id as usize).filter(|stream| stream.kind() == Some(track.kind));
+        track.stream = stream.map_or(usize::MAX, |stream| stream.index);
     }
-    let at = tracks
-        .iter()
-        .enumerate()
-        .filter(|(_, track)| track.kind == TrackKind::Video)
-        .nth(film_position)
-        .map(|(at, _)| at)
-        .with_context(|| format!("mkvmerge does not see its video track; {remux}"))?;
-    for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Subtitles] {
-        let streams = file.streams.iter().filter(|stream| stream.kind() == Some(kind) && !stream.is_picture());
-        let ours = tracks.iter_mut().filter(|track| track.kind == kind);
-        ours.zip(streams).for_each(|(track, stream)| track.stream = stream.index);
+    // But for kinds that ffmpeg passes over.
+    if tracks.iter().any(|track| track.stream == usize::MAX) {
+        for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Subtitles] {
+            let streams = file.streams.iter().filter(|stream| stream.kind() == Some(kind) && !stream.is_picture());
+            let ours = tracks.iter_mut().filter(|track| track.kind == kind);
+            ours.zip(streams).for_each(|(track, stream)| track.stream = stream.index);
+        }
     }
+    let taken = |stream: &FfStream| tracks.iter().any(|track| track.stream == stream.index);
+    let kept = |stream: &&FfStream| stream.kind().is_some() && !stream.is_picture();
+    let lost: Vec<&FfStream> = file.streams.iter().filter(kept).filter(|stream| !taken(stream)).collect();
+    leave_out(&lost, "mkvmerge does not take them", warnings);
+    let film = file.streams.iter().filter(|stream| stream.is_film()).nth(film_position).map(|film| film.index);
+    let at = tracks.iter().position(|track| track.kind == TrackKind::Video && Some(track.stream) == film);
+    let at = at
+        .context("mkvmerge does not see its video track; remux it first: ffmpeg -i INPUT -map 0 -c copy REMUXED.mkv")?;
     Ok((tracks.remove(at), tracks))
 }
 
+/// Says which streams are left out, and why.
+fn leave_out(streams: &[&FfStream], why: &str, warnings: &mut Vec<String>) {
+    if !streams.is_empty() {
+        let streams: Vec<String> =
+            streams.iter().map(|stream| format!("{} ({})", stream.index, stream.what())).collect();
+        warnings.push(format!("left out, since {why}: {}", streams.join(", ")));
+    }
+}
+
+/// What ffmpeg's demuxers of one file with a film in it are called, and those of sound, so that it can be said what is
+/// missing. All others read lists of files, devices or words.
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,kux,mpegts,mpegtsraw,mpeg,mpegvideo,ogg,asf,asf_o,\
+    rm,mxf,gxf,nut,ivf,obu,av1,h264,hevc,m4v,h261,h263,cavsvideo,avs2,avs3,dirac,vc1,vc1test,yuv4mpegpipe,dv,swf,wtv,nsv,ivr,\
+    mjpeg,mjpeg_2000,gif,apng,png_pipe,jpeg_pipe,webp_pipe,roq,bink,smk,film_cpk,4xm,cine,lxf,pva,xmv,wc3movie,thp,vivo,viv,\
+    rpl,psxstr,pmp,nuv,nc,mv,mvi,mtv,msf,moflex,mods,mm,mlv,lvf,jv,ipmovie,idcin,hnm,flic,ea,ea_cdata,dxa,dsicin,cdxl,c93,\
+    bmv,bfi,bethsoftvid,anm,alp,amv,mpc,mpc8,wav,w64,mp3,aac,ac3,eac3,dts,dtshd,truehd,flac,aiff,au,caf,tta,wv,ape,amr,loas";
+/// And of those that read what a file names: other files, and files of others.
+const LISTS: [(&str, &str); 5] = [
+    ("hls", "a playlist (HLS)"),
+    ("dash", "a playlist (DASH)"),
+    ("concat", "a list of files (ffconcat)"),
+    ("applehttp", "a playlist (HLS)"),
+    ("imf", "a composition of several files (IMF)"),
+];
+
+/// What ffprobe says of `input`, if it is one film in one file.
+fn describe<T: DeserializeOwned>(children: &Children, tools: &Tools, input: &Path, what: &[&str]) -> Result<T> {
+    let shown = input.display();
+    let one_file = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
+    let described = ffprobe(children, tools, input, &[&one_file, what].concat());
+    let Err(error) = described else { return described };
+    let said = |words: &str| {
+        let failure = error.downcast_ref::<ToolFailure>();
+        failure.is_some_and(|failure| failure.stderr.iter().any(|line| line.contains(words)))
+    };
+    if said("not on whitelist") {
+        let of = |(name, kind): &(&str, &'static str)| said(&format!("[{name} @")).then_some(*kind);
+        let kind = LISTS.iter().find_map(of).unwrap_or("of a kind that is no film");
+        bail!("`{shown}` is not a film: it is {kind}; name the film itself");
+    }
+    let mut head = Vec::new();
+    let _ = fs::File::open(input).and_then(|file| file.take(12).read_to_end(&mut head));
+    if head.get(4..8).is_some_and(|name| [b"styp".as_slice(), b"moof", b"sidx"].contains(&name)) {
+        bail!(
+            "`{shown}` is a segment of a stream without its beginning: put the initialisation segment in front of it"
+        );
+    }
+    Err(error.context(format!("`{shown}` is not a film that ffprobe can read")))
+}
+
+/// Refuses a codec that this ffmpeg does not know, or does not decode.
+fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result<()> {
+    if ["", "none", "unknown"].contains(&film.codec_name.as_str()) {
+        bail!("its codec ({}) is none that this ffmpeg knows", film.codec_tag_string);
+    }
+    if film.pix_fmt.is_none() {
+        let mut command = Command::new(&tools.ffmpeg);
+        command.args(["-v", "error", "-h", &format!("decoder={}", film.codec_name)]);
+        let said = children.finish(command)?.stderr;
+        ensure!(
+            !said.iter().any(|line| line.contains("no decoders for it are available")),
+            "this ffmpeg has no decoder for its codec, {}",
+            film.codec_name
+        );
+    }
+    Ok(())
+}
+
+/// Codecs that ffmpeg copies into Matroska, and mkvmerge takes from there, as they are: run, each, and common.
+const COPIED: [&str; 39] = [
+    "aac",
+    "aac_latm",
+    "ac3",
+    "eac3",
+    "mp2",
+    "mp3",
+    "dts",
+    "truehd",
+    "mlp",
+    "flac",
+    "alac",
+    "opus",
+    "vorbis",
+    "pcm_u8",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+    "pcm_s24be",
+    "pcm_s32le",
+    "pcm_f32le",
+    "pcm_f64le",
+    "pcm_alaw",
+    "pcm_mulaw",
+    "subrip",
+    "ass",
+    "ssa",
+    "webvtt",
+    "dvd_subtitle",
+    "hdmv_pgs_subtitle",
+    "dvb_subtitle",
+    "h264",
+    "hevc",
+    "mpeg2video",
+    "mpeg4",
+    "vp8",
+    "vp9",
+    "av1",
+    "mjpeg",
+    "adpcm_ima_wav",
+];
+
+/// Whether ffmpeg writes the track as `carry` into Matroska, and mkvmerge takes it from there. Only the beginning is tried.
+fn takes(children: &Children, tools: &Tools, input: &Path, stream: &FfStream, carry: Carry) -> Result<bool> {
+    let dir = tempfile::tempdir().context("making a temporary directory")?;
+    let file = dir.path().join("track.mkv");
+    let mut command = Command::new(&tools.ffmpeg);
+    command.args(["-nostdin", "-v", "error", "-y", "-i"]).arg(file_url(input));
+    command
+        .args(["-map", &format!("0:{}", stream.index), "-c", carry.codec(), "-t", "0.5", "-f", "matroska"])
+        .arg(&file);
+    if children.finish(command)?.failure.is_some() {
+        return Ok(false);
+    }
+    let written: FfFile = ffprobe(children, tools, &file, &["-show_streams"])?;
+    let wanted = if carry == Carry::Copy { stream.codec_name.as_str() } else { carry.codec() };
+    let written = written.streams.iter().any(|stream| stream.codec_name == wanted);
+    Ok(written && identify(children, tools, &file)?.tracks.len() == 1)
+}
+
 /// The tracks of a container that ffmpeg reads for us: the one that is encoded, and those that can be kept. What cannot is
-/// a warning.
-fn carried_tracks(file: &FfFile, film: &FfStream, warnings: &mut Vec<String>) -> (Track, Vec<Track>) {
+/// a warning. `takes` tries whether Matroska takes a track in some way.
+fn carried_tracks(
+    file: &FfFile,
+    film: &FfStream,
+    warnings: &mut Vec<String>,
+    takes: &dyn Fn(&FfStream, Carry) -> Result<bool>,
+) -> Result<(Track, Vec<Track>)> {
     let apple = file.format.tag("major_brand").is_some_and(|brand| brand.trim() == "qt");
     let mut tracks = Vec::new();
     let mut left_out = Vec::new();
     for stream in &file.streams {
         let Some(kind) = stream.kind().filter(|_| !stream.is_picture() && stream.index != film.index) else { continue };
-        match stream.carry(apple) {
+        let mut carry = stream.carry(apple);
+        if carry == Some(Carry::Copy) && !COPIED.contains(&stream.codec_name.as_str()) && !takes(stream, Carry::Copy)? {
+            carry = stream.lossless().filter(|_| kind == TrackKind::Audio);
+            if let Some(lossless) = carry
+                && !takes(stream, lossless)?
+            {
+                carry = None;
+            }
+        }
+        match carry {
             Some(carry) => {
                 if carry == Carry::Srt && stream.codec_name != "text" {
                     warnings.push(format!(
@@ -431,16 +590,11 @@ fn carried_tracks(file: &FfFile, film: &FfStream, warnings: &mut Vec<String>) ->
                 }
                 tracks.push(stream.track(kind, carry, file));
             }
-            None => left_out.push(format!("{} ({})", stream.index, stream.what())),
+            None => left_out.push(stream),
         }
     }
-    if !left_out.is_empty() {
-        warnings.push(format!(
-            "left out, since Matroska cannot hold them or this ffmpeg cannot read them: {}",
-            left_out.join(", ")
-        ));
-    }
-    (film.track(TrackKind::Video, Carry::Copy, file), tracks)
+    leave_out(&left_out, "Matroska cannot hold them or this ffmpeg cannot read them", warnings);
+    Ok((film.track(TrackKind::Video, Carry::Copy, file), tracks))
 }
 
 /// Runs ffprobe on `input` and reads its JSON.
@@ -513,7 +667,7 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         video: video(stream, &frame, &mut Vec::new())?,
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
         duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
-        sound: found.sound_spans(),
+        sound: found.sound_spans(|_| true),
         chapters: found.chapters.iter().map(|chapter| chapter.place(Clock::default())).collect(),
     })
 }
@@ -612,9 +766,17 @@ struct FfPacket {
     duration_time: Option<String>,
     #[serde(default)]
     flags: String,
+    #[serde(default)]
+    side_data_list: Vec<FfSideData>,
 }
 
 impl FfPackets {
+    /// Whether the container says that what is in them is encrypted.
+    fn is_encrypted(&self) -> bool {
+        let mut data = self.packets.iter().flat_map(|packet| &packet.side_data_list);
+        data.any(|data| data.side_data_type.starts_with("Encryption"))
+    }
+
     /// Tells `track` where it begins, and what is to be known of its beginning.
     fn tell(&self, track: &mut Track, is_vorbis: bool, clock: Clock) {
         let ours = self.packets.iter().filter(|packet| packet.stream_index == track.stream);
@@ -681,15 +843,20 @@ impl FfFile {
         first.map_or(begin, |first| first.max(begin))
     }
 
-    /// Spans of the sound tracks, in order.
-    fn sound_spans(&self) -> Vec<SoundSpan> {
+    /// Whether tracks name the key with which they are encrypted.
+    fn is_encrypted(&self) -> bool {
+        self.streams.iter().any(|stream| stream.tag("enc_key_id").is_some())
+    }
+
+    /// Spans of the sound tracks that are `kept`, in order.
+    fn sound_spans(&self, kept: impl Fn(usize) -> bool) -> Vec<SoundSpan> {
         let writer = self.format.tag("ENCODER").unwrap_or_default();
         let span = |stream: &FfStream| SoundSpan {
             start_ms: stream.start_seconds().map(|seconds| seconds * 1000.0),
             // ffmpeg copies mkvmerge's tags even where it cuts.
             seconds: stream.tag("DURATION").filter(|_| !writer.starts_with("Lavf")).and_then(clock_seconds),
         };
-        self.streams.iter().filter(|stream| stream.codec_type == "audio").map(span).collect()
+        self.streams.iter().filter(|stream| stream.codec_type == "audio" && kept(stream.index)).map(span).collect()
     }
 
     /// What is in it, for messages: `hevc video, aac audio`.
@@ -724,6 +891,8 @@ struct FfStream {
     index: usize,
     codec_type: String,
     codec_name: String,
+    codec_tag_string: String,
+    sample_fmt: Option<String>,
     width: u32,
     height: u32,
     pix_fmt: Option<String>,
@@ -799,6 +968,18 @@ impl FfStream {
             "mov_text" | "text" => Carry::Srt,
             "dvb_teletext" | "eia_608" | "ttml" | "xsub" | "arib_caption" | "stl" => return None,
             _ => Carry::Copy,
+        })
+    }
+
+    /// In what its decoded samples are kept as they are; `None` if there are none.
+    fn lossless(&self) -> Option<Carry> {
+        Some(match self.sample_fmt.as_deref()?.trim_end_matches('p') {
+            "u8" | "s16" => Carry::Flac,
+            "s32" if (1..=24).contains(&self.raw_bits()) => Carry::Flac,
+            "s32" => Carry::Pcm32,
+            "flt" => Carry::Float32,
+            "dbl" => Carry::Float64,
+            _ => return None,
         })
     }
 
@@ -1221,19 +1402,19 @@ mod tests {
     }
 
     #[test]
-    fn tracks_that_mkvmerge_does_not_take_are_an_error_before_anything_starts() {
+    fn tracks_of_matroska_that_mkvmerge_does_not_take_are_left_out_and_said() {
         let file: FfFile = serde_json::from_value(serde_json::json!({"streams": [
             {"index": 0, "codec_type": "video", "codec_name": "h264"},
-            {"index": 1, "codec_type": "subtitle", "codec_name": "mov_text"}]}))
+            {"index": 1, "codec_type": "audio", "codec_name": "unknown"},
+            {"index": 2, "codec_type": "audio", "codec_name": "ac3"}]}))
         .unwrap();
         let identified: Identified = serde_json::from_value(serde_json::json!({
-            "container": {"type": "QuickTime/MP4", "supported": true},
-            "tracks": [{"id": 0, "type": "video", "codec": "AVC"}]}))
+            "container": {"type": MATROSKA, "supported": true},
+            "tracks": [{"id": 0, "type": "video", "codec": "AVC"}, {"id": 2, "type": "audio", "codec": "AC-3"}]}))
         .unwrap();
-        let error = split_tracks(&file, &identified, 0).unwrap_err().to_string();
-        assert!(
-            error.contains("1 subtitle tracks, of which mkvmerge takes 0") && error.contains("mov_text"),
-            "{error}"
-        );
+        let mut warnings = Vec::new();
+        let (film, others) = split_tracks(&file, &identified, 0, &mut warnings).unwrap();
+        assert_eq!((film.stream, others.len(), others[0].stream), (0, 1, 2));
+        assert_eq!(warnings, ["left out, since mkvmerge does not take them: 1 (unknown audio)"]);
     }
 }

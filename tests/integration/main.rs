@@ -10,6 +10,7 @@ mod lab;
 mod run;
 
 mod av1an;
+mod carried;
 mod direct;
 mod doctor;
 mod failures;
