@@ -17,6 +17,7 @@ pub mod y4m;
 pub mod cli;
 pub mod config;
 pub mod ending;
+pub mod tags;
 pub mod probe;
 pub mod source;
 pub mod reel;

@@ -476,6 +476,10 @@ pub struct Container {
     pub title: Option<String>,
     /// Tags of the film as a whole.
     pub tags: usize,
+    /// Those that mkvmerge does not take from the source: names and values.
+    pub tag_list: Vec<(String, String)>,
+    /// Tags of the video track: names and values.
+    pub video_tags: Vec<(String, String)>,
     /// Chapter entries.
     pub chapters: usize,
     /// Attached files.

@@ -15,6 +15,7 @@ use crate::{
     probe::Tools,
     process::{Children, Finished, ToolFailure},
     recipe::Recipe,
+    tags,
 };
 
 /// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
@@ -61,6 +62,10 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
     args.push(format!("{}/{part_name}", job.output_dir_link()));
     let mut options = strings(&["--no-chapters", "--no-global-tags", "--no-track-tags", "--default-duration", &rate]);
+    if !media.container.video_tags.is_empty() {
+        let name = written_tags(job, "track-tags.xml", &media.container.video_tags)?;
+        options.extend(["--tags".to_owned(), format!("0:{name}")]);
+    }
     options.extend(track_options(&media.container.video_track, 0));
     options.extend(shape_options(media));
     options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
@@ -288,6 +293,10 @@ fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_file
         if let Some(title) = &container.title {
             args.extend(["--title".to_owned(), title.clone()]);
         }
+        if !container.tag_list.is_empty() {
+            let name = written_tags(parts.job, "tags.xml", &container.tag_list)?;
+            args.extend(strings(&["--global-tags", name]));
+        }
         if !container.chapter_list.is_empty() {
             let name = parts.job.write_chapters(&chapters(container))?;
             args.extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
@@ -350,6 +359,13 @@ fn overlaps(times: &[f64]) -> bool {
     lasts.sort_by(f64::total_cmp);
     let usual = lasts.get(lasts.len() / 2).copied().unwrap_or(0.0);
     lasts.first().is_some_and(|shortest| *shortest < usual - 0.002)
+}
+
+/// Writes tags into a file of the job, and returns its name.
+fn written_tags<'a>(job: &Job, name: &'a str, list: &[(String, String)]) -> Result<&'a str> {
+    fs::write(job.part(name)?, tags::xml(list)).context("writing the tags")?;
+    job.finish(name)?;
+    Ok(name)
 }
 
 /// Moves a track, number `id` of the file that follows, where mkvmerge moves it by itself.

@@ -23,6 +23,7 @@ use crate::{
         Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, ToolFailure, outcome},
+    tags,
 };
 
 /// The tools that read files, wherever they are.
@@ -154,6 +155,8 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
                 file.format.tag("title").filter(|title| !title.is_empty()).map(str::to_owned)
             },
             tags: identified.tag_count(),
+            tag_list: if direct { Vec::new() } else { tags::kept(&file.format.tags) },
+            video_tags: stream.kept_tags(&file.format),
             chapters: if direct {
                 identified.chapters.iter().map(|chapters| chapters.num_entries).sum()
             } else {
@@ -651,6 +654,10 @@ pub struct Found {
     pub duration_seconds: Option<f64>,
     /// Spans of the sound tracks, in order.
     pub sound: Vec<SoundSpan>,
+    /// Tags of the film: names and values.
+    pub tags: Vec<(String, String)>,
+    /// Tags of the track.
+    pub video_tags: Vec<(String, String)>,
     /// Where chapters begin, in milliseconds, and their names.
     pub chapters: Vec<(f64, String)>,
 }
@@ -667,6 +674,8 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         video: video(stream, &frame, &mut Vec::new())?,
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
         duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
+        tags: tags::kept(&found.format.tags),
+        video_tags: stream.kept_tags(&found.format),
         sound: found.sound_spans(|_| true),
         chapters: found.chapters.iter().map(|chapter| chapter.place(Clock::default())).collect(),
     })
@@ -1019,6 +1028,14 @@ impl FfStream {
             sync_ms: 0,
             opus_delay: if self.codec_name == "opus" { self.extradata.as_deref().map_or(0, opus_delay) } else { 0 },
         }
+    }
+
+    /// Its tags, without those that are the film's as well.
+    fn kept_tags(&self, film: &FfFormat) -> Vec<(String, String)> {
+        let films = tags::kept(&film.tags);
+        let mut kept = tags::kept(&self.tags);
+        kept.retain(|tag| !films.contains(tag));
+        kept
     }
 
     /// A tag of mkvmerge's statistics, which may have a language behind its name.

@@ -426,6 +426,8 @@ mod tests {
             restarts: false,
             new_sound: false,
             chapter_list: Vec::new(),
+            tag_list: Vec::new(),
+            video_tags: Vec::new(),
             duration_seconds: None,
             declared_frames: None,
             bytes: 1,

@@ -360,7 +360,15 @@ fn of_container(
     let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
     let title = identified.container.properties.title.as_deref();
     findings.push(Finding::same("title", text(container.title.as_deref()), text(title), "mkvmerge -J"));
-    if container.direct {
+    let tags = |list: &[(String, String)]| match list {
+        [] => "none".to_owned(),
+        list => list.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", "),
+    };
+    let track = (tags(&container.video_tags), tags(&found.video_tags));
+    findings.push(Finding::same("tags of the picture", track.0, track.1, "ffprobe"));
+    if !container.direct {
+        findings.push(Finding::same("tags", tags(&container.tag_list), tags(&found.tags), "ffprobe"));
+    } else {
         findings.push(Finding::same("tags", container.tags, identified.tag_count(), "mkvmerge -J"));
     }
     let color = identified.video_color(video).unwrap_or_default();

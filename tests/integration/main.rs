@@ -18,6 +18,7 @@ mod families;
 mod faults;
 mod hdr;
 mod interface;
+mod kept;
 mod kill;
 mod lengths;
 mod memory;

@@ -1,0 +1,79 @@
+//! What a film says of itself beside its tracks is kept, and found again by other people's tools.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    check::File,
+    clips::{ffmpeg, mkvmerge},
+    run::{Ended, Run},
+};
+
+/// Two seconds of pictures and sound.
+fn film(dir: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let inputs = ["-f", "lavfi", "-i", "testsrc2=s=192x108:r=25:d=2", "-f", "lavfi", "-i", "sine=440:d=2:r=48000"];
+    let codecs = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    ffmpeg(dir, &[inputs.as_slice(), &codecs, options, &[name]].concat());
+    dir.join(name)
+}
+
+/// Encodes a film of `dir`; the output, and what was said.
+#[track_caller]
+fn encoded(dir: &Path, name: &str) -> (File, Ended) {
+    let ended = Run::encode(dir, name, format!("{name}-out.mkv")).arg("--json").succeeds();
+    (File::open(&dir.join(format!("{name}-out.mkv"))), ended)
+}
+
+/// The finding of that name in the proof.
+fn finding(ended: &Ended, what: &str) -> Value {
+    let findings = ended.finished()["proof"]["findings"].clone();
+    let found = findings.as_array().unwrap().iter().find(|finding| finding["what"] == what).cloned();
+    found.unwrap_or_else(|| panic!("no finding `{what}` in {findings}"))
+}
+
+/// The warnings of a run with `--json`.
+fn warnings(ended: &Ended) -> Vec<String> {
+    let warnings = ended.events().into_iter().filter(|event| event["event"] == "warning");
+    warnings.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn tags_of_mp4_mov_and_flv_become_those_of_matroska() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["film.mp4", "film.mov", "film.flv"] {
+        let mut tags = vec!["title=A title", "artist=N. N.", "comment=Hello & <you>, “ça va”"];
+        if name != "film.flv" {
+            tags.extend(["location=+48.85+002.35/", "creation_time=2024-05-06T07:08:09Z"]);
+        }
+        let options: Vec<&str> = tags.iter().flat_map(|tag| ["-metadata", tag]).collect();
+        film(dir.path(), name, &options);
+        let (output, ended) = encoded(dir.path(), name);
+        let found = &output.ffprobe["format"]["tags"];
+        for tag in &tags {
+            let (tag, value) = tag.split_once('=').unwrap();
+            let found = found.as_object().unwrap().iter().find(|(known, _)| known.eq_ignore_ascii_case(tag));
+            let found = found.unwrap_or_else(|| panic!("{name} has lost {tag}: {found:?}")).1.as_str().unwrap();
+            let value = if tag == "location" { &value[..6] } else { value };
+            assert!(found.starts_with(value), "{name}: {found}, not {value}");
+        }
+        assert!(found.get("MAJOR_BRAND").is_none(), "what is true of the source's file alone");
+        assert!(finding(&ended, "tags")["output"].as_str().unwrap().contains("ARTIST: N. N."));
+    }
+}
+
+#[test]
+fn tags_of_the_picture_are_kept_and_statistics_of_the_source_are_not() {
+    let dir = tempfile::tempdir().unwrap();
+    film(dir.path(), "film.mkv", &[]);
+    let tag = |name: &str, value: &str| format!("<Simple><Name>{name}</Name><String>{value}</String></Simple>");
+    let tags = tag("SOURCE_MEDIUM", "A disc &amp; more") + &tag("BPS", "123");
+    std::fs::write(dir.path().join("tags.xml"), format!("<Tags><Tag>{tags}</Tag></Tags>")).unwrap();
+    mkvmerge(dir.path(), &["-o", "tagged.mkv", "--tags", "0:tags.xml", "film.mkv"]);
+    let (output, ended) = encoded(dir.path(), "tagged.mkv");
+    let found = &output.ffprobe["streams"][0]["tags"];
+    assert_eq!(found["SOURCE_MEDIUM"], "A disc & more");
+    assert_ne!(found["BPS"], "123");
+    assert_eq!(finding(&ended, "tags of the picture")["output"], "SOURCE_MEDIUM: A disc & more");
+    assert_eq!(warnings(&ended), [""; 0]);
+}
