@@ -420,6 +420,31 @@ impl Default for TrackFlags {
     }
 }
 
+/// How a picture lies in space: for two eyes, or around the viewer. Numbers are those of Matroska.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Space {
+    /// StereoMode, where it is not that of one eye.
+    pub stereo: u8,
+    /// ProjectionType, where it is not that of a plane.
+    pub projection: u8,
+    /// ProjectionPrivate, as hexadecimal digits.
+    pub private: Option<String>,
+    /// Yaw, pitch and roll, in degrees.
+    pub pose: [f64; 3],
+}
+
+/// `StereoMode 3, ProjectionType 1, pose 10.5 -5 2`, or `a plane for one eye`.
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("a plane for one eye");
+        }
+        let [yaw, pitch, roll] = self.pose;
+        write!(f, "StereoMode {}, ProjectionType {}, pose {yaw} {pitch} {roll}", self.stereo, self.projection)?;
+        self.private.as_ref().map_or(Ok(()), |private| write!(f, ", {private}"))
+    }
+}
+
 /// When each frame is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Timing {
@@ -476,6 +501,8 @@ pub struct Container {
     pub title: Option<String>,
     /// Tags of the film as a whole.
     pub tags: usize,
+    /// How the picture lies in space.
+    pub space: Space,
     /// Those that mkvmerge does not take from the source: names and values.
     pub tag_list: Vec<(String, String)>,
     /// Tags of the video track: names and values.

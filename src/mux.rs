@@ -11,7 +11,7 @@ use crate::{
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
     job::Job,
-    media::{Carry, Color, Container, MediaInfo, Range, Timing, Track, TrackKind, UNSPECIFIED},
+    media::{Carry, Color, Container, MediaInfo, Range, Space, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
     process::{Children, Finished, ToolFailure},
     recipe::Recipe,
@@ -68,6 +68,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     }
     options.extend(track_options(&media.container.video_track, 0));
     options.extend(shape_options(media));
+    options.extend(space_options(&media.container.space));
     options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
     match &media.timing {
         Timing::Constant { start_ms } if media.ends_ms.is_none() => {
@@ -175,7 +176,13 @@ fn track_options(track: &Track, id: usize) -> Vec<String> {
 
 /// Shape of the video track's pixels.
 fn shape_options(media: &MediaInfo) -> Vec<String> {
-    match display_size(media.width, media.height, media.container.video.sample_aspect) {
+    // With two eyes in one picture, the size is that of one of them (matroskadec.c, mkv_stereo_mode_display_mul).
+    let one_eye = match media.container.space.stereo {
+        1 | 8 | 9 | 11 => Ratio::new(1, 2),
+        2 | 3 | 6 | 7 => Ratio::new(2, 1),
+        _ => Ratio::from_integer(1),
+    };
+    match display_size(media.width, media.height, media.container.video.sample_aspect * one_eye) {
         Some((width, height)) => strings(&["--display-dimensions", &format!("0:{width}x{height}")]),
         None => Vec::new(),
     }
@@ -201,6 +208,27 @@ fn display_size(width: u32, height: u32, sample_aspect: Ratio<u32>) -> Option<(u
     } else {
         (shape.numer() * times, shape.denom() * times)
     })
+}
+
+/// How the picture lies in space, as elements of the container.
+fn space_options(space: &Space) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut set = |option: &str, value: String| args.extend([format!("--{option}"), format!("0:{value}")]);
+    if space.stereo != 0 {
+        set("stereo-mode", space.stereo.to_string());
+    }
+    if space.projection != 0 {
+        set("projection-type", space.projection.to_string());
+    }
+    if let Some(private) = &space.private {
+        set("projection-private", private.clone());
+    }
+    for (angle, degrees) in ["yaw", "pitch", "roll"].into_iter().zip(space.pose) {
+        if degrees != 0.0 {
+            set(&format!("projection-pose-{angle}"), degrees.to_string());
+        }
+    }
+    args
 }
 
 /// Colours and HDR10 as elements of the container.

@@ -20,7 +20,7 @@ use crate::{
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
         BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan,
-        Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
+        Space, Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, ToolFailure, outcome},
     tags,
@@ -110,10 +110,10 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     }
     let identified = identified?;
     let direct = identified.container.kind.as_deref() == Some(MATROSKA);
+    let mut films = file.streams.iter().filter(|stream| stream.is_film());
+    let position_of_film = films.position(|film| film.index == stream.index).unwrap_or(0);
     let (video_track, mut other_tracks) = if direct {
-        let films = file.streams.iter().filter(|stream| stream.is_film());
-        let position = films.clone().position(|film| film.index == stream.index).unwrap_or(0);
-        split_tracks(&file, &identified, position, &mut warnings)
+        split_tracks(&file, &identified, position_of_film, &mut warnings)
             .with_context(|| format!("`{shown}` cannot be joined whole"))?
     } else {
         carried_tracks(&file, stream, &mut warnings, &|stream, carry| takes(children, tools, input, stream, carry))?
@@ -155,6 +155,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
                 file.format.tag("title").filter(|title| !title.is_empty()).map(str::to_owned)
             },
             tags: identified.tag_count(),
+            space: if direct { identified.space(position_of_film) } else { stream.space() },
             tag_list: if direct { Vec::new() } else { tags::kept(&file.format.tags) },
             video_tags: stream.kept_tags(&file.format),
             chapters: if direct {
@@ -260,6 +261,21 @@ impl Identified {
         self.global_tags.iter().map(|tags| tags.num_entries).sum()
     }
 
+    /// How the container's video track number `position` lies in space.
+    #[must_use]
+    pub fn space(&self, position: usize) -> Space {
+        let Some(track) = self.tracks.iter().filter(|track| track.kind == "video").nth(position) else {
+            return Space::default();
+        };
+        let p = &track.properties;
+        Space {
+            stereo: p.stereo_mode,
+            projection: p.projection_type,
+            private: p.projection_private.clone().filter(|private| !private.is_empty()),
+            pose: [p.projection_pose_yaw, p.projection_pose_pitch, p.projection_pose_roll],
+        }
+    }
+
     /// Colours that the container gives to its video track number `position`.
     #[must_use]
     pub fn video_color(&self, position: usize) -> Option<Color> {
@@ -339,6 +355,12 @@ struct TrackProperties {
     codec_delay: Option<u64>,
     minimum_timestamp: Option<u64>,
     audio_sampling_frequency: Option<u32>,
+    stereo_mode: u8,
+    projection_type: u8,
+    projection_private: Option<String>,
+    projection_pose_yaw: f64,
+    projection_pose_pitch: f64,
+    projection_pose_roll: f64,
 }
 
 impl IdentifiedTrack {
@@ -901,6 +923,7 @@ struct FfStream {
     codec_type: String,
     codec_name: String,
     codec_tag_string: String,
+    closed_captions: u8,
     sample_fmt: Option<String>,
     width: u32,
     height: u32,
@@ -1028,6 +1051,38 @@ impl FfStream {
             sync_ms: 0,
             opus_delay: if self.codec_name == "opus" { self.extradata.as_deref().map_or(0, opus_delay) } else { 0 },
         }
+    }
+
+    /// How its picture lies in space, by the side data of its container.
+    fn space(&self) -> Space {
+        let find = |kind: &str| self.side_data_list.iter().find(|data| data.side_data_type == kind);
+        let text =
+            |data: &FfSideData, name: &str| data.rest.get(name).and_then(|text| text.as_str().map(str::to_owned));
+        let mut space = Space::default();
+        if let Some(data) = find("Stereo 3D") {
+            let right_first = data.value("inverted") == Some(1.0);
+            // Matroska, StereoMode: with the left eye first, and with the right.
+            let modes = match text(data, "type").as_deref() {
+                Some("side by side") => (1, 11),
+                Some("top and bottom") => (3, 2),
+                Some("checkerboard") => (5, 4),
+                Some("interleaved lines") => (7, 6),
+                Some("interleaved columns") => (9, 8),
+                Some("frame alternate") => (13, 14),
+                _ => (0, 0),
+            };
+            space.stereo = if right_first { modes.1 } else { modes.0 };
+        }
+        if let Some(data) = find("Spherical Mapping") {
+            // Matroska, ProjectionType.
+            space.projection = match text(data, "projection").as_deref() {
+                Some("equirectangular" | "tiled equirectangular") => 1,
+                Some("cubemap") => 2,
+                _ => 0,
+            };
+            space.pose = ["yaw", "pitch", "roll"].map(|name| data.value(name).unwrap_or(0.0));
+        }
+        space
     }
 
     /// Its tags, without those that are the film's as well.
@@ -1163,7 +1218,27 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
     if dynamic_hdr.hdr10_plus {
         warnings.push("HDR10+ dynamic metadata is left out: HDR10 is kept".to_owned());
     }
-    if ["yuva", "ya8", "ya16"].iter().any(|alpha| pixel_format.starts_with(alpha)) {
+    let place = [&frame.color, &stream.color].into_iter().find_map(|color| {
+        color.chroma_location.as_deref().filter(|place| !matches!(*place, "unknown" | "unspecified"))
+    });
+    // Of other samplings nothing is kept in any case.
+    if let Some(place) =
+        place.filter(|place| subsampling == Subsampling::Yuv420 && !matches!(*place, "left" | "topleft"))
+    {
+        warnings.push(format!("the place of its chroma samples ({place}) is left out: AV1 cannot say it"));
+    }
+    if stream.closed_captions == 1 {
+        warnings.push("closed captions inside the pictures (EIA-608 or 708) are left out".to_owned());
+    }
+    let has_rpu = frame.side_data_list.iter().any(|data| data.side_data_type.starts_with("Dolby Vision"));
+    if has_rpu && dynamic_hdr.dolby_vision_profile.is_none() {
+        warnings.push(
+            "Dolby Vision metadata inside the pictures is left out: what they are without it is encoded".to_owned(),
+        );
+    }
+    if ["yuva", "ya8", "ya16"].iter().any(|alpha| pixel_format.starts_with(alpha))
+        || stream.tag("alpha_mode").or(stream.tag("ALPHA_MODE")) == Some("1")
+    {
         warnings.push("transparency is left out: AV1 films have none".to_owned());
     }
     let interlaced =

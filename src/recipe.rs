@@ -426,6 +426,7 @@ mod tests {
             restarts: false,
             new_sound: false,
             chapter_list: Vec::new(),
+            space: crate::media::Space::default(),
             tag_list: Vec::new(),
             video_tags: Vec::new(),
             duration_seconds: None,

@@ -371,6 +371,8 @@ fn of_container(
     } else {
         findings.push(Finding::same("tags", container.tags, identified.tag_count(), "mkvmerge -J"));
     }
+    let (space, found_space) = (container.space.to_string(), identified.space(video).to_string());
+    findings.push(Finding::same("picture in space", space, found_space, "mkvmerge -J"));
     let color = identified.video_color(video).unwrap_or_default();
     let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
     let agrees =

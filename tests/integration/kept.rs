@@ -77,3 +77,46 @@ fn tags_of_the_picture_are_kept_and_statistics_of_the_source_are_not() {
     assert_eq!(finding(&ended, "tags of the picture")["output"], "SOURCE_MEDIUM: A disc & more");
     assert_eq!(warnings(&ended), [""; 0]);
 }
+
+#[test]
+fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
+    let dir = tempfile::tempdir().unwrap();
+    film(dir.path(), "film.mkv", &[]);
+    let pose = ["--projection-pose-yaw", "0:10.5", "--projection-pose-pitch", "0:-5", "--projection-pose-roll", "0:2"];
+    for (stereo, name) in [("0:1", "side"), ("0:2", "top"), ("0:11", "other-side"), ("0:0", "one-eye")] {
+        let args = ["--projection-type", "0:1", "--stereo-mode", stereo];
+        let matroska = format!("{name}.mkv");
+        mkvmerge(dir.path(), &[["-o", &matroska].as_slice(), &args, &pose, &["film.mkv"]].concat());
+        // ffmpeg writes whole degrees.
+        let mp4 = format!("{name}.mp4");
+        ffmpeg(dir.path(), &["-i", &matroska, "-map", "0:v", "-c", "copy", "-strict", "unofficial", &mp4]);
+        // Nor does it write which eye comes first.
+        let right_first = ["top", "other-side"].contains(&name);
+        for (source, yaw) in [(&matroska, 10.5), (&mp4, 10.0)].into_iter().take(if right_first { 1 } else { 2 }) {
+            let (output, ended) = encoded(dir.path(), source);
+            let found = &output.mkvmerge["tracks"][0]["properties"];
+            let angle = |name: &str| found[format!("projection_pose_{name}")].as_f64().unwrap();
+            assert_eq!(found["projection_type"], 1, "{source}");
+            assert_eq!([angle("yaw"), angle("pitch"), angle("roll")], [yaw, -5.0, 2.0], "{source}");
+            assert_eq!(found["stereo_mode"].as_u64().unwrap_or(0).to_string(), stereo[2..], "{source}");
+            assert!(finding(&ended, "picture in space")["agrees"].as_bool().unwrap());
+            let shape = |file: &File| file.ffprobe["streams"][0]["sample_aspect_ratio"].clone();
+            assert_eq!(shape(&output), shape(&File::open(&dir.path().join(source))), "{source}");
+        }
+    }
+}
+
+#[test]
+fn what_av1_or_matroska_cannot_hold_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    film(dir.path(), "centre.mp4", &["-x264-params", "chromaloc=1"]);
+    let alpha = "testsrc2=s=192x108:r=25:d=1,format=yuva420p";
+    ffmpeg(dir.path(), &["-f", "lavfi", "-i", alpha, "-c:v", "libvpx-vp9", "-deadline", "realtime", "alpha.webm"]);
+    for (name, words) in [
+        ("centre.mp4", "the place of its chroma samples (center) is left out: AV1 cannot say it"),
+        ("alpha.webm", "transparency is left out: AV1 films have none"),
+    ] {
+        let said = warnings(&encoded(dir.path(), name).1);
+        assert_eq!(said.iter().filter(|said| *said == words).count(), 1, "{name}: {said:?}");
+    }
+}
