@@ -416,7 +416,7 @@ mod tests {
     use super::*;
     use crate::{
         hdr::Hdr10,
-        media::{Carry, Clock, DynamicHdr, Subsampling, Timing, TrackFlags, UNSPECIFIED, Video},
+        media::{Carry, Clock, DynamicHdr, Space, Subsampling, Timing, TrackFlags, UNSPECIFIED, Video},
     };
 
     fn track(id: u64, kind: TrackKind) -> Track {
@@ -468,6 +468,9 @@ mod tests {
             other_tracks: vec![track(0, TrackKind::Audio), track(2, TrackKind::Audio), track(3, TrackKind::Subtitles)],
             title: Some("A film".to_owned()),
             tags: 1,
+            space: Space::default(),
+            tag_list: Vec::new(),
+            video_tags: vec![("COMMENT".to_owned(), "x".to_owned())],
             chapters: 2,
             chapter_list: vec![(0.0, "One".to_owned()), (99.6, "Two".to_owned())],
             attachments: 1,
@@ -475,7 +478,7 @@ mod tests {
             warnings: Vec::new(),
         };
         let (timing, fps) = (Timing::Constant { start_ms: 10.0 }, Ratio::from_integer(25));
-        MediaInfo { container, frames: 4, fps, timing, width: 64, height: 36, truncated: None }
+        MediaInfo { container, frames: 4, fps, timing, ends_ms: None, width: 64, height: 36, truncated: None }
     }
 
     fn disagreeing(findings: Vec<Finding>) -> Vec<String> {
@@ -484,10 +487,19 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_missing_or_late_is_found() {
-        let media = media();
+        let mut media = media();
+        let times = |ms: &[f64], media: &MediaInfo| {
+            let packets: Vec<(f64, f64)> = ms.iter().map(|ms| (*ms, 40.0)).collect();
+            times(&packets, media)
+        };
         assert_eq!(disagreeing(times(&[10.0, 50.4, 90.0, 130.0], &media).0), [""; 0]);
         assert_eq!(disagreeing(times(&[10.0, 50.0, 90.0], &media).0), ["frames"]);
         assert_eq!(disagreeing(times(&[], &media).0), ["frames"]);
+        for (ends_ms, wrong) in [(171.0, vec![]), (5130.0, vec!["end of the last frame"])] {
+            media.ends_ms = Some(ends_ms);
+            assert_eq!(disagreeing(times(&[10.0, 50.0, 90.0, 130.0], &media).0), wrong);
+        }
+        media.ends_ms = None;
         let (findings, worst) = times(&[10.0, 50.0, 92.0, 130.0], &media);
         assert_eq!(
             findings[1].to_string().split(" (").next(),
@@ -563,18 +575,26 @@ mod tests {
     fn what_the_container_says_is_compared_one_by_one() {
         let media = media();
         let recipe = |color: Color| Recipe { color, ..recipe() };
-        let found = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str| {
+        let found_tagged = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str, tagged: bool| {
             let mut video = media.container.video.clone();
             (video.codec, video.sample_aspect) = (codec.to_owned(), Ratio::new(aspect, 1));
             let found = Found {
                 video,
                 container_hdr10: Hdr10::default(),
                 duration_seconds: Some(10.0),
+                tags: Vec::new(),
+                video_tags: media.container.video_tags[..usize::from(tagged)].to_vec(),
                 sound: Vec::new(),
                 chapters: Vec::new(),
             };
             disagreeing(of_container(&identified(change), &found, &media, &recipe(Color::default()), 0))
         };
+        let found = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str| {
+            found_tagged(change, aspect, codec, true)
+        };
+        assert_eq!(found_tagged(&|_| (), 1, "av1", false), ["tags of the picture"]);
+        let stereo = &|json: &mut serde_json::Value| json["tracks"][1]["properties"]["stereo_mode"] = 1.into();
+        assert_eq!(found(stereo, 1, "av1"), ["picture in space"]);
         assert_eq!(found(&|_| (), 1, "av1"), [""; 0]);
         assert_eq!(found(&|_| (), 1, "hevc"), ["codec"]);
         assert_eq!(found(&|_| (), 2, "av1"), ["shape of a pixel"]);
