@@ -143,11 +143,11 @@ impl Films<'_> {
     fn one(&self, pair: &Pair<'_>, whole: bool, packets: Packets) -> Result<Finding> {
         let by = "hashes and times of all packets, by ffmpeg";
         if whole && packets.agree() {
-            let same = count(packets.same, "packet");
-            return Ok(Finding::new(&pair.name, same.clone(), same, by, true));
+            return Ok(Finding::new(&pair.name, packets.source(), packets.output(), by, true));
         }
         match pair.track.kind {
             TrackKind::Audio => self.samples(pair),
+            TrackKind::Video => self.frames(pair),
             TrackKind::Subtitles if !whole => self.texts(pair),
             _ => Ok(Finding::new(&pair.name, packets.source(), packets.output(), by, false)),
         }
@@ -159,7 +159,7 @@ impl Films<'_> {
         thread::scope(|scope| {
             let a = scope.spawn(move || self.children.stream(source, |text| send(text, &from_source)));
             let b = scope.spawn(move || self.children.stream(output, |text| send(text, &from_output)));
-            let packets = compare(&ours, &theirs, offsets_ms);
+            let packets = compare(&ours, &theirs, offsets_ms, self.container.restarts);
             drop((ours, theirs));
             outcome(a).context("reading the source's other tracks again")?;
             outcome(b).context("reading the output's other tracks")?;
@@ -184,6 +184,21 @@ impl Films<'_> {
         };
         let by = "all samples and their times, decoded by ffmpeg";
         let (source, output) = (block(&packets, packets.source()), block(&packets, packets.output()));
+        Ok(Finding::new(&pair.name, source, output, by, packets.agree() && packets.same > 0))
+    }
+
+    /// Compares decoded pictures: packets of some codecs have another form in transport streams.
+    fn frames(&self, pair: &Pair<'_>) -> Result<Finding> {
+        let (mut source, mut output) = (self.read_source(), self.read_output());
+        source.args(["-map", &format!("0:{}", pair.track.stream)]);
+        output.args(["-map", &pair.output]);
+        let all = ["-fps_mode", "passthrough", "-enc_time_base", "1/1000000", "-c:v", "rawvideo"];
+        packets::keep_clock(hashed(source.args(all)), self.container);
+        hashed(output.args(all));
+        let packets = self.in_lockstep(source, output, &[self.offset_ms()])?.pop().unwrap_or_default();
+        let pictures = |text: String| text.replace("packet", "decoded picture");
+        let (source, output) = (pictures(packets.source()), pictures(packets.output()));
+        let by = "all pictures and their times, decoded by ffmpeg";
         Ok(Finding::new(&pair.name, source, output, by, packets.agree() && packets.same > 0))
     }
 
@@ -250,11 +265,40 @@ struct Packets {
     later_ms: f64,
     /// The first that differs, if one does: in the source, in the output.
     differ: Option<(String, String)>,
+    /// Packets of the source that are damaged, and have another content or are missing in the output, between others that
+    /// are the same.
+    damaged: u64,
+    /// The time of the first of these, in milliseconds of the output.
+    damaged_ms: f64,
 }
+
+/// Of so many packets that are the same, one may be damaged in the source. mkvmerge looks for the beginning of every packet
+/// of sound by itself, and finds others where bytes are lost.
+const TO_ONE_DAMAGED: u64 = 50;
+/// So many packets in a row may be.
+const DAMAGED_AT_ONCE: usize = 64;
 
 impl Packets {
     fn agree(&self) -> bool {
-        self.differ.is_none() && self.on_average_ms().abs() <= SAME_ON_AVERAGE_MS
+        self.differ.is_none()
+            && self.on_average_ms().abs() <= SAME_ON_AVERAGE_MS
+            && self.damaged * TO_ONE_DAMAGED <= self.same
+    }
+
+    /// Passes over packets that are damaged in the source, if what follows is the same again.
+    fn pass_over(&mut self, source: &mut VecDeque<Line>, output: &mut VecDeque<Line>, offset_ms: f64) -> bool {
+        let is = |a: &Line, b: &Line| a.hash == b.hash && (a.ms + offset_ms - b.ms).abs() <= SAME_TIME_MS;
+        for n in 0..source.len().min(DAMAGED_AT_ONCE) {
+            let Some(m) = output.iter().take(DAMAGED_AT_ONCE).position(|line| is(&source[n], line)) else { continue };
+            if self.damaged == 0 {
+                self.damaged_ms = source[0].ms + offset_ms;
+            }
+            self.damaged += n.max(m) as u64;
+            source.drain(..n);
+            output.drain(..m);
+            return true;
+        }
+        false
     }
 
     fn on_average_ms(&self) -> f64 {
@@ -262,13 +306,21 @@ impl Packets {
     }
 
     fn source(&self) -> String {
-        self.differ.as_ref().map_or_else(|| count(self.same, "packet"), |(source, _)| self.side(source))
+        self.differ.as_ref().map_or_else(|| count(self.same + self.damaged, "packet"), |(source, _)| self.side(source))
     }
 
     fn output(&self) -> String {
         let average = self.on_average_ms();
         let later = if self.agree() { String::new() } else { format!(", {average:+.1} ms on average") };
-        self.differ.as_ref().map_or_else(|| count(self.same, "packet") + &later, |(_, output)| self.side(output))
+        let damaged = match self.damaged {
+            0 => String::new(),
+            damaged => format!(
+                ", and {damaged} that are damaged in the source and not as there, the first at {:.2} s",
+                self.damaged_ms / 1000.0
+            ),
+        };
+        let same = || count(self.same, "packet") + &damaged + &later;
+        self.differ.as_ref().map_or_else(same, |(_, output)| self.side(output))
     }
 
     fn side(&self, next: &str) -> String {
@@ -282,11 +334,13 @@ struct Waiting {
     source: VecDeque<Line>,
     output: VecDeque<Line>,
     packets: Packets,
+    /// Whether the container is one in which packets of sound may be damaged without its reader knowing.
+    may_be_damaged: bool,
 }
 
 impl Waiting {
-    /// Compares what has come of both.
-    fn advance(&mut self, offset_ms: f64) {
+    /// Compares what has come of both; `all` is whether nothing more comes.
+    fn advance(&mut self, offset_ms: f64, all: bool) {
         while let (Some(source), Some(output)) = (self.source.front(), self.output.front()) {
             if self.packets.differ.is_some() {
                 self.source.clear();
@@ -298,6 +352,17 @@ impl Waiting {
                 self.packets.same += 1;
                 self.packets.later_ms += output.ms - at;
                 self.output.pop_front();
+            } else if self.packets.same > 0 && self.may_be_damaged {
+                if !all && self.source.len().min(self.output.len()) < 2 * DAMAGED_AT_ONCE {
+                    // What follows will tell.
+                    return;
+                }
+                let (at, other) = (at, output.ms);
+                if !self.packets.pass_over(&mut self.source, &mut self.output, offset_ms) {
+                    let place = |ms: f64| format!("a packet at {ms:.1} ms");
+                    self.packets.differ = Some((place(at), format!("another {}", &place(other)[2..])));
+                }
+                continue;
             } else if self.packets.same > 0 || !before_the_film(source, offset_ms) {
                 let place = |ms: f64| format!("a packet at {ms:.1} ms");
                 let what = |same: bool, ms: f64| if same { place(ms) } else { format!("another {}", &place(ms)[2..]) };
@@ -309,7 +374,7 @@ impl Waiting {
 
     /// Nothing more comes.
     fn end(mut self, offset_ms: f64) -> Packets {
-        self.advance(offset_ms);
+        self.advance(offset_ms, true);
         if self.packets.same == 0 {
             self.source.retain(|line| !before_the_film(line, offset_ms));
         }
@@ -331,8 +396,9 @@ fn before_the_film(line: &Line, offset_ms: f64) -> bool {
 
 /// Compares the lines of some streams from both sides, taking from one side and the other in turn; what is in the output is
 /// later by one of `offsets_ms`.
-fn compare(source: &Receiver<Line>, output: &Receiver<Line>, offsets_ms: &[f64]) -> Vec<Packets> {
-    let mut waiting: Vec<(Waiting, f64)> = offsets_ms.iter().map(|offset| (Waiting::default(), *offset)).collect();
+fn compare(source: &Receiver<Line>, output: &Receiver<Line>, offsets_ms: &[f64], may_be_damaged: bool) -> Vec<Packets> {
+    let begin = |offset: &f64| (Waiting { may_be_damaged, ..Waiting::default() }, *offset);
+    let mut waiting: Vec<(Waiting, f64)> = offsets_ms.iter().map(begin).collect();
     let (mut from_source, mut from_output) = (true, true);
     while from_source || from_output {
         for (side, lines, is_source) in [(&mut from_source, source, true), (&mut from_output, output, false)] {
@@ -344,7 +410,7 @@ fn compare(source: &Receiver<Line>, output: &Receiver<Line>, offsets_ms: &[f64])
                 Ok(line) => {
                     if let Some((waiting, offset_ms)) = waiting.get_mut(line.stream) {
                         if is_source { &mut waiting.source } else { &mut waiting.output }.push_back(line);
-                        waiting.advance(*offset_ms);
+                        waiting.advance(*offset_ms, false);
                     }
                 }
             }
@@ -385,8 +451,8 @@ fn send(text: &mut dyn Read, to: &Sender<Line>) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn lines(text: &str) -> Vec<Line> {
-        let (sender, lines) = bounded(100);
+    fn lines_of(text: &str) -> Vec<Line> {
+        let (sender, lines) = bounded(1000);
         send(&mut text.as_bytes(), &sender).unwrap();
         drop(sender);
         lines.iter().collect()
@@ -399,10 +465,10 @@ mod tests {
     fn compared(source: &str, output: &str, offset_ms: f64) -> Vec<Packets> {
         let side = |text| {
             let (sender, receiver) = bounded(100);
-            lines(text).into_iter().for_each(|line| sender.send(line).unwrap());
+            lines_of(text).into_iter().for_each(|line| sender.send(line).unwrap());
             receiver
         };
-        compare(&side(source), &side(output), &[offset_ms; 2])
+        compare(&side(source), &side(output), &[offset_ms; 2], false)
     }
 
     #[test]
@@ -432,6 +498,34 @@ mod tests {
         // One that is rounded, but not all of them.
         assert!(compared(LIST, &moved(1), 0.0)[0].agree());
         assert!(!compared(LIST, LIST, 1.5)[0].agree());
+    }
+
+    #[test]
+    fn damaged_packets_between_good_ones_are_counted_where_a_container_has_such() {
+        let list = |change: &dyn Fn(u32) -> Option<String>| {
+            let line = |n: u32| change(n).map(|hash| format!("0, {0}, {0}, 40, 100, {hash}\n", n * 40));
+            "#tb 0: 1/1000\n".to_owned() + &(0..400).filter_map(line).collect::<String>()
+        };
+        let good = list(&|n| Some(format!("h{n}")));
+        let one = |output: &str, may_be_damaged| {
+            let side = |text| {
+                let (sender, receiver) = bounded(1000);
+                lines_of(text).into_iter().for_each(|line| sender.send(line).unwrap());
+                receiver
+            };
+            compare(&side(&good), &side(output), &[0.0], may_be_damaged).remove(0)
+        };
+        let other = list(&|n| Some(if (100..103).contains(&n) { format!("x{n}") } else { format!("h{n}") }));
+        let lost = list(&|n| (n != 200).then(|| format!("h{n}")));
+        for (output, damaged, ms) in [(&other, 3, 4000.0), (&lost, 1, 8000.0)] {
+            let packets = one(output, true);
+            assert!(packets.agree() && packets.damaged == damaged && packets.damaged_ms == ms, "{packets:?}");
+            assert!(!one(output, false).agree());
+        }
+        // Too many, or all that follows.
+        assert!(!one(&list(&|n| Some(if n % 20 == 3 { "x".to_owned() } else { format!("h{n}") })), true).agree());
+        assert!(!one(&list(&|n| Some(if n > 300 { format!("x{n}") } else { format!("h{n}") })), true).agree());
+        assert!(!one(&list(&|n| Some(format!("h{}", n + u32::from(n > 200)))), true).agree(), "times");
     }
 
     #[test]

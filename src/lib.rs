@@ -58,7 +58,10 @@ use serde::Serialize;
 use crate::{
     chunk::{EncodedChunk, Workshop},
     config::{Config, Method, UsageError},
-    crew::budget::{self, Demands, Load, Machine, Workers},
+    crew::{
+        OtherScenes,
+        budget::{self, Demands, Load, Machine, Workers},
+    },
     direct::Direct,
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
@@ -195,6 +198,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
             }
         })
         .context("the joined film is not whole and was not given its name")?;
+    for finding in proof.findings.iter().filter(|finding| finding.output.contains("damaged in the source")) {
+        warn(sink, format!("{}: {}", finding.what, finding.output));
+    }
     // Its other tracks were read until now.
     job.require_same_source()?;
     let output_bytes = part.publish()?;
@@ -331,7 +337,15 @@ impl Run<'_> {
                 self.read_in_order_from_now_on(&error)?;
                 let opened = self.opening().open(None)?;
                 (watch.sink)(Event::Stage { stage: Stage::Encode });
-                self.encode(&opened)
+                match self.encode(&opened) {
+                    // More was wrong than was seen: nothing of what FFMS2 has delivered is kept.
+                    Err(error) if error.is::<OtherScenes>() => {
+                        watch.children.reopen();
+                        job.forget_from(0)?;
+                        self.encode(&opened)
+                    }
+                    made => made,
+                }
             }
             made => made,
         }
@@ -380,6 +394,9 @@ impl Run<'_> {
         let media = match reader {
             Reader::Indexed(..) => media.clone(),
             Reader::Linear(film) => {
+                for change in film.changes() {
+                    warn(watch.sink, format!("{change}: the output says what holds at the beginning"));
+                }
                 self.tell_of_what_is_not_shown(announced, &film.times_ms(), &film.complaints());
                 self.as_decoded(media, &film.times_ms())?
             }
@@ -427,8 +444,8 @@ impl Run<'_> {
             warn(
                 self.watch.sink,
                 format!(
-                    "{} not after the one before: moved by a millisecond",
-                    words::count(moved as u64, "picture is")
+                    "{} did not come after the one before, and was moved to behind it",
+                    words::count(moved as u64, "picture")
                 ),
             );
         }

@@ -96,7 +96,10 @@ impl Opening<'_> {
                 names.push(job.others(n));
             }
             let packets = packets::read(&children, &tools, (job.dir(), job.source_link()), &container, &others)
-                .context("reading the film's packets")?;
+                .context(match others.is_empty() {
+                    true => "reading the film's packets",
+                    false => "reading the film's packets, and copying its other tracks (of which damaged sound may be encoded anew: -a \"-c:a libopus\")",
+                })?;
             if !names.is_empty() {
                 job.require_same_source()?;
             }

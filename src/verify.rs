@@ -352,7 +352,7 @@ fn of_container(
         findings.push(Finding::new("HDR10 of the container", "as planned", output, "ffprobe", agrees));
     }
     // What the source says of its length is a hint; what its tracks hold is compared one by one.
-    let end = (media.time_ms(0) / 1000.0).max(0.0) + media.video_seconds();
+    let end = media.video_seconds();
     let output = found.duration_seconds.unwrap_or(0.0);
     let seconds = |seconds: f64| format!("{seconds:.1} s");
     let agrees = output + DURATION_TOLERANCE >= end;

@@ -10,7 +10,7 @@ mod scout;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
-    fs,
+    fmt, fs,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -69,6 +69,18 @@ const LONE_STOPS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long stopped workers are waited for.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// The film has other scenes than an earlier run has found.
+#[derive(Debug)]
+pub struct OtherScenes;
+
+impl fmt::Display for OtherScenes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scenes differ from those of the earlier run; add --restart")
+    }
+}
+
+impl std::error::Error for OtherScenes {}
 
 /// What workers and the scout say to the supervisor.
 enum Message {

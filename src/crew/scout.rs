@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::OtherScenes;
 use crate::{
     chunk::Workshop,
     job::{KnownScenes, SceneLog},
@@ -190,10 +191,9 @@ impl Cutting<'_> {
     fn close(&mut self, chunk: Chunk) -> Result<()> {
         self.give(chunk.end);
         let known = self.scout.known.chunks.get(self.index);
-        ensure!(
-            known.is_none_or(|known| *known == chunk),
-            "scenes differ from those of the earlier run; add --restart"
-        );
+        if known.is_some_and(|known| *known != chunk) {
+            return Err(OtherScenes.into());
+        }
         if known.is_none() {
             self.scout.workshop.job.require_same_source()?;
             // Written before any encoder learns that its input is complete: no chunk without a scene.

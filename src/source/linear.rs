@@ -57,6 +57,8 @@ pub struct Linear {
     marks: Mutex<Vec<Mark>>,
     /// What ffmpeg complained of in the whole film: damage, most likely.
     complaints: Mutex<Vec<String>>,
+    /// What changes in the middle of the film.
+    changes: Mutex<Vec<Change>>,
 }
 
 /// How a film is read, beside what its container says.
@@ -93,6 +95,7 @@ impl Linear {
             decoder_threads,
             marks: Mutex::default(),
             complaints: Mutex::default(),
+            changes: Mutex::default(),
         }
     }
 
@@ -110,6 +113,12 @@ impl Linear {
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What changes in the middle of the film: shape of pixels, colours.
+    #[must_use]
+    pub fn changes(&self) -> Vec<Change> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All that is known of the pictures, to be kept for a later run.
@@ -180,7 +189,7 @@ impl Linear {
         let range = if self.container.video.color.range == Some(SampleRange::Full) { "pc" } else { "tv" };
         let format = if bit_depth == 8 { "yuv420p" } else { "yuv420p10le" };
         format!(
-            "showinfo=checksum=0,crop={width}:{height}:0:0:exact=1,scale=in_range={range}:out_range={range},format={format}"
+            "showinfo=checksum=0,crop=min(iw\\,{width}):min(ih\\,{height}):0:0:exact=1,scale={width}:{height}:in_range={range}:out_range={range},format={format}"
         )
     }
 }
@@ -201,9 +210,14 @@ impl Iterator for Whole {
     type Item = Result<Frame>;
 
     fn next(&mut self) -> Option<Result<Frame>> {
-        match self.pipe.next() {
+        let next = self.pipe.next();
+        if let Some(change) = self.pipe.changes().into_iter().find(|change| change.what == "size") {
+            return Some(Err(SizeChanges(change).into()));
+        }
+        match next {
             Err(error) => Some(Err(error)),
             Ok(None) => {
+                *self.film.changes.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.changes();
                 *self.film.complaints.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
                 None
             }
@@ -306,6 +320,89 @@ const COMPLAINTS: usize = 8;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
 const PIPE_BYTES: i32 = 1 << 20;
 
+/// What is said of a picture that holds for the whole of an AV1 film.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Look {
+    size: String,
+    aspect: String,
+    colors: String,
+}
+
+/// Something that changes in the middle of a film.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// What: `size`, `aspect ratio of a pixel`, `colour description`.
+    pub what: &'static str,
+    /// What it was.
+    pub from: String,
+    /// What it becomes.
+    pub to: String,
+    /// From when on, in milliseconds of the film's clock.
+    pub ms: f64,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, from, to, ms } = self;
+        write!(f, "the picture's {what} changes from {from} to {to} at {:.3} s", ms / 1000.0)
+    }
+}
+
+/// The picture changes its size: no AV1 film does.
+#[derive(Debug)]
+pub struct SizeChanges(pub Change);
+
+impl fmt::Display for SizeChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0.ms / 1000.0;
+        write!(
+            f,
+            "{}, and all pictures of one film have one size. Cut it there, and encode the parts: \
+             ffmpeg -i INPUT -to {at:.3} -map 0 -c copy PART1 and ffmpeg -ss {at:.3} -i INPUT -map 0 -c copy PART2",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for SizeChanges {}
+
+/// Follows what showinfo says of every picture.
+#[derive(Debug, Default)]
+struct Looks {
+    first: Option<Look>,
+    now: Look,
+    ms: f64,
+    changes: Vec<Change>,
+}
+
+impl Looks {
+    /// Takes a line of showinfo: the one that speaks of size and shape, or the one behind it, of colours.
+    fn hear(&mut self, line: &str, ms: Option<f64>) {
+        let word = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
+        if let (Some(size), Some(aspect)) = (word("s:"), word("sar:")) {
+            (self.now.size, self.now.aspect) = (size, aspect);
+            self.ms = ms.unwrap_or(self.ms);
+            return;
+        }
+        let names = ["color_range:", "color_space:", "color_primaries:", "color_trc:"].map(word);
+        if names.iter().any(Option::is_none) {
+            return;
+        }
+        self.now.colors = names.map(Option::unwrap_or_default).join("/");
+        let first = self.first.get_or_insert_with(|| self.now.clone());
+        let pairs = [
+            ("size", &first.size, &self.now.size),
+            ("aspect ratio of a pixel", &first.aspect, &self.now.aspect),
+            ("colour description", &first.colors, &self.now.colors),
+        ];
+        for (what, from, to) in pairs {
+            if from != to && self.changes.iter().all(|change| change.what != what) {
+                self.changes.push(Change { what, from: from.clone(), to: to.clone(), ms: self.ms });
+            }
+        }
+    }
+}
+
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {
     running: Option<Running>,
@@ -313,6 +410,7 @@ pub(super) struct Pipe {
     said: Option<TailReader>,
     times: Receiver<Option<f64>>,
     complaints: Arc<Mutex<Vec<String>>>,
+    looks: Arc<Mutex<Looks>>,
     layout: Layout,
     origin_ms: f64,
     back: Option<(Option<f64>, Frame)>,
@@ -328,13 +426,22 @@ impl Pipe {
         let _ = nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         let (sender, times) = unbounded();
         let complaints = Arc::new(Mutex::new(Vec::new()));
-        let (kept, mut tick_ms) = (complaints.clone(), None);
+        let looks = Arc::new(Mutex::new(Looks::default()));
+        let (kept, followed, mut tick_ms) = (complaints.clone(), looks.clone(), None);
         let said = running.listen(move |line| {
+            let hear = |ms: Option<f64>| {
+                let ms = ms.map(|ms| ms - origin_ms);
+                followed.lock().unwrap_or_else(PoisonError::into_inner).hear(line, ms);
+            };
             if let Some(base) = time_base_of(line) {
                 tick_ms = Some(base);
             } else if let Some(ticks) = picture_of(line) {
+                let ms = ticks.zip(tick_ms).map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
+                hear(ms);
                 // Nobody listens any more if reading was given up.
-                let _ = sender.send(ticks.zip(tick_ms).map(|(ticks, tick_ms)| ticks as f64 * tick_ms));
+                let _ = sender.send(ms);
+            } else if showinfo(line).is_some() {
+                hear(None);
             }
             let complaint = LEVELS.iter().find_map(|level| line.split_once(level));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -345,8 +452,8 @@ impl Pipe {
             }
             complaint.is_some()
         });
-        let back = None;
-        Ok(Self { running: Some(running), stdout, said: Some(said), times, complaints, layout, origin_ms, back })
+        let (running, said, back) = (Some(running), Some(said), None);
+        Ok(Self { running, stdout, said, times, complaints, looks, layout, origin_ms, back })
     }
 
     /// The next frame and its time in milliseconds, if it has one; `None` at the end of the film.
@@ -372,6 +479,11 @@ impl Pipe {
         }
         ensure!(data.is_empty(), "ffmpeg's output ends in the middle of a frame");
         Ok(None)
+    }
+
+    /// What has changed so far.
+    fn changes(&self) -> Vec<Change> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).changes.clone()
     }
 
     fn put_back(&mut self, frame: (Option<f64>, Frame)) {
@@ -405,6 +517,29 @@ fn showinfo(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_changes_in_the_middle_is_known_with_its_time() {
+        let mut looks = Looks::default();
+        let mut picture = |ms: f64, size: &str, sar: &str, trc: &str| {
+            looks.hear(&format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"), Some(ms));
+            looks.hear(&format!("[x] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:{trc}"), None);
+        };
+        picture(0.0, "320x240", "1/1", "bt709");
+        picture(40.0, "320x240", "1/1", "bt709");
+        picture(80.0, "320x240", "4/3", "bt709");
+        picture(120.0, "320x240", "16/9", "smpte2084");
+        picture(160.0, "240x320", "1/1", "bt709");
+        let said: Vec<String> = looks.changes.iter().map(Change::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "the picture's aspect ratio of a pixel changes from 1/1 to 4/3 at 0.080 s",
+                "the picture's colour description changes from tv/bt709/bt709/bt709 to tv/bt709/bt709/smpte2084 at 0.120 s",
+                "the picture's size changes from 320x240 to 240x320 at 0.160 s"
+            ]
+        );
+    }
 
     #[test]
     fn times_of_pictures_are_read_from_what_showinfo_says() {

@@ -15,6 +15,7 @@ use crate::{
     media::{Carry, Container, Track, TrackKind},
     probe::Tools,
     process::Children,
+    words::count,
 };
 
 /// A packet of the picture.
@@ -86,11 +87,11 @@ impl Announced {
         let visible = packets.iter().filter(|packet| !packet.hidden);
         let lost = visible.clone().filter(early).count();
         if lost > 0 {
-            doubts(format!("{lost} pictures at its beginning cannot be decoded"));
+            doubts(format!("{} at its beginning cannot be decoded", count(lost as u64, "picture")));
         }
         let hidden = packets.len() - visible.clone().count();
         if hidden > 0 {
-            doubts(format!("an edit list hides {hidden} pictures"));
+            doubts(format!("an edit list hides {}", count(hidden as u64, "picture")));
         }
         if visible.clone().any(|packet| packet.damaged) {
             doubts("packets are damaged".to_owned());
@@ -112,6 +113,9 @@ impl Announced {
         }
         if pictures.first().is_some_and(|(_, key, _)| !key) {
             doubts("it does not begin with a keyframe".to_owned());
+        }
+        if pictures.len() > 1 && pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len() {
+            doubts("nearly every picture is a keyframe, so that one that is repeated could not be told".to_owned());
         }
         let keys = pictures.iter().enumerate().filter(|(_, (_, key, _))| *key).map(|(n, _)| n).collect();
         let ends_ms = pictures.last().filter(|(_, _, lasts_ms)| *lasts_ms > 0.0).map(|(ms, _, lasts_ms)| ms + lasts_ms);
@@ -304,9 +308,10 @@ mod tests {
 
     #[test]
     fn pictures_are_announced_in_the_order_in_which_they_are_shown() {
-        let packets = [packet(0.0, true), packet(120.0, false), packet(40.0, false), packet(80.0, true)];
+        let packets =
+            [packet(0.0, true), packet(120.0, false), packet(40.0, false), packet(80.0, true), packet(160.0, false)];
         let announced = Announced::of(&packets, 0.0);
-        assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
+        assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0, 160.0]);
         assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
         assert_eq!((announced.ends_ms, announced.ends_within), (Some(160.0), false));
     }
@@ -330,7 +335,7 @@ mod tests {
             (announced.times_ms.len(), announced.doubt.unwrap_or_default())
         };
         assert_eq!(doubt(&|_| (), 0.0), (3, String::new()));
-        assert_eq!(doubt(&|_| (), 40.0), (2, "1 pictures at its beginning cannot be decoded".to_owned()));
+        assert_eq!(doubt(&|_| (), 40.0), (2, "1 picture at its beginning cannot be decoded".to_owned()));
         assert_eq!(doubt(&|packets| packets[0].hidden = true, 40.0).0, 2);
         assert!(doubt(&|packets| packets[0].hidden = true, 40.0).1.contains("edit list"));
         assert!(doubt(&|packets| packets[1].damaged = true, 0.0).1.contains("damaged"));
@@ -338,5 +343,7 @@ mod tests {
         assert!(doubt(&|packets| packets[1].ms = None, 0.0).1.contains("no times"));
         assert!(doubt(&|packets| packets[2].ms = Some(40.0), 0.0).1.contains("one time"));
         assert!(doubt(&|packets| packets[0].key = false, 0.0).1.contains("keyframe"));
+        let intra = doubt(&|packets| packets.iter_mut().for_each(|packet| packet.key = true), 0.0).1;
+        assert!(intra.contains("nearly every picture"));
     }
 }

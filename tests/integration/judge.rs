@@ -137,7 +137,7 @@ pub fn look(file: &Path) -> Seen {
     ffmpeg.args(["-map", "0:V:0", "-fps_mode", "passthrough", "-vf", &filter, "-f", "rawvideo", "pictures"]);
     for n in 0..of_kind("audio").count() {
         // Silence before and in gaps, so that a sample's index is its time.
-        let filter = "aresample=48000:async=1:min_hard_comp=0.002:first_pts=0";
+        let filter = "aresample=48000:async=1:min_hard_comp=0.005:first_pts=0";
         ffmpeg.args(["-map", &format!("0:a:{n}"), "-af", filter, "-ac", "1", "-f", "f32le", &format!("sound{n}")]);
     }
     for (n, stream) in of_kind("subtitle").enumerate() {
