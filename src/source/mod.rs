@@ -619,7 +619,7 @@ impl Reader {
     /// If it cannot be opened.
     pub fn whole(&self, threads: usize, frames: u64) -> Result<Pictures> {
         Ok(match self {
-            Self::Indexed(source, watch) => watched(source.clip(threads)?.read(0..frames), 0, watch.clone()),
+            Self::Indexed(source, watch) => watched(source.clip(threads)?.read(0..frames), 0, true, watch.clone()),
             Self::Linear(film) => Box::new(film.whole(threads)?),
         })
     }
@@ -637,7 +637,7 @@ impl Reader {
         match self {
             Self::Indexed(source, watch) => {
                 let clip = source.take_clip().map_err(cannot)?;
-                watched(clip.read(range.clone()), range.start, watch.clone()).try_for_each(&mut take)?;
+                watched(clip.read(range.clone()), range.start, false, watch.clone()).try_for_each(&mut take)?;
                 source.give_back(clip);
                 Ok(())
             }
@@ -655,11 +655,11 @@ impl Reader {
     }
 }
 
-/// Looks at pictures from number `first` on.
-fn watched(reading: Reading, first: u64, watch: Arc<Watch>) -> Pictures {
+/// Looks at pictures from number `first` on, `in_order` if that is the beginning of the film.
+fn watched(reading: Reading, first: u64, in_order: bool, watch: Arc<Watch>) -> Pictures {
     Box::new(reading.zip(first..).map(move |(frame, n)| {
         let frame = frame?;
-        watch.see(n, &frame)?;
+        watch.see(n, &frame, in_order)?;
         Ok(frame)
     }))
 }

@@ -4,7 +4,13 @@
 //! that it was made to seek. So the beginning is looked at, the end, where every shift shows, and places in between, each
 //! across a keyframe; and at every keyframe of the film, whether the picture that comes is one.
 
-use std::{fmt, ops::Range, path::Path, process::Command};
+use std::{
+    fmt,
+    ops::Range,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use anyhow::{Context, Result};
 
@@ -278,11 +284,6 @@ impl References {
     }
 }
 
-/// How far before a picture that is found to be wrong all are taken for right: FFMS2 was seen to pass a keyframe behind
-/// the damage before it slipped.
-const SURE_GROUPS: usize = 3;
-const SURE_PICTURES: u64 = 100;
-
 /// A reader delivers other pictures than a decoder shows.
 #[derive(Debug)]
 pub struct Mismatch {
@@ -301,44 +302,38 @@ impl fmt::Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 /// Looks at every picture that a reader delivers by number, on its way to the encoder.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Watch {
     announced: Announced,
     references: References,
+    /// The last picture, counted from 1, that was told from those beside it while the film was read in order. A reader that
+    /// has lost or doubled a picture before would have been wrong there.
+    right_until: AtomicU64,
 }
 
 impl Watch {
     /// Expects what is `announced`, and at its times what the `references` are.
     #[must_use]
     pub fn new(announced: Announced, references: References) -> Self {
-        Self { announced, references }
+        Self { announced, references, right_until: AtomicU64::new(0) }
     }
 
-    /// Picture number `n` has come.
+    /// Picture number `n` has come, `in_order` if all before it have come from the same reading.
     ///
     /// # Errors
     /// A [`Mismatch`] if it is another one.
-    pub fn see(&self, n: u64, frame: &Frame) -> Result<(), Mismatch> {
+    pub fn see(&self, n: u64, frame: &Frame, in_order: bool) -> Result<(), Mismatch> {
         let at = n as usize;
-        let key = self.announced.keys.binary_search(&at);
-        let right_until = |key: usize| {
-            let groups = key.checked_sub(SURE_GROUPS).and_then(|key| self.announced.keys.get(key));
-            groups.map_or(0, |key| *key as u64).min(n.saturating_sub(SURE_PICTURES))
-        };
-        if let (Ok(key), Some(kind)) = (key, frame.picture_type())
-            && kind != b'I'
-        {
-            let why = format!("picture {n} is no keyframe, and should be one");
-            return Err(Mismatch { right_until: right_until(key), why });
+        let mismatch = |why: String| Mismatch { right_until: self.right_until.load(Ordering::Relaxed), why };
+        if self.announced.keys.binary_search(&at).is_ok() && frame.picture_type().is_some_and(|kind| kind != b'I') {
+            return Err(mismatch(format!("picture {n} is no keyframe, and should be one")));
         }
-        let Some(ms) = self.announced.times_ms.get(at) else { return Ok(()) };
-        match self.references.at(*ms).and_then(|reference| reference.agrees(&frame.small())) {
-            Some(false) => {
-                let key = key.unwrap_or_else(|next| next);
-                Err(Mismatch {
-                    right_until: right_until(key),
-                    why: format!("picture {n} is one that stands beside it"),
-                })
+        let reference = self.announced.times_ms.get(at).and_then(|ms| self.references.at(*ms));
+        match reference.and_then(|reference| reference.agrees(&frame.small())) {
+            Some(false) => Err(mismatch(format!("picture {n} is another one than a decoder shows"))),
+            Some(true) if in_order => {
+                self.right_until.fetch_max(n + 1, Ordering::Relaxed);
+                Ok(())
             }
             _ => Ok(()),
         }
