@@ -126,20 +126,23 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
     let some = ["-select_streams", "0", "-read_intervals", "%+#8", "-show_frames", "-i"];
     let frames = out("ffprobe", &[&json, some.as_slice()].concat());
     let identified = out("mkvmerge", &["-J"]);
+    let first =
+        ["-show_entries", "packet=stream_index,pts_time,duration_time,flags", "-read_intervals", "%+#400", "-i"];
+    let packets = out("ffprobe", &[&json, first.as_slice()].concat());
     let ffprobe = answers(
         dir.path(),
         "ffprobe",
-        "*show_frames*) cat \"$here/frames\" ;; *show_streams*) cat \"$here/all\" ;; *) exit 1 ;;",
+        "*show_frames*) cat \"$here/frames\" ;; *packet=*) cat \"$here/packets\" ;; *show_streams*) cat \"$here/all\" ;; *) exit 1 ;;",
     );
     let mkvmerge = answers(dir.path(), "mkvmerge", "*-J*) cat \"$here/identified\" ;; *) exit 1 ;;");
     let tools = Tools { ffprobe, ffmpeg: "/bin/false".into(), mkvmerge };
     let mut random = Lcg(4);
     let mut good = 0;
     for round in 0..120 {
-        let mut texts = [all.clone(), frames.clone(), identified.clone()];
+        let mut texts = [all.clone(), frames.clone(), identified.clone(), packets.clone()];
         if round > 0 {
             // A single byte in a number or a word more often than a torn text, which is no JSON.
-            let which = random.below(3);
+            let which = random.below(4);
             if random.below(4) == 0 {
                 mutate(&mut texts[which], &mut random);
             } else {
@@ -154,7 +157,7 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
                 }
             }
         }
-        for (name, text) in ["all", "frames", "identified"].iter().zip(&texts) {
+        for (name, text) in ["all", "frames", "identified", "packets"].iter().zip(&texts) {
             fs::write(dir.path().join(name), text).unwrap();
         }
         good += u32::from(probe::probe(&Children::default(), &tools, &film).is_ok());
