@@ -77,7 +77,7 @@ use crate::{
     source::{
         Reader,
         packets::Announced,
-        places::{Mismatch, References},
+        places::{self, Mismatch, References},
     },
     task::{Task, Watch, begin},
 };
@@ -389,7 +389,10 @@ impl Run<'_> {
             finish_chunks: config.finish_chunks,
             stall_timeout: config.stall_timeout,
         };
+        let looking = if references.is_none() { Some(self.begin_to_look(media, announced)) } else { None };
         let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, sound)?;
+        let seen = looking.map(|looking| watch.wait(&looking, || None)).transpose()?;
+        let references = references.clone().or(seen);
         let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
         let media = match reader {
             Reader::Indexed(..) => media.clone(),
@@ -401,7 +404,20 @@ impl Run<'_> {
                 self.as_decoded(media, &film.times_ms())?
             }
         };
-        Ok(Made { media, chunks, resumed_chunks, announced: announced.clone(), references: references.clone() })
+        Ok(Made { media, chunks, resumed_chunks, announced: announced.clone(), references })
+    }
+
+    /// Begins to look at the source's beginning and end, for the proof, beside the encoders: of a film that is decoded in
+    /// order, whatever is lost or doubled shows at its end.
+    fn begin_to_look(&self, media: &Arc<MediaInfo>, announced: &Arc<Announced>) -> Task<References> {
+        let (children, tools) = (self.watch.children.clone(), self.equipment.programs.tools.clone());
+        let (job, media, announced) = (self.job.clone(), media.clone(), announced.clone());
+        begin(move || {
+            let film = places::Film::source(&children, &tools, job.dir(), job.source_link(), &media.container);
+            let mut places = places::choose(&announced);
+            places.truncate(2);
+            References::look(&film, &announced, &places).context("decoding some places of the source")
+        })
     }
 
     /// Says what of the film no decoder can show, and what ffmpeg complained of while it decoded it.

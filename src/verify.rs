@@ -1,6 +1,6 @@
 //! The output, read back by other people's tools, against what the source is and the recipe says -> [`Proof`]: a list of findings.
 
-use std::{io::BufReader, path::Path, process::Command, thread};
+use std::{io::BufReader, ops, path::Path, process::Command, thread};
 
 use anyhow::{Context, Result};
 use num_rational::Ratio;
@@ -155,12 +155,12 @@ fn at_places(
     (video, range): (usize, Option<Range>),
 ) -> Result<(Finding, Comparison)> {
     let Films { children, tools, source, container, output } = *films;
-    let places = places::choose(announced);
     let references = match references {
         Some(references) => references,
         None => {
             let film = Film::source(children, tools, source.0, source.1, container);
-            References::look(&film, announced, &places).context("decoding some places of the source")?
+            References::look(&film, announced, &places::choose(announced))
+                .context("decoding some places of the source")?
         }
     };
     let (dir, name) = (output.parent().unwrap_or(Path::new("/")), output.file_name().unwrap_or_default());
@@ -176,11 +176,20 @@ fn at_places(
         full_range,
     };
     let clock = container.clock;
-    let mut seen: Vec<Seen> = Vec::new();
-    for run in references.runs(PLACE_MS) {
+    let look = |run: &ops::Range<f64>| {
         let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));
         let from = (from > media.time_ms(0)).then_some(from);
-        seen.extend(film.look(from, until).context("decoding some places of the output")?);
+        film.look(from, until).context("decoding some places of the output")
+    };
+    let mut seen: Vec<Seen> = Vec::new();
+    for runs in references.runs(PLACE_MS).chunks(AT_ONCE) {
+        let looked: Vec<_> = thread::scope(|scope| {
+            let begun: Vec<_> = runs.iter().map(|run| scope.spawn(|| look(run))).collect();
+            begun.into_iter().map(outcome).collect()
+        });
+        for place in looked {
+            seen.extend(place?);
+        }
     }
     let near = |ms: f64| {
         let at = clock.output_ms(ms);
@@ -190,7 +199,8 @@ fn at_places(
     };
     let compared = references.compare(near);
     let looked = compared.agree + compared.wrong;
-    let source = format!("{} at {}", count(looked as u64, "picture"), count(places.len() as u64, "place"));
+    let source =
+        format!("{} at {}", count(looked as u64, "picture"), count(references.runs(PLACE_MS).len() as u64, "place"));
     let alike = if compared.alike > 0 {
         format!(", {} not told from those beside them", compared.alike)
     } else {
@@ -203,8 +213,10 @@ fn at_places(
     Ok((Finding::new("pictures at their times", source, output, by, agrees), compared))
 }
 
+/// Places that are decoded at once.
+const AT_ONCE: usize = 3;
 /// Pictures that are further apart than this, in milliseconds, are of two places.
-const PLACE_MS: f64 = 10_000.0;
+const PLACE_MS: f64 = 1500.0;
 
 /// Compares the list of tracks, in order.
 fn track_list(identified: &Identified, media: &MediaInfo) -> Vec<Finding> {

@@ -46,7 +46,7 @@ pub struct Place {
     pub from_ms: Option<f64>,
 }
 
-/// The places of a film at which it is looked.
+/// The places of a film at which it is looked: its beginning, its end, and those between.
 #[must_use]
 pub fn choose(announced: &Announced) -> Vec<Place> {
     let (times, keys) = (&announced.times_ms, &announced.keys);
@@ -124,6 +124,10 @@ impl<'a> Film<'a> {
     pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Vec<Seen>> {
         let mut command = Command::new(&self.tools.ffmpeg);
         command.current_dir(self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]);
+        if self.container.is_some() {
+            // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
+            command.args(["-threads", "1"]);
+        }
         let by_container = self.container.is_none_or(|container| container.direct) || from_ms.is_some();
         if by_container {
             command.arg("-copyts");
