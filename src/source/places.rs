@@ -268,6 +268,13 @@ impl References {
         self.seen.chunk_by(near).map(|run| run[0].0..run[run.len() - 1].0).collect()
     }
 
+    /// The pictures in groups of those of one place, counted from the end, which is so always a group of its own: also in a
+    /// film so short that its places touch.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Range<f64>> {
+        self.seen.rchunks(PICTURES).map(|group| group[0].0..group[group.len() - 1].0).collect()
+    }
+
     fn at(&self, ms: f64) -> Option<&Reference> {
         let n = self.seen.partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
         self.seen.get(n).filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS).map(|(_, reference)| reference)
@@ -276,8 +283,14 @@ impl References {
     /// Compares all pictures with those that `found` has at their times.
     #[must_use]
     pub fn compare(&self, found: impl Fn(f64) -> Option<Small>) -> Comparison {
+        self.compare_within(&(f64::NEG_INFINITY..f64::INFINITY), found)
+    }
+
+    /// Compares the pictures from one time to another, both included, with those that `found` has at their times.
+    #[must_use]
+    pub fn compare_within(&self, part: &Range<f64>, found: impl Fn(f64) -> Option<Small>) -> Comparison {
         let mut comparison = Comparison::default();
-        for (ms, reference) in &self.seen {
+        for (ms, reference) in self.seen.iter().filter(|(ms, _)| (part.start..=part.end).contains(ms)) {
             match found(*ms).map(|found| reference.agrees(&found)) {
                 Some(Some(true)) => comparison.agree += 1,
                 Some(None) => comparison.alike += 1,
@@ -285,6 +298,15 @@ impl References {
             }
         }
         comparison
+    }
+}
+
+impl Comparison {
+    /// Whether the pictures of one place are those that stand there. One that an encoder has left as the one before is no
+    /// shift; where pictures are lost or moved, most of a place are wrong.
+    #[must_use]
+    pub fn is_the_place(&self) -> bool {
+        self.wrong * 2 <= self.wrong + self.agree
     }
 }
 
@@ -409,6 +431,19 @@ mod tests {
         let seen = references.times_ms().map(|ms| (ms, alike.clone())).collect();
         let still = References { seen, missing_ms: Vec::new() };
         assert_eq!(still.compare(|_| Some(picture(0))), Comparison { agree: 0, wrong: 0, alike: 10 });
+    }
+
+    #[test]
+    fn a_place_that_is_wrong_is_wrong_however_many_others_are_right() {
+        let references = references(0..20);
+        let late_end = |ms: f64| {
+            let n = (ms / 40.0).round() as usize;
+            Some(picture(if n >= 10 { n + 1 } else { n }))
+        };
+        let groups = references.groups();
+        assert_eq!(groups, [400.0..760.0, 0.0..360.0]);
+        assert!(!references.compare_within(&groups[0], late_end).is_the_place());
+        assert!(references.compare_within(&groups[1], late_end).is_the_place());
     }
 
     #[test]
