@@ -125,6 +125,15 @@ pub enum OnInterrupt {
     Finish,
 }
 
+/// What is done where the picture's size or its transfer function changes in the middle of a film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OnChange {
+    /// The film is refused, with the command that cuts it there.
+    Stop,
+    /// All pictures are scaled to the size of the first, and tagged as it is.
+    Keep,
+}
+
 /// How to encode.
 #[derive(Debug, Clone, Args)]
 pub struct EncodeArgs {
@@ -236,6 +245,10 @@ pub struct EncodeArgs {
     /// Encode what there is of a source that is cut short
     #[arg(long)]
     pub allow_truncated: bool,
+
+    /// What is done where the picture's size or its transfer function changes in the middle of the film
+    #[arg(long, value_enum, default_value = "stop")]
+    pub on_change: OnChange,
 
     /// Longest chunk in frames; longer scenes are split at their best place. 0: never
     #[arg(

@@ -10,7 +10,7 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{ChunkMethod, EncodeArgs, EncoderName, OnInterrupt, PixFormat},
+    cli::{ChunkMethod, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
     hdr::{ContentLight, MasteringDisplay},
     media::{ChromaLocation, CodePoint, Color, Range},
 };
@@ -68,6 +68,8 @@ pub struct Config {
     pub stall_timeout: Option<Duration>,
     /// Whether a source that is cut short is encoded.
     pub allow_truncated: bool,
+    /// Whether a film whose size or transfer function changes is encoded as what it is at its beginning.
+    pub keep_on_change: bool,
     /// Whether the whole output is decoded before it gets its name.
     pub verify_decode: bool,
     /// Whether only the plan is printed.
@@ -273,6 +275,7 @@ impl Config {
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
             allow_truncated: args.allow_truncated,
+            keep_on_change: args.on_change == OnChange::Keep,
             verify_decode: args.verify_decode,
             dry_run: args.dry_run,
         })

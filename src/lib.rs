@@ -367,7 +367,7 @@ impl Run<'_> {
     }
 
     fn encode(&self, opened: &Opened) -> Result<Made> {
-        let Opened { reader, media, announced, references } = opened;
+        let Opened { reader, media, announced, references, changes } = opened;
         let (watch, config, equipment, job) = (self.watch, self.config, self.equipment, self.job);
         let recipe = Arc::new(self.plan.recipe.clone());
         let workshop = Workshop {
@@ -397,9 +397,9 @@ impl Run<'_> {
         let media = match reader {
             Reader::Indexed(..) => media.clone(),
             Reader::Linear(film) => {
-                for change in film.changes() {
-                    warn(watch.sink, format!("{change}: the output says what holds at the beginning"));
-                }
+                let known = |what| changes.iter().any(|change| change.what == what);
+                let new: Vec<_> = film.changes().into_iter().filter(|change| !known(change.what)).collect();
+                source::changes::warnings(&new).into_iter().for_each(|warning| warn(watch.sink, warning));
                 self.tell_of_what_is_not_shown(announced, &film.times_ms(), &film.complaints());
                 self.as_decoded(media, &film.times_ms())?
             }
@@ -493,6 +493,7 @@ impl Run<'_> {
         tried.inspect_err(|error| forget(job, error))?;
         (watch.sink)(Event::Stage { stage: Stage::Index });
         let announced = opening.announced(&packets).inspect_err(|error| forget(job, error))?;
+        opening.changes(&announced).inspect_err(|error| forget(job, error))?;
         let timed = announced.doubt.as_ref().is_none_or(|doubt| !doubt.contains("no times"));
         let with_times =
             timed.then_some(()).context("frames of the film have no time: it cannot be encoded with --no-chunks");

@@ -19,9 +19,10 @@ use crate::{
     signal::Interrupted,
     source::{
         self, Indexed, Reader, Source, VapourSynth,
-        frames::Layout,
+        changes::{self, Change, Divided},
+        frames::{Layout, SMALL},
         linear::{self, Linear},
-        packets::{self, Announced, Packet},
+        packets::{self, Announced, Packets},
         places::{self, Film, References},
     },
     task::{Task, Watch, begin},
@@ -45,6 +46,8 @@ pub struct Opened {
     pub announced: Arc<Announced>,
     /// What another program shows at some places, where that is known already.
     pub references: Option<References>,
+    /// What is known to change on the way, and was said.
+    pub changes: Vec<Change>,
 }
 
 /// What opening a film takes.
@@ -83,7 +86,7 @@ impl Opening<'_> {
 
     /// Begins to read all packets, and to copy the tracks that mkvmerge does not take from the source.
     #[must_use]
-    pub fn begin_packets(&self) -> Task<Vec<Packet>> {
+    pub fn begin_packets(&self) -> Task<Packets> {
         let (children, tools, job) = (self.watch.children.clone(), self.tools.clone(), self.job.clone());
         let container = self.container().clone();
         begin(move || {
@@ -115,7 +118,7 @@ impl Opening<'_> {
     ///
     /// # Errors
     /// If there is none.
-    pub fn announced(&self, packets: &Task<Vec<Packet>>) -> Result<Announced> {
+    pub fn announced(&self, packets: &Task<Packets>) -> Result<Announced> {
         let packets = self.watch.wait(packets, || None)?;
         let announced = Announced::of(&packets, self.container().clock.first_ms);
         ensure!(!announced.times_ms.is_empty(), "{} has no picture", quoted(self.config.input.as_os_str()));
@@ -137,11 +140,14 @@ impl Opening<'_> {
         let indexed = vapoursynth.filter(|_| self.looks_long() || decided.is_some());
         let reused = indexed.map(|vapoursynth| self.index(vapoursynth));
         let announced = Arc::new(self.announced(&packets)?);
+        let changes = self.changes(&announced)?;
+        let altered = changes.iter().find(|change| change.alters_pictures()).map(Change::to_string);
+        let doubt = announced.doubt.clone().or(altered);
         let wish = match (&decided, vapoursynth) {
             (Some(decided), _) if decided.linear => Err(decided.why.clone()),
             (_, None) => Err(None),
             (Some(_), Some(vapoursynth)) => Ok(vapoursynth),
-            (None, Some(_)) if announced.doubt.is_some() => Err(announced.doubt.clone()),
+            (None, Some(_)) if doubt.is_some() => Err(doubt),
             (None, Some(_)) if self.config.method == Method::Auto && announced.times_ms.len() < SHORT => Err(None),
             (None, Some(vapoursynth)) => Ok(vapoursynth),
         };
@@ -152,7 +158,7 @@ impl Opening<'_> {
                 match self.by_index(vapoursynth, reused, &announced)? {
                     Ok(opened) => {
                         self.decided(&decided, ReaderRecord { linear: false, why: None })?;
-                        return Ok(opened);
+                        return Ok(Opened { changes, ..opened });
                     }
                     Err(NotIndexed(why)) => {
                         let shown = quoted(self.config.input.as_os_str());
@@ -170,7 +176,7 @@ impl Opening<'_> {
             note(self.watch.sink, format!("{why}: the film is decoded from beginning to end by ffmpeg"));
         }
         self.decided(&decided, ReaderRecord { linear: true, why })?;
-        self.in_order(announced)
+        Ok(Opened { changes, ..self.in_order(announced)? })
     }
 
     fn decided(&self, before: &Option<ReaderRecord>, now: ReaderRecord) -> Result<()> {
@@ -251,7 +257,13 @@ impl Opening<'_> {
         })?;
         let watch = Arc::new(places::Watch::new(announced.as_ref().clone(), references.clone()));
         let reader = Reader::Indexed(Arc::new(source), watch);
-        Ok(Ok(Opened { reader, media, announced: announced.clone(), references: Some(references) }))
+        Ok(Ok(Opened {
+            reader,
+            media,
+            announced: announced.clone(),
+            references: Some(references),
+            changes: Vec::new(),
+        }))
     }
 
     fn open_index(
@@ -293,19 +305,63 @@ impl Opening<'_> {
         ensure!(width > 0 && height > 0, "its picture is {width}x{height}, and the smallest of 4:2:0 is 2x2");
         let layout =
             Layout { width: width as usize, height: height as usize, bit_depth: held_depth(container, self.bit_depth) };
-        let usual_ms =
-            self.probed.rates.first().map_or(40.0, |rate| 1000.0 * f64::from(*rate.denom()) / f64::from(*rate.numer()));
+        let keys_ms = announced.keys.iter().map(|key| announced.times_ms[*key]).collect();
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let reading = linear::Reading {
+        let film = self.linear(linear::Reading {
             layout,
-            keys_ms: announced.keys.iter().map(|key| announced.times_ms[*key]).collect(),
-            usual_ms,
+            keys_ms,
+            usual_ms: self.usual_ms(),
             decoder_threads: (cores / self.workers).max(1),
-        };
-        let place: (PathBuf, &str) = (self.job.dir().to_owned(), self.job.source_link());
-        let film = Linear::new(self.watch.children, self.tools, place, container.clone(), reading);
+            only_keyframes: false,
+            keep_on: self.config.keep_on_change,
+        });
         let media = self.media(self.as_announced(&announced))?;
-        Ok(Opened { reader: Reader::Linear(Arc::new(film)), media, announced, references: None })
+        let reader = Reader::Linear(film);
+        Ok(Opened { reader, media, announced, references: None, changes: Vec::new() })
+    }
+
+    fn usual_ms(&self) -> f64 {
+        self.probed.rates.first().map_or(40.0, |rate| 1000.0 * f64::from(*rate.denom()) / f64::from(*rate.numer()))
+    }
+
+    /// The film as ffmpeg reads it in order.
+    fn linear(&self, reading: linear::Reading) -> Arc<Linear> {
+        let place: (PathBuf, &str) = (self.job.dir().to_owned(), self.job.source_link());
+        Arc::new(Linear::new(self.watch.children, self.tools, place, self.container().clone(), reading))
+    }
+
+    /// What changes on the way, which is said, if the film may be encoded all the same. Where its packets leave that open,
+    /// its keyframes are decoded.
+    ///
+    /// # Errors
+    /// [`Divided`], if that is not wanted.
+    pub fn changes(&self, announced: &Announced) -> Result<Vec<Change>> {
+        if !announced.may_change {
+            return Ok(Vec::new());
+        }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let film = self.linear(linear::Reading {
+            usual_ms: self.usual_ms(),
+            only_keyframes: true,
+            // All changes are wanted, and not only the first.
+            keep_on: true,
+            layout: Layout { width: SMALL.0, height: SMALL.1, bit_depth: 8 },
+            keys_ms: Vec::new(),
+            decoder_threads: threads,
+        });
+        let changes = self.watch.over(move || {
+            for frame in film.whole(threads)? {
+                let _ = frame.context("decoding the film's keyframes")?;
+            }
+            Ok(film.changes())
+        })?;
+        if !self.config.keep_on_change
+            && let Some(divided) = Divided::by(&changes, self.container(), &self.config.input)
+        {
+            return Err(divided.into());
+        }
+        changes::warnings(&changes).into_iter().for_each(|warning| warn(self.watch.sink, warning));
+        Ok(changes)
     }
 
     /// The pictures as packets announce them.

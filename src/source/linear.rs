@@ -18,6 +18,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::{
+    changes::{Change, Divided, Looks},
     frames::{Frame, Layout},
     packets::keep_clock,
     places::seeks,
@@ -54,6 +55,8 @@ pub struct Linear {
     /// Duration of a picture that has no time, in milliseconds.
     usual_ms: f64,
     decoder_threads: usize,
+    only_keyframes: bool,
+    keep_on: bool,
     marks: Mutex<Vec<Mark>>,
     /// What ffmpeg complained of in the whole film: damage, most likely.
     complaints: Mutex<Vec<String>>,
@@ -71,6 +74,10 @@ pub struct Reading {
     pub usual_ms: f64,
     /// Threads of the decoder of a part.
     pub decoder_threads: usize,
+    /// Whether only keyframes are decoded.
+    pub only_keyframes: bool,
+    /// Whether a film that is several behind one another is read as one all the same.
+    pub keep_on: bool,
 }
 
 impl Linear {
@@ -81,7 +88,7 @@ impl Linear {
         tools: &Tools,
         (dir, source): (PathBuf, &str),
         container: Container,
-        Reading { layout, keys_ms, usual_ms, decoder_threads }: Reading,
+        Reading { layout, keys_ms, usual_ms, decoder_threads, only_keyframes, keep_on }: Reading,
     ) -> Self {
         Self {
             children: children.clone(),
@@ -93,6 +100,8 @@ impl Linear {
             keys_ms,
             usual_ms,
             decoder_threads,
+            only_keyframes,
+            keep_on,
             marks: Mutex::default(),
             complaints: Mutex::default(),
             changes: Mutex::default(),
@@ -119,6 +128,13 @@ impl Linear {
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What makes several films of this one, if `changes` do.
+    fn divided(&self, changes: &[Change]) -> Option<Divided> {
+        let link = self.dir.join(&self.source);
+        let source = link.canonicalize().unwrap_or(link);
+        Divided::by(changes, &self.container, &source)
     }
 
     /// All that is known of the pictures, to be kept for a later run.
@@ -172,6 +188,9 @@ impl Linear {
             let seconds = format!("{:.6}", (ms + self.container.clock.origin_ms) / 1000.0);
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
         }
+        if self.only_keyframes {
+            command.args(["-skip_frame", "nokey"]);
+        }
         command.arg("-i").arg(format!("file:{}", self.source));
         let video = &self.container.video;
         command.args(["-map", &format!("0:{}", video.stream), "-fps_mode", "passthrough"]);
@@ -183,13 +202,18 @@ impl Linear {
         Pipe::open(&self.children, command, self.layout, origin_ms)
     }
 
-    /// What is done to every picture: cut to an even size, and brought to 4:2:0 of the depth that is wanted.
+    /// What is done to every picture: cut to an even size, and brought to 4:2:0 of the depth that is wanted. Where the size
+    /// may change, pictures of another one are scaled, as ffmpeg by itself scales them to the size of the first.
     fn filter(&self) -> String {
         let Layout { width, height, bit_depth } = self.layout;
         let range = if self.container.video.color.range == Some(SampleRange::Full) { "pc" } else { "tv" };
         let format = if bit_depth == 8 { "yuv420p" } else { "yuv420p10le" };
+        let cut = match self.keep_on {
+            true => "trunc(iw/2)*2:trunc(ih/2)*2".to_owned(),
+            false => format!("min(iw\\,{width}):min(ih\\,{height})"),
+        };
         format!(
-            "showinfo=checksum=0,crop=min(iw\\,{width}):min(ih\\,{height}):0:0:exact=1,scale={width}:{height}:in_range={range}:out_range={range},format={format}"
+            "showinfo=checksum=0,crop={cut}:0:0:exact=1,scale={width}:{height}:in_range={range}:out_range={range},format={format}"
         )
     }
 }
@@ -211,8 +235,10 @@ impl Iterator for Whole {
 
     fn next(&mut self) -> Option<Result<Frame>> {
         let next = self.pipe.next();
-        if let Some(change) = self.pipe.changes().into_iter().find(|change| change.what == "size") {
-            return Some(Err(SizeChanges(change).into()));
+        if !self.film.keep_on
+            && let Some(divided) = self.film.divided(&self.pipe.changes())
+        {
+            return Some(Err(divided.into()));
         }
         match next {
             Err(error) => Some(Err(error)),
@@ -319,89 +345,6 @@ const LEVELS: [&str; 3] = ["[error] ", "[fatal] ", "[panic] "];
 const COMPLAINTS: usize = 8;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
 const PIPE_BYTES: i32 = 1 << 20;
-
-/// What is said of a picture that holds for the whole of an AV1 film.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Look {
-    size: String,
-    aspect: String,
-    colors: String,
-}
-
-/// Something that changes in the middle of a film.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Change {
-    /// What: `size`, `aspect ratio of a pixel`, `colour description`.
-    pub what: &'static str,
-    /// What it was.
-    pub from: String,
-    /// What it becomes.
-    pub to: String,
-    /// From when on, in milliseconds of the film's clock.
-    pub ms: f64,
-}
-
-impl fmt::Display for Change {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, from, to, ms } = self;
-        write!(f, "the picture's {what} changes from {from} to {to} at {:.3} s", ms / 1000.0)
-    }
-}
-
-/// The picture changes its size: no AV1 film does.
-#[derive(Debug)]
-pub struct SizeChanges(pub Change);
-
-impl fmt::Display for SizeChanges {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0.ms / 1000.0;
-        write!(
-            f,
-            "{}, and all pictures of one film have one size. Cut it there, and encode the parts: \
-             ffmpeg -i INPUT -to {at:.3} -map 0 -c copy PART1 and ffmpeg -ss {at:.3} -i INPUT -map 0 -c copy PART2",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for SizeChanges {}
-
-/// Follows what showinfo says of every picture.
-#[derive(Debug, Default)]
-struct Looks {
-    first: Option<Look>,
-    now: Look,
-    ms: f64,
-    changes: Vec<Change>,
-}
-
-impl Looks {
-    /// Takes a line of showinfo: the one that speaks of size and shape, or the one behind it, of colours.
-    fn hear(&mut self, line: &str, ms: Option<f64>) {
-        let word = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
-        if let (Some(size), Some(aspect)) = (word("s:"), word("sar:")) {
-            (self.now.size, self.now.aspect) = (size, aspect);
-            self.ms = ms.unwrap_or(self.ms);
-            return;
-        }
-        let names = ["color_range:", "color_space:", "color_primaries:", "color_trc:"].map(word);
-        if names.iter().any(Option::is_none) {
-            return;
-        }
-        self.now.colors = names.map(Option::unwrap_or_default).join("/");
-        let first = self.first.get_or_insert_with(|| self.now.clone());
-        let pairs = [
-            ("size", &first.size, &self.now.size),
-            ("aspect ratio of a pixel", &first.aspect, &self.now.aspect),
-            ("colour description", &first.colors, &self.now.colors),
-        ];
-        for (what, from, to) in pairs {
-            if from != to && self.changes.iter().all(|change| change.what != what) {
-                self.changes.push(Change { what, from: from.clone(), to: to.clone(), ms: self.ms });
-            }
-        }
-    }
-}
 
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {
@@ -517,29 +460,6 @@ fn showinfo(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_changes_in_the_middle_is_known_with_its_time() {
-        let mut looks = Looks::default();
-        let mut picture = |ms: f64, size: &str, sar: &str, trc: &str| {
-            looks.hear(&format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"), Some(ms));
-            looks.hear(&format!("[x] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:{trc}"), None);
-        };
-        picture(0.0, "320x240", "1/1", "bt709");
-        picture(40.0, "320x240", "1/1", "bt709");
-        picture(80.0, "320x240", "4/3", "bt709");
-        picture(120.0, "320x240", "16/9", "smpte2084");
-        picture(160.0, "240x320", "1/1", "bt709");
-        let said: Vec<String> = looks.changes.iter().map(Change::to_string).collect();
-        assert_eq!(
-            said,
-            [
-                "the picture's aspect ratio of a pixel changes from 1/1 to 4/3 at 0.080 s",
-                "the picture's colour description changes from tv/bt709/bt709/bt709 to tv/bt709/bt709/smpte2084 at 0.120 s",
-                "the picture's size changes from 320x240 to 240x320 at 0.160 s"
-            ]
-        );
-    }
 
     #[test]
     fn times_of_pictures_are_read_from_what_showinfo_says() {

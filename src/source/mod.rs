@@ -42,6 +42,7 @@ use crate::{
     process::{Children, how_it_ended, quoted},
 };
 
+pub mod changes;
 pub mod frames;
 pub mod linear;
 pub mod packets;

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     media::{Carry, Container, Track, TrackKind},
     probe::Tools,
-    process::Children,
+    process::{Children, ToolFailure},
     words::count,
 };
 
@@ -32,6 +32,20 @@ pub struct Packet {
     /// Whether the container knows that it is damaged.
     pub damaged: bool,
 }
+
+/// The packets of the film's picture, in the order of the file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Packets {
+    /// The packets.
+    pub list: Vec<Packet>,
+    /// Whether the headers that say what holds for the pictures behind them, size and colours, differ from one another;
+    /// `None` where such headers cannot be told without decoding.
+    pub headers_differ: Option<bool>,
+}
+
+/// Codecs with headers that say what holds for the pictures behind them, by ffmpeg's names, and the type by which ffmpeg's
+/// filter filter_units knows these: sequence parameter sets, sequence headers.
+const HEADERS: [(&str, u8); 4] = [("h264", 7), ("hevc", 33), ("mpeg2video", 0xb3), ("av1", 1)];
 
 /// AV_PKT_FLAG_KEY, _CORRUPT, _DISCARD and _DISPOSABLE of libavcodec/packet.h.
 const KEY: u32 = 1;
@@ -51,6 +65,8 @@ pub struct Announced {
     pub ends_ms: Option<f64>,
     /// Whether the last packet of the file is not whole.
     pub ends_within: bool,
+    /// Whether size or colours may change on the way, as far as that is known without decoding.
+    pub may_change: bool,
     /// Why an index that goes by packets cannot be trusted with this film, if that is known already.
     pub doubt: Option<String>,
 }
@@ -76,9 +92,9 @@ impl Announced {
         lost
     }
 
-    /// What `packets`, in the order of the file, announce; the first picture that a decoder shows is at `first_ms`.
+    /// What `packets` announce; the first picture that a decoder shows is at `first_ms`.
     #[must_use]
-    pub fn of(packets: &[Packet], first_ms: f64) -> Self {
+    pub fn of(Packets { list: packets, headers_differ }: &Packets, first_ms: f64) -> Self {
         let mut doubt = None;
         let mut doubts = |why: String| {
             doubt.get_or_insert(why);
@@ -114,14 +130,17 @@ impl Announced {
         if pictures.first().is_some_and(|(_, key, _)| !key) {
             doubts("it does not begin with a keyframe".to_owned());
         }
-        if pictures.len() > 1 && pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len() {
+        let mostly_keys = pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len();
+        // Decoding nothing but keyframes tells then; where most pictures are such, it is as good as reading in order.
+        let may_change = headers_differ.unwrap_or(!mostly_keys);
+        if pictures.len() > 1 && mostly_keys {
             doubts("nearly every picture is a keyframe, so that one that is repeated could not be told".to_owned());
         }
         let keys = pictures.iter().enumerate().filter(|(_, (_, key, _))| *key).map(|(n, _)| n).collect();
         let ends_ms = pictures.last().filter(|(_, _, lasts_ms)| *lasts_ms > 0.0).map(|(ms, _, lasts_ms)| ms + lasts_ms);
         let times_ms = pictures.into_iter().map(|(ms, _, _)| ms).collect();
         let ends_within = packets.last().is_some_and(|packet| packet.damaged);
-        Self { times_ms, keys, packets: packets.len() as u64, ends_ms, ends_within, doubt }
+        Self { times_ms, keys, packets: packets.len() as u64, ends_ms, ends_within, may_change, doubt }
     }
 }
 
@@ -145,16 +164,51 @@ pub fn read(
     (dir, source): (&Path, &str),
     container: &Container,
     others: &[(Handed<'_>, PathBuf)],
-) -> Result<Vec<Packet>> {
-    let mut command = reading(tools, (dir, source), container);
+) -> Result<Packets> {
+    let header = HEADERS.iter().find(|(codec, _)| *codec == container.video.codec).map(|(_, unit)| *unit);
+    let run = |header| {
+        let command = listing(tools, (dir, source), container, others, header);
+        children.stream(command, |lines| parse(lines).context("ffmpeg printed what is no list of packets"))
+    };
+    let complains_of_filter = |error: &anyhow::Error| {
+        error.downcast_ref::<ToolFailure>().is_some_and(|failed| failed.stderr.iter().any(|line| line.contains(FILTER)))
+    };
+    match header.map(|unit| run(Some(unit))) {
+        // It does not begin where the container's own headers are damaged, or this ffmpeg lacks it.
+        Some(Err(error)) if complains_of_filter(&error) => (),
+        Some(read) => return read,
+        None => (),
+    }
+    Ok(Packets { headers_differ: None, ..run(None)? })
+}
+
+/// ffmpeg's filter that passes units of one type.
+const FILTER: &str = "filter_units";
+
+/// The command that lists the packets of the picture, as the stream 0, and its headers, if they are units of the type
+/// `header`, as the stream 1.
+fn listing(
+    tools: &Tools,
+    at: (&Path, &str),
+    container: &Container,
+    others: &[(Handed<'_>, PathBuf)],
+    header: Option<u8>,
+) -> Command {
+    let mut command = reading(tools, at, container);
     let picture = format!("0:{}", container.video.stream);
+    command.args(["-map", &picture]);
+    if let Some(unit) = header {
+        command.args(["-map", &picture, "-bsf:1", &format!("{FILTER}=pass_types={unit}")]);
+        // Packets do not wait for headers that are far behind.
+        command.args(["-max_interleave_delta", "1"]);
+    }
     // The packets before the first keyframe are wanted as well.
-    command.args(["-map", &picture, "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]);
+    command.args(["-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]);
     for (handed, file) in others {
         hand_over(&mut command, container, handed, file);
     }
     keep_clock(&mut command, container);
-    children.stream(command, |lines| parse(lines).context("ffmpeg printed what is no list of packets"))
+    command
 }
 
 /// ffmpeg, reading the film by its own clock: that of its container where mkvmerge goes by it too, else from its earliest
@@ -206,13 +260,14 @@ fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, 
     command.args(["-avoid_negative_ts", "disabled", "-fflags", "+bitexact", "-f", "matroska"]).arg(file);
 }
 
-/// Reads what ffmpeg's muxer framecrc writes of one stream: `stream, dts, pts, duration, size, checksum, F=flags`.
+/// Reads what ffmpeg's muxer framecrc writes, `stream, dts, pts, duration, size, checksum, F=flags, S=side data`: of the
+/// packets as the stream 0, of the headers among them as the stream 1.
 ///
 /// # Errors
 /// If it cannot be read, or is something else.
-pub fn parse(text: impl Read) -> Result<Vec<Packet>> {
-    let mut packets = Vec::new();
-    let mut tick_ms = None;
+pub fn parse(text: impl Read) -> Result<Packets> {
+    let (mut list, mut tick_ms) = (Vec::new(), None);
+    let (mut header, mut beside, mut differ) = (None, None, false);
     for line in BufReader::with_capacity(1 << 16, text).lines() {
         let line = line?;
         if let Some(base) = line.strip_prefix("#tb 0: ") {
@@ -222,25 +277,40 @@ pub fn parse(text: impl Read) -> Result<Vec<Packet>> {
         if line.starts_with('#') || line.is_empty() {
             continue;
         }
-        let tick_ms = tick_ms.context("no time base")?;
-        let mut fields = line.split(',').map(str::trim);
-        let (_, _, pts, lasts) = (fields.next(), fields.next(), fields.next(), fields.next());
-        let ticks =
-            |text: Option<&str>| text.context("a packet has no time")?.parse::<i64>().context("a time is a number");
-        let (pts, lasts) = (ticks(pts)?, ticks(lasts)?);
-        ensure!(fields.clone().count() >= 2, "a packet has a size and a checksum");
-        // Without flags it is what every packet of most muxers is: one where decoding can begin.
-        let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
-        let flags = flags.map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16)).context("flags are a number")?;
-        packets.push(Packet {
-            ms: (pts != i64::MIN).then_some(pts as f64 * tick_ms),
-            lasts_ms: lasts.max(0) as f64 * tick_ms,
-            key: flags & KEY != 0,
-            hidden: flags & DISCARD != 0,
-            damaged: flags & CORRUPT != 0,
-        });
+        let (stream, packet) = line.split_once(',').context("a packet has no stream")?;
+        if stream == "1" {
+            let checksum = packet.split(',').nth(4).context("headers have no checksum")?.to_owned();
+            differ |= header.get_or_insert_with(|| checksum.clone()) != &checksum;
+            continue;
+        }
+        list.push(packet_of(packet, tick_ms.context("no time base")?)?);
+        // Containers that have several descriptions of a picture put the next one beside the first packet that it is of;
+        // beside the very first packet of a film there are other things too.
+        let side_data = packet.split_once(", S=").map_or("", |(_, side_data)| side_data).to_owned();
+        if list.len() > 1 {
+            differ |= beside.get_or_insert_with(|| side_data.clone()) != &side_data;
+        }
     }
-    Ok(packets)
+    Ok(Packets { list, headers_differ: Some(differ) })
+}
+
+/// Reads what framecrc writes of a packet, from its dts on.
+fn packet_of(text: &str, tick_ms: f64) -> Result<Packet> {
+    let mut fields = text.split(',').map(str::trim);
+    let (_, pts, lasts) = (fields.next(), fields.next(), fields.next());
+    let ticks = |text: Option<&str>| text.context("a packet has no time")?.parse::<i64>().context("a time is a number");
+    let (pts, lasts) = (ticks(pts)?, ticks(lasts)?);
+    ensure!(fields.clone().count() >= 2, "a packet has a size and a checksum");
+    // Without flags it is what every packet of most muxers is: one where decoding can begin.
+    let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
+    let flags = flags.map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16)).context("flags are a number")?;
+    Ok(Packet {
+        ms: (pts != i64::MIN).then_some(pts as f64 * tick_ms),
+        lasts_ms: lasts.max(0) as f64 * tick_ms,
+        key: flags & KEY != 0,
+        hidden: flags & DISCARD != 0,
+        damaged: flags & CORRUPT != 0,
+    })
 }
 
 impl Carry {
@@ -290,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_list_of_packets_is_read_with_its_flags() {
-        let packets = parse(LIST.as_bytes()).unwrap();
+        let packets = parse(LIST.as_bytes()).unwrap().list;
         let ms: Vec<f64> = packets.iter().map(|packet| packet.ms.unwrap()).collect();
         assert_eq!(ms, [-80.0, 0.0, 120.0, 40.0, 80.0]);
         let flags: Vec<_> = packets.iter().map(|packet| (packet.key, packet.hidden, packet.damaged)).collect();
@@ -299,7 +369,33 @@ mod tests {
         assert!(parse("0, 1, 2, 3, 4, 0x5\n".as_bytes()).is_err(), "no time base");
         assert!(parse("#tb 0: 1/25\n0, 1, x, 3, 4, 0x5\n".as_bytes()).is_err());
         let none = format!("#tb 0: 1/25\n0, 1, {}, 3, 4, 0x5\n", i64::MIN);
-        assert_eq!(parse(none.as_bytes()).unwrap()[0].ms, None);
+        assert_eq!(parse(none.as_bytes()).unwrap().list[0].ms, None);
+    }
+
+    #[test]
+    fn headers_that_differ_are_known_by_their_checksums_and_new_descriptions_by_their_place() {
+        let differ = |lines: &str| parse(format!("#tb 0: 1/25\n{lines}").as_bytes()).unwrap().headers_differ;
+        let first = "1, 0, 0, 1, 29, 0x6\n0, 0, 0, 1, 90, 0x1, S=1, 40\n0, 1, 1, 1, 10, 0x2, F=0x0\n";
+        assert_eq!(differ(&format!("{first}1, 2, 2, 1, 29, 0x6\n0, 2, 2, 1, 90, 0x3\n")), Some(false));
+        assert_eq!(differ(&format!("{first}1, 2, 2, 1, 29, 0x7\n0, 2, 2, 1, 90, 0x3\n")), Some(true));
+        assert_eq!(differ(&format!("{first}0, 2, 2, 1, 90, 0x3, S=1, 43\n")), Some(true));
+        let stream_id = "0, 0, 0, 1, 90, 0x1, S=1, 1\n0, 1, 1, 1, 10, 0x2, F=0x0, S=1, 1\n";
+        assert_eq!(differ(&stream_id.repeat(2)), Some(false));
+    }
+
+    fn of(packets: &[Packet]) -> Packets {
+        Packets { list: packets.to_vec(), headers_differ: Some(false) }
+    }
+
+    #[test]
+    fn where_headers_do_not_tell_keyframes_do_unless_most_pictures_are_such() {
+        let mut packets =
+            Packets { list: vec![packet(0.0, true), packet(40.0, false), packet(80.0, false)], headers_differ: None };
+        assert!(Announced::of(&packets, 0.0).may_change);
+        packets.list.iter_mut().for_each(|packet| packet.key = true);
+        assert!(!Announced::of(&packets, 0.0).may_change);
+        packets.headers_differ = Some(true);
+        assert!(Announced::of(&packets, 0.0).may_change);
     }
 
     fn packet(ms: f64, key: bool) -> Packet {
@@ -309,7 +405,7 @@ mod tests {
     #[test]
     fn pictures_are_announced_in_the_order_in_which_they_are_shown() {
         let packets = [packet(0.0, true), packet(120.0, false), packet(40.0, false), packet(80.0, true)];
-        let announced = Announced::of(&packets, 0.0);
+        let announced = Announced::of(&of(&packets), 0.0);
         assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
         assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
         assert_eq!((announced.ends_ms, announced.ends_within), (Some(160.0), false));
@@ -318,7 +414,7 @@ mod tests {
     #[test]
     fn pictures_that_were_not_shown_are_known_by_their_times() {
         let packets = [packet(0.0, true), packet(40.0, false), packet(80.0, false), packet(120.0, false)];
-        let announced = Announced::of(&packets, 0.0);
+        let announced = Announced::of(&of(&packets), 0.0);
         assert_eq!(announced.not_among(&[0.0, 40.4, 120.0]), [80.0]);
         assert_eq!(announced.not_among(&[]), [0.0, 40.0, 80.0, 120.0]);
         assert!(announced.not_among(&[0.0, 40.0, 60.0, 80.0, 120.0]).is_empty());
@@ -330,7 +426,7 @@ mod tests {
         let doubt = |change: &dyn Fn(&mut Vec<Packet>), first_ms: f64| {
             let mut packets = good.to_vec();
             change(&mut packets);
-            let announced = Announced::of(&packets, first_ms);
+            let announced = Announced::of(&of(&packets), first_ms);
             (announced.times_ms.len(), announced.doubt.unwrap_or_default())
         };
         assert_eq!(doubt(&|_| (), 0.0), (3, String::new()));

@@ -378,6 +378,7 @@ mod tests {
             times_ms: (0..pictures).map(|n| n as f64 * 40.0).collect(),
             keys,
             packets: pictures as u64,
+            may_change: false,
             doubt: None,
         }
     }

@@ -2,54 +2,165 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::{clips::ffmpeg, lab::messages, run::Run};
+use crate::{
+    check::File,
+    clips::ffmpeg,
+    lab::{messages, tells},
+    run::{Ended, Run},
+};
 
-/// Two recordings, one behind the other, as a transport stream: two seconds of `first`, two of `second`.
-fn recorded(dir: &Path, first: &str, second: &str) {
-    for (name, picture, offset) in [("a.ts", first, "0"), ("b.ts", second, "2")] {
-        let source = picture.split_once(' ').unwrap_or((picture, ""));
-        let graph = format!("testsrc2=s={}:r=25:d=2", source.0);
-        let options: Vec<&str> = source.1.split(' ').filter(|word| !word.is_empty()).collect();
-        let video =
-            ["-f", "lavfi", "-i", &graph, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0"];
-        ffmpeg(dir, &[&video, options.as_slice(), &["-output_ts_offset", offset, name]].concat());
+/// Pictures of each of two recordings, and when the second one begins.
+const PICTURES: u64 = 25;
+const BEGINS: &str = "1.4";
+
+/// H.264 with pictures that refer to later ones.
+const H264: &str = "-c:v libx264 -preset veryfast -g 12 -pix_fmt yuv420p";
+const BY_INDEX: [&str; 2] = ["--chunk-method", "ffms2"];
+const KEEP: [&str; 2] = ["--on-change", "keep"];
+
+/// A recording of [`PICTURES`], with sound, as `name`.
+fn recording(dir: &Path, name: &str, size: &str, options: &str, begins: &str) {
+    let picture = format!("testsrc2=s={size}:r=25:d=1");
+    let inputs = ["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", "sine=d=1"];
+    let options: Vec<&str> = options.split(' ').collect();
+    ffmpeg(dir, &[inputs.as_slice(), &options, &["-c:a", "mp2", "-output_ts_offset", begins, name]].concat());
+}
+
+/// Two recordings, sizes and options of ffmpeg, one behind the other, as `film` of whatever kind. The parts stay beside it.
+fn recorded(dir: &Path, film: &str, [first, second]: [(&str, &str); 2]) {
+    let ending = if film.ends_with(".mpg") { "mpg" } else { "ts" };
+    let [a, b, both] = ["a", "b", "both"].map(|name| format!("{name}.{ending}"));
+    recording(dir, &a, first.0, first.1, "0");
+    recording(dir, &b, second.0, second.1, BEGINS);
+    fs::write(dir.join(&both), [fs::read(dir.join(&a)).unwrap(), fs::read(dir.join(&b)).unwrap()].concat()).unwrap();
+    ffmpeg(dir, &["-i", &both, "-map", "0", "-c", "copy", film]);
+}
+
+/// Hashes of all pictures of a file, decoded.
+fn pictures(dir: &Path, name: &str) -> Vec<String> {
+    let command = ["-i", "@", "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framemd5", "-"];
+    let text = File::open(&dir.join(name)).ffmpeg(&command);
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
+}
+
+/// Runs the command by which a refused film is cut, as it was printed, and returns the names of the parts.
+#[track_caller]
+fn cut(dir: &Path, refused: &Ended, film: &str) -> Vec<String> {
+    let command = refused.stderr.split("encode the parts: ").nth(1).and_then(|rest| rest.split(". Or add").next());
+    refused.expect(command.is_some(), "a command that cuts");
+    let command = command.unwrap().replace("INPUT", film);
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    let ran = Command::new("ffmpeg").args(["-v", "error"]).args(words).current_dir(dir).status().unwrap();
+    refused.expect(ran.success(), "the command runs");
+    let mut parts: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("PART"))
+        .collect();
+    parts.sort();
+    parts
+}
+
+/// `film` is refused with the words `said`, and the command that this prints gives the two recordings again, of which av1enc
+/// encodes each.
+#[track_caller]
+fn is_cut_in_two(dir: &Path, film: &str, reader: &[&str], said: &str) {
+    let refused = Run::encode(dir, film, "out.mkv").args(reader).fails(1).says(said);
+    refused.expect(!dir.join("out.mkv.av1enc").exists(), "it is refused before anything is encoded");
+    let parts = cut(dir, &refused, film);
+    assert_eq!(parts.len(), 2, "{parts:?}");
+    let ending = if film.ends_with(".mpg") { "mpg" } else { "ts" };
+    for (part, recording) in parts.iter().zip(["a", "b"]) {
+        assert_eq!(pictures(dir, part), pictures(dir, &format!("{recording}.{ending}")), "{part}");
+        let _ = Run::encode(dir, part, "part.mkv").args(["-y", "--crf", "10"]).succeeds();
+        assert_eq!(File::open(&dir.join("part.mkv")).decoded(), PICTURES);
     }
-    let both = [fs::read(dir.join("a.ts")).unwrap(), fs::read(dir.join("b.ts")).unwrap()].concat();
-    fs::write(dir.join("both.ts"), both).unwrap();
-    ffmpeg(dir, &["-i", "both.ts", "-c", "copy", "film.ts"]);
 }
 
 #[test]
-fn a_picture_that_changes_its_size_is_refused_with_the_time_and_commands_that_cut_there() {
-    for (first, second) in [("192x108", "128x72"), ("128x72", "192x108")] {
+fn a_picture_that_changes_its_size_is_refused_with_the_time_and_the_command_that_cuts_there() {
+    let mpeg2 = "-c:v mpeg2video -q:v 3 -g 12 -bf 2 -pix_fmt yuv420p";
+    for (film, codec, reader, sizes) in [
+        ("film.ts", H264, [].as_slice(), ["192x108", "128x72"]),
+        ("film.ts", H264, &[], ["128x72", "192x108"]),
+        ("film.mkv", H264, &BY_INDEX, ["192x108", "128x72"]),
+        ("film.mp4", H264, &BY_INDEX, ["192x108", "128x72"]),
+        ("film.mpg", mpeg2, &[], ["192x108", "128x72"]),
+    ] {
         let dir = tempfile::tempdir().unwrap();
-        recorded(dir.path(), first, second);
-        let ended = Run::encode(dir.path(), "film.ts", "out.mkv").ends().exits(1);
-        let said = ended.stderr.lines().find(|line| line.contains("changes from")).unwrap_or_default().to_owned();
-        ended.expect(said.contains(&format!("from {first} to {second} at 2.")), "sizes and time");
-        // What it tells people to type has been run.
-        for (n, command) in said.match_indices("ffmpeg -").map(|(at, _)| &said[at..]).enumerate() {
-            let part = format!("PART{}", n + 1);
-            let end = command.find(&part).unwrap() + part.len();
-            let command = command[..end].replace("INPUT", "film.ts").replace(&part, &format!("-y {part}.ts"));
-            let words: Vec<&str> = command.split(' ').skip(1).collect();
-            assert!(
-                Command::new("ffmpeg").args(["-v", "error"]).args(words).current_dir(&dir).status().unwrap().success()
+        recorded(dir.path(), film, sizes.map(|size| (size, codec)));
+        is_cut_in_two(dir.path(), film, reader, &format!("size changes from {} to {} at 1.", sizes[0], sizes[1]));
+    }
+}
+
+/// HEVC of SDR, and of HDR.
+const SDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error -pix_fmt yuv420p10le \
+                   -color_primaries bt709 -color_trc bt709 -colorspace bt709";
+const HDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error -pix_fmt yuv420p10le \
+                   -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
+
+#[test]
+fn sdr_that_becomes_hdr_is_refused_and_is_encoded_as_what_it_is_at_its_beginning_if_that_is_wanted() {
+    for (film, reader) in [("film.ts", [].as_slice()), ("film.mkv", &BY_INDEX)] {
+        let dir = tempfile::tempdir().unwrap();
+        recorded(dir.path(), film, [("192x108", SDR), ("192x108", HDR)]);
+        is_cut_in_two(dir.path(), film, reader, "transfer function changes from bt709 to smpte2084 at 1.");
+        let run =
+            Run::encode(dir.path(), film, "out.mkv").args(reader).args(KEEP).args(["--crf", "10", "--json"]).succeeds();
+        tells(&run, "transfer function changes from bt709 to smpte2084 at 1.");
+        let output = File::open(&dir.path().join("out.mkv"));
+        assert_eq!(output.colors(), "bt709 bt709 bt709 tv");
+        assert_eq!(output.decoded(), 2 * PICTURES);
+    }
+}
+
+#[test]
+fn pictures_of_another_size_are_scaled_to_the_first_if_that_is_wanted() {
+    let ten_bit = "-c:v libx264 -preset veryfast -g 12 -pix_fmt yuv420p10le";
+    for (film, reader) in [("film.ts", [].as_slice()), ("film.mkv", &BY_INDEX)] {
+        for (first, second) in [("192x108", ("128x72", H264)), ("128x72", ("192x108", ten_bit))] {
+            let dir = tempfile::tempdir().unwrap();
+            recorded(dir.path(), film, [(first, H264), second]);
+            let run = Run::encode(dir.path(), film, "out.mkv").args(reader).args(KEEP).args(["--crf", "10", "--json"]);
+            let run = run.succeeds();
+            tells(&run, &format!("size changes from {first} to {} at 1.", second.0));
+            tells(&run, &format!("all pictures are scaled to {first}, whatever their shape"));
+            let depth = second.1 == ten_bit;
+            assert_eq!(messages(&run, "warning").iter().any(|said| said.contains("to yuv420p10le at 1.")), depth);
+            // Whatever reader was wanted: FFMS2 has its own ways with such films.
+            tells(&run, "the film is decoded from beginning to end by ffmpeg");
+            // ffmpeg by itself scales as well.
+            ffmpeg(
+                dir.path(),
+                &["-i", film, "-map", "0:v:0", "-fps_mode", "passthrough", "-c:v", "ffv1", "scaled.mkv"],
             );
-            let _ = Run::encode(dir.path(), format!("{part}.ts"), "part.mkv").arg("-y").succeeds();
+            let output = File::open(&dir.path().join("out.mkv"));
+            let worst = output.worst_psnr(&File::open(&dir.path().join("scaled.mkv")));
+            assert!(worst > 30.0, "{film}, {first}: {worst} dB");
         }
     }
 }
 
 #[test]
-fn colours_and_pixels_that_change_are_said_with_the_time() {
-    let dir = tempfile::tempdir().unwrap();
-    let hd = "192x108 -color_primaries bt709 -color_trc bt709 -colorspace bt709";
-    recorded(dir.path(), hd, "192x108 -color_primaries bt470bg -color_trc bt709 -colorspace bt470bg -vf setsar=4/3");
-    let run = Run::encode(dir.path(), "film.ts", "out.mkv").arg("--json").succeeds();
-    let warnings = messages(&run, "warning");
-    for what in ["aspect ratio of a pixel changes from 1:1 to 4:3", "colour description changes"] {
-        let what = what.replace(':', "/");
-        assert!(warnings.iter().any(|warning| warning.contains(&what) && warning.contains("at 2.")), "{warnings:?}");
+fn colours_and_pixels_that_change_are_said_with_the_time_whoever_reads_the_film() {
+    let hd = format!("{H264} -color_primaries bt709 -color_trc bt709 -colorspace bt709");
+    let sd = format!("{H264} -color_primaries bt470bg -color_trc smpte170m -colorspace bt470bg -vf setsar=4/3");
+    let (shape, colors) = ("aspect ratio of a pixel changes from 1/1 to 4/3", "colour description changes from ");
+    let transfer = "transfer function changes from bt709 to smpte170m";
+    // Matroska says itself what shape pixels have, and says it once.
+    for (film, reader, expected) in
+        [("film.ts", "linear", [shape, colors, transfer].as_slice()), ("film.mkv", "ffms2", &[colors, transfer])]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        recorded(dir.path(), film, [("192x108", &hd), ("192x108", &sd)]);
+        let run = Run::encode(dir.path(), film, "out.mkv").args(["--chunk-method", reader, "--json"]).succeeds();
+        let warnings = messages(&run, "warning");
+        for what in expected {
+            let said = warnings.iter().filter(|warning| warning.contains(what) && warning.contains("at 1."));
+            assert_eq!(said.count(), 1, "{what}: {warnings:?}");
+        }
+        let notes = messages(&run, "note");
+        assert!(!notes.iter().any(|note| note.contains("decoded from beginning to end")), "{notes:?}");
     }
 }
