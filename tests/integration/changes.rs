@@ -95,9 +95,9 @@ fn a_picture_that_changes_its_size_is_refused_with_the_time_and_the_command_that
 }
 
 /// HEVC of SDR, and of HDR.
-const SDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error -pix_fmt yuv420p10le \
+const SDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error:open-gop=0 -pix_fmt yuv420p10le \
                    -color_primaries bt709 -color_trc bt709 -colorspace bt709";
-const HDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error -pix_fmt yuv420p10le \
+const HDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=error:open-gop=0 -pix_fmt yuv420p10le \
                    -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
 
 #[test]
