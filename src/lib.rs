@@ -51,7 +51,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use num_rational::Ratio;
 use serde::Serialize;
 
@@ -493,7 +493,12 @@ impl Run<'_> {
         tried.inspect_err(|error| forget(job, error))?;
         (watch.sink)(Event::Stage { stage: Stage::Index });
         let announced = opening.announced(&packets).inspect_err(|error| forget(job, error))?;
-        opening.changes(&announced).inspect_err(|error| forget(job, error))?;
+        let changes = opening.changes(&announced).inspect_err(|error| forget(job, error))?;
+        // Its filters begin anew with such a picture, and count from nought.
+        let constant = changes.iter().find(|change| change.alters_pictures()).map_or(Ok(()), |change| {
+            bail!("{change}, and --no-chunks encodes only films whose pictures are all alike: leave it out")
+        });
+        constant.inspect_err(|error| forget(job, error))?;
         let timed = announced.doubt.as_ref().is_none_or(|doubt| !doubt.contains("no times"));
         let with_times =
             timed.then_some(()).context("frames of the film have no time: it cannot be encoded with --no-chunks");

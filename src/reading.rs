@@ -356,7 +356,7 @@ impl Opening<'_> {
             Ok(film.changes())
         })?;
         if !self.config.keep_on_change
-            && let Some(divided) = Divided::by(&changes, self.container(), &self.config.input)
+            && let Some(divided) = Divided::by(&changes, self.container(), &self.config.input, announced.described_anew)
         {
             return Err(divided.into());
         }

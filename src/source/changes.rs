@@ -130,28 +130,49 @@ pub struct Divided {
 const EARLIER_MS: f64 = 5.0;
 
 impl Divided {
-    /// The film `source`, if one of `changes` divides it.
+    /// The film `source`, if one of `changes` divides it; `described_anew`, where its container describes each part, and the
+    /// parts do not themselves.
     #[must_use]
-    pub fn by(changes: &[Change], container: &Container, source: &Path) -> Option<Self> {
+    pub fn by(changes: &[Change], container: &Container, source: &Path, described_anew: bool) -> Option<Self> {
         let dividing = changes.iter().filter(|change| change.divides());
         let first = dividing.clone().next()?.clone();
         let mut times_ms: Vec<f64> = dividing.map(|change| change.ms).collect();
         times_ms.dedup();
-        Some(Self { first, cut: cut(&times_ms, container, source) })
+        let clock = if container.direct { "-copyts " } else { "" };
+        let cut = match described_anew && !container.direct {
+            true => decoded(&times_ms),
+            false => copied(&times_ms, clock, extension(source)),
+        };
+        Some(Self { first, cut })
     }
 }
 
 /// The command that cuts a film, and loses and doubles nothing: at the first keyframe from each of `times_ms` on, by the
 /// clock by which the film is read.
-fn cut(times_ms: &[f64], container: &Container, source: &Path) -> String {
-    let clock = if container.direct { "-copyts " } else { "" };
+fn copied(times_ms: &[f64], clock: &str, extension: &str) -> String {
     let times: Vec<String> = times_ms.iter().map(|ms| format!("{:.3}", (ms - EARLIER_MS) / 1000.0)).collect();
     format!(
         "ffmpeg {clock}-i INPUT -map 0 -dn -ignore_unknown -c copy -f segment -segment_times {} -reset_timestamps 1 \
-         PART%d.{}",
-        times.join(","),
-        extension(source)
+         PART%d.{extension}",
+        times.join(",")
     )
+}
+
+/// The commands that cut a film whose parts cannot be copied, since ffmpeg gives each the container's first description: the
+/// picture becomes lossless.
+fn decoded(times_ms: &[f64]) -> String {
+    let starts = [None].into_iter().chain(times_ms.iter().copied().map(Some));
+    let ends = times_ms.iter().copied().map(Some).chain([None]);
+    let commands = starts.zip(ends).enumerate().map(|(part, (start, end))| {
+        // The last keyframe that is not later: the one at which the part begins.
+        let sought_ms = start.map_or(0.0, |ms| ms + EARLIER_MS);
+        let seek = start.map_or_else(String::new, |_| format!("-noaccurate_seek -ss {:.3} ", sought_ms / 1000.0));
+        let length = end.map_or_else(String::new, |ms| format!("-t {:.3} ", (ms - EARLIER_MS - sought_ms) / 1000.0));
+        format!(
+            "ffmpeg {seek}-i INPUT -map 0 -dn -ignore_unknown -c copy -c:v:0 ffv1 -fps_mode passthrough {length}PART{part}.mkv"
+        )
+    });
+    commands.collect::<Vec<_>>().join(" and ")
 }
 
 /// The ending that makes ffmpeg write a part of `source` as it is: headers inside the stream stay where they are.

@@ -134,7 +134,7 @@ impl Linear {
     fn divided(&self, changes: &[Change]) -> Option<Divided> {
         let link = self.dir.join(&self.source);
         let source = link.canonicalize().unwrap_or(link);
-        Divided::by(changes, &self.container, &source)
+        Divided::by(changes, &self.container, &source, false)
     }
 
     /// All that is known of the pictures, to be kept for a later run.

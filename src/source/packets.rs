@@ -41,6 +41,8 @@ pub struct Packets {
     /// Whether the headers that say what holds for the pictures behind them, size and colours, differ from one another;
     /// `None` where such headers cannot be told without decoding.
     pub headers_differ: Option<bool>,
+    /// Whether the container has several descriptions of the picture, without which what is behind them is not decoded.
+    pub described_anew: bool,
 }
 
 /// Codecs with headers that say what holds for the pictures behind them, by ffmpeg's names, and the type by which ffmpeg's
@@ -67,6 +69,8 @@ pub struct Announced {
     pub ends_within: bool,
     /// Whether size or colours may change on the way, as far as that is known without decoding.
     pub may_change: bool,
+    /// [`Packets::described_anew`].
+    pub described_anew: bool,
     /// Why an index that goes by packets cannot be trusted with this film, if that is known already.
     pub doubt: Option<String>,
 }
@@ -94,7 +98,7 @@ impl Announced {
 
     /// What `packets` announce; the first picture that a decoder shows is at `first_ms`.
     #[must_use]
-    pub fn of(Packets { list: packets, headers_differ }: &Packets, first_ms: f64) -> Self {
+    pub fn of(Packets { list: packets, headers_differ, described_anew }: &Packets, first_ms: f64) -> Self {
         let mut doubt = None;
         let mut doubts = |why: String| {
             doubt.get_or_insert(why);
@@ -132,7 +136,7 @@ impl Announced {
         }
         let mostly_keys = pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len();
         // Decoding nothing but keyframes tells then; where most pictures are such, it is as good as reading in order.
-        let may_change = headers_differ.unwrap_or(!mostly_keys);
+        let may_change = *described_anew || headers_differ.unwrap_or(!mostly_keys);
         if pictures.len() > 1 && mostly_keys {
             doubts("nearly every picture is a keyframe, so that one that is repeated could not be told".to_owned());
         }
@@ -140,7 +144,16 @@ impl Announced {
         let ends_ms = pictures.last().filter(|(_, _, lasts_ms)| *lasts_ms > 0.0).map(|(ms, _, lasts_ms)| ms + lasts_ms);
         let times_ms = pictures.into_iter().map(|(ms, _, _)| ms).collect();
         let ends_within = packets.last().is_some_and(|packet| packet.damaged);
-        Self { times_ms, keys, packets: packets.len() as u64, ends_ms, ends_within, may_change, doubt }
+        Self {
+            times_ms,
+            keys,
+            packets: packets.len() as u64,
+            ends_ms,
+            ends_within,
+            may_change,
+            described_anew: *described_anew,
+            doubt,
+        }
     }
 }
 
@@ -267,7 +280,8 @@ fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, 
 /// If it cannot be read, or is something else.
 pub fn parse(text: impl Read) -> Result<Packets> {
     let (mut list, mut tick_ms) = (Vec::new(), None);
-    let (mut header, mut beside, mut differ) = (None, None, false);
+    let (mut header, mut differ) = (None, false);
+    let (mut beside, mut described_anew) = (None, false);
     for line in BufReader::with_capacity(1 << 16, text).lines() {
         let line = line?;
         if let Some(base) = line.strip_prefix("#tb 0: ") {
@@ -288,10 +302,10 @@ pub fn parse(text: impl Read) -> Result<Packets> {
         // beside the very first packet of a film there are other things too.
         let side_data = packet.split_once(", S=").map_or("", |(_, side_data)| side_data).to_owned();
         if list.len() > 1 {
-            differ |= beside.get_or_insert_with(|| side_data.clone()) != &side_data;
+            described_anew |= beside.get_or_insert_with(|| side_data.clone()) != &side_data;
         }
     }
-    Ok(Packets { list, headers_differ: Some(differ) })
+    Ok(Packets { list, headers_differ: Some(differ), described_anew })
 }
 
 /// Reads what framecrc writes of a packet, from its dts on.
@@ -374,23 +388,29 @@ mod tests {
 
     #[test]
     fn headers_that_differ_are_known_by_their_checksums_and_new_descriptions_by_their_place() {
-        let differ = |lines: &str| parse(format!("#tb 0: 1/25\n{lines}").as_bytes()).unwrap().headers_differ;
+        let of = |lines: &str| {
+            let packets = parse(format!("#tb 0: 1/25\n{lines}").as_bytes()).unwrap();
+            (packets.headers_differ.unwrap(), packets.described_anew)
+        };
         let first = "1, 0, 0, 1, 29, 0x6\n0, 0, 0, 1, 90, 0x1, S=1, 40\n0, 1, 1, 1, 10, 0x2, F=0x0\n";
-        assert_eq!(differ(&format!("{first}1, 2, 2, 1, 29, 0x6\n0, 2, 2, 1, 90, 0x3\n")), Some(false));
-        assert_eq!(differ(&format!("{first}1, 2, 2, 1, 29, 0x7\n0, 2, 2, 1, 90, 0x3\n")), Some(true));
-        assert_eq!(differ(&format!("{first}0, 2, 2, 1, 90, 0x3, S=1, 43\n")), Some(true));
+        assert_eq!(of(&format!("{first}1, 2, 2, 1, 29, 0x6\n0, 2, 2, 1, 90, 0x3\n")), (false, false));
+        assert_eq!(of(&format!("{first}1, 2, 2, 1, 29, 0x7\n0, 2, 2, 1, 90, 0x3\n")), (true, false));
+        assert_eq!(of(&format!("{first}0, 2, 2, 1, 90, 0x3, S=1, 43\n")), (false, true));
         let stream_id = "0, 0, 0, 1, 90, 0x1, S=1, 1\n0, 1, 1, 1, 10, 0x2, F=0x0, S=1, 1\n";
-        assert_eq!(differ(&stream_id.repeat(2)), Some(false));
+        assert_eq!(of(&stream_id.repeat(2)), (false, false));
     }
 
     fn of(packets: &[Packet]) -> Packets {
-        Packets { list: packets.to_vec(), headers_differ: Some(false) }
+        Packets { list: packets.to_vec(), headers_differ: Some(false), described_anew: false }
     }
 
     #[test]
     fn where_headers_do_not_tell_keyframes_do_unless_most_pictures_are_such() {
-        let mut packets =
-            Packets { list: vec![packet(0.0, true), packet(40.0, false), packet(80.0, false)], headers_differ: None };
+        let mut packets = Packets {
+            list: vec![packet(0.0, true), packet(40.0, false), packet(80.0, false)],
+            headers_differ: None,
+            described_anew: false,
+        };
         assert!(Announced::of(&packets, 0.0).may_change);
         packets.list.iter_mut().for_each(|packet| packet.key = true);
         assert!(!Announced::of(&packets, 0.0).may_change);

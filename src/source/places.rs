@@ -379,6 +379,7 @@ mod tests {
             keys,
             packets: pictures as u64,
             may_change: false,
+            described_anew: false,
             doubt: None,
         }
     }

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     check::File,
     clips::ffmpeg,
-    lab::{messages, tells},
+    lab::{fake, messages, tells, with_fakes},
     run::{Ended, Run},
 };
 
@@ -44,15 +44,17 @@ fn pictures(dir: &Path, name: &str) -> Vec<String> {
     lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
 }
 
-/// Runs the command by which a refused film is cut, as it was printed, and returns the names of the parts.
+/// Runs the commands by which a refused film is cut, as they were printed, and returns the names of the parts.
 #[track_caller]
 fn cut(dir: &Path, refused: &Ended, film: &str) -> Vec<String> {
-    let command = refused.stderr.split("encode the parts: ").nth(1).and_then(|rest| rest.split(". Or add").next());
-    refused.expect(command.is_some(), "a command that cuts");
-    let command = command.unwrap().replace("INPUT", film);
-    let words: Vec<&str> = command.split(' ').skip(1).collect();
-    let ran = Command::new("ffmpeg").args(["-v", "error"]).args(words).current_dir(dir).status().unwrap();
-    refused.expect(ran.success(), "the command runs");
+    let commands = refused.stderr.split("encode the parts: ").nth(1).and_then(|rest| rest.split(". Or add").next());
+    refused.expect(commands.is_some(), "commands that cut");
+    for command in commands.unwrap().split(" and ") {
+        let command = command.replace("INPUT", film);
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        let ran = Command::new("ffmpeg").args(["-v", "error"]).args(words).current_dir(dir).status().unwrap();
+        refused.expect(ran.success(), "the command runs");
+    }
     let mut parts: Vec<String> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -70,9 +72,9 @@ fn is_cut_in_two(dir: &Path, film: &str, reader: &[&str], said: &str) {
     refused.expect(!dir.join("out.mkv.av1enc").exists(), "it is refused before anything is encoded");
     let parts = cut(dir, &refused, film);
     assert_eq!(parts.len(), 2, "{parts:?}");
-    let ending = if film.ends_with(".mpg") { "mpg" } else { "ts" };
+    let kind = ["mpg", "mp4", "webm", "ts"].into_iter().find(|kind| dir.join(format!("a.{kind}")).exists()).unwrap();
     for (part, recording) in parts.iter().zip(["a", "b"]) {
-        assert_eq!(pictures(dir, part), pictures(dir, &format!("{recording}.{ending}")), "{part}");
+        assert_eq!(pictures(dir, part), pictures(dir, &format!("{recording}.{kind}")), "{part}");
         let _ = Run::encode(dir, part, "part.mkv").args(["-y", "--crf", "10"]).succeeds();
         assert_eq!(File::open(&dir.join("part.mkv")).decoded(), PICTURES);
     }
@@ -92,6 +94,105 @@ fn a_picture_that_changes_its_size_is_refused_with_the_time_and_the_command_that
         recorded(dir.path(), film, sizes.map(|size| (size, codec)));
         is_cut_in_two(dir.path(), film, reader, &format!("size changes from {} to {} at 1.", sizes[0], sizes[1]));
     }
+}
+
+/// A box of mp4.
+fn boxed(name: &[u8], content: &[u8]) -> Vec<u8> {
+    [&u32::try_from(8 + content.len()).unwrap().to_be_bytes(), name, content].concat()
+}
+
+/// The boxes in `content`: names and contents.
+fn boxes(mut content: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let mut found = Vec::new();
+    while let Some((length, rest)) = content.split_first_chunk() {
+        let (own, others) = rest.split_at(u32::from_be_bytes(*length) as usize - 4);
+        found.push(own.split_at(4));
+        content = others;
+    }
+    found
+}
+
+/// The box that lies at the end of `path`.
+fn inside<'a>(file: &'a [u8], path: &[&str]) -> &'a [u8] {
+    path.iter()
+        .fold(file, |content, name| boxes(content).into_iter().find(|(own, _)| *own == name.as_bytes()).unwrap().1)
+}
+
+/// The boxes of `content` with another box of samples, of a film twice as long.
+fn with_samples(content: &[u8], samples: &[u8]) -> Vec<u8> {
+    let change = |(name, own): (&[u8], &[u8])| match name {
+        b"stbl" => boxed(name, samples),
+        b"moov" | b"trak" | b"mdia" | b"minf" => boxed(name, &with_samples(own, samples)),
+        b"edts" => Vec::new(),
+        b"mvhd" | b"mdhd" | b"tkhd" => {
+            let (mut own, at) = (own.to_vec(), if name == b"tkhd" { 20 } else { 16 });
+            let length = u32::from_be_bytes(own[at..at + 4].try_into().unwrap());
+            own[at..at + 4].copy_from_slice(&(2 * length).to_be_bytes());
+            boxed(name, &own)
+        }
+        _ => boxed(name, own),
+    };
+    boxes(content).into_iter().flat_map(change).collect()
+}
+
+/// The films `a.mp4` and `b.mp4`, each of one chunk without reordered pictures, as one that describes both.
+fn described_twice(dir: &Path) -> Vec<u8> {
+    let files = ["a.mp4", "b.mp4"].map(|name| fs::read(dir.join(name)).unwrap());
+    let table = |n: usize, name: &str| inside(&files[n], &["moov", "trak", "mdia", "minf", "stbl", name]);
+    let numbers = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    let data = [0, 1].map(|n| inside(&files[n], &["mdat"]));
+    let head = boxed(b"ftyp", inside(&files[0], &["ftyp"]));
+    let (at, first) = (u32::try_from(head.len() + 8).unwrap(), u32::try_from(data[0].len()).unwrap());
+    let pictures = u32::try_from(PICTURES).unwrap();
+    let samples = [
+        boxed(b"stsd", &[&numbers(&[0, 2]), &table(0, "stsd")[8..], &table(1, "stsd")[8..]].concat()),
+        boxed(b"stts", &[&numbers(&[0, 1, 2 * pictures]), &table(0, "stts")[12..16]].concat()),
+        boxed(b"stss", &numbers(&[0, 2, 1, 1 + pictures])),
+        boxed(b"stsc", &numbers(&[0, 2, 1, pictures, 1, 2, pictures, 2])),
+        boxed(b"stsz", &[&numbers(&[0, 0, 2 * pictures]), &table(0, "stsz")[12..], &table(1, "stsz")[12..]].concat()),
+        boxed(b"stco", &numbers(&[0, 2, at, at + first])),
+    ];
+    let film = with_samples(&boxed(b"moov", inside(&files[0], &["moov"])), &samples.concat());
+    [head, boxed(b"mdat", &data.concat()), film].concat()
+}
+
+#[test]
+fn a_film_whose_container_describes_its_parts_is_cut_by_what_can_be_decoded() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, size) in [("a.mp4", "192x108"), ("b.mp4", "128x72")] {
+        let picture = format!("testsrc2=s={size}:r=25:d=1");
+        let codec = ["-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p"];
+        ffmpeg(dir.path(), &[["-f", "lavfi", "-i", &picture].as_slice(), &codec, &[name]].concat());
+    }
+    fs::write(dir.path().join("film.mp4"), described_twice(dir.path())).unwrap();
+    is_cut_in_two(dir.path(), "film.mp4", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.000 s");
+}
+
+/// VP9 has no headers that ffmpeg could show without decoding.
+#[test]
+fn a_size_that_changes_is_found_at_keyframes_where_headers_do_not_tell() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, size) in [("a.webm", "192x108"), ("b.webm", "128x72")] {
+        let picture = format!("testsrc2=s={size}:r=25:d=1");
+        let codec = ["-c:v", "libvpx-vp9", "-cpu-used", "8"];
+        ffmpeg(dir.path(), &[["-f", "lavfi", "-i", &picture].as_slice(), &codec, &[name]].concat());
+    }
+    fs::write(dir.path().join("list.txt"), "file a.webm\nfile b.webm\n").unwrap();
+    ffmpeg(dir.path(), &["-f", "concat", "-i", "list.txt", "-c", "copy", "film.webm"]);
+    is_cut_in_two(dir.path(), "film.webm", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.");
+    let run = Run::bare(dir.path()).args(["film.webm", "--no-chunks", "--preset", "12"]);
+    let _ = run.args(KEEP).fails(1).says("--no-chunks encodes only films whose pictures are all alike: leave it out");
+}
+
+/// Keyframes tell as well where this ffmpeg cannot show headers.
+#[test]
+fn an_ffmpeg_without_the_filter_that_shows_headers_finds_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    recorded(dir.path(), "film.ts", [("192x108", H264), ("128x72", H264)]);
+    let lacks = "case \"$*\" in *filter_units*) echo 'Unknown bitstream filter filter_units' >&2; exit 1;; esac";
+    fake(dir.path(), "ffmpeg", &format!("{lacks}\nexec \"$real\" \"$@\""));
+    let run = with_fakes(dir.path(), Run::encode(dir.path(), "film.ts", "out.mkv"));
+    let _ = run.fails(1).says("size changes from 192x108 to 128x72 at 1.");
 }
 
 /// HEVC of SDR, and of HDR.
