@@ -108,21 +108,26 @@ pub fn by_kind(changes: &[Change]) -> impl Iterator<Item = (&Change, usize)> {
 /// What is said of `changes` in a film that is encoded all the same: one sentence for each kind.
 #[must_use]
 pub fn warnings(changes: &[Change]) -> Vec<String> {
-    let sentence = |(first, times): (&Change, usize)| {
-        let again = match times {
-            1 => String::new(),
-            2 => " and once more".to_owned(),
-            times => format!(" and {} times more", times - 1),
-        };
-        format!("{first}{again}: {}", first.outcome(&first.from))
-    };
+    let sentence =
+        |(first, times): (&Change, usize)| format!("{first}{}: {}", again(times), first.outcome(&first.from));
     by_kind(changes).map(sentence).collect()
+}
+
+/// What is added to the first of so many times.
+fn again(times: usize) -> String {
+    match times {
+        1 => String::new(),
+        2 => " and once more".to_owned(),
+        times => format!(" and {} times more", times - 1),
+    }
 }
 
 /// A film that is several films behind one another.
 #[derive(Debug)]
 pub struct Divided {
     first: Change,
+    /// At how many places.
+    places: usize,
     cut: String,
 }
 
@@ -139,11 +144,11 @@ impl Divided {
         let mut times_ms: Vec<f64> = dividing.map(|change| change.ms).collect();
         times_ms.dedup();
         let clock = if container.direct { "-copyts " } else { "" };
-        let cut = match described_anew && !container.direct {
+        let cut = match described_anew {
             true => decoded(&times_ms),
             false => copied(&times_ms, clock, extension(source)),
         };
-        Some(Self { first, cut })
+        Some(Self { first, places: times_ms.len(), cut })
     }
 }
 
@@ -169,7 +174,8 @@ fn decoded(times_ms: &[f64]) -> String {
         let seek = start.map_or_else(String::new, |_| format!("-noaccurate_seek -ss {:.3} ", sought_ms / 1000.0));
         let length = end.map_or_else(String::new, |ms| format!("-t {:.3} ", (ms - EARLIER_MS - sought_ms) / 1000.0));
         format!(
-            "ffmpeg {seek}-i INPUT -map 0 -dn -ignore_unknown -c copy -c:v:0 ffv1 -fps_mode passthrough {length}PART{part}.mkv"
+            "ffmpeg {seek}-i INPUT -map 0 -dn -ignore_unknown -c copy -c:v:0 ffv1 -fps_mode passthrough \
+             -enc_time_base 1/1000 {length}PART{part}.mkv"
         )
     });
     commands.collect::<Vec<_>>().join(" and ")
@@ -191,12 +197,13 @@ fn extension(source: &Path) -> &'static str {
 
 impl fmt::Display for Divided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { first, cut } = self;
+        let Self { first, places, cut } = self;
         let what = first.what;
         write!(
             f,
-            "{first}, and all pictures of one film have one {what}. Cut it there, and encode the parts: {cut}. Or add \
+            "{first}{}, and all pictures of one film have one {what}. Cut it there, and encode the parts: {cut}. Or add \
              --on-change keep: {}",
+            again(*places),
             first.outcome(&first.from)
         )
     }

@@ -186,13 +186,15 @@ pub fn read(
     let complains_of_filter = |error: &anyhow::Error| {
         error.downcast_ref::<ToolFailure>().is_some_and(|failed| failed.stderr.iter().any(|line| line.contains(FILTER)))
     };
-    match header.map(|unit| run(Some(unit))) {
+    let mut packets = match header.map(|unit| run(Some(unit))) {
         // It does not begin where the container's own headers are damaged, or this ffmpeg lacks it.
-        Some(Err(error)) if complains_of_filter(&error) => (),
-        Some(read) => return read,
-        None => (),
-    }
-    Ok(Packets { headers_differ: None, ..run(None)? })
+        Some(Err(error)) if complains_of_filter(&error) => Packets { headers_differ: None, ..run(None)? },
+        Some(read) => read?,
+        None => Packets { headers_differ: None, ..run(None)? },
+    };
+    // Other containers have other things beside packets.
+    packets.described_anew &= container.format.to_ascii_lowercase().contains("mp4");
+    Ok(packets)
 }
 
 /// ffmpeg's filter that passes units of one type.

@@ -9,9 +9,9 @@ use crate::{
     run::{Ended, Run},
 };
 
-/// Pictures of each of two recordings, and when the second one begins.
+/// Pictures of each recording, and how much later than the one before it begins, in seconds.
 const PICTURES: u64 = 25;
-const BEGINS: &str = "1.4";
+const LATER: f64 = 1.4;
 
 /// H.264 with pictures that refer to later ones.
 const H264: &str = "-c:v libx264 -preset veryfast -g 12 -pix_fmt yuv420p";
@@ -26,14 +26,17 @@ fn recording(dir: &Path, name: &str, size: &str, options: &str, begins: &str) {
     ffmpeg(dir, &[inputs.as_slice(), &options, &["-c:a", "mp2", "-output_ts_offset", begins, name]].concat());
 }
 
-/// Two recordings, sizes and options of ffmpeg, one behind the other, as `film` of whatever kind. The parts stay beside it.
-fn recorded(dir: &Path, film: &str, [first, second]: [(&str, &str); 2]) {
-    let ending = if film.ends_with(".mpg") { "mpg" } else { "ts" };
-    let [a, b, both] = ["a", "b", "both"].map(|name| format!("{name}.{ending}"));
-    recording(dir, &a, first.0, first.1, "0");
-    recording(dir, &b, second.0, second.1, BEGINS);
-    fs::write(dir.join(&both), [fs::read(dir.join(&a)).unwrap(), fs::read(dir.join(&b)).unwrap()].concat()).unwrap();
-    ffmpeg(dir, &["-i", &both, "-map", "0", "-c", "copy", film]);
+/// Recordings, sizes and options of ffmpeg, one behind the other, as `film` of whatever kind. They stay beside it.
+fn recorded(dir: &Path, film: &str, recordings: &[(&str, &str)]) {
+    let kind = if film.ends_with(".mpg") { "mpg" } else { "ts" };
+    let mut all = Vec::new();
+    for (n, (size, options)) in recordings.iter().enumerate() {
+        let name = format!("recording{n}.{kind}");
+        recording(dir, &name, size, options, &format!("{:.1}", n as f64 * LATER));
+        all.extend(fs::read(dir.join(name)).unwrap());
+    }
+    fs::write(dir.join(format!("all.{kind}")), all).unwrap();
+    ffmpeg(dir, &["-i", &format!("all.{kind}"), "-map", "0", "-c", "copy", film]);
 }
 
 /// Hashes of all pictures of a file, decoded.
@@ -55,26 +58,30 @@ fn cut(dir: &Path, refused: &Ended, film: &str) -> Vec<String> {
         let ran = Command::new("ffmpeg").args(["-v", "error"]).args(words).current_dir(dir).status().unwrap();
         refused.expect(ran.success(), "the command runs");
     }
-    let mut parts: Vec<String> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("PART"))
-        .collect();
-    parts.sort();
-    parts
+    named(dir, "PART")
 }
 
-/// `film` is refused with the words `said`, and the command that this prints gives the two recordings again, of which av1enc
+/// Files whose names begin so, in order.
+fn named(dir: &Path, begin: &str) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(begin)).collect();
+    names.sort();
+    names
+}
+
+/// `film` is refused with the words `said`, and the command that this prints gives the recordings again, of which av1enc
 /// encodes each.
 #[track_caller]
-fn is_cut_in_two(dir: &Path, film: &str, reader: &[&str], said: &str) {
+fn is_cut(dir: &Path, film: &str, reader: &[&str], said: &str) {
     let refused = Run::encode(dir, film, "out.mkv").args(reader).fails(1).says(said);
     refused.expect(!dir.join("out.mkv.av1enc").exists(), "it is refused before anything is encoded");
     let parts = cut(dir, &refused, film);
-    assert_eq!(parts.len(), 2, "{parts:?}");
-    let kind = ["mpg", "mp4", "webm", "ts"].into_iter().find(|kind| dir.join(format!("a.{kind}")).exists()).unwrap();
-    for (part, recording) in parts.iter().zip(["a", "b"]) {
-        assert_eq!(pictures(dir, part), pictures(dir, &format!("{recording}.{kind}")), "{part}");
+    let recordings = named(dir, "recording");
+    assert_eq!(parts.len(), recordings.len(), "{parts:?}");
+    for (part, recording) in parts.iter().zip(&recordings) {
+        let (cut, whole) = (pictures(dir, part), pictures(dir, recording));
+        assert_eq!(cut.len(), whole.len(), "{part}: {}", refused.stderr);
+        assert_eq!(cut, whole, "{part}");
         let _ = Run::encode(dir, part, "part.mkv").args(["-y", "--crf", "10"]).succeeds();
         assert_eq!(File::open(&dir.join("part.mkv")).decoded(), PICTURES);
     }
@@ -91,9 +98,16 @@ fn a_picture_that_changes_its_size_is_refused_with_the_time_and_the_command_that
         ("film.mpg", mpeg2, &[], ["192x108", "128x72"]),
     ] {
         let dir = tempfile::tempdir().unwrap();
-        recorded(dir.path(), film, sizes.map(|size| (size, codec)));
-        is_cut_in_two(dir.path(), film, reader, &format!("size changes from {} to {} at 1.", sizes[0], sizes[1]));
+        recorded(dir.path(), film, &sizes.map(|size| (size, codec)));
+        is_cut(dir.path(), film, reader, &format!("size changes from {} to {} at 1.", sizes[0], sizes[1]));
     }
+}
+
+#[test]
+fn a_film_with_an_advertisement_is_cut_before_and_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    recorded(dir.path(), "film.mkv", &[("192x108", H264), ("128x72", H264), ("192x108", H264)]);
+    is_cut(dir.path(), "film.mkv", &BY_INDEX, " and once more, and all pictures of one film have one size");
 }
 
 /// A box of mp4.
@@ -135,9 +149,9 @@ fn with_samples(content: &[u8], samples: &[u8]) -> Vec<u8> {
     boxes(content).into_iter().flat_map(change).collect()
 }
 
-/// The films `a.mp4` and `b.mp4`, each of one chunk without reordered pictures, as one that describes both.
+/// The two recordings, each of one chunk without reordered pictures, as one that describes both.
 fn described_twice(dir: &Path) -> Vec<u8> {
-    let files = ["a.mp4", "b.mp4"].map(|name| fs::read(dir.join(name)).unwrap());
+    let files = ["recording0.mp4", "recording1.mp4"].map(|name| fs::read(dir.join(name)).unwrap());
     let table = |n: usize, name: &str| inside(&files[n], &["moov", "trak", "mdia", "minf", "stbl", name]);
     let numbers = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
     let data = [0, 1].map(|n| inside(&files[n], &["mdat"]));
@@ -159,27 +173,27 @@ fn described_twice(dir: &Path) -> Vec<u8> {
 #[test]
 fn a_film_whose_container_describes_its_parts_is_cut_by_what_can_be_decoded() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, size) in [("a.mp4", "192x108"), ("b.mp4", "128x72")] {
+    for (name, size) in [("recording0.mp4", "192x108"), ("recording1.mp4", "128x72")] {
         let picture = format!("testsrc2=s={size}:r=25:d=1");
         let codec = ["-c:v", "libx264", "-bf", "0", "-pix_fmt", "yuv420p"];
         ffmpeg(dir.path(), &[["-f", "lavfi", "-i", &picture].as_slice(), &codec, &[name]].concat());
     }
     fs::write(dir.path().join("film.mp4"), described_twice(dir.path())).unwrap();
-    is_cut_in_two(dir.path(), "film.mp4", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.000 s");
+    is_cut(dir.path(), "film.mp4", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.000 s");
 }
 
 /// VP9 has no headers that ffmpeg could show without decoding.
 #[test]
 fn a_size_that_changes_is_found_at_keyframes_where_headers_do_not_tell() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, size) in [("a.webm", "192x108"), ("b.webm", "128x72")] {
+    for (name, size) in [("recording0.webm", "192x108"), ("recording1.webm", "128x72")] {
         let picture = format!("testsrc2=s={size}:r=25:d=1");
         let codec = ["-c:v", "libvpx-vp9", "-cpu-used", "8"];
         ffmpeg(dir.path(), &[["-f", "lavfi", "-i", &picture].as_slice(), &codec, &[name]].concat());
     }
-    fs::write(dir.path().join("list.txt"), "file a.webm\nfile b.webm\n").unwrap();
+    fs::write(dir.path().join("list.txt"), "file recording0.webm\nfile recording1.webm\n").unwrap();
     ffmpeg(dir.path(), &["-f", "concat", "-i", "list.txt", "-c", "copy", "film.webm"]);
-    is_cut_in_two(dir.path(), "film.webm", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.");
+    is_cut(dir.path(), "film.webm", &BY_INDEX, "size changes from 192x108 to 128x72 at 1.");
     let run = Run::bare(dir.path()).args(["film.webm", "--no-chunks", "--preset", "12"]);
     let _ = run.args(KEEP).fails(1).says("--no-chunks encodes only films whose pictures are all alike: leave it out");
 }
@@ -188,7 +202,7 @@ fn a_size_that_changes_is_found_at_keyframes_where_headers_do_not_tell() {
 #[test]
 fn an_ffmpeg_without_the_filter_that_shows_headers_finds_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    recorded(dir.path(), "film.ts", [("192x108", H264), ("128x72", H264)]);
+    recorded(dir.path(), "film.ts", &[("192x108", H264), ("128x72", H264)]);
     let lacks = "case \"$*\" in *filter_units*) echo 'Unknown bitstream filter filter_units' >&2; exit 1;; esac";
     fake(dir.path(), "ffmpeg", &format!("{lacks}\nexec \"$real\" \"$@\""));
     let run = with_fakes(dir.path(), Run::encode(dir.path(), "film.ts", "out.mkv"));
@@ -205,8 +219,8 @@ const HDR: &str = "-c:v libx265 -preset ultrafast -g 12 -x265-params log-level=e
 fn sdr_that_becomes_hdr_is_refused_and_is_encoded_as_what_it_is_at_its_beginning_if_that_is_wanted() {
     for (film, reader) in [("film.ts", [].as_slice()), ("film.mkv", &BY_INDEX)] {
         let dir = tempfile::tempdir().unwrap();
-        recorded(dir.path(), film, [("192x108", SDR), ("192x108", HDR)]);
-        is_cut_in_two(dir.path(), film, reader, "transfer function changes from bt709 to smpte2084 at 1.");
+        recorded(dir.path(), film, &[("192x108", SDR), ("192x108", HDR)]);
+        is_cut(dir.path(), film, reader, "transfer function changes from bt709 to smpte2084 at 1.");
         let run =
             Run::encode(dir.path(), film, "out.mkv").args(reader).args(KEEP).args(["--crf", "10", "--json"]).succeeds();
         tells(&run, "transfer function changes from bt709 to smpte2084 at 1.");
@@ -222,7 +236,7 @@ fn pictures_of_another_size_are_scaled_to_the_first_if_that_is_wanted() {
     for (film, reader) in [("film.ts", [].as_slice()), ("film.mkv", &BY_INDEX)] {
         for (first, second) in [("192x108", ("128x72", H264)), ("128x72", ("192x108", ten_bit))] {
             let dir = tempfile::tempdir().unwrap();
-            recorded(dir.path(), film, [(first, H264), second]);
+            recorded(dir.path(), film, &[(first, H264), second]);
             let run = Run::encode(dir.path(), film, "out.mkv").args(reader).args(KEEP).args(["--crf", "10", "--json"]);
             let run = run.succeeds();
             tells(&run, &format!("size changes from {first} to {} at 1.", second.0));
@@ -254,7 +268,7 @@ fn colours_and_pixels_that_change_are_said_with_the_time_whoever_reads_the_film(
         [("film.ts", "linear", [shape, colors, transfer].as_slice()), ("film.mkv", "ffms2", &[colors, transfer])]
     {
         let dir = tempfile::tempdir().unwrap();
-        recorded(dir.path(), film, [("192x108", &hd), ("192x108", &sd)]);
+        recorded(dir.path(), film, &[("192x108", &hd), ("192x108", &sd)]);
         let run = Run::encode(dir.path(), film, "out.mkv").args(["--chunk-method", reader, "--json"]).succeeds();
         let warnings = messages(&run, "warning");
         for what in expected {
