@@ -13,15 +13,12 @@ use crate::{
     media::{Container, TrackKind},
     probe::{self, IdentifiedTrack, Tools, file_url},
     process::{Children, Finished},
-    source::packets,
+    source::packets::{self, ON_TIME},
 };
 
 /// How much later than it is to be heard the sound is written, in milliseconds: encoders begin with a few samples of
 /// their own before the first one, and a time below zero cannot be written.
 const LATER_MS: i64 = 1000;
-
-/// Has holes in the sound stay where they are: most filters, and encoders, know only one sample after the other.
-const ON_TIME: &str = "aresample=async=1:min_hard_comp=0.01";
 
 /// A tenth of a second of silence, for a look at what ffmpeg makes of its times.
 pub const TRIAL: &str = "delay.mka";

@@ -24,6 +24,31 @@ use crate::{
     words::count,
 };
 
+/// The tracks that are copied, with their places in the output; `film` is whether the picture is there as well.
+#[must_use]
+pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
+    let mut counts = [0; 3];
+    let all = container.other_tracks.iter().chain(film.then_some(&container.video_track));
+    let mut all: Vec<&Track> = all.collect();
+    all.sort_by_key(|track| track.id);
+    let mut pairs = Vec::new();
+    for track in all {
+        let position = counts[track.kind as usize];
+        counts[track.kind as usize] += 1;
+        let (letter, name) = match track.kind {
+            TrackKind::Video => ('v', "video track"),
+            TrackKind::Audio => ('a', "sound track"),
+            TrackKind::Subtitles => ('s', "subtitle track"),
+        };
+        let copied = track.id != container.video_track.id && !(container.new_sound && track.kind == TrackKind::Audio);
+        if copied && track.stream != usize::MAX {
+            let (output, name) = (format!("0:{letter}:{position}"), format!("{name} {}", position + 1));
+            pairs.push(Pair { track, output, name });
+        }
+    }
+    pairs
+}
+
 /// A track of the source, and where it is in the output.
 #[derive(Debug, Clone)]
 pub struct Pair<'a> {
@@ -173,9 +198,13 @@ impl Films<'_> {
         source.args(["-map", &format!("0:{}", pair.track.stream)]);
         output.args(["-map", &pair.output]);
         // Of the same samples, the same blocks, whatever packets they come in.
-        let blocks = ["-af", "asetnsamples=n=4800:p=0", "-c:a", "pcm_f64le"];
-        source.args(blocks);
-        output.args(blocks);
+        let blocks = "asetnsamples=n=4800:p=0";
+        let (filled, depth) = match pair.track.carry {
+            Carry::Decoded => (format!("{},{blocks}", packets::filling(self.container)), "pcm_s24le"),
+            _ => (blocks.to_owned(), "pcm_f64le"),
+        };
+        source.args(["-af", &filled, "-c:a", depth]);
+        output.args(["-af", blocks, "-c:a", depth]);
         packets::keep_clock(hashed(&mut source), self.container);
         hashed(&mut output);
         let packets = self.in_lockstep(source, output, &[self.offset_ms()])?.pop().unwrap_or_default();

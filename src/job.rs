@@ -27,6 +27,7 @@ const CHUNKS: &str = "chunks";
 const AUDIO: &str = "audio.mka";
 const SOUND: &str = "sound.json";
 const OTHERS: &str = "others-";
+const CARRIED: &str = "others-carried.json";
 const READER: &str = "reader.json";
 const PICTURES: &str = "pictures.bin";
 const CHAPTERS: &str = "chapters.txt";
@@ -160,6 +161,15 @@ pub struct SoundRecord {
     pub sync_ms: Vec<i64>,
     /// What came of comparing each with the source's.
     pub findings: Vec<Finding>,
+}
+
+/// How the tracks get into the output that ffmpeg hands over: `others-carried.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedRecord {
+    /// Those that are decoded because they do not get through as they are: the stream, and why not.
+    pub decoded: Vec<(usize, String)>,
+    /// Whether mkvmerge was seen to take all of all.
+    pub proven: bool,
 }
 
 /// What a finished file holds.
@@ -405,6 +415,33 @@ impl Job {
     #[must_use]
     pub fn others(&self, n: usize) -> String {
         format!("{OTHERS}{n}.mkv")
+    }
+
+    /// How the tracks get into the output that ffmpeg hands over, if that was decided.
+    #[must_use]
+    pub fn carried(&self) -> Option<CarriedRecord> {
+        read(&self.dir.join(CARRIED)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+    }
+
+    /// Records how the tracks get into the output that ffmpeg hands over.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_carried(&self, record: &CarriedRecord) -> Result<()> {
+        self.write(CARRIED, &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Forgets that the tracks are there that ffmpeg hands over: there are others to come.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_others(&self) -> Result<()> {
+        let mut n = 0;
+        while self.dir.join(self.others(n)).exists() {
+            remove_if_there(&self.dir.join(seal_name(&self.others(n))))?;
+            n += 1;
+        }
+        Ok(())
     }
 
     /// Writes the chapters that mkvmerge does not take from the source, and returns the name of that file.

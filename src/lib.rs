@@ -25,6 +25,7 @@ pub mod scenes;
 pub mod encoder;
 pub mod recipe;
 pub mod job;
+pub mod handed;
 pub mod reading;
 pub mod trial;
 pub mod layout;
@@ -36,6 +37,7 @@ pub mod crew;
 pub mod mux;
 pub mod output;
 pub mod content;
+pub mod preflight;
 pub mod verify;
 pub mod doctor;
 pub mod ui;
@@ -66,6 +68,7 @@ use crate::{
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
+    handed::Handing,
     job::{Job, ReaderRecord},
     media::{Container, MediaInfo},
     output::PartFile,
@@ -168,6 +171,8 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
         Run { watch: &watch, config, equipment: &equipment, job: &job, plan: &plan, probed: &probed, lp_demanded };
     let Made { media, chunks, resumed_chunks, announced, references } =
         if config.direct { run.in_one_go(trial)? } else { run.in_chunks(trial)? };
+    let container = Handing::as_carried(&media.container, job.carried().as_ref());
+    let media = Arc::new(MediaInfo { container, ..MediaInfo::clone(&media) });
     let recipe = Arc::new(plan.recipe.clone());
     let video_bytes: u64 = chunks.iter().map(|chunk| chunk.record().bytes).sum();
 
@@ -379,7 +384,7 @@ impl Run<'_> {
             children: watch.children.clone(),
             host: host(),
         };
-        let sound = self.sound(&media.container);
+        let others = self.others(&media.container);
         let rules = crew::Rules {
             most: self.plan.workers.most,
             lp: job.lp,
@@ -390,7 +395,7 @@ impl Run<'_> {
             stall_timeout: config.stall_timeout,
         };
         let looking = if references.is_none() { Some(self.begin_to_look(media, announced)) } else { None };
-        let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, sound)?;
+        let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, others)?;
         let seen = looking.map(|looking| watch.wait(&looking, || None)).transpose()?;
         let references = references.clone().or(seen);
         let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
@@ -476,12 +481,19 @@ impl Run<'_> {
         Ok(Arc::new(MediaInfo { frames: times_ms.len() as u64, timing, fps, ends_ms, ..expected.clone() }))
     }
 
-    /// Sound that is encoded anew, as work beside the chunks.
-    fn sound(&self, container: &Container) -> Option<crew::Aside> {
-        let args = self.plan.recipe.audio_args.clone().filter(|_| container.new_sound)?;
+    /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
+    fn others(&self, container: &Container) -> Option<crew::Aside> {
+        let args = self.plan.recipe.audio_args.clone().filter(|_| container.new_sound);
+        if args.is_none() && container.handed().is_empty() {
+            return None;
+        }
         let (children, tools) = (self.watch.children.clone(), self.equipment.programs.tools.clone());
         let (sink, job, container) = (self.watch.sink.clone(), self.job.clone(), container.clone());
-        Some(Box::new(move || audio::encode(&children, &tools, &job, &container, &args, &sink)))
+        Some(Box::new(move || {
+            let handing = Handing { children: &children, tools: &tools, job: &job, container: &container, sink: &sink };
+            preflight::prove(&handing)?;
+            args.map_or(Ok(()), |args| audio::encode(&children, &tools, &job, &container, &args, &sink))
+        }))
     }
 
     /// Encodes the film as one chunk that ffmpeg reads itself.
@@ -507,8 +519,8 @@ impl Run<'_> {
         warn_of_small_disks(self.config, self.plan, &media, watch.sink);
         let recipe = Arc::new(self.plan.recipe.clone());
         (watch.sink)(Event::Stage { stage: Stage::Encode });
-        if let Some(sound) = self.sound(&media.container) {
-            watch.over(sound)?;
+        if let Some(others) = self.others(&media.container) {
+            watch.over(others)?;
         }
         let announced = Arc::new(announced);
         let made = |chunk, resumed_chunks| Made {

@@ -323,6 +323,13 @@ impl Track {
             && self.begins_ms.is_some_and(|ms| ms < 0.0)
     }
 
+    /// Whether it may be carried over decoded: sound of which that loses nothing that can be heard.
+    #[must_use]
+    pub fn can_be_decoded(&self) -> bool {
+        // Of PCM with more than 24 bit it would.
+        self.kind == TrackKind::Audio && self.carry == Carry::Copy && !self.codec.starts_with("pcm_")
+    }
+
     /// The earliest time that is written of it, by the film's clock in milliseconds; `None` where it is not known.
     #[must_use]
     pub fn earliest_ms(&self) -> Option<f64> {
@@ -349,6 +356,8 @@ pub enum Carry {
     Float64,
     /// As FLAC: the same samples.
     Flac,
+    /// As FLAC of 24 bit with silence where it has a hole: what is decoded of a track that does not get through as it is.
+    Decoded,
     /// As SubRip: the same words at the same times.
     Srt,
 }
@@ -523,6 +532,17 @@ impl Container {
     /// The tracks of sound, in their order.
     pub fn sound_tracks(&self) -> impl Iterator<Item = &Track> {
         self.other_tracks.iter().filter(|track| track.kind == TrackKind::Audio)
+    }
+
+    /// The same film, of which the `streams` of sound are decoded.
+    #[must_use]
+    pub fn with_decoded(&self, streams: impl Fn(usize) -> bool) -> Self {
+        let mut container = self.clone();
+        for track in container.other_tracks.iter_mut().filter(|track| streams(track.stream)) {
+            // Of what mkvmerge moves by itself, it was told to move it back.
+            (track.carry, track.sync_ms) = (Carry::Decoded, 0);
+        }
+        container
     }
 
     /// Number of tracks by kind: video, audio, subtitles.

@@ -1,6 +1,12 @@
 //! Chunks and the source's other tracks -> one Matroska file, through mkvmerge.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -20,6 +26,8 @@ use crate::{
 
 /// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
 const OTHER_FILES: u64 = 64;
+/// The file with mkvmerge's arguments.
+const JOIN: &str = "join.json";
 /// More would be of no use.
 const MOST_FILES: u64 = 4096;
 
@@ -53,7 +61,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
             let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
             args.push(relative(job, &part));
             args.extend(appended(&strings(&["--default-duration", &rate]), group));
-            mkvmerge(children, tools, job, &args, sink).context("joining a group of chunks")?;
+            mkvmerge(children, tools, job, (JOIN, &args), sink).context("joining a group of chunks")?;
             job.finish(&name)?;
             groups.push(name);
         }
@@ -90,7 +98,19 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     }
     args.extend(appended(&options, &video));
     args.extend(source_args(children, tools, parts, video.len())?);
-    mkvmerge(children, tools, job, &args, sink).context("joining the chunks with the other tracks")
+    mkvmerge(children, tools, job, (JOIN, &args), sink).context("joining the chunks with the other tracks")
+}
+
+/// Joins the tracks that ffmpeg has handed over, without the picture, into `file` of the job, as they will be joined with it.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join_others(children: &Children, tools: &Tools, job: &Job, container: &Container, file: &Path) -> Result<()> {
+    let mut inputs = Inputs { args: strings(&["--output", &relative(job, file)]), order: Vec::new(), files: 0 };
+    inputs.handed(children, tools, job, container)?;
+    // What mkvmerge warns of will be said when the film is joined.
+    let silent: Sink = Arc::new(|_| ());
+    mkvmerge(children, tools, job, ("others-join.json", &inputs.in_order()), &silent)
 }
 
 /// The same job gives the same bytes: identifiers inside the file are made from this.
@@ -107,7 +127,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn relative(job: &Job, path: &std::path::Path) -> String {
+fn relative(job: &Job, path: &Path) -> String {
     path.strip_prefix(job.dir()).unwrap_or(path).to_string_lossy().into_owned()
 }
 
@@ -277,16 +297,8 @@ fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
 /// tracks from the source itself, ffmpeg has handed them over.
 fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let container = &parts.media.container;
-    let mut args = Vec::new();
-    let mut order: Vec<(u64, String)> = vec![(container.video_track.id, "0:0".to_owned())];
-    let mut files = video_files;
-    let mut file = |args: &mut Vec<String>, options: &[&str], name: &str| {
-        args.extend(strings(options));
-        args.extend(["(".to_owned(), name.to_owned(), ")".to_owned()]);
-        files += 1;
-        files - 1
-    };
-    let nothing = ["--no-chapters", "--no-track-tags", "--no-global-tags"];
+    let order = vec![(container.video_track.id, "0:0".to_owned())];
+    let mut inputs = Inputs { args: Vec::new(), order, files: video_files };
     if container.direct {
         let other_video = container.other_tracks.iter().any(|track| track.kind == TrackKind::Video);
         let but_ours = format!("!{}", container.video_track.id);
@@ -295,39 +307,25 @@ fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_file
             options.push("--no-audio");
         }
         let kept: Vec<&Track> = container.other_tracks.iter().filter(|track| !is_new(container, track)).collect();
-        args.extend(kept.iter().flat_map(|track| sync_options(track, track.id as usize)));
-        let source = file(&mut args, &options, parts.job.source_link());
-        order.extend(kept.iter().map(|track| (track.id, format!("{source}:{}", track.id))));
+        inputs.args.extend(kept.iter().flat_map(|track| sync_options(track, track.id as usize)));
+        let source = inputs.file(&options, parts.job.source_link());
+        inputs.order.extend(kept.iter().map(|track| (track.id, format!("{source}:{}", track.id))));
     } else {
-        // Every packet keeps its own time; several in one block have only that of the first.
-        args.push("--disable-lacing".to_owned());
-        for (n, handed) in container.handed().iter().enumerate() {
-            let tracks = || (0..).zip(&handed.tracks);
-            if container.restarts {
-                for (track, name) in tracks().zip(overlapping(children, tools, parts.job, n, &handed.tracks)?) {
-                    args.extend(
-                        name.into_iter().flat_map(|name| ["--timestamps".to_owned(), format!("{}:{name}", track.0)]),
-                    );
-                }
-            }
-            args.extend(tracks().flat_map(|(n, track)| [track_options(track, n), sync_options(track, n)].concat()));
-            let others = file(&mut args, &nothing, &parts.job.others(n));
-            order.extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
-        }
+        inputs.handed(children, tools, parts.job, container)?;
         if container.attachments > 0 {
             let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
-            file(&mut args, &[tracks.as_slice(), &nothing].concat(), parts.job.source_link());
+            inputs.file(&[tracks.as_slice(), &NOTHING_ELSE].concat(), parts.job.source_link());
         }
         if let Some(title) = &container.title {
-            args.extend(["--title".to_owned(), title.clone()]);
+            inputs.args.extend(["--title".to_owned(), title.clone()]);
         }
         if !container.tag_list.is_empty() {
             let name = written_tags(parts.job, "tags.xml", &container.tag_list)?;
-            args.extend(strings(&["--global-tags", name]));
+            inputs.args.extend(strings(&["--global-tags", name]));
         }
         if !container.chapter_list.is_empty() {
             let name = parts.job.write_chapters(&chapters(container))?;
-            args.extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
+            inputs.args.extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
         }
     }
     if container.new_sound {
@@ -336,16 +334,63 @@ fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_file
         let record = parts.job.sound()?;
         for (n, track) in tracks.iter().enumerate() {
             let sync_ms = *record.sync_ms.get(n).context("nothing is known of a sound track that was encoded anew")?;
-            args.extend(track_options(track, n));
-            args.extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
+            inputs.args.extend(track_options(track, n));
+            inputs.args.extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
         }
-        let sound = file(&mut args, &nothing, parts.job.audio());
-        order.extend(tracks.iter().enumerate().map(|(n, track)| (track.id, format!("{sound}:{n}"))));
+        let sound = inputs.file(&NOTHING_ELSE, parts.job.audio());
+        inputs.order.extend(tracks.iter().enumerate().map(|(n, track)| (track.id, format!("{sound}:{n}"))));
     }
-    order.sort_by_key(|(id, _)| *id);
-    let order: Vec<String> = order.into_iter().map(|(_, place)| place).collect();
-    args.extend(["--track-order".to_owned(), order.join(",")]);
-    Ok(args)
+    Ok(inputs.in_order())
+}
+
+/// What is not taken from a file beside its tracks.
+const NOTHING_ELSE: [&str; 3] = ["--no-chapters", "--no-track-tags", "--no-global-tags"];
+
+/// Files that mkvmerge joins, and its options for them.
+struct Inputs {
+    args: Vec<String>,
+    /// Each track by its number in the source, and its place: the number of its file, and its own there.
+    order: Vec<(u64, String)>,
+    files: usize,
+}
+
+impl Inputs {
+    /// Adds a file, and returns its number.
+    fn file(&mut self, options: &[&str], name: &str) -> usize {
+        self.args.extend(strings(options));
+        self.args.extend(["(".to_owned(), name.to_owned(), ")".to_owned()]);
+        self.files += 1;
+        self.files - 1
+    }
+
+    /// Adds the tracks that ffmpeg has handed over.
+    fn handed(&mut self, children: &Children, tools: &Tools, job: &Job, container: &Container) -> Result<()> {
+        // Every packet keeps its own time; several in one block have only that of the first.
+        self.args.push("--disable-lacing".to_owned());
+        for (n, handed) in container.handed().iter().enumerate() {
+            let tracks = || (0..).zip(&handed.tracks);
+            if container.restarts {
+                for (track, name) in tracks().zip(overlapping(children, tools, job, n, &handed.tracks)?) {
+                    let times =
+                        name.into_iter().flat_map(|name| ["--timestamps".to_owned(), format!("{}:{name}", track.0)]);
+                    self.args.extend(times);
+                }
+            }
+            let options = tracks().flat_map(|(n, track)| [track_options(track, n), sync_options(track, n)].concat());
+            self.args.extend(options);
+            let others = self.file(&NOTHING_ELSE, &job.others(n));
+            self.order.extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
+        }
+        Ok(())
+    }
+
+    /// All arguments, the last of which give the tracks the order of the source.
+    fn in_order(mut self) -> Vec<String> {
+        self.order.sort_by_key(|(id, _)| *id);
+        let order: Vec<String> = self.order.into_iter().map(|(_, place)| place).collect();
+        self.args.extend(["--track-order".to_owned(), order.join(",")]);
+        self.args
+    }
 }
 
 /// Where a recording was put behind another, the last packet of one and the first of the other may overlap. mkvmerge then
@@ -419,15 +464,14 @@ fn chapters(container: &Container) -> String {
     text
 }
 
-/// Runs mkvmerge in the job directory with its arguments in a file: there may be thousands.
-fn mkvmerge(children: &Children, tools: &Tools, job: &Job, args: &[String], sink: &Sink) -> Result<()> {
-    const OPTIONS: &str = "join.json";
-    let part: PathBuf = job.part(OPTIONS)?;
+/// Runs mkvmerge in the job directory with its arguments in a file of that name: there may be thousands.
+fn mkvmerge(children: &Children, tools: &Tools, job: &Job, (name, args): (&str, &[String]), sink: &Sink) -> Result<()> {
+    let part: PathBuf = job.part(name)?;
     fs::write(&part, serde_json::to_vec_pretty(args)?).context("writing mkvmerge's options")?;
     fs::set_permissions(&part, fs::Permissions::from_mode(0o600)).context("writing mkvmerge's options")?;
-    job.finish(OPTIONS)?;
+    job.finish(name)?;
     let mut command = Command::new(&tools.mkvmerge);
-    command.current_dir(job.dir()).args(["--ui-language", "en_US", &format!("@{OPTIONS}")]);
+    command.current_dir(job.dir()).args(["--ui-language", "en_US", &format!("@{name}")]);
     let Finished { stdout, failure, .. } = children.finish(command)?;
     match failure {
         None => Ok(()),

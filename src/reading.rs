@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{
     config::{Config, Method},
     event::{Event, Stage, detail, note, warn},
+    handed::Handing,
     job::{Job, ReaderRecord},
     media::{Container, MediaInfo, Range, Subsampling},
     probe::{self, Probed, Tools},
@@ -22,7 +23,7 @@ use crate::{
         changes::{self, Change, Divided},
         frames::{Layout, SMALL},
         linear::{self, Linear},
-        packets::{self, Announced, Packets},
+        packets::{Announced, Packets},
         places::{self, Film, References},
     },
     task::{Task, Watch, begin},
@@ -88,29 +89,10 @@ impl Opening<'_> {
     #[must_use]
     pub fn begin_packets(&self) -> Task<Packets> {
         let (children, tools, job) = (self.watch.children.clone(), self.tools.clone(), self.job.clone());
-        let container = self.container().clone();
+        let (container, sink) = (self.container().clone(), self.watch.sink.clone());
         begin(move || {
-            let handed: Vec<_> = container.handed().into_iter().enumerate().collect();
-            let missing = handed.into_iter().filter(|(n, _)| !job.is_intact(&job.others(*n)));
-            let (mut names, mut others) = (Vec::new(), Vec::new());
-            for (n, handed) in missing {
-                let part = job.part(&job.others(n))?;
-                others.push((handed, part.strip_prefix(job.dir()).unwrap_or(&part).to_owned()));
-                names.push(job.others(n));
-            }
-            let packets = packets::read(&children, &tools, (job.dir(), job.source_link()), &container, &others)
-                .context(match others.is_empty() {
-                    true => "reading the film's packets",
-                    false => "reading the film's packets, and copying its other tracks (of which damaged sound may be encoded anew: -a \"-c:a libopus\")",
-                })?;
-            if !names.is_empty() {
-                job.require_same_source()?;
-            }
-            for name in names {
-                job.finish(&name)?;
-                job.seal(&name)?;
-            }
-            Ok(packets)
+            let handing = Handing { children: &children, tools: &tools, job: &job, container: &container, sink: &sink };
+            handing.read().context("reading the film's packets, and copying its other tracks")
         })
     }
 

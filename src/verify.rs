@@ -8,7 +8,7 @@ use num_rational::Ratio;
 use crate::{
     bitstream::{Units, hdr_disagreement},
     chunk::EncodedChunk,
-    content::{Films, Pair},
+    content::{self, Films},
     event::Proof,
     finding::{self, Finding},
     job::Job,
@@ -72,7 +72,7 @@ pub fn output(
         let found = scope.spawn(|| probe::video_of(children, tools, file, video).context("reading the output's video"));
         let shown = scope.spawn(|| packet_times(children, tools, file, video));
         let tracks = scope.spawn(|| {
-            let mut findings = films.copied(&pairs(container))?;
+            let mut findings = films.copied(&content::pairs(container, true))?;
             if container.new_sound {
                 // What was encoded was compared with the source at once; here, it is what is in the output.
                 let record = job.sound()?;
@@ -122,29 +122,6 @@ pub fn output(
 fn video_position(media: &MediaInfo) -> usize {
     let ours = media.container.video_track.id;
     media.container.other_tracks.iter().filter(|track| track.kind == TrackKind::Video && track.id < ours).count()
-}
-
-/// The tracks that are copied, with their places in the output.
-fn pairs(container: &Container) -> Vec<Pair<'_>> {
-    let mut counts = [0; 3];
-    let mut all: Vec<&Track> = container.other_tracks.iter().chain([&container.video_track]).collect();
-    all.sort_by_key(|track| track.id);
-    let mut pairs = Vec::new();
-    for track in all {
-        let position = counts[track.kind as usize];
-        counts[track.kind as usize] += 1;
-        let (letter, name) = match track.kind {
-            TrackKind::Video => ('v', "video track"),
-            TrackKind::Audio => ('a', "sound track"),
-            TrackKind::Subtitles => ('s', "subtitle track"),
-        };
-        let copied = track.id != container.video_track.id && !(container.new_sound && track.kind == TrackKind::Audio);
-        if copied && track.stream != usize::MAX {
-            let (output, name) = (format!("0:{letter}:{position}"), format!("{name} {}", position + 1));
-            pairs.push(Pair { track, output, name });
-        }
-    }
-    pairs
 }
 
 /// Compares pictures at some places with what the source's decoder shows at the same times.
@@ -566,7 +543,7 @@ mod tests {
     fn tracks_are_compared_with_those_of_their_kind_in_the_order_of_the_film() {
         let mut container = media().container;
         let places = |container: &Container| -> Vec<(usize, String)> {
-            pairs(container).into_iter().map(|pair| (pair.track.stream, pair.output)).collect()
+            content::pairs(container, true).into_iter().map(|pair| (pair.track.stream, pair.output)).collect()
         };
         let all = [(0, "0:a:0".to_owned()), (2, "0:a:1".to_owned()), (3, "0:s:0".to_owned())];
         assert_eq!(places(&container), all);

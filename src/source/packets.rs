@@ -157,6 +157,18 @@ impl Announced {
     }
 }
 
+/// Has holes in the sound stay where they are: most filters, and encoders, know only one sample after the other.
+pub const ON_TIME: &str = "aresample=async=1:min_hard_comp=0.01";
+
+/// The same where the times of a container are exact: edit lists leave shorter holes where two parts meet.
+const ON_TIME_EXACTLY: &str = "aresample=async=1:min_hard_comp=0.002";
+
+/// Has holes stay where they are in sound that is decoded because it does not get into Matroska as it is.
+#[must_use]
+pub fn filling(container: &Container) -> &'static str {
+    if container.format == "QuickTime/MP4" { ON_TIME_EXACTLY } else { ON_TIME }
+}
+
 /// Tracks that ffmpeg hands over in one file.
 #[derive(Debug, Clone)]
 pub struct Handed<'a> {
@@ -262,6 +274,10 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
 fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {
     for (n, track) in handed.tracks.iter().enumerate() {
         command.args(["-map", &format!("0:{}", track.stream), &format!("-c:{n}"), track.carry.codec()]);
+        if track.carry == Carry::Decoded {
+            let depth = [&format!("-sample_fmt:{n}"), "s32", &format!("-bits_per_raw_sample:{n}"), "24"];
+            command.args([&format!("-filter:{n}"), filling(container)]).args(depth);
+        }
         // All before the beginning is hidden, but for what decoders of some kinds need before the first sample.
         let partly = track.begins_before_it_is_heard();
         command.args([format!("-copypriorss:{n}"), u8::from(partly).to_string()]);
@@ -340,7 +356,7 @@ impl Carry {
             Self::Pcm32 => "pcm_s32le",
             Self::Float32 => "pcm_f32le",
             Self::Float64 => "pcm_f64le",
-            Self::Flac => "flac",
+            Self::Flac | Self::Decoded => "flac",
             Self::Srt => "srt",
         }
     }

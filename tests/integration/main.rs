@@ -25,6 +25,7 @@ mod lengths;
 mod memory;
 mod names;
 mod parsers;
+mod preflight;
 mod rates;
 mod resume;
 mod sound;
