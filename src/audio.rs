@@ -47,6 +47,7 @@ pub fn encode(
     let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
     let tracks = container.track_counts()[1];
     let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
+    let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
     let fitted = layout::options(children, tools, &job.dir().join(job.source_link()), &kept, args, sink)?;
     let delay_ms = match delay_ms(args, tracks) {
         Some(delay_ms) if !writes_delays(children, tools, job)? => delay_ms,
@@ -55,7 +56,7 @@ pub fn encode(
     let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
     command.args(kept.iter().flat_map(|stream| ["-map".to_owned(), format!("0:{stream}")]));
     command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
-    command.args(on_time([args, &fitted].concat())).args(at_one_rate(args, tracks));
+    command.args(on_time([args, &fitted].concat())).args(at_one_rate(args, &rates));
     let offset_us = container.clock.offset_us + LATER_MS * 1000 + (delay_ms * 1000.0).round() as i64;
     command.args(["-output_ts_offset", &format!("{offset_us}us"), "-avoid_negative_ts", "disabled"]);
     // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
@@ -65,10 +66,7 @@ pub fn encode(
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
     }
-    // It goes on over damage that it can pass over, and says so.
-    for line in stderr {
-        warn(sink, format!("encoding the sound: {line}"));
-    }
+    tell_of_complaints(&stderr, sink);
     let identified = probe::identify(children, tools, &part)?;
     let found: Vec<TrackKind> = identified.tracks.iter().filter_map(IdentifiedTrack::track).map(|t| t.kind).collect();
     ensure!(
@@ -105,6 +103,20 @@ pub fn encode(
     job.seal(name)
 }
 
+/// Says what ffmpeg complained of: it goes on over damage that it can pass over.
+fn tell_of_complaints(stderr: &[String], sink: &Sink) {
+    let complaints: Vec<&String> = stderr.iter().filter(|line| !packets::is_of_clock(line)).collect();
+    if let Some(first) = complaints.first() {
+        // `[aac @ 0x55d5b1c4e4c0] invalid band type`
+        let said = first.split_once("] ").map_or(first.as_str(), |(_, said)| said);
+        let silent = "what it could not decode of it is silent";
+        warn(sink, format!("ffmpeg complained while it encoded the sound, and {silent}: {said}"));
+    }
+    for line in complaints {
+        detail(sink, format!("ffmpeg, while encoding the sound: {line}"));
+    }
+}
+
 /// The delay of the first of `tracks` that libopus encodes, in milliseconds.
 fn delay_ms(args: &[String], tracks: usize) -> Option<f64> {
     (0..tracks).any(|n| layout::is_opus(args, n)).then(|| {
@@ -129,14 +141,32 @@ fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> 
     Ok(first.and_then(IdentifiedTrack::minimum_ms).is_some_and(|ms| ms > 999.0))
 }
 
-/// Opus is always decoded at 48 kHz, and that is the rate by which ffmpeg 5.1 writes its delay; unless the user has said
-/// another one.
-fn at_one_rate(args: &[String], tracks: usize) -> Vec<String> {
+/// Rates that every encoder takes, in Hz.
+const COMMON_RATES: [u32; 3] = [32_000, 44_100, 48_000];
+
+/// The rates of tracks that would get another one, where the user has said none. Opus is always decoded at 48 kHz, and that
+/// is the rate by which ffmpeg 5.1 writes its delay. The filter loudnorm gives 192 kHz, of which nobody has anything: that
+/// becomes the rate that the track has in the source, one of `rates`.
+fn at_one_rate(args: &[String], rates: &[Option<u32>]) -> Vec<String> {
     if args.iter().any(|arg| arg == "-ar" || arg.starts_with("-ar:")) {
         return Vec::new();
     }
-    let opus = (0..tracks).filter(|n| layout::is_opus(args, *n));
-    opus.flat_map(|n| [format!("-ar:a:{n}"), "48000".to_owned()]).collect()
+    let rate = |(n, rate): (usize, &Option<u32>)| match rate {
+        _ if layout::is_opus(args, n) => Some((n, 48_000)),
+        Some(rate) if COMMON_RATES.contains(rate) && ends_with_loudnorm(args, n) => Some((n, *rate)),
+        _ => None,
+    };
+    let rates = rates.iter().enumerate().filter_map(rate);
+    rates.flat_map(|(n, rate)| [format!("-ar:a:{n}"), rate.to_string()]).collect()
+}
+
+/// Whether the filters that `args` name for sound track `n`, the last of which count, leave it at the rate of loudnorm.
+fn ends_with_loudnorm(args: &[String], n: usize) -> bool {
+    let of_all = ["-af", "-filter:a"].map(str::to_owned);
+    let names: Vec<String> = of_all.into_iter().chain([format!("-filter:a:{n}"), format!("-filter:{n}")]).collect();
+    let filters = args.windows(2).rfind(|pair| names.contains(&pair[0])).map_or("", |pair| pair[1].as_str());
+    let after = filters.rsplit_once("loudnorm").map(|(_, after)| after);
+    after.is_some_and(|after| !after.contains("aresample") && !after.contains("aformat"))
 }
 
 /// What is left to be judged of sound track `n`.
@@ -203,8 +233,27 @@ mod tests {
         assert_eq!(delay_ms(&words("-c:a libopus -application lowdelay"), 1), Some(2.5));
         assert_eq!(delay_ms(&words("-c:a aac -c:a:1 libopus"), 2), Some(6.5));
         assert_eq!(delay_ms(&words("-c:a aac"), 2), None);
-        assert_eq!(at_one_rate(&words("-c:a aac -c:a:1 libopus"), 2), ["-ar:a:1", "48000"]);
-        assert!(at_one_rate(&words("-c:a libopus -ar 16000"), 2).is_empty());
+    }
+
+    #[test]
+    fn a_track_keeps_its_rate_unless_opus_or_the_user_has_another_one() {
+        let rates = [Some(44_100), Some(96_000), None];
+        for (args, becomes) in [
+            ("-c:a aac -c:a:1 libopus", "-ar:a:1 48000"),
+            ("-c:a libopus -ar 16000", ""),
+            ("-c:a flac -af volume=2", ""),
+            // Not every encoder takes 96 kHz.
+            ("-c:a flac -af loudnorm", "-ar:a:0 44100"),
+            ("-c:a libopus -af loudnorm=I=-16", "-ar:a:0 48000 -ar:a:1 48000 -ar:a:2 48000"),
+            ("-c:a flac -filter:a:0 loudnorm,volume=2", "-ar:a:0 44100"),
+            ("-c:a flac -filter:a:1 loudnorm", ""),
+            ("-c:a flac -af loudnorm -af volume=2", ""),
+            ("-c:a flac -af loudnorm,aresample=96000", ""),
+            ("-c:a flac -af aresample=48000,loudnorm", "-ar:a:0 44100"),
+            ("-c:a flac -af loudnorm -ar 96000", ""),
+        ] {
+            assert_eq!(at_one_rate(&words(args), &rates).join(" "), becomes, "{args}");
+        }
     }
 
     #[test]

@@ -479,6 +479,8 @@ pub struct SoundSpan {
     pub start_ms: Option<f64>,
     /// Its duration in seconds, if the file says.
     pub seconds: Option<f64>,
+    /// Samples a second, if the file says.
+    pub rate: Option<u32>,
 }
 
 /// What the container says, before any frame is read.

@@ -886,6 +886,7 @@ impl FfFile {
             start_ms: stream.start_seconds().map(|seconds| seconds * 1000.0),
             // ffmpeg copies mkvmerge's tags even where it cuts.
             seconds: stream.tag("DURATION").filter(|_| !writer.starts_with("Lavf")).and_then(clock_seconds),
+            rate: stream.sample_rate.as_deref().and_then(|rate| rate.parse().ok()),
         };
         self.streams.iter().filter(|stream| stream.codec_type == "audio" && kept(stream.index)).map(span).collect()
     }
@@ -925,6 +926,7 @@ struct FfStream {
     codec_tag_string: String,
     closed_captions: u8,
     sample_fmt: Option<String>,
+    sample_rate: Option<String>,
     width: u32,
     height: u32,
     pix_fmt: Option<String>,

@@ -463,7 +463,7 @@ mod tests {
             chapters: 2,
             chapter_list: vec![(0.0, "One".to_owned()), (99.6, "Two".to_owned())],
             attachments: 1,
-            sound: vec![SoundSpan { start_ms: None, seconds: Some(9.0) }],
+            sound: vec![SoundSpan { start_ms: None, seconds: Some(9.0), rate: None }],
             warnings: Vec::new(),
         };
         let (timing, fps) = (Timing::Constant { start_ms: 10.0 }, Ratio::from_integer(25));
@@ -555,7 +555,7 @@ mod tests {
     #[test]
     fn sound_that_was_encoded_anew_has_all_its_tracks() {
         let media = media();
-        let span = SoundSpan { start_ms: None, seconds: Some(9.0) };
+        let span = SoundSpan { start_ms: None, seconds: Some(9.0), rate: None };
         assert_eq!(disagreeing(vec![new_sound(&[span], &media)]), [""; 0]);
         assert_eq!(disagreeing(vec![new_sound(&[], &media)]), ["sound tracks"]);
     }

@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::{
     changes::{Change, Divided, Looks},
     frames::{Frame, Layout},
-    packets::keep_clock,
+    packets::{is_of_clock, keep_clock},
     places::seeks,
 };
 use crate::{
@@ -387,6 +387,7 @@ impl Pipe {
                 hear(None);
             }
             let complaint = LEVELS.iter().find_map(|level| line.split_once(level));
+            let complaint = complaint.filter(|_| !is_of_clock(line));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, said)) = complaint
                 && kept.len() < COMPLAINTS

@@ -269,6 +269,13 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
     command.args(["-f", "null", "-"]);
 }
 
+/// Whether `line` is what ffmpeg says of what it only reads to keep its clock: there is nothing that times which do not ascend
+/// could do harm to.
+#[must_use]
+pub fn is_of_clock(line: &str) -> bool {
+    line.starts_with("[null @ ")
+}
+
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an
 /// edit list hides before the beginning, and always the same bytes.
 fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     check::File,
-    clips,
+    clips::{self, ffmpeg},
     families::ffmpeg_9,
     films,
     lab::{fake, fake_mkvmerge, with_fakes},
@@ -74,6 +74,35 @@ fn sound_that_cannot_be_encoded_fails_the_film() {
     let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", "-c:a nonsense"]).fails(1);
     run.says("encoding the sound").says("nonsense");
     assert!(!fs::exists(dir.path().join("out.mkv")).unwrap());
+}
+
+#[test]
+fn damage_in_the_sound_is_one_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    ffmpeg(dir.path(), &["-i", &films::base(), "-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", "film.ts"]);
+    let mut bytes = fs::read(dir.path().join("film.ts")).unwrap();
+    let sound = bytes.chunks_exact_mut(188).filter(|part| part[1] & 0x1f == 1 && part[2] == 1);
+    for part in sound.skip(100).take(30) {
+        part[20..].fill(0x55);
+    }
+    fs::write(dir.path().join("film.ts"), bytes).unwrap();
+    let run = Run::encode(dir.path(), "film.ts", "out.mkv").args(["-a", "-c:a libopus"]).succeeds();
+    let of_sound = run.warnings().into_iter().filter(|text| text.contains("sound")).collect::<Vec<_>>();
+    let one = "ffmpeg complained while it encoded the sound, and what it could not decode of it is silent: ";
+    let said = matches!(of_sound.as_slice(), [text] if text.starts_with(one) && !text.contains("@ 0x"));
+    run.expect(said, "one warning in words of our own");
+}
+
+#[test]
+fn sound_that_is_made_even_keeps_its_rate() {
+    for (options, rate) in [("-c:a flac -af loudnorm", "44100"), ("-c:a libopus -af loudnorm", "48000")] {
+        let dir = tempfile::tempdir().unwrap();
+        let inputs = ["-i", &films::base(), "-c:v", "libx264", "-preset", "veryfast", "-c:a", "flac", "-ar", "44100"];
+        ffmpeg(dir.path(), &[inputs.as_slice(), &["film.mkv"]].concat());
+        Run::encode(dir.path(), "film.mkv", "out.mkv").args(["-a", options]).succeeds();
+        let output = File::open(&dir.path().join("out.mkv"));
+        assert_eq!(output.ffprobe["streams"][1]["sample_rate"], rate, "{options}");
+    }
 }
 
 #[test]
