@@ -459,10 +459,9 @@ impl Job {
     /// If what is recorded is damaged.
     pub fn reader(&self) -> Result<Option<ReaderRecord>> {
         match read(&self.dir.join(READER)) {
-            Ok(text) => Ok(Some(
-                serde_json::from_slice(&text)
-                    .with_context(|| format!("`{READER}` of the job is damaged; --restart begins anew"))?,
-            )),
+            Ok(text) => {
+                Ok(Some(serde_json::from_slice(&text).with_context(|| format!("`{READER}` of the job is damaged"))?))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading `{READER}` of the job")),
         }

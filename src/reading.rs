@@ -115,7 +115,7 @@ impl Opening<'_> {
         let packets = self.begin_packets();
         trial.map_or(Ok(()), |trial| self.watch.wait(&trial, || None))?;
         (self.watch.sink)(Event::Stage { stage: Stage::Index });
-        let decided = self.job.reader()?;
+        let decided = self.decided_before()?;
         let may_index = decided.as_ref().map_or(self.config.method != Method::Linear, |decided| !decided.linear);
         let vapoursynth = self.vapoursynth.filter(|_| may_index);
         // Both read the whole file, and the second finds it in memory.
@@ -159,6 +159,19 @@ impl Opening<'_> {
         }
         self.decided(&decided, ReaderRecord { linear: true, why })?;
         Ok(Opened { changes, ..self.in_order(announced)? })
+    }
+
+    /// Who reads the film, if an earlier run has decided that. Where it is no longer known, nothing of what it has encoded is
+    /// used: pictures that two readers deliver must not be mixed.
+    fn decided_before(&self) -> Result<Option<ReaderRecord>> {
+        self.job.reader().or_else(|error| {
+            note(
+                self.watch.sink,
+                format!("{error:#}: who reads the film is decided again, and all of it encoded again"),
+            );
+            self.job.forget_from(0)?;
+            Ok(None)
+        })
     }
 
     fn decided(&self, before: &Option<ReaderRecord>, now: ReaderRecord) -> Result<()> {

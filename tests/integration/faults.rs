@@ -638,6 +638,15 @@ fn a_job_file_that_is_damaged_is_refused_and_nothing_is_touched() {
 }
 
 #[test]
+fn a_record_of_the_reader_that_is_damaged_is_made_again_and_so_are_the_chunks() {
+    each_damage("reader.json", |_, dir| {
+        let ended = goes_on(dir, encode(dir), 0);
+        tells(&ended, "`reader.json` of the job");
+        tells(&ended, "all of it encoded again");
+    });
+}
+
+#[test]
 fn a_list_of_scenes_that_is_damaged_is_read_as_far_as_it_is_whole() {
     each_damage("scenes.jsonl", |how, dir| {
         if how == "link" {
