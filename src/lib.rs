@@ -136,6 +136,9 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;
     let mut probed = watch.wait(&probing.context("ffmpeg, ffprobe or mkvmerge has come only now")?, || None)?;
+    if let Some(check) = doctor::lacking_for(&children, &probed.container) {
+        bail!("this machine lacks what this film needs:\n{check}");
+    }
     let container = &mut probed.container;
     container.new_sound = config.audio_args.is_some() && container.track_counts()[1] > 0;
     for reason in &equipment.programs.passed_over {
@@ -265,6 +268,7 @@ pub fn diagnose(config: &Config, film: bool) -> Result<Diagnosed> {
                 let plan = plan(config, &programs, &probed.container)?;
                 let (more, guess) = doctor::film::checks(&programs, &film_of(config, &probed, &plan), Machine::look());
                 checks.extend(more);
+                checks.extend(doctor::lacking_for(&children, &probed.container));
                 (planned, forecast) = (Some(plan), guess);
             }
         }

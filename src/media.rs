@@ -208,6 +208,49 @@ pub enum Subsampling {
     Other,
 }
 
+/// In which order the two fields of an interlaced picture are shown and stored. Numbers are those of Matroska's FieldOrder
+/// (RFC 9559, 5.1.4.1.28.2), names those of ffprobe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fields {
+    /// The top field is shown and stored first.
+    Tt = 1,
+    /// The bottom field is shown and stored first.
+    Bb = 6,
+    /// The top field is shown first, and lines of both are stored in turn.
+    Tb = 9,
+    /// The bottom field is shown first, and lines of both are stored in turn.
+    Bt = 14,
+}
+
+impl Fields {
+    /// The order that ffprobe calls so; `None` for pictures that are not interlaced.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "tt" => Self::Tt,
+            "bb" => Self::Bb,
+            "tb" => Self::Tb,
+            "bt" => Self::Bt,
+            _ => return None,
+        })
+    }
+
+    /// Whether the top field is shown first.
+    #[must_use]
+    pub fn top_first(self) -> bool {
+        matches!(self, Self::Tt | Self::Tb)
+    }
+}
+
+/// `interlaced, top field first (tt)`.
+impl fmt::Display for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = if self.top_first() { "top" } else { "bottom" };
+        write!(f, "interlaced, {first} field first ({})", format!("{self:?}").to_lowercase())
+    }
+}
+
 /// The dynamic metadata that av1enc recognises and does not carry over yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DynamicHdr {
@@ -244,8 +287,9 @@ pub struct Video {
     pub hdr10: Hdr10,
     /// Dynamic HDR metadata found (not carried over).
     pub dynamic_hdr: DynamicHdr,
-    /// Whether the stream says that it is interlaced.
-    pub interlaced: bool,
+    /// Which of the two fields of a picture is shown first, if it is interlaced.
+    #[serde(default)]
+    pub fields: Option<Fields>,
     /// Clockwise rotation for display, in degrees: 0, 90, 180 or 270.
     pub rotation: u16,
 }
@@ -545,6 +589,13 @@ impl Container {
             (track.carry, track.sync_ms) = (Carry::Decoded, 0);
         }
         container
+    }
+
+    /// Position of the track that is encoded among the video tracks.
+    #[must_use]
+    pub fn video_position(&self) -> usize {
+        let before = |track: &&Track| track.kind == TrackKind::Video && track.id < self.video_track.id;
+        self.other_tracks.iter().filter(before).count()
     }
 
     /// Number of tracks by kind: video, audio, subtitles.

@@ -17,7 +17,7 @@ use crate::{
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
     job::Job,
-    media::{Carry, Color, Container, MediaInfo, Range, Space, Timing, Track, TrackKind, UNSPECIFIED},
+    media::{Carry, Color, Container, Fields, MediaInfo, Range, Space, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
     process::{Children, Finished, ToolFailure},
     recipe::Recipe,
@@ -98,7 +98,24 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     }
     args.extend(appended(&options, &video));
     args.extend(source_args(children, tools, parts, video.len())?);
-    mkvmerge(children, tools, job, (JOIN, &args), sink).context("joining the chunks with the other tracks")
+    mkvmerge(children, tools, job, (JOIN, &args), sink).context("joining the chunks with the other tracks")?;
+    match media.container.video.fields {
+        Some(fields) => mark_fields(children, tools, parts, part_name, fields),
+        None => Ok(()),
+    }
+}
+
+/// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
+/// are any.
+fn mark_fields(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &str, fields: Fields) -> Result<()> {
+    let mkvpropedit =
+        tools.mkvpropedit.as_ref().context("mkvpropedit, which marks an interlaced film, is not there")?;
+    let mut command = Command::new(mkvpropedit);
+    let file = format!("{}/{part_name}", parts.job.output_dir_link());
+    let track = format!("track:v{}", parts.media.container.video_position() + 1);
+    command.current_dir(parts.job.dir()).args(["--ui-language", "en_US", &file, "--edit", &track]);
+    command.args(["--set", "interlaced=1", "--set", &format!("field-order={}", fields as u8)]);
+    children.output(command).map(drop).context("marking the output as interlaced")
 }
 
 /// Joins the tracks that ffmpeg has handed over, without the picture, into `file` of the job, as they will be joined with it.

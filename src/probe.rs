@@ -19,8 +19,8 @@ use crate::{
     ending,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
-        BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, MATROSKA, Range, SoundSpan,
-        Space, Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
+        BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, Fields, MATROSKA, Range,
+        SoundSpan, Space, Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, ToolFailure, outcome},
     tags,
@@ -35,6 +35,8 @@ pub struct Tools {
     pub ffmpeg: PathBuf,
     /// mkvmerge.
     pub mkvmerge: PathBuf,
+    /// mkvpropedit, which only an interlaced film needs.
+    pub mkvpropedit: Option<PathBuf>,
 }
 
 impl Tools {
@@ -43,7 +45,12 @@ impl Tools {
     pub fn find(programs: &Programs) -> Option<Self> {
         let find = |given: &Option<PathBuf>, name| which::which(given.as_deref().unwrap_or(Path::new(name))).ok();
         let mkvmerge = find(&None, "mkvmerge")?;
-        Some(Self { ffprobe: find(&programs.ffprobe, "ffprobe")?, ffmpeg: find(&programs.ffmpeg, "ffmpeg")?, mkvmerge })
+        Some(Self {
+            ffprobe: find(&programs.ffprobe, "ffprobe")?,
+            ffmpeg: find(&programs.ffmpeg, "ffmpeg")?,
+            mkvmerge,
+            mkvpropedit: find(&None, "mkvpropedit"),
+        })
     }
 }
 
@@ -103,7 +110,15 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     );
     let frame = frame?;
     let mut warnings = Vec::new();
+    refuse_rgb(&file, stream, &frame).with_context(|| format!("`{shown}` cannot be encoded"))?;
     let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
+    if let Some(fields) = video.fields {
+        warnings.push(format!(
+            "the source is {fields}: it is encoded as it is, and the output says so. To deinterlace it first, and encode \
+             that: {}",
+            filtering(&file, stream, deinterlacing(fields), "DEINTERLACED.mkv")
+        ));
+    }
     let data = file.streams.iter().filter(|stream| stream.codec_type == "data").count();
     if data > 0 {
         warnings.push(format!("{data} data tracks (timecode and the like) are left out: Matroska has none"));
@@ -522,6 +537,13 @@ fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result
     Ok(())
 }
 
+/// Refuses what is not YUV, with the command that makes it that.
+fn refuse_rgb(file: &FfFile, film: &FfStream, frame: &FfFrame) -> Result<()> {
+    let Some(format) = film.pix_fmt.as_deref().filter(|format| pixel_layout(format).is_none()) else { return Ok(()) };
+    let filter = conversion(color(film, frame, false).primaries);
+    bail!("its pixel format {format} is not YUV; convert it first: {}", filtering(file, film, &filter, "CONVERTED.mkv"))
+}
+
 /// Codecs that ffmpeg copies into Matroska, and mkvmerge takes from there, as they are: run, each, and common.
 const COPIED: [&str; 39] = [
     "aac",
@@ -591,7 +613,7 @@ fn carried_tracks(
     warnings: &mut Vec<String>,
     takes: &dyn Fn(&FfStream, Carry) -> Result<bool>,
 ) -> Result<(Track, Vec<Track>)> {
-    let apple = file.format.tag("major_brand").is_some_and(|brand| brand.trim() == "qt");
+    let apple = file.is_apples();
     let mut tracks = Vec::new();
     let mut left_out = Vec::new();
     for stream in &file.streams {
@@ -856,6 +878,11 @@ impl FfChapter {
 const RESTARTING: [&str; 3] = ["mpegts", "mpeg", "ogg"];
 
 impl FfFile {
+    /// Whether the container is QuickTime's own.
+    fn is_apples(&self) -> bool {
+        self.format.tag("major_brand").is_some_and(|brand| brand.trim() == "qt")
+    }
+
     fn restarts(&self) -> bool {
         RESTARTING.contains(&self.format.format_name.as_str())
     }
@@ -1141,6 +1168,7 @@ struct FfFrames {
 struct FfFrame {
     side_data_list: Vec<FfSideData>,
     interlaced_frame: u8,
+    top_field_first: u8,
     best_effort_timestamp_time: Option<String>,
     #[serde(flatten)]
     color: FfColor,
@@ -1190,10 +1218,8 @@ fn rate(text: &str) -> Option<Ratio<u32>> {
 /// The video's properties from its stream and first frame.
 fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Result<Video> {
     let pixel_format = stream.pix_fmt.clone().context("its pixel format is unknown: is it damaged?")?;
-    let (subsampling, bit_depth) = pixel_layout(&pixel_format).with_context(|| {
-        let primaries = color(stream, frame, false).primaries;
-        format!("its pixel format {pixel_format} is not YUV; convert it first: {}", conversion(primaries))
-    })?;
+    let (subsampling, bit_depth) =
+        pixel_layout(&pixel_format).with_context(|| format!("its pixel format {pixel_format} is not YUV"))?;
     ensure!(stream.width > 0 && stream.height > 0, "its size is unknown: is it damaged?");
     ensure!(
         stream.width <= LARGEST && stream.height <= LARGEST,
@@ -1243,14 +1269,7 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
     {
         warnings.push("transparency is left out: AV1 films have none".to_owned());
     }
-    let interlaced =
-        matches!(stream.field_order.as_deref(), Some("tt" | "bb" | "tb" | "bt")) || frame.interlaced_frame == 1;
-    if interlaced {
-        warnings.push(
-            "the source is interlaced and is encoded as it is; deinterlace it first if it is shown on screens"
-                .to_owned(),
-        );
-    }
+    let fields = fields(stream, frame);
     let rotation = stream.side_data_list.iter().find_map(|data| data.rotation).unwrap_or(0.0);
     Ok(Video {
         stream: stream.index,
@@ -1268,21 +1287,58 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         hdr10: hdr10(stream, frame, warnings),
         pixel_format,
         dynamic_hdr,
-        interlaced,
+        fields,
         // ffprobe counts counter-clockwise.
         rotation: (((-rotation / 90.0).round() * 90.0).rem_euclid(360.0)) as u16,
     })
 }
 
-/// The command that makes YUV of RGB with these primaries: every track, every time, and the matrix named where it is used
-/// and in the file. Of its own accord ffmpeg takes that of BT.601 and names none.
+/// The order of fields, if there are any: what a decoder says of a picture is truer than what a container says of all,
+/// which knows better how they are stored.
+fn fields(stream: &FfStream, frame: &FfFrame) -> Option<Fields> {
+    let said = stream.field_order.as_deref().and_then(Fields::named);
+    if frame.interlaced_frame == 0 {
+        return said;
+    }
+    let top_first = frame.top_field_first == 1;
+    said.filter(|said| said.top_first() == top_first).or(Some(if top_first { Fields::Tt } else { Fields::Bb }))
+}
+
+/// The filter that makes YUV of RGB with these primaries, with the matrix named where it is used and in the file. Of its own
+/// accord ffmpeg takes that of BT.601 and names none.
 fn conversion(primaries: CodePoint) -> String {
     // The names of the filter `scale` and of the tag.
     let (scale, tag) = if primaries == BT2020 { ("bt2020", "bt2020nc") } else { ("bt709", "bt709") };
     format!(
-        "ffmpeg -i INPUT -map 0:V:0 -map '0:a?' -map '0:s?' -map '0:t?' -c copy -c:v ffv1 -vf \
-         'scale=out_color_matrix={scale}:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv444p16le,\
-         setparams=colorspace={tag}:range=tv' -fps_mode passthrough -enc_time_base 1/1000 CONVERTED.mkv"
+        "scale=out_color_matrix={scale}:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv444p16le,\
+         setparams=colorspace={tag}:range=tv"
+    )
+}
+
+/// The filter that makes whole pictures of fields, one of each.
+fn deinterlacing(fields: Fields) -> &'static str {
+    if fields.top_first() { "bwdif=parity=tff" } else { "bwdif=parity=bff" }
+}
+
+/// The command that makes another film of this one, through a `filter`, without loss: with every track that Matroska can
+/// hold, and every time.
+fn filtering(file: &FfFile, film: &FfStream, filter: &str, output: &str) -> String {
+    let mut maps = "-map 0:V:0".to_owned();
+    let mut codecs = "-c copy -c:v:0 ffv1".to_owned();
+    let others = file.streams.iter().filter(|stream| stream.index != film.index && !stream.is_picture());
+    let carried = others.filter(|stream| stream.kind().is_some()).filter_map(|stream| {
+        let carry = stream.carry(file.is_apples())?;
+        let copied = carry != Carry::Copy || COPIED.contains(&stream.codec_name.as_str());
+        Some((stream, if copied { carry } else { stream.lossless()? }))
+    });
+    for (n, (stream, carry)) in (1..).zip(carried) {
+        maps += &format!(" -map 0:{}", stream.index);
+        if carry != Carry::Copy {
+            codecs += &format!(" -c:{n} {}", carry.codec());
+        }
+    }
+    format!(
+        "ffmpeg -i INPUT {maps} -map '0:t?' {codecs} -filter:v:0 '{filter}' -fps_mode passthrough -enc_time_base 1/1000 {output}"
     )
 }
 

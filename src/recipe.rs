@@ -444,7 +444,7 @@ mod tests {
                 color,
                 hdr10: Hdr10::default(),
                 dynamic_hdr: DynamicHdr::default(),
-                interlaced: false,
+                fields: None,
                 rotation: 0,
             },
             video_track: Track {

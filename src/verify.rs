@@ -12,7 +12,7 @@ use crate::{
     event::Proof,
     finding::{self, Finding},
     job::Job,
-    media::{Color, Container, MediaInfo, Range, SoundSpan, Track, TrackKind},
+    media::{Color, Container, Fields, MediaInfo, Range, SoundSpan, Track, TrackKind},
     probe::{self, Found, Identified, IdentifiedTrack, Tools, file_url},
     process::{Children, outcome},
     recipe::Recipe,
@@ -64,7 +64,7 @@ pub fn output(
 ) -> Result<Proof> {
     let Wanted { job, media, recipe, chunks } = *wanted;
     let container = &media.container;
-    let video = video_position(media);
+    let video = container.video_position();
     let films = Films { children, tools, source: (job.dir(), job.source_link()), container, output: file };
     // Each is a tool that reads the whole file, or takes its time to start.
     let (identified, found, shown, bits, tracks, places) = thread::scope(|scope| {
@@ -116,12 +116,6 @@ pub fn output(
         truncated: media.truncated.clone(),
         findings,
     })
-}
-
-/// Position of our track among the video tracks.
-fn video_position(media: &MediaInfo) -> usize {
-    let ours = media.container.video_track.id;
-    media.container.other_tracks.iter().filter(|track| track.kind == TrackKind::Video && track.id < ours).count()
 }
 
 /// Compares pictures at some places with what the source's decoder shows at the same times.
@@ -334,6 +328,9 @@ fn of_container(
     let (is, should) = (found.video.sample_aspect, container.video.sample_aspect);
     let near = (shape(is) / shape(should) - 1.0).abs() <= ASPECT_TOLERANCE;
     findings.push(Finding::new("shape of a pixel", should.to_string(), is.to_string(), "ffprobe", near));
+    let scan = |fields: Option<Fields>| fields.map_or("progressive".to_owned(), |fields| fields.to_string());
+    let (should, is) = (scan(container.video.fields), scan(found.video.fields));
+    findings.push(Finding::same("fields", should, is, "ffprobe"));
     let hdr10 = hdr_disagreement(&found.container_hdr10, &recipe.hdr10);
     if !recipe.hdr10.is_empty() || hdr10.is_some() {
         let agrees = hdr10.is_none();
@@ -440,7 +437,7 @@ mod tests {
             color: Color::default(),
             hdr10: Hdr10::default(),
             dynamic_hdr: DynamicHdr::default(),
-            interlaced: false,
+            fields: None,
             rotation: 0,
         };
         let container = Container {
@@ -564,9 +561,10 @@ mod tests {
     fn what_the_container_says_is_compared_one_by_one() {
         let media = media();
         let recipe = |color: Color| Recipe { color, ..recipe() };
-        let found_tagged = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str, tagged: bool| {
+        let found_with = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str, tagged: bool, fields| {
             let mut video = media.container.video.clone();
             (video.codec, video.sample_aspect) = (codec.to_owned(), Ratio::new(aspect, 1));
+            video.fields = fields;
             let found = Found {
                 video,
                 container_hdr10: Hdr10::default(),
@@ -579,9 +577,10 @@ mod tests {
             disagreeing(of_container(&identified(change), &found, &media, &recipe(Color::default()), 0))
         };
         let found = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str| {
-            found_tagged(change, aspect, codec, true)
+            found_with(change, aspect, codec, true, None)
         };
-        assert_eq!(found_tagged(&|_| (), 1, "av1", false), ["tags of the picture"]);
+        assert_eq!(found_with(&|_| (), 1, "av1", false, None), ["tags of the picture"]);
+        assert_eq!(found_with(&|_| (), 1, "av1", true, Some(Fields::Bb)), ["fields"]);
         let stereo = &|json: &mut serde_json::Value| json["tracks"][1]["properties"]["stereo_mode"] = 1.into();
         assert_eq!(found(stereo, 1, "av1"), ["picture in space"]);
         assert_eq!(found(&|_| (), 1, "av1"), [""; 0]);

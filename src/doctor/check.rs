@@ -99,6 +99,12 @@ impl Check {
         self
     }
 
+    /// The same with more `words` behind what it says.
+    #[must_use]
+    pub fn adding(self, words: &str) -> Self {
+        Self { note: Some(self.note.unwrap_or_default() + words), ..self }
+    }
+
     /// With what to type.
     #[must_use]
     pub fn advise(mut self, advice: impl IntoIterator<Item = impl Into<String>>) -> Self {

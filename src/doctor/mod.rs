@@ -24,6 +24,7 @@ use crate::{
     config::{self, EncoderChoice},
     crew::budget::Machine,
     encoder::{self, Encoder},
+    media::Container,
     probe::Tools,
     process::{Children, outcome},
     source::{self, Unusable, VapourSynth, Versions},
@@ -103,6 +104,17 @@ pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
     Ok(Equipment { programs, vapoursynth: Some(vapoursynth) })
 }
 
+/// The program that marks an interlaced film as that.
+const MARKER: &str = "mkvpropedit";
+
+/// What is in the way of `container` alone, and of no other film: it is interlaced, and nothing can mark it.
+#[must_use]
+pub fn lacking_for(children: &Children, container: &Container) -> Option<Check> {
+    container.video.fields?;
+    let check = tools::mkvtoolnix(&tools::look(children, MARKER, None, "--version"), &this_system());
+    check.state.stops().then(|| check.adding(", and the film is interlaced: it marks the output as that"))
+}
+
 fn this_system() -> System {
     System::look(Path::new("/"), env::var_os("container").as_deref())
 }
@@ -112,6 +124,7 @@ struct Answers {
     ffprobe: Looked,
     ffmpeg: Looked,
     mkvmerge: Looked,
+    mkvpropedit: Looked,
     encoder: (Check, Option<encoder::Found>),
     trial: Result<Versions, Unusable>,
     around: Around,
@@ -125,6 +138,7 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
         let ffprobe = look("ffprobe", named.ffprobe.as_deref(), "-version");
         let ffmpeg = look("ffmpeg", named.ffmpeg.as_deref(), "-version");
         let mkvmerge = look("mkvmerge", None, "--version");
+        let mkvpropedit = look(MARKER, None, "--version");
         let encoder = scope.spawn(|| tools::encoder(children, wanted, system));
         let trial = source::try_out(children);
         Answers {
@@ -133,6 +147,7 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
             ffprobe: outcome(ffprobe),
             ffmpeg: outcome(ffmpeg),
             mkvmerge: outcome(mkvmerge),
+            mkvpropedit: outcome(mkvpropedit),
             encoder: outcome(encoder),
         }
     })
@@ -145,7 +160,8 @@ fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Chec
     let mut checks = vec![
         tools::ffmpeg(&answers.ffprobe, system),
         tools::ffmpeg(&answers.ffmpeg, system),
-        tools::mkvmerge(&answers.mkvmerge, system),
+        tools::mkvtoolnix(&answers.mkvmerge, system),
+        tools::needed_by_few(tools::mkvtoolnix(&answers.mkvpropedit, system), "an interlaced film"),
     ];
     if !wanted.direct {
         checks.extend(vapoursynth::checks(&answers.trial, &answers.around, system));
@@ -156,8 +172,8 @@ fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Chec
     let fit = !checks.iter().any(|check| check.state.stops());
     let programs = || {
         let (ffprobe, ffmpeg, mkvmerge) = (answers.ffprobe.path?, answers.ffmpeg.path?, answers.mkvmerge.path?);
-        let encoder::Found { encoder, passed_over } = encoder?;
-        Some(Programs { tools: Tools { ffprobe, ffmpeg, mkvmerge }, encoder, passed_over })
+        let (mkvpropedit, encoder::Found { encoder, passed_over }) = (answers.mkvpropedit.path, encoder?);
+        Some(Programs { tools: Tools { ffprobe, ffmpeg, mkvmerge, mkvpropedit }, encoder, passed_over })
     };
     let programs = if fit { programs() } else { None };
     (checks, programs)

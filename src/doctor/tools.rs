@@ -9,7 +9,7 @@ use std::{
 use super::{
     Wanted,
     advice::{SETUP, System, Thing},
-    check::Check,
+    check::{Check, State},
 };
 use crate::{
     cli::EncoderName,
@@ -150,8 +150,16 @@ fn ffmpeg_without_svt(encoders: &str) -> Option<Check> {
     })
 }
 
-/// mkvmerge, from its `--version`: `mkvmerge v74.0.0 ('You Oughta Know') 64-bit`.
-pub fn mkvmerge(looked: &Looked, system: &System) -> Check {
+/// A program that only few films need, as `film` says: its lack stops no other.
+pub fn needed_by_few(check: Check, film: &str) -> Check {
+    if !check.state.stops() {
+        return check;
+    }
+    Check { state: State::Warning, ..check.adding(&format!(": only {film} needs it")) }
+}
+
+/// mkvmerge or another program of MKVToolNix, from its `--version`: `mkvmerge v74.0.0 ('You Oughta Know') 64-bit`.
+pub fn mkvtoolnix(looked: &Looked, system: &System) -> Check {
     let Some(path) = &looked.path else { return absent(looked, Thing::Mkvtoolnix, system) };
     match &looked.answer {
         Err(why) => {
@@ -329,7 +337,7 @@ mod tests {
     fn a_program_outside_of_path_is_named_with_the_line_that_adds_it() {
         let elsewhere = Some(PathBuf::from("/home/a b/.local/bin/mkvmerge"));
         let check =
-            mkvmerge(&Looked { name: "mkvmerge", path: None, elsewhere, answer: Err(String::new()) }, &debian());
+            mkvtoolnix(&Looked { name: "mkvmerge", path: None, elsewhere, answer: Err(String::new()) }, &debian());
         assert_eq!(check.state, State::Missing);
         assert_eq!(check.advice, ["export PATH='/home/a b/.local/bin':\"$PATH\""]);
     }

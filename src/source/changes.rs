@@ -1,4 +1,4 @@
-//! What changes in the middle of a film, and holds for the whole of an AV1 film: size, shape of pixels, colours.
+//! What changes in the middle of a film, and holds for the whole of an AV1 film: size, shape of pixels, fields, colours.
 
 use std::{fmt, path::Path};
 
@@ -11,6 +11,8 @@ pub enum Trait {
     Size,
     /// Shape of a pixel.
     Aspect,
+    /// Whether it is interlaced, and which field is shown first.
+    Scan,
     /// Depth, and sampling of chroma.
     Format,
     /// Transfer function.
@@ -20,7 +22,7 @@ pub enum Trait {
 }
 
 impl Trait {
-    const ALL: [Self; 5] = [Self::Size, Self::Aspect, Self::Format, Self::Transfer, Self::Colors];
+    const ALL: [Self; 6] = [Self::Size, Self::Aspect, Self::Scan, Self::Format, Self::Transfer, Self::Colors];
 }
 
 impl fmt::Display for Trait {
@@ -28,6 +30,7 @@ impl fmt::Display for Trait {
         f.write_str(match self {
             Self::Size => "size",
             Self::Aspect => "aspect ratio of a pixel",
+            Self::Scan => "scan",
             Self::Format => "pixel format",
             Self::Transfer => "transfer function",
             Self::Colors => "colour description",
@@ -216,6 +219,7 @@ impl std::error::Error for Divided {}
 struct Look {
     size: String,
     aspect: String,
+    scan: String,
     format: String,
     transfer: String,
     colors: String,
@@ -237,6 +241,7 @@ impl Looks {
         let word = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
         if let (Some(size), Some(aspect), Some(format)) = (word("s:"), word("sar:"), word("fmt:")) {
             (self.now.size, self.now.aspect, self.now.format) = (size, aspect, format);
+            self.now.scan = scan(word("i:").as_deref()).to_owned();
             self.ms = ms.unwrap_or(self.ms);
             return;
         }
@@ -248,6 +253,7 @@ impl Looks {
         let pairs = [
             (Trait::Size, before.size, &self.now.size),
             (Trait::Aspect, before.aspect, &self.now.aspect),
+            (Trait::Scan, before.scan, &self.now.scan),
             (Trait::Format, before.format, &self.now.format),
             (Trait::Transfer, before.transfer, &self.now.transfer),
             (Trait::Colors, before.colors, &self.now.colors),
@@ -255,6 +261,15 @@ impl Looks {
         let changed = pairs.into_iter().filter(|(_, from, to)| from != *to);
         let ms = self.ms;
         self.changes.extend(changed.map(|(what, from, to)| Change { what, from, to: to.clone(), ms }));
+    }
+}
+
+/// What showinfo's letter means.
+fn scan(letter: Option<&str>) -> &'static str {
+    match letter {
+        Some("T") => "interlaced with the top field first",
+        Some("B") => "interlaced with the bottom field first",
+        _ => "progressive",
     }
 }
 

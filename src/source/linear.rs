@@ -124,7 +124,7 @@ impl Linear {
         self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What changes in the middle of the film: shape of pixels, colours.
+    /// What changes in the middle of the film: shape of pixels, interlacing, colours.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()

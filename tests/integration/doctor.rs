@@ -167,7 +167,7 @@ fn with_library(dir: &Path, library: &Path) -> Run {
 }
 
 /// Makes `dir/bin` with these programs of PATH and no others.
-fn only(dir: &Path, programs: &[&str]) -> PathBuf {
+pub fn only(dir: &Path, programs: &[&str]) -> PathBuf {
     let bin = dir.canonicalize().unwrap().join("bin");
     if !bin.exists() {
         fs::create_dir(&bin).unwrap();

@@ -10,6 +10,7 @@ mod judge;
 mod lab;
 mod run;
 
+mod advice;
 mod av1an;
 mod carried;
 mod direct;
@@ -17,6 +18,7 @@ mod doctor;
 mod failures;
 mod families;
 mod faults;
+mod fields;
 mod hdr;
 mod interface;
 mod kept;

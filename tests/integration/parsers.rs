@@ -135,7 +135,7 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
         "*show_frames*) cat \"$here/frames\" ;; *packet=*) cat \"$here/packets\" ;; *show_streams*) cat \"$here/all\" ;; *) exit 1 ;;",
     );
     let mkvmerge = answers(dir.path(), "mkvmerge", "*-J*) cat \"$here/identified\" ;; *) exit 1 ;;");
-    let tools = Tools { ffprobe, ffmpeg: "/bin/false".into(), mkvmerge };
+    let tools = Tools { ffprobe, ffmpeg: "/bin/false".into(), mkvmerge, mkvpropedit: None };
     let mut random = Lcg(4);
     let mut good = 0;
     for round in 0..120 {

@@ -3,13 +3,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
+    advice::typed,
     check::{File, is_whole},
     clips,
     run::Run,
@@ -179,11 +179,7 @@ fn eight_bits_are_encoded_where_they_are_asked_for() {
 fn converted(dir: &Path, clip: &Path) -> PathBuf {
     fs::copy(clip, dir.join("rgb.mkv")).unwrap();
     let run = Run::encode(dir, "rgb.mkv", "refused.mkv").fails(1);
-    let (_, command) = run.stderr.split_once("is not YUV; convert it first: ").unwrap();
-    let command = command.lines().next().unwrap().replace("INPUT", "rgb.mkv");
-    let ended = Command::new("sh").args(["-c", &command]).current_dir(dir).stdin(Stdio::null()).output().unwrap();
-    assert!(ended.status.success(), "{command}\n{}", String::from_utf8_lossy(&ended.stderr));
-    dir.join("CONVERTED.mkv")
+    typed(dir, &run.stderr, "is not YUV; convert it first: ", "rgb.mkv", "CONVERTED.mkv")
 }
 
 #[test]
