@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     hdr::{Chromaticity, ContentLight, Hdr10, MasteringDisplay},
-    media::{ChromaLocation, Color, Range},
+    media::{ChromaLocation, Color, Extra, Range},
 };
 
 /// Types of OBU (6.2.2).
@@ -21,6 +21,13 @@ const REDUNDANT_FRAME_HEADER: u8 = 7;
 /// Types of metadata (6.7.1).
 const CONTENT_LIGHT: u8 = 1;
 const MASTERING_DISPLAY: u8 = 2;
+const ITUT_T35: u8 = 4;
+/// How metadata begins that is registered by ITU-T T.35: country, provider, and what that provider calls it.
+const REGISTERED: [(&[u8], Extra); 3] = [
+    (&[0xb5, 0x00, 0x3c, 0x00, 0x01, 0x04], Extra::Hdr10Plus),
+    (&[0xb5, 0x00, 0x3b, 0x00, 0x00, 0x08, 0x00], Extra::DolbyVision),
+    (&[0xb5, 0x00, 0x31, b'G', b'A', b'9', b'4'], Extra::Captions),
+];
 
 /// A temporal unit larger than this is taken for damage: one frame of 16384x8704 at 10 bit, raw, is 430 MB.
 const MAX_UNIT_BYTES: usize = 512 << 20;
@@ -130,6 +137,23 @@ impl<R: Read> Units<R> {
         ensure!(&head[..4] == b"DKIF", "this is not an IVF file");
         ensure!(&head[8..12] == b"AV01", "this IVF file does not hold AV1");
         Ok(Self { file, unit: Vec::new(), header: None, frames: 0, payload_bytes: 0 })
+    }
+
+    /// What the temporal unit that was read last carries beside its pictures.
+    ///
+    /// # Errors
+    /// If it is not a row of whole OBUs.
+    pub fn extras(&self) -> Result<Vec<Extra>> {
+        let (mut extras, mut rest) = (Vec::new(), self.unit.as_slice());
+        while !rest.is_empty() {
+            let (kind, payload, after) = next_obu(rest)?;
+            let registered = payload.strip_prefix(&[ITUT_T35]).filter(|_| kind == METADATA);
+            extras.extend(registered.and_then(|data| {
+                REGISTERED.iter().find_map(|(begins, extra)| data.starts_with(begins).then_some(*extra))
+            }));
+            rest = after;
+        }
+        Ok(extras)
     }
 
     /// Reads the next temporal unit and adds its pictures to `pictures`; `false` at the end of the file.

@@ -70,7 +70,7 @@ use crate::{
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
     handed::Handing,
     job::{Job, ReaderRecord},
-    media::{Container, MediaInfo},
+    media::{Container, Extra, MediaInfo},
     output::PartFile,
     probe::{Probed, Tools},
     process::Children,
@@ -404,8 +404,12 @@ impl Run<'_> {
         let references = references.clone().or(seen);
         let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
         let media = match reader {
-            Reader::Indexed(..) => media.clone(),
+            Reader::Indexed(..) => {
+                self.tell_of_extras(references.as_ref().map_or(&[], References::extras));
+                media.clone()
+            }
             Reader::Linear(film) => {
+                self.tell_of_extras(&film.extras());
                 let known = |what| changes.iter().any(|change| change.what == what);
                 let new: Vec<_> = film.changes().into_iter().filter(|change| !known(change.what)).collect();
                 source::changes::warnings(&new).into_iter().for_each(|warning| warn(watch.sink, warning));
@@ -427,6 +431,17 @@ impl Run<'_> {
             places.truncate(2);
             References::look(&film, &announced, &places).context("decoding some places of the source")
         })
+    }
+
+    /// Says what pictures carry beside themselves, where that was not known from the first of them.
+    fn tell_of_extras(&self, extras: &[(Extra, f64)]) {
+        let mut known = self.probed.container.video.extras.clone();
+        for (extra, ms) in extras {
+            if !known.contains(extra) {
+                warn(self.watch.sink, format!("{extra} (seen at {:.2} s)", ms / 1000.0));
+                known.push(*extra);
+            }
+        }
     }
 
     /// Says what of the film no decoder can show, and what ffmpeg complained of while it decoded it.

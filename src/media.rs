@@ -262,6 +262,47 @@ pub struct DynamicHdr {
     pub hdr10_plus: bool,
 }
 
+/// What pictures carry beside themselves, and ours in AV1 do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Extra {
+    /// HDR10+ (SMPTE ST 2094-40).
+    Hdr10Plus,
+    /// Dolby Vision.
+    DolbyVision,
+    /// EIA-608 or CTA-708.
+    Captions,
+}
+
+impl Extra {
+    /// What ffprobe, or ffmpeg's filter showinfo, calls so.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let names = [
+            ("HDR10+", Self::Hdr10Plus),
+            ("Dolby Vision", Self::DolbyVision),
+            // AV_FRAME_DATA_DOVI_RPU_BUFFER, for which showinfo of ffmpeg 5 has no name.
+            ("unknown side data type 23 ", Self::DolbyVision),
+            ("A53", Self::Captions),
+            ("A/53", Self::Captions),
+        ];
+        names.into_iter().find_map(|(part, extra)| name.contains(part).then_some(extra))
+    }
+}
+
+/// `HDR10+ dynamic metadata is left out: HDR10 is kept`.
+impl fmt::Display for Extra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hdr10Plus => "HDR10+ dynamic metadata is left out: HDR10 is kept",
+            Self::DolbyVision => {
+                "Dolby Vision metadata inside the pictures is left out: what they are without it is encoded"
+            }
+            Self::Captions => "closed captions inside the pictures (EIA-608 or 708) are left out",
+        })
+    }
+}
+
 /// The video track that is encoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Video {
@@ -287,6 +328,9 @@ pub struct Video {
     pub hdr10: Hdr10,
     /// Dynamic HDR metadata found (not carried over).
     pub dynamic_hdr: DynamicHdr,
+    /// What its first pictures carry beside themselves.
+    #[serde(default)]
+    pub extras: Vec<Extra>,
     /// Which of the two fields of a picture is shown first, if it is interlaced.
     #[serde(default)]
     pub fields: Option<Fields>,

@@ -15,11 +15,12 @@ use num_rational::Ratio;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
+    bitstream::Units,
     config::Programs,
     ending,
     hdr::{ContentLight, Hdr10, MasteringDisplay},
     media::{
-        BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, Fields, MATROSKA, Range,
+        BT2020, Carry, ChromaLocation, Clock, CodePoint, Color, Container, DynamicHdr, Extra, Fields, MATROSKA, Range,
         SoundSpan, Space, Subsampling, Track, TrackFlags, TrackKind, UNSPECIFIED, Video,
     },
     process::{Children, Finished, ToolFailure, outcome},
@@ -108,7 +109,11 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, or was \
          never finished"
     );
-    let frame = frame?;
+    let mut frame = frame?;
+    if stream.codec_name == "av1" {
+        // Whoever decodes them will say what is wrong with them.
+        frame.later.extend(av1_extras(children, tools, input, stream.index).unwrap_or_default());
+    }
     let mut warnings = Vec::new();
     refuse_rgb(&file, stream, &frame).with_context(|| format!("`{shown}` cannot be encoded"))?;
     let video = video(stream, &frame, &mut warnings).with_context(|| format!("`{shown}` cannot be encoded"))?;
@@ -680,11 +685,31 @@ fn first_frame(children: &Children, tools: &Tools, input: &Path, stream: usize) 
         let interval = format!("%+#{packets}");
         let args = ["-select_streams", stream.as_str(), "-read_intervals", &interval, "-show_frames"];
         let frames: FfFrames = ffprobe(children, tools, input, &args)?;
-        if let Some(first) = frames.frames.into_iter().next() {
-            return Ok(first);
+        let mut frames = frames.frames.into_iter();
+        if let Some(first) = frames.next() {
+            let data = frames.flat_map(|frame| frame.side_data_list);
+            let later = data.filter_map(|data| Extra::named(&data.side_data_type)).collect();
+            return Ok(FfFrame { later, ..first });
         }
     }
     bail!("no frame can be decoded")
+}
+
+/// Temporal units of AV1 that are looked at for what they carry.
+const FIRST_UNITS: &str = "8";
+
+/// What the first pictures of an AV1 stream carry: ffmpeg's decoder of AV1 does not show all of it.
+fn av1_extras(children: &Children, tools: &Tools, input: &Path, stream: usize) -> Result<Vec<Extra>> {
+    let mut command = Command::new(&tools.ffmpeg);
+    command.args(["-nostdin", "-v", "error", "-i"]).arg(file_url(input)).args(["-map", &format!("0:{stream}")]);
+    command.args(["-c", "copy", "-frames:v", FIRST_UNITS, "-f", "ivf", "-"]);
+    children.stream(command, |ivf| {
+        let (mut units, mut extras) = (Units::new(ivf)?, Vec::new());
+        while units.next_unit(&mut blake3::Hasher::new())? {
+            extras.extend(units.extras()?);
+        }
+        Ok(extras)
+    })
 }
 
 /// What a finished file says of a video track.
@@ -1170,6 +1195,9 @@ struct FfFrame {
     interlaced_frame: u8,
     top_field_first: u8,
     best_effort_timestamp_time: Option<String>,
+    /// What the pictures behind it carry, as far as they were read.
+    #[serde(skip)]
+    later: Vec<Extra>,
     #[serde(flatten)]
     color: FfColor,
 }
@@ -1243,9 +1271,9 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         }
         warnings.push(format!("Dolby Vision (profile {profile}) is left out: the base layer is encoded"));
     }
-    if dynamic_hdr.hdr10_plus {
-        warnings.push("HDR10+ dynamic metadata is left out: HDR10 is kept".to_owned());
-    }
+    let extras = extras(stream, frame);
+    let said = |extra: &&Extra| **extra != Extra::DolbyVision || dynamic_hdr.dolby_vision_profile.is_none();
+    warnings.extend(extras.iter().filter(said).map(Extra::to_string));
     let place = [&frame.color, &stream.color].into_iter().find_map(|color| {
         color.chroma_location.as_deref().filter(|place| !matches!(*place, "unknown" | "unspecified"))
     });
@@ -1254,15 +1282,6 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         place.filter(|place| subsampling == Subsampling::Yuv420 && !matches!(*place, "left" | "topleft"))
     {
         warnings.push(format!("the place of its chroma samples ({place}) is left out: AV1 cannot say it"));
-    }
-    if stream.closed_captions == 1 {
-        warnings.push("closed captions inside the pictures (EIA-608 or 708) are left out".to_owned());
-    }
-    let has_rpu = frame.side_data_list.iter().any(|data| data.side_data_type.starts_with("Dolby Vision"));
-    if has_rpu && dynamic_hdr.dolby_vision_profile.is_none() {
-        warnings.push(
-            "Dolby Vision metadata inside the pictures is left out: what they are without it is encoded".to_owned(),
-        );
     }
     if ["yuva", "ya8", "ya16"].iter().any(|alpha| pixel_format.starts_with(alpha))
         || stream.tag("alpha_mode").or(stream.tag("ALPHA_MODE")) == Some("1")
@@ -1287,6 +1306,7 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         hdr10: hdr10(stream, frame, warnings),
         pixel_format,
         dynamic_hdr,
+        extras,
         fields,
         // ffprobe counts counter-clockwise.
         rotation: (((-rotation / 90.0).round() * 90.0).rem_euclid(360.0)) as u16,
@@ -1444,8 +1464,24 @@ fn dynamic_hdr(stream: &FfStream, frame: &FfFrame) -> DynamicHdr {
         // 0: no base layer that can be shown alone; 1: HDR10; 2: SDR; 4: HLG; 6: Blu-ray HDR10 (Dolby Vision streams
         // within the ISO base media file format, 2.2).
         dolby_vision_base_layer: dovi.is_some_and(|data| data.dv_bl_signal_compatibility_id.unwrap_or(0) != 0),
-        hdr10_plus: frame.side_data_list.iter().any(|data| data.side_data_type.contains("2094-40")),
+        hdr10_plus: extras(stream, frame).contains(&Extra::Hdr10Plus),
     }
+}
+
+/// What the first pictures carry beside themselves, and what the container says that pictures do.
+fn extras(stream: &FfStream, frame: &FfFrame) -> Vec<Extra> {
+    let of_stream = [
+        (stream.closed_captions == 1).then_some(Extra::Captions),
+        stream.side_data_list.iter().any(|data| data.dv_profile.is_some()).then_some(Extra::DolbyVision),
+    ];
+    let own = frame.side_data_list.iter().filter_map(|data| Extra::named(&data.side_data_type));
+    let mut extras = Vec::new();
+    for extra in of_stream.into_iter().flatten().chain(own).chain(frame.later.iter().copied()) {
+        if !extras.contains(&extra) {
+            extras.push(extra);
+        }
+    }
+    extras
 }
 
 #[cfg(test)]

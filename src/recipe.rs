@@ -444,6 +444,7 @@ mod tests {
                 color,
                 hdr10: Hdr10::default(),
                 dynamic_hdr: DynamicHdr::default(),
+                extras: Vec::new(),
                 fields: None,
                 rotation: 0,
             },

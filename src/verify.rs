@@ -150,7 +150,7 @@ fn at_places(
     let look = |run: &ops::Range<f64>| {
         let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));
         let from = (from > media.time_ms(0)).then_some(from);
-        film.look(from, until).context("decoding some places of the output")
+        film.look(from, until).map(|(seen, _)| seen).context("decoding some places of the output")
     };
     let mut seen: Vec<Seen> = Vec::new();
     let places = references.runs(PLACE_MS);
@@ -437,6 +437,7 @@ mod tests {
             color: Color::default(),
             hdr10: Hdr10::default(),
             dynamic_hdr: DynamicHdr::default(),
+            extras: Vec::new(),
             fields: None,
             rotation: 0,
         };

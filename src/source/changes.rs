@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::media::{Color, Container, HLG};
+use crate::media::{Color, Container, Extra, HLG};
 
 /// Something that is said of a picture and holds for the whole of an AV1 film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,6 +214,9 @@ impl fmt::Display for Divided {
 
 impl std::error::Error for Divided {}
 
+/// What pictures carry beside themselves, each with the time of the first that does, in milliseconds of the film's clock.
+pub type Extras = Vec<(Extra, f64)>;
+
 /// What is said of one picture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Look {
@@ -233,11 +236,19 @@ pub(super) struct Looks {
     ms: f64,
     /// All changes so far.
     pub changes: Vec<Change>,
+    /// What pictures have carried beside themselves so far.
+    pub extras: Extras,
 }
 
 impl Looks {
-    /// Takes a line of showinfo: the one that speaks of size and shape, or the one behind it, of colours.
+    /// Takes a line of showinfo: the one that speaks of size and shape, or one behind it, of data beside the picture, or of
+    /// colours.
     pub fn hear(&mut self, line: &str, ms: Option<f64>) {
+        if let Some((_, name)) = line.split_once("side data - ") {
+            let extra = Extra::named(name).filter(|extra| self.extras.iter().all(|(known, _)| known != extra));
+            self.extras.extend(extra.map(|extra| (extra, self.ms)));
+            return;
+        }
         let word = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
         if let (Some(size), Some(aspect), Some(format)) = (word("s:"), word("sar:"), word("fmt:")) {
             (self.now.size, self.now.aspect, self.now.format) = (size, aspect, format);

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::{
-    changes::{Change, Divided, Looks},
+    changes::{Change, Divided, Extras, Looks},
     frames::{Frame, Layout},
     packets::{is_of_clock, keep_clock},
     places::seeks,
@@ -62,6 +62,8 @@ pub struct Linear {
     complaints: Mutex<Vec<String>>,
     /// What changes in the middle of the film.
     changes: Mutex<Vec<Change>>,
+    /// What pictures carry beside themselves.
+    extras: Mutex<Extras>,
 }
 
 /// How a film is read, beside what its container says.
@@ -105,6 +107,7 @@ impl Linear {
             marks: Mutex::default(),
             complaints: Mutex::default(),
             changes: Mutex::default(),
+            extras: Mutex::default(),
         }
     }
 
@@ -135,6 +138,12 @@ impl Linear {
         let link = self.dir.join(&self.source);
         let source = link.canonicalize().unwrap_or(link);
         Divided::by(changes, &self.container, &source, false)
+    }
+
+    /// What pictures carry beside themselves, and since when.
+    #[must_use]
+    pub fn extras(&self) -> Extras {
+        self.extras.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// All that is known of the pictures, to be kept for a later run.
@@ -244,6 +253,7 @@ impl Iterator for Whole {
             Err(error) => Some(Err(error)),
             Ok(None) => {
                 *self.film.changes.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.changes();
+                *self.film.extras.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.extras();
                 *self.film.complaints.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
                 None
             }
@@ -428,6 +438,11 @@ impl Pipe {
     /// What has changed so far.
     fn changes(&self) -> Vec<Change> {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner).changes.clone()
+    }
+
+    /// What pictures have carried beside themselves so far.
+    pub(super) fn extras(&self) -> Extras {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).extras.clone()
     }
 
     fn put_back(&mut self, frame: (Option<f64>, Frame)) {

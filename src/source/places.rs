@@ -16,11 +16,12 @@ use anyhow::{Context, Result};
 
 use super::{
     frames::{Frame, Layout, SMALL, Small},
+    changes::Extras,
     linear::Pipe,
     packets::{Announced, keep_clock},
 };
 use crate::{
-    media::{Container, Range as SampleRange},
+    media::{Container, Extra, Range as SampleRange},
     probe::Tools,
     process::Children,
 };
@@ -117,11 +118,11 @@ impl<'a> Film<'a> {
     }
 
     /// Pictures from `from_ms` to `until_ms` by the film's clock, decoded from the keyframe at `from_ms` or from the
-    /// beginning.
+    /// beginning, and what they carry beside themselves.
     ///
     /// # Errors
     /// If ffmpeg cannot read it.
-    pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Vec<Seen>> {
+    pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<(Vec<Seen>, Extras)> {
         let mut command = Command::new(&self.tools.ffmpeg);
         command.current_dir(self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]);
         if self.container.is_some() {
@@ -156,7 +157,7 @@ impl<'a> Film<'a> {
             }
             seen.push((ms, frame.small()));
         }
-        Ok(seen)
+        Ok((seen, pipe.extras()))
     }
 }
 
@@ -207,6 +208,8 @@ pub struct References {
     seen: Vec<(f64, Reference)>,
     /// Times of pictures that packets announce and no decoder shows, in milliseconds of the film's clock.
     missing_ms: Vec<f64>,
+    /// What the pictures carry beside themselves.
+    extras: Extras,
 }
 
 /// What comparing came to, in pictures.
@@ -226,16 +229,17 @@ impl References {
     /// # Errors
     /// If ffmpeg cannot read it.
     pub fn look(film: &Film<'_>, announced: &Announced, places: &[Place]) -> Result<Self> {
-        let (mut references, mut missing_ms) = (Vec::new(), Vec::new());
+        let (mut references, mut missing_ms, mut extras) = (Vec::new(), Vec::new(), Extras::new());
         for place in places {
             let (first, last) = (announced.times_ms[place.pictures.start], announced.times_ms[place.pictures.end - 1]);
-            let mut seen = Vec::new();
+            let (mut seen, mut carried) = Default::default();
             for from_ms in seeks(place.from_ms) {
-                seen = film.look(from_ms, last + SAME_TIME_MS)?;
+                (seen, carried) = film.look(from_ms, last + SAME_TIME_MS)?;
                 if seen.first().is_some_and(|(ms, _): &Seen| *ms <= first + SAME_TIME_MS) {
                     break;
                 }
             }
+            extras.extend(carried);
             let shown = |ms: &&f64| seen.iter().any(|(other, _)| (other - **ms).abs() <= SAME_TIME_MS);
             missing_ms.extend(announced.times_ms[place.pictures.clone()].iter().filter(|ms| !shown(ms)));
             // The last but one of the pictures before is the neighbour of the first that is compared.
@@ -248,13 +252,20 @@ impl References {
         }
         references.sort_by(|a, b| a.0.total_cmp(&b.0));
         references.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
-        Ok(Self { seen: references, missing_ms })
+        extras.sort_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(Self { seen: references, missing_ms, extras })
     }
 
     /// How many pictures that packets announce no decoder shows.
     #[must_use]
     pub fn missing(&self) -> usize {
         self.missing_ms.len()
+    }
+
+    /// What the pictures carry beside themselves, the first of them first.
+    #[must_use]
+    pub fn extras(&self) -> &[(Extra, f64)] {
+        &self.extras
     }
 
     /// Times of the pictures, by the film's clock in milliseconds.
@@ -416,7 +427,7 @@ mod tests {
             own: seen[n].1.clone(),
             neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
         };
-        References { seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(), missing_ms: Vec::new() }
+        References { seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(), ..References::default() }
     }
 
     #[test]
@@ -431,7 +442,7 @@ mod tests {
         assert_eq!((gone.agree, gone.wrong), (5, 5));
         let alike = Reference { own: picture(0), neighbours: [Some(picture(0)), None] };
         let seen = references.times_ms().map(|ms| (ms, alike.clone())).collect();
-        let still = References { seen, missing_ms: Vec::new() };
+        let still = References { seen, ..References::default() };
         assert_eq!(still.compare(|_| Some(picture(0))), Comparison { agree: 0, wrong: 0, alike: 10 });
     }
 

@@ -15,6 +15,7 @@ mod av1an;
 mod carried;
 mod direct;
 mod doctor;
+mod extras;
 mod failures;
 mod families;
 mod faults;
