@@ -830,12 +830,13 @@ fn clear(dir: &Path) -> Result<()> {
             .filter(|name| [INDEX, AUDIO, OTHERS].contains(name))
             .unwrap_or(&plain)
             .to_owned();
-        let others = [READER, PICTURES, CHAPTERS, SOUND, audio::TRIAL, "tags.xml", "track-tags.xml"];
+        let others = [READER, PICTURES, CHAPTERS, SOUND, audio::TRIAL, "tags.xml"];
         [INDEX, SCENES, AUDIO, SOURCE_LINK, OUTPUT_DIR_LINK, "times.txt", "join.json"].contains(&plain.as_str())
             || others.contains(&plain.as_str())
             || plain.starts_with("group-")
             || plain.starts_with(OTHERS)
             || plain.starts_with("times-")
+            || plain.starts_with("track-tags")
     };
     let chunk = |name: &str| {
         let plain = name.replacen(".part", "", 1);

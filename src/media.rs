@@ -376,6 +376,9 @@ pub struct Track {
     pub title: Option<String>,
     /// Flags.
     pub flags: TrackFlags,
+    /// Its other tags: names and values.
+    #[serde(default)]
+    pub tags: Vec<(String, String)>,
     /// Index of the stream as ffprobe counts.
     pub stream: usize,
     /// How it gets into the output.

@@ -70,10 +70,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
     args.push(format!("{}/{part_name}", job.output_dir_link()));
     let mut options = strings(&["--no-chapters", "--no-global-tags", "--no-track-tags", "--default-duration", &rate]);
-    if !media.container.video_tags.is_empty() {
-        let name = written_tags(job, "track-tags.xml", &media.container.video_tags)?;
-        options.extend(["--tags".to_owned(), format!("0:{name}")]);
-    }
+    options.extend(tag_options(job, &media.container.video_tags, "track-tags.xml", 0)?);
     options.extend(track_options(&media.container.video_track, 0));
     options.extend(shape_options(media));
     options.extend(space_options(&media.container.space));
@@ -352,6 +349,7 @@ fn source_args(children: &Children, tools: &Tools, parts: &Parts<'_>, video_file
         for (n, track) in tracks.iter().enumerate() {
             let sync_ms = *record.sync_ms.get(n).context("nothing is known of a sound track that was encoded anew")?;
             inputs.args.extend(track_options(track, n));
+            inputs.args.extend(tag_options(parts.job, &track.tags, &tags_name(track), n)?);
             inputs.args.extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
         }
         let sound = inputs.file(&NOTHING_ELSE, parts.job.audio());
@@ -393,8 +391,10 @@ impl Inputs {
                     self.args.extend(times);
                 }
             }
-            let options = tracks().flat_map(|(n, track)| [track_options(track, n), sync_options(track, n)].concat());
-            self.args.extend(options);
+            for (n, track) in tracks() {
+                self.args.extend([track_options(track, n), sync_options(track, n)].concat());
+                self.args.extend(tag_options(job, &track.tags, &tags_name(track), n)?);
+            }
             let others = self.file(&NOTHING_ELSE, &job.others(n));
             self.order.extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
         }
@@ -456,6 +456,19 @@ fn written_tags<'a>(job: &Job, name: &'a str, list: &[(String, String)]) -> Resu
     fs::write(job.part(name)?, tags::xml(list)).context("writing the tags")?;
     job.finish(name)?;
     Ok(name)
+}
+
+/// The name of a file for the tags of a track.
+fn tags_name(track: &Track) -> String {
+    format!("track-tags-{}.xml", track.id)
+}
+
+/// Tags, which are written into the file `name`, for the track number `id` of the file that follows.
+fn tag_options(job: &Job, tags: &[(String, String)], name: &str, id: usize) -> Result<Vec<String>> {
+    if tags.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(strings(&["--tags", &format!("{id}:{}", written_tags(job, name, tags)?)]))
 }
 
 /// Moves a track, number `id` of the file that follows, where mkvmerge moves it by itself.

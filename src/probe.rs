@@ -428,6 +428,7 @@ impl IdentifiedTrack {
                 visual_impaired: p.flag_visual_impaired,
                 text_descriptions: p.flag_text_descriptions,
             },
+            tags: Vec::new(),
             stream: usize::MAX,
             carry: Carry::Copy,
             begins_ms: None,
@@ -462,6 +463,10 @@ fn split_tracks(
             let ours = tracks.iter_mut().filter(|track| track.kind == kind);
             ours.zip(streams).for_each(|(track, stream)| track.stream = stream.index);
         }
+    }
+    for track in &mut tracks {
+        let stream = file.streams.iter().find(|stream| stream.index == track.stream);
+        track.tags = stream.map_or_else(Vec::new, |stream| stream.kept_tags(&file.format));
     }
     let taken = |stream: &FfStream| tracks.iter().any(|track| track.stream == stream.index);
     let kept = |stream: &&FfStream| stream.kind().is_some() && !stream.is_picture();
@@ -727,6 +732,8 @@ pub struct Found {
     pub tags: Vec<(String, String)>,
     /// Tags of the track.
     pub video_tags: Vec<(String, String)>,
+    /// Tags of every track, in their order.
+    pub track_tags: Vec<Vec<(String, String)>>,
     /// Where chapters begin, in milliseconds, and their names.
     pub chapters: Vec<(f64, String)>,
 }
@@ -745,6 +752,7 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         duration_seconds: found.format.duration.as_deref().and_then(|text| text.parse().ok()),
         tags: tags::kept(&found.format.tags),
         video_tags: stream.kept_tags(&found.format),
+        track_tags: found.tracks().map(|stream| stream.kept_tags(&found.format)).collect(),
         sound: found.sound_spans(|_| true),
         chapters: found.chapters.iter().map(|chapter| chapter.place(Clock::default())).collect(),
     })
@@ -903,6 +911,11 @@ impl FfChapter {
 const RESTARTING: [&str; 3] = ["mpegts", "mpeg", "ogg"];
 
 impl FfFile {
+    /// What can be a track of the output.
+    fn tracks(&self) -> impl Iterator<Item = &FfStream> {
+        self.streams.iter().filter(|stream| stream.kind().is_some() && !stream.is_picture())
+    }
+
     /// Whether the container is QuickTime's own.
     fn is_apples(&self) -> bool {
         self.format.tag("major_brand").is_some_and(|brand| brand.trim() == "qt")
@@ -1098,6 +1111,7 @@ impl FfStream {
                 visual_impaired: d.visual_impaired == 1,
                 text_descriptions: false,
             },
+            tags: self.kept_tags(&file.format),
             stream: self.index,
             carry,
             begins_ms: None,
@@ -1134,9 +1148,34 @@ impl FfStream {
                 Some("cubemap") => 2,
                 _ => 0,
             };
+            space.private = self.projection_private(data, text(data, "projection").as_deref());
             space.pose = ["yaw", "pitch", "roll"].map(|name| data.value(name).unwrap_or(0.0));
         }
         space
+    }
+
+    /// What Matroska has beside the kind of projection: what is in MP4's box `cbmp` or `equi` (Spherical Video V2), as
+    /// hexadecimal digits. The first word is their version.
+    fn projection_private(&self, data: &FfSideData, projection: Option<&str>) -> Option<String> {
+        let pixels = |name: &str| data.value(name).map(|pixels| pixels as u64);
+        let words: Vec<u64> = match projection? {
+            // A layout, and pixels around each face.
+            "cubemap" => vec![0, 0, pixels("padding")?],
+            "tiled equirectangular" => {
+                // ffprobe has made pixels of what is cut off, which are parts of the whole.
+                let [top, bottom] = [pixels("bound_top")?, pixels("bound_bottom")?];
+                let [left, right] = [pixels("bound_left")?, pixels("bound_right")?];
+                // Rounded so that the same pixels come of it again (libavutil/spherical.c): the first down, both together up.
+                let parts = |first: u64, second: u64, of: u64| {
+                    let share = |pixels: u64| pixels * u64::from(u32::MAX);
+                    [share(first) / of, share(first + second).div_ceil(of) - share(first) / of]
+                };
+                let (width, height) = (u64::from(self.width) + left + right, u64::from(self.height) + top + bottom);
+                [&[0], parts(top, bottom, height).as_slice(), &parts(left, right, width)].concat()
+            }
+            _ => return None,
+        };
+        Some(words.iter().map(|word| format!("{word:08x}")).collect())
     }
 
     /// Its tags, without those that are the film's as well.
@@ -1144,7 +1183,7 @@ impl FfStream {
         let films = tags::kept(&film.tags);
         let mut kept = tags::kept(&self.tags);
         kept.retain(|tag| !films.contains(tag));
-        kept
+        tags::as_of_a_track(kept)
     }
 
     /// A tag of mkvmerge's statistics, which may have a language behind its name.

@@ -461,6 +461,7 @@ mod tests {
                 begins_ms: None,
                 hidden: 0,
                 opus_delay: 0,
+                tags: Vec::new(),
                 sync_ms: 0,
             },
             other_tracks: Vec::new(),

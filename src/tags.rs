@@ -68,6 +68,21 @@ pub fn kept(tags: &HashMap<String, String>) -> Vec<(String, String)> {
     kept
 }
 
+/// Names of a track's tags that mkvmerge takes for old ones, and what it writes instead (convert_old of its tags.cpp).
+const OLD: [(&str, &str); 2] = [("DATE", "DATE_RELEASED"), ("CATALOG", "CATALOG_NUMBER")];
+
+/// The tags of a track, in order, as mkvmerge writes them.
+#[must_use]
+pub fn as_of_a_track(mut tags: Vec<(String, String)>) -> Vec<(String, String)> {
+    for (name, _) in &mut tags {
+        if let Some((_, new)) = OLD.iter().find(|(old, _)| old == name) {
+            *name = (*new).to_owned();
+        }
+    }
+    tags.sort();
+    tags
+}
+
 /// As ffmpeg writes names into Matroska.
 fn named(name: &str) -> String {
     match name.rsplit_once('-').filter(|(_, code)| is_language(code)) {
@@ -146,6 +161,15 @@ mod tests {
             ("LOCATION", "+48.8+002.3/"),
         ];
         assert_eq!(kept, wanted);
+    }
+
+    #[test]
+    fn tags_of_a_track_have_the_names_that_mkvmerge_writes() {
+        let tags = |names: [&str; 3]| names.map(|name| (name.to_owned(), "x".to_owned())).to_vec();
+        assert_eq!(
+            as_of_a_track(tags(["CATALOG", "COMMENT", "DATE"])),
+            tags(["CATALOG_NUMBER", "COMMENT", "DATE_RELEASED"])
+        );
     }
 
     #[test]

@@ -94,6 +94,7 @@ pub fn output(
     findings.extend(tracks?);
     findings.extend(track_list(&identified, media));
     findings.extend(of_container(&identified, &found, media, recipe, video));
+    findings.extend(track_tags(&found.track_tags, container));
     if container.new_sound {
         findings.push(new_sound(&found.sound, media));
     }
@@ -346,14 +347,10 @@ fn of_container(
     let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
     let title = identified.container.properties.title.as_deref();
     findings.push(Finding::same("title", text(container.title.as_deref()), text(title), "mkvmerge -J"));
-    let tags = |list: &[(String, String)]| match list {
-        [] => "none".to_owned(),
-        list => list.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", "),
-    };
-    let track = (tags(&container.video_tags), tags(&found.video_tags));
+    let track = (tag_text(&container.video_tags), tag_text(&found.video_tags));
     findings.push(Finding::same("tags of the picture", track.0, track.1, "ffprobe"));
     if !container.direct {
-        findings.push(Finding::same("tags", tags(&container.tag_list), tags(&found.tags), "ffprobe"));
+        findings.push(Finding::same("tags", tag_text(&container.tag_list), tag_text(&found.tags), "ffprobe"));
     } else {
         findings.push(Finding::same("tags", container.tags, identified.tag_count(), "mkvmerge -J"));
     }
@@ -367,6 +364,28 @@ fn of_container(
         Finding::new("colours of the container", recipe.color.to_string(), color.to_string(), "mkvmerge -J", agrees);
     findings.push(colors);
     findings
+}
+
+/// Names and values of tags, or that there are none.
+fn tag_text(tags: &[(String, String)]) -> String {
+    let tags: Vec<String> = tags.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    if tags.is_empty() { "none".to_owned() } else { tags.join(", ") }
+}
+
+/// Compares the tags of the tracks that mkvmerge does not take from the source itself.
+fn track_tags(found: &[Vec<(String, String)>], container: &Container) -> Vec<Finding> {
+    let mut wanted: Vec<&Track> = container.other_tracks.iter().chain([&container.video_track]).collect();
+    wanted.sort_by_key(|track| track.id);
+    let ours = |track: &Track| {
+        let new = container.new_sound && track.kind == TrackKind::Audio;
+        track.id != container.video_track.id && (new || !container.direct)
+    };
+    let pairs = (1..).zip(wanted.into_iter().zip(found)).filter(|(_, (track, _))| ours(track));
+    pairs
+        .map(|(n, (track, found))| {
+            Finding::same(format!("tags of track {n}"), tag_text(&track.tags), tag_text(found), "ffprobe")
+        })
+        .collect()
 }
 
 /// Compares where chapters begin.
@@ -414,6 +433,7 @@ mod tests {
             language_ietf: None,
             title: Some(format!("number {id}")),
             flags: TrackFlags::default(),
+            tags: Vec::new(),
             stream: id as usize,
             carry: Carry::Copy,
             begins_ms: None,
@@ -538,6 +558,20 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_tracks_that_mkvmerge_does_not_take_itself_are_compared() {
+        let mut container = media().container;
+        container.other_tracks[0].tags = vec![("ARTIST".to_owned(), "N. N.".to_owned())];
+        let found = |container: &Container, name: &str| {
+            let tags = vec![vec![(name.to_owned(), "N. N.".to_owned())], Vec::new(), Vec::new(), Vec::new()];
+            disagreeing(track_tags(&tags, container))
+        };
+        assert_eq!(found(&container, "PERFORMER"), [""; 0]);
+        container.direct = false;
+        assert_eq!(found(&container, "ARTIST"), [""; 0]);
+        assert_eq!(found(&container, "PERFORMER"), ["tags of track 1"]);
+    }
+
+    #[test]
     fn tracks_are_compared_with_those_of_their_kind_in_the_order_of_the_film() {
         let mut container = media().container;
         let places = |container: &Container| -> Vec<(usize, String)> {
@@ -572,6 +606,7 @@ mod tests {
                 duration_seconds: Some(10.0),
                 tags: Vec::new(),
                 video_tags: media.container.video_tags[..usize::from(tagged)].to_vec(),
+                track_tags: Vec::new(),
                 sound: Vec::new(),
                 chapters: Vec::new(),
             };

@@ -79,6 +79,26 @@ fn tags_of_the_picture_are_kept_and_statistics_of_the_source_are_not() {
 }
 
 #[test]
+fn tags_of_every_track_are_kept_also_where_mkvmerge_does_not_read_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let tags = ["-metadata", "artist=N. N.", "-metadata", "date=2021", "-metadata:s:a", "catalog=7"];
+    // Ogg has no tags of a film: all are those of its tracks.
+    film(dir.path(), "film.ogv", &[&["-c:v", "libtheora", "-c:a", "libvorbis"], tags.as_slice()].concat());
+    film(dir.path(), "film.mkv", &["-metadata:s:a", "catalog=7", "-metadata:s:v", "date=2021"]);
+    for (name, sound) in [("film.ogv", &[][..]), ("film.ogv", &["-a", "-c:a flac"]), ("film.mkv", &["-a", "-c:a flac"])]
+    {
+        let ended = Run::encode(dir.path(), name, "out.mkv").args(["-y", "--json"]).args(sound).succeeds();
+        let tags = |stream: usize| File::open(&dir.path().join("out.mkv")).ffprobe["streams"][stream]["tags"].clone();
+        // mkvmerge's names of a date and a number in a catalogue.
+        assert_eq!((&tags(0)["DATE_RELEASED"], &tags(1)["CATALOG_NUMBER"]), (&"2021".into(), &"7".into()), "{name}");
+        if name == "film.ogv" {
+            assert_eq!([&tags(0)["ARTIST"], &tags(1)["ARTIST"]], ["N. N."; 2], "{name}");
+        }
+        assert!(finding(&ended, "tags of track 2")["output"].as_str().unwrap().contains("CATALOG_NUMBER: 7"));
+    }
+}
+
+#[test]
 fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "film.mkv", &[]);
@@ -102,6 +122,31 @@ fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
             assert!(finding(&ended, "picture in space")["agrees"].as_bool().unwrap());
             let shape = |file: &File| file.ffprobe["streams"][0]["sample_aspect_ratio"].clone();
             assert_eq!(shape(&output), shape(&File::open(&dir.path().join(source))), "{source}");
+        }
+    }
+}
+
+#[test]
+fn the_faces_of_a_cube_and_a_part_of_a_sphere_stay_such() {
+    let dir = tempfile::tempdir().unwrap();
+    film(dir.path(), "film.mkv", &[]);
+    let (cube, part) = ("000000000000000000000010", "0000000020000000100000004000000008000000");
+    for (name, projection, private) in [("cube", "2", cube), ("part", "1", part)] {
+        let (matroska, mp4) = (format!("{name}.mkv"), format!("{name}.mp4"));
+        let args = ["--projection-type", &format!("0:{projection}"), "--projection-private", &format!("0:{private}")];
+        mkvmerge(dir.path(), &[["-o", &matroska].as_slice(), &args, &["film.mkv"]].concat());
+        ffmpeg(dir.path(), &["-i", &matroska, "-map", "0:v", "-c", "copy", "-strict", "unofficial", &mp4]);
+        for source in [&matroska, &mp4] {
+            let (output, ended) = encoded(dir.path(), source);
+            let found = &output.mkvmerge["tracks"][0]["properties"];
+            assert_eq!(found["projection_type"].as_u64().unwrap().to_string(), projection, "{source}");
+            if *source == matroska {
+                assert_eq!(found["projection_private"], private);
+            }
+            // Edges in pixels, around a face or the part.
+            let sides = |file: &File| file.video()["side_data_list"].clone();
+            assert_eq!(sides(&output), sides(&File::open(&dir.path().join(source))), "{source}");
+            assert_eq!(warnings(&ended), [""; 0]);
         }
     }
 }
