@@ -15,8 +15,8 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    frames::{Frame, Layout, SMALL, Small},
     changes::Extras,
+    frames::{Frame, Layout, SMALL, Small},
     linear::Pipe,
     packets::{Announced, keep_clock},
 };

@@ -282,13 +282,16 @@ fn colours_and_pixels_that_change_are_said_with_the_time_whoever_reads_the_film(
 
 #[test]
 fn interlacing_that_begins_or_ends_in_the_middle_is_said_with_the_time() {
-    let tff = "192x108 -vf setfield=tff -flags +ilme+ildct";
     let (plain, interlaced) = ("progressive", "interlaced with the top field first");
-    for (first, second, from, to) in [("192x108", tff, plain, interlaced), (tff, "192x108", interlaced, plain)] {
+    let progressive = ("192x108", H264.to_owned());
+    let fields = ("192x108", format!("{H264} -vf setfield=tff -flags +ilme+ildct"));
+    for ([first, second], [from, to]) in
+        [([&progressive, &fields], [plain, interlaced]), ([&fields, &progressive], [interlaced, plain])]
+    {
         let dir = tempfile::tempdir().unwrap();
-        recorded(dir.path(), first, second);
+        recorded(dir.path(), "film.ts", &[(first.0, &first.1), (second.0, &second.1)]);
         let run = Run::encode(dir.path(), "film.ts", "out.mkv").arg("--json").succeeds();
-        let words = format!("the picture's scan changes from {from} to {to} at 2.");
+        let words = format!("the picture's scan changes from {from} to {to} at 1.");
         let said = messages(&run, "warning").iter().filter(|warning| warning.starts_with(&words)).count();
         run.expect(said == 1, &words);
     }
