@@ -53,7 +53,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -159,6 +159,10 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --disk-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --on-change)
                     COMPREPLY=($(compgen -W "stop keep" -- "${cur}"))
                     return 0
@@ -217,7 +221,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -320,6 +324,10 @@ _av1enc() {
                     return 0
                     ;;
                 --stall-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disk-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -50,7 +50,8 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l memory-limit -d 'Memory t
 complete -c av1enc -n "__fish_av1enc_needs_command" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again [default: from frame size and preset]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long to wait for room on a full disk before giving up [default: 600]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'What is done where the picture\'s size or its transfer function changes in the middle of the film' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
@@ -103,7 +104,8 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l memory-limit -d
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d 'What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for [default: from frame size and preset]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'How long an encoder may make no progress before its chunk is tried again [default: from frame size and preset]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d 'How long to wait for room on a full disk before giving up [default: 600]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'What is done where the picture\'s size or its transfer function changes in the middle of the film' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r

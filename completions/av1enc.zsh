@@ -53,7 +53,8 @@ yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
 '--on-interrupt=[What the first Ctrl-C does\: stop the encoders, or let them finish their chunks. The second always stops]:ON_INTERRUPT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \
-'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for \[default\: from frame size and preset\]]:SECONDS:_default' \
+'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again \[default\: from frame size and preset\]]:SECONDS:_default' \
+'--disk-timeout=[How long to wait for room on a full disk before giving up \[default\: 600\]]:SECONDS:_default' \
 '--on-change=[What is done where the picture'\''s size or its transfer function changes in the middle of the film]:ON_CHANGE:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
@@ -134,7 +135,8 @@ yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
 '--on-interrupt=[What the first Ctrl-C does\: stop the encoders, or let them finish their chunks. The second always stops]:ON_INTERRUPT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \
-'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for \[default\: from frame size and preset\]]:SECONDS:_default' \
+'--stall-timeout=[How long an encoder may make no progress before its chunk is tried again \[default\: from frame size and preset\]]:SECONDS:_default' \
+'--disk-timeout=[How long to wait for room on a full disk before giving up \[default\: 600\]]:SECONDS:_default' \
 '--on-change=[What is done where the picture'\''s size or its transfer function changes in the middle of the film]:ON_CHANGE:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \

@@ -233,10 +233,13 @@ pub struct EncodeArgs {
     #[arg(long, value_enum, default_value = "stop", help_heading = "Machine")]
     pub on_interrupt: OnInterrupt,
 
-    /// How long an encoder may make no progress before its chunk is tried again, and how long a full disk is waited for
-    /// [default: from frame size and preset]
+    /// How long an encoder may make no progress before its chunk is tried again [default: from frame size and preset]
     #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
     pub stall_timeout: Option<u64>,
+
+    /// How long to wait for room on a full disk before giving up [default: 600]
+    #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
+    pub disk_timeout: Option<u64>,
 
     /// Encode the whole film in one go with ffmpeg's libsvtav1, where VapourSynth or FFMS2 cannot be had
     #[arg(long)]

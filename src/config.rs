@@ -66,6 +66,8 @@ pub struct Config {
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
     pub stall_timeout: Option<Duration>,
+    /// How long a full disk is waited for; `None`: ten minutes.
+    pub disk_timeout: Option<Duration>,
     /// Whether a source that is cut short is encoded.
     pub allow_truncated: bool,
     /// Whether a film whose size or transfer function changes is encoded as what it is at its beginning.
@@ -274,6 +276,7 @@ impl Config {
             },
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args.stall_timeout.map(|seconds| Duration::from_secs(seconds.max(1))),
+            disk_timeout: args.disk_timeout.map(Duration::from_secs),
             allow_truncated: args.allow_truncated,
             keep_on_change: args.on_change == OnChange::Keep,
             verify_decode: args.verify_decode,

@@ -5,17 +5,26 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use nix::sys::statvfs::statvfs;
 
-use crate::process::quoted;
+use crate::{process::quoted, words};
 
-/// Bytes that we may still write on the file system of `dir`.
+/// Bytes of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What we may still write.
+    pub room: u64,
+    /// What it holds in all.
+    pub size: u64,
+}
+
+/// The file system of `dir`.
 ///
 /// # Errors
 /// If the system does not say.
-pub fn room(dir: &Path) -> Result<u64> {
+#[allow(clippy::useless_conversion, reason = "the types differ between systems")]
+pub fn space(dir: &Path) -> Result<Space> {
     let stat = statvfs(dir).with_context(|| format!("asking for the free space of {}", quoted(dir.as_os_str())))?;
-    // The types differ between systems.
-    #[allow(clippy::useless_conversion)]
-    Ok(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
+    let bytes = |blocks: u64| blocks.saturating_mul(u64::from(stat.fragment_size()));
+    Ok(Space { room: bytes(stat.blocks_available().into()), size: bytes(stat.blocks().into()) })
 }
 
 /// Makes sure that `bytes` can be written into `dir`, for `what`.
@@ -23,13 +32,13 @@ pub fn room(dir: &Path) -> Result<u64> {
 /// # Errors
 /// If not: how much is free, and how much is needed.
 pub fn require(dir: &Path, bytes: u64, what: &str) -> Result<()> {
-    let room = room(dir)?;
+    let room = space(dir)?.room;
     ensure!(
         room >= bytes,
-        "not enough room in {} for {what}: {} MB are free, {} MB are needed",
+        "not enough room in {} for {what}: {} are free, {} are needed",
         quoted(dir.as_os_str()),
-        room / 1_000_000,
-        bytes.div_ceil(1_000_000)
+        words::bytes(room),
+        words::bytes(bytes)
     );
     Ok(())
 }
@@ -39,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_petabyte_does_not_fit_and_a_byte_does() {
+    fn an_exbibyte_does_not_fit_and_a_byte_does() {
         let dir = std::env::temp_dir();
         require(&dir, 1, "a byte").unwrap();
         let error = require(&dir, 1 << 60, "the film").unwrap_err().to_string();

@@ -389,7 +389,7 @@ impl Run<'_> {
             host: host(),
         };
         let others = self.others(&media.container);
-        let rules = crew::Rules {
+        let wishes = crew::Wishes {
             most: self.plan.workers.most,
             lp: job.lp,
             most_lp: if self.lp_demanded { job.lp } else { recipe.encoder.same_bytes_up_to(job.lp) },
@@ -397,9 +397,10 @@ impl Run<'_> {
             load: load(&equipment.programs.encoder, &media.container, &recipe),
             finish_chunks: config.finish_chunks,
             stall_timeout: config.stall_timeout,
+            disk_timeout: config.disk_timeout,
         };
         let looking = if references.is_none() { Some(self.begin_to_look(media, announced)) } else { None };
-        let encoded = crew::run(workshop, &rules, watch.signals, watch.sink, others)?;
+        let encoded = crew::run(workshop, &wishes, watch.signals, watch.sink, others)?;
         let seen = looking.map(|looking| watch.wait(&looking, || None)).transpose()?;
         let references = references.clone().or(seen);
         let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);

@@ -192,6 +192,12 @@ impl<F> Reel<F> {
         self.lock().end.map(|end| Chunk { index: self.index, start: self.start, end })
     }
 
+    /// How many of its frames are held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lock().held.len()
+    }
+
     /// Frees what is held: these frames will be decoded again. Returns how many.
     pub fn shed(&self) -> usize {
         // Frames give back their room when they are dropped: not under our lock.

@@ -300,7 +300,7 @@ fn disks(film: &Film<'_>, video: Option<u64>) -> Vec<Check> {
     let together = dirs.len() == 2 && device(&dirs[0]) == device(&dirs[1]);
     let places = if together { &dirs[1..] } else { &dirs[..] };
     let needed = if together { video * 2 } else { video };
-    places.iter().filter_map(|dir| Some(room(dir, disk::room(dir).ok()?, needed))).collect()
+    places.iter().filter_map(|dir| Some(room(dir, disk::space(dir).ok()?.room, needed))).collect()
 }
 
 /// Whether `needed` bytes, a guess, have `room` bytes in `dir`.

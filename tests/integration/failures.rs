@@ -131,6 +131,6 @@ fn an_encoder_that_was_killed_lowers_the_workers_and_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "[ -e ../lab/killed ] || { touch ../lab/killed; kill -KILL $$; }");
     let run = encode(dir.path(), clips::five_scenes().to_str().unwrap()).arg("--encoder-path").arg(&encoder).succeeds();
-    run.says("an encoder was killed").says("going on with 1 workers").says("tried again");
+    run.says("an encoder was killed").says("going on with 1 worker").says("tried again");
     crate::check::is_whole(&dir.path().join("out.mkv"), &clips::five_scenes(), 130);
 }

@@ -215,10 +215,10 @@ fn a_full_disk_of_the_job_is_waited_for_and_then_named_with_what_is_needed() {
     let job = disk.path().join("job");
     let command = || in_job(encode(dir.path()), &job);
     let ended =
-        fails(dir.path(), command().args(["--stall-timeout", "2"])).says("is full").says("finished work is kept");
+        fails(dir.path(), command().args(["--disk-timeout", "2"])).says("is full").says("finished work is kept");
     tells(&ended, "waiting");
     let message = ended.stderr.lines().find(|line| line.starts_with("error: ")).unwrap();
-    for text in [job.to_str().unwrap(), " MB are free", " MB are needed", "Free some, and repeat the command"] {
+    for text in [job.to_str().unwrap(), " are free", " are needed", "Free some, and repeat the command"] {
         ended.expect(message.contains(text), &format!("{text:?} in the error"));
     }
     // A chunk that cannot be written whole is not begun.
@@ -262,7 +262,7 @@ fn a_disk_that_fills_up_while_a_chunk_is_written_fails_no_chunk() {
         ),
     );
     let command = || in_job(encode_with(dir.path(), &encoder), &job);
-    let ended = fails(dir.path(), command().args(["--stall-timeout", "3"])).says("MB are free").says("MB are needed");
+    let ended = fails(dir.path(), command().args(["--disk-timeout", "3"])).says("are free").says("are needed");
     ended.expect(!ended.stderr.contains("could not be encoded"), "the disk is at fault, and no chunk");
     assert_eq!(finished_in(&job), CHUNKS - 1);
     disk.clear();
@@ -277,11 +277,11 @@ fn a_disk_without_any_room_for_the_job_is_named() {
     // From nothing at all to enough for the index: whatever cannot be written, it is said in words.
     for free in [0, 4096, 8192, 12288, 16384, 65536] {
         disk.fill(free);
-        let ended = fails(dir.path(), in_job(encode(dir.path()), &job).args(["--stall-timeout", "1"]));
+        let ended = fails(dir.path(), in_job(encode(dir.path()), &job).args(["--disk-timeout", "1"]));
         let named =
             ended.stderr.lines().any(|line| line.starts_with("error: ") && line.contains(job.to_str().unwrap()));
         ended.expect(named, &format!("the directory is named where {free} bytes are free"));
-        let reasons = ["No space left on device", "MB are needed", "is the disk full?"];
+        let reasons = ["No space left on device", "are needed", "is the disk full?"];
         let said = reasons.iter().any(|reason| ended.stderr.contains(reason));
         ended.expect(said, "the reason");
         disk.clear();
@@ -300,8 +300,7 @@ fn a_full_disk_of_the_output_is_named_with_what_is_needed_and_the_chunks_are_kep
         let run = Run::fast(dir.path()).arg("--json").arg("-i").arg(clips::five_scenes()).arg("-o").arg(&output);
         in_job(run, &dir.path().join(JOB))
     };
-    let ended =
-        fails(dir.path(), command()).says("the chunks, which are kept").says("MB are free").says("MB are needed");
+    let ended = fails(dir.path(), command()).says("the chunks, which are kept").says("are free").says("are needed");
     ended.expect(ended.stderr.contains(disk.path().to_str().unwrap()), "the directory");
     assert_eq!(fs::read_dir(disk.path()).unwrap().count(), 1, "only what fills it");
     disk.clear();

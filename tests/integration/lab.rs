@@ -308,7 +308,7 @@ impl Mount {
     }
 
     pub fn free(&self) -> u64 {
-        av1enc::disk::room(&self.0).unwrap()
+        av1enc::disk::space(&self.0).unwrap().room
     }
 
     /// Fills it, but for `free` bytes.

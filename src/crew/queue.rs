@@ -1,0 +1,167 @@
+//! The scenes that wait for a worker, and which of them is next.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crate::media::Chunk;
+
+/// How often a chunk is tried.
+pub const TRIES: u32 = 3;
+/// Pause before a second try; doubled before the third.
+const BACK_OFF: Duration = Duration::from_millis(500);
+
+/// One try to encode one chunk: what the crew schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Index of the chunk.
+    pub chunk: usize,
+    /// The encoder's level of parallelism.
+    pub lp: u32,
+    /// Which try it is, from 1.
+    pub number: u32,
+}
+
+/// A scene, as far as detection has told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scene {
+    /// Its place in the film, from 0.
+    pub index: usize,
+    /// Its first frame.
+    pub start: u64,
+    /// The frame before which it ends, once that is known.
+    pub end: Option<u64>,
+}
+
+impl Scene {
+    /// A scene whose end is known.
+    #[must_use]
+    pub fn ended(chunk: Chunk) -> Self {
+        Self { index: chunk.index, start: chunk.start, end: Some(chunk.end) }
+    }
+
+    /// Its frames, as people read them: the last one included.
+    #[must_use]
+    pub fn frames(&self) -> String {
+        match self.end {
+            Some(end) => format!("frames {} to {}", self.start, end - 1),
+            None => format!("frames from {} on", self.start),
+        }
+    }
+}
+
+/// A scene that waits for a worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// The scene.
+    pub scene: Scene,
+    /// How often it was tried.
+    pub tries: u32,
+    not_before: Option<Instant>,
+    /// Whether it is certain that no earlier run has encoded it.
+    is_new: bool,
+}
+
+/// All scenes that wait.
+#[derive(Debug, Default)]
+pub struct Queue(BTreeMap<usize, Waiting>);
+
+impl Queue {
+    /// A scene begins; `is_new` if it is certain already that no earlier run has encoded it.
+    pub fn begin(&mut self, scene: Scene, is_new: bool) {
+        self.0.insert(scene.index, Waiting { scene, tries: 0, not_before: None, is_new });
+    }
+
+    /// A scene that waits has turned out to be this chunk, and is to be encoded.
+    pub fn end(&mut self, chunk: Chunk) {
+        if let Some(waiting) = self.0.get_mut(&chunk.index) {
+            (waiting.scene, waiting.is_new) = (Scene::ended(chunk), true);
+        }
+    }
+
+    /// The scene with this index needs no worker any more.
+    pub fn remove(&mut self, index: usize) -> Option<Waiting> {
+        self.0.remove(&index)
+    }
+
+    /// A scene that was tried waits again, for as long as the number of its `tries` demands.
+    pub fn retry(&mut self, scene: Scene, tries: u32, now: Instant) {
+        let pause = BACK_OFF * 2_u32.pow(tries.saturating_sub(1));
+        self.0.insert(scene.index, Waiting { scene, tries, not_before: Some(now + pause), is_new: true });
+    }
+
+    /// A scene waits again that was stopped without any fault of its encoder: after so many `tries` as before.
+    pub fn put_back(&mut self, scene: Scene, tries: u32) {
+        self.0.insert(scene.index, Waiting { scene, tries, not_before: None, is_new: true });
+    }
+
+    /// The scene that is encoded next: the longest, since it would make everybody wait at the end. One whose end is not
+    /// known comes last.
+    #[must_use]
+    pub fn next(&self, now: Instant) -> Option<usize> {
+        let is_ready = |waiting: &&Waiting| waiting.is_new && waiting.not_before.is_none_or(|then| then <= now);
+        let length = |scene: &Scene| scene.end.map_or(0, |end| end - scene.start);
+        let ready = self.0.values().filter(is_ready).map(|waiting| &waiting.scene);
+        ready.max_by_key(|scene| (length(scene), Reverse(scene.index))).map(|scene| scene.index)
+    }
+
+    /// How many scenes wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no scene waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene(index: usize, start: u64, end: Option<u64>) -> Scene {
+        Scene { index, start, end }
+    }
+
+    #[test]
+    fn the_longest_scene_is_next_and_one_that_is_open_comes_last() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.begin(scene(0, 0, Some(10)), true);
+        queue.begin(scene(1, 10, Some(40)), true);
+        queue.begin(scene(2, 40, Some(70)), true);
+        queue.begin(scene(3, 70, None), true);
+        let mut order = Vec::new();
+        while let Some(index) = queue.next(now) {
+            queue.remove(index);
+            order.push(index);
+        }
+        assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn a_scene_that_an_earlier_run_may_have_encoded_waits_until_its_end_is_known() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.begin(scene(0, 0, None), false);
+        assert_eq!(queue.next(now), None);
+        queue.end(Chunk { index: 0, start: 0, end: 9 });
+        assert_eq!(queue.next(now), Some(0));
+    }
+
+    #[test]
+    fn every_further_try_waits_twice_as_long_and_what_was_put_back_does_not() {
+        let now = Instant::now();
+        for (tries, pause) in [(1, 500), (2, 1000)] {
+            let mut queue = Queue::default();
+            queue.retry(scene(0, 0, Some(5)), tries, now);
+            assert_eq!(queue.next(now + Duration::from_millis(pause - 1)), None);
+            assert_eq!(queue.next(now + Duration::from_millis(pause)), Some(0));
+            queue.put_back(scene(0, 0, Some(5)), tries);
+            assert_eq!(queue.next(now), Some(0));
+        }
+    }
+}

@@ -1,0 +1,994 @@
+//! What the crew knows, and every decision it takes: from what happens to what is to be done.
+//!
+//! Nothing here starts a thread, looks at a clock or asks the machine. Who obeys the orders is in [`super`].
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Error, Result, anyhow};
+
+use super::{
+    disk::{self, Disk, Turn},
+    memory::{Memory, Seen, Verdict, Worker},
+    progress,
+    queue::{Attempt, Queue, Scene, TRIES, Waiting},
+    stall::Stillness,
+};
+use crate::{
+    chunk::Failure,
+    disk::Space,
+    event::Event,
+    job::ChunkRecord,
+    media::Chunk,
+    signal::{Interrupted, Signal},
+    source::places::Mismatch,
+    words::{count, gib},
+};
+
+/// So many failures before anything has succeeded mean that nothing will.
+const HOPELESS: usize = 6;
+/// How many failed chunks are named.
+const FAILURES_NAMED: usize = 10;
+/// How long what was seen of the machine holds: with many workers, looking at each of them for every start would cost
+/// more than starting.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// What happens.
+#[derive(Debug)]
+pub enum Happening {
+    /// A scene begins; whether it is certain that no earlier run has encoded it.
+    SceneBegins {
+        /// Which.
+        scene: Scene,
+        /// Whether no earlier run has encoded it, for certain.
+        is_new: bool,
+    },
+    /// A scene has ended.
+    SceneEnds {
+        /// What it has turned out to be.
+        chunk: Chunk,
+        /// What an earlier run has made of it.
+        record: Option<ChunkRecord>,
+    },
+    /// All scenes are known: so many frames the film has.
+    AllScenes(u64),
+    /// The encoder of this chunk has only its last frames to encode.
+    LastFrames(usize),
+    /// A chunk is encoded.
+    Encoded(ChunkRecord),
+    /// The attempt at this chunk has failed.
+    Failed {
+        /// Index of the chunk.
+        chunk: usize,
+        /// How.
+        failure: Failure,
+        /// The job's disk at that moment.
+        disk: Option<Space>,
+    },
+    /// The work beside the chunks is done.
+    AsideDone,
+    /// The user wants it to stop.
+    Stop(Signal),
+    /// The machine was looked at, as ordered.
+    Looked(Look),
+    /// The machine was looked at because it was time to.
+    Tick(Look),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Order {
+    /// Look at the machine.
+    Look,
+    /// Start an encoder.
+    Start(Attempt),
+    /// Kill the encoder of this chunk. That it has failed is heard of as any failure.
+    Kill(usize),
+    /// The frames of this chunk are needed from its first one on again.
+    Rewind(usize),
+    /// Frames of scenes that nobody has begun are let go.
+    Shed,
+    /// So many bytes of frames may wait for an encoder; whether encoders will soon have nothing to do.
+    Stock {
+        /// Bytes.
+        room: u64,
+        /// Whether encoders will soon have nothing to do.
+        hungry: bool,
+    },
+    /// Tell the user.
+    Tell(Box<Event>),
+    /// The run is over: all chunks are encoded, or why not.
+    End(Result<()>),
+}
+
+/// What was seen of the machine and the encoders at one moment.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Memory.
+    pub seen: Seen,
+    /// Frames held for scenes that nobody has begun.
+    pub waiting_frames: usize,
+    /// The job's disk, if the system tells.
+    pub disk: Option<Space>,
+    /// Frames that detection has seen.
+    pub detected: u64,
+    /// Each encoder that runs.
+    pub encoders: Vec<Sign>,
+}
+
+/// How an encoder is doing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sign {
+    /// Index of its chunk.
+    pub chunk: usize,
+    /// Bytes of memory that it takes now.
+    pub resident: u64,
+    /// Bytes of memory that it took at most.
+    pub peak: u64,
+    /// Frames that it was given.
+    pub fed: u64,
+    /// Frames that it has reported.
+    pub encoded: u64,
+    /// Bytes that it has written.
+    pub bytes: u64,
+}
+
+/// How a crew works.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Encoders at once, where memory allows; those that are about to end are not counted.
+    pub most: usize,
+    /// Level of parallelism of each.
+    pub lp: u32,
+    /// The largest one that the last chunks may have.
+    pub most_lp: u32,
+    /// Processors of the machine.
+    pub cores: usize,
+    /// Whether the first signal to stop lets running chunks finish.
+    pub finish_chunks: bool,
+    /// How long an encoder may make no progress.
+    pub stall_timeout: Duration,
+    /// How long a full disk is waited for.
+    pub disk_patience: Duration,
+    /// The job directory, as people read it.
+    pub job: String,
+}
+
+/// An attempt that runs.
+#[derive(Debug)]
+struct Running {
+    attempt: Attempt,
+    scene: Scene,
+    started: Instant,
+    stillness: Stillness,
+    sign: Sign,
+    /// Whether it has only its last frames to encode.
+    ending: bool,
+    killed: Option<Killed>,
+}
+
+/// Why we have killed an encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Killed {
+    /// It made no progress.
+    Hung,
+    /// Memory was short.
+    ForMemory,
+}
+
+/// What is done.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Which chunks.
+    pub chunks: BTreeSet<usize>,
+    /// Their frames.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of the chunks an earlier run has encoded.
+    pub resumed: usize,
+    /// Frames of those.
+    pub resumed_frames: u64,
+}
+
+/// What is known of the film.
+#[derive(Debug)]
+pub struct Extent {
+    /// Frames of the film; as long as scenes are searched for, those that are expected.
+    pub frames: u64,
+    /// Scenes that have ended.
+    pub chunks: usize,
+    /// Whether all scenes are known.
+    pub complete: bool,
+}
+
+/// The crew's state.
+#[derive(Debug)]
+pub struct Crew {
+    rules: Rules,
+    /// When it began.
+    began: Instant,
+    extent: Extent,
+    queue: Queue,
+    running: BTreeMap<usize, Running>,
+    done: Done,
+    lost: Vec<(Scene, Failure)>,
+    /// Failures for which neither the source nor memory was the reason.
+    failures: usize,
+    memory: Memory,
+    disk: Disk,
+    look: Option<(Look, Instant)>,
+    stocked: Option<(u64, bool)>,
+    /// Whether work beside the chunks is not done yet.
+    aside_pending: bool,
+    /// The signal after which nothing is begun any more.
+    leaving: Option<Signal>,
+    orders: Vec<Order>,
+}
+
+impl Crew {
+    /// A crew that has heard of nothing yet: of a film of about `frames` frames, with or without work beside the chunks.
+    #[must_use]
+    pub fn new(rules: Rules, memory: Memory, frames: u64, aside_pending: bool, now: Instant) -> Self {
+        Self {
+            disk: Disk::new(rules.disk_patience),
+            rules,
+            began: now,
+            extent: Extent { frames, chunks: 0, complete: false },
+            queue: Queue::default(),
+            running: BTreeMap::new(),
+            done: Done::default(),
+            lost: Vec::new(),
+            failures: 0,
+            memory,
+            look: None,
+            stocked: None,
+            aside_pending,
+            leaving: None,
+            orders: Vec::new(),
+        }
+    }
+
+    /// What is done.
+    #[must_use]
+    pub fn done(&self) -> &Done {
+        &self.done
+    }
+
+    /// Something happens. Returns what is to be done, in order.
+    pub fn handle(&mut self, event: Happening, now: Instant) -> Vec<Order> {
+        match self.take_note(event, now).and_then(|()| self.look_at_disk(now)) {
+            Err(error) => self.orders.push(Order::End(Err(error))),
+            Ok(()) => self.go_on(now),
+        }
+        std::mem::take(&mut self.orders)
+    }
+
+    fn take_note(&mut self, event: Happening, now: Instant) -> Result<()> {
+        match event {
+            Happening::SceneBegins { scene, is_new } => self.queue.begin(scene, is_new),
+            Happening::SceneEnds { chunk, record } => self.scene_ends(chunk, record),
+            Happening::AllScenes(frames) => (self.extent.complete, self.extent.frames) = (true, frames),
+            Happening::LastFrames(chunk) => {
+                if let Some(running) = self.running.get_mut(&chunk) {
+                    running.ending = true;
+                }
+            }
+            Happening::Encoded(record) => self.encoded(&record),
+            Happening::Failed { chunk, failure, disk } => self.failed(chunk, failure, disk, now)?,
+            Happening::AsideDone => self.aside_pending = false,
+            Happening::Stop(signal) => self.stop(signal)?,
+            Happening::Looked(look) => self.see(look, now),
+            Happening::Tick(look) => {
+                self.see(look, now);
+                self.tell(Event::Progress(self.progress(now)));
+                self.watch_encoders(now);
+                self.watch_memory(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts what can be started, or ends the run if nothing is left to do.
+    fn go_on(&mut self, now: Instant) {
+        match self.leaving {
+            None => self.start_workers(now),
+            Some(signal) if self.running.is_empty() => {
+                return self.orders.push(Order::End(Err(Interrupted(signal).into())));
+            }
+            Some(_) => (),
+        }
+        self.stock();
+        let all = self.extent.complete && self.queue.is_empty() && self.running.is_empty();
+        if all && !self.aside_pending {
+            self.tell(Event::Progress(self.progress(now)));
+            let end = self.result();
+            self.orders.push(Order::End(end));
+        }
+    }
+
+    fn scene_ends(&mut self, chunk: Chunk, record: Option<ChunkRecord>) {
+        self.extent.chunks += 1;
+        match (self.running.get_mut(&chunk.index), record) {
+            (Some(running), _) => running.scene = Scene::ended(chunk),
+            (None, Some(record)) => {
+                self.queue.remove(chunk.index);
+                self.done.resumed += 1;
+                self.done.resumed_frames += chunk.frames();
+                self.finish(&record);
+            }
+            (None, None) => self.queue.end(chunk),
+        }
+    }
+
+    fn finish(&mut self, record: &ChunkRecord) {
+        self.memory.appetite.learn(record.lp, record.peak_memory, record.chunk.frames());
+        self.done.frames += record.chunk.frames();
+        self.done.bytes += record.bytes;
+        self.done.chunks.insert(record.chunk.index);
+    }
+
+    fn encoded(&mut self, record: &ChunkRecord) {
+        self.running.remove(&record.chunk.index);
+        self.detail(format!(
+            "chunk {}: {}, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
+            record.chunk.index,
+            count(record.chunk.frames(), "frame"),
+            record.bytes as f64 / 1e3,
+            record.seconds,
+            record.chunk.frames() as f64 / record.seconds,
+            record.peak_memory as f64 / f64::from(1 << 20)
+        ));
+        self.finish(record);
+    }
+
+    /// A chunk failed: it is tried again, or given up. Of what we did ourselves, nothing is the encoder's fault.
+    ///
+    /// # Errors
+    /// If nothing at all can be encoded, or the source is not to be trusted: all other chunks would fail as well.
+    fn failed(&mut self, index: usize, failure: Failure, disk: Option<Space>, now: Instant) -> Result<()> {
+        let Some(Running { attempt, scene, killed, .. }) = self.running.remove(&index) else { return Ok(()) };
+        self.orders.push(Order::Rewind(index));
+        if let Some((look, _)) = &mut self.look {
+            look.disk = disk;
+        }
+        let tries_before = attempt.number - 1;
+        let failure = match (killed, failure) {
+            (Some(Killed::Hung), _) => {
+                let seconds = self.rules.stall_timeout.as_secs();
+                Failure::Other(anyhow!("the encoder made no progress for {seconds} s and was killed"))
+            }
+            (Some(Killed::ForMemory), _) => {
+                self.queue.put_back(scene, tries_before);
+                return Ok(());
+            }
+            // Why detection has ended, it will say itself.
+            (None, Failure::Abandoned) => return Ok(()),
+            (None, failure) => failure,
+        };
+        if let Failure::Source(error) = failure {
+            self.detail(format!("chunk {index}: {error:#}"));
+            // All that this reader has delivered is in doubt.
+            if error.is::<Mismatch>() {
+                return Err(error);
+            }
+            self.give_up(scene, Failure::Source(error));
+            return Ok(());
+        }
+        if disk.is_some_and(|disk| disk.room < self.disk_need()) {
+            // Waits until there is room again; not counted as a try.
+            self.queue.put_back(scene, tries_before);
+            return Ok(());
+        }
+        if matches!(failure, Failure::Killed(_)) && self.rules.most > 1 {
+            self.rules.most -= 1;
+            let workers = count(self.rules.most as u64, "worker");
+            self.warn(format!("an encoder was killed, most likely for want of memory: going on with {workers}"));
+        }
+        self.detail(format!("chunk {index}: {failure}"));
+        self.failures += usize::from(matches!(failure, Failure::Other(_)));
+        if self.done.chunks.is_empty() && self.failures >= HOPELESS {
+            return Err(anyhow!("no chunk can be encoded: {failure}"));
+        }
+        if attempt.number >= TRIES {
+            self.give_up(scene, failure);
+            return Ok(());
+        }
+        let (number, line) = (attempt.number, failure.line());
+        self.warn(format!("chunk {index} failed (try {number} of {TRIES}) and is tried again: {line}"));
+        self.queue.retry(scene, number, now);
+        Ok(())
+    }
+
+    /// A chunk is not tried again.
+    fn give_up(&mut self, scene: Scene, failure: Failure) {
+        let line = failure.line();
+        self.warn(format!("chunk {} failed for good, the others are finished first: {line}", scene.index));
+        self.lost.push((scene, failure));
+    }
+
+    /// # Errors
+    /// [`Interrupted`], if nothing is to be waited for.
+    fn stop(&mut self, signal: Signal) -> Result<()> {
+        if !self.rules.finish_chunks || self.leaving.is_some() {
+            return Err(Interrupted(signal).into());
+        }
+        let running = match self.running.len() {
+            1 => "1 running chunk is finished".to_owned(),
+            several => format!("{several} running chunks are finished"),
+        };
+        self.note(format!("stopping when {running}; once more to stop at once"));
+        self.leaving = Some(signal);
+        Ok(())
+    }
+
+    fn see(&mut self, look: Look, now: Instant) {
+        for sign in &look.encoders {
+            if let Some(running) = self.running.get_mut(&sign.chunk) {
+                running.sign = *sign;
+                if sign.peak > self.memory.appetite.worker(running.attempt.lp) {
+                    self.memory.appetite.learn(running.attempt.lp, sign.peak, 0);
+                }
+            }
+        }
+        self.look = Some((look, now));
+    }
+
+    /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
+    fn watch_encoders(&mut self, now: Instant) {
+        for (index, running) in &mut self.running {
+            let still = running.stillness.saw(running.sign.fed + running.sign.encoded, now);
+            if still > self.rules.stall_timeout && running.killed.is_none() {
+                running.killed = Some(Killed::Hung);
+                self.orders.push(Order::Kill(*index));
+            }
+        }
+    }
+
+    /// What memory allows for another worker with this `lp`; `None` if the machine was not looked at.
+    fn verdict(&self, lp: u32) -> Option<Verdict> {
+        let (look, _) = self.look.as_ref()?;
+        let expected = |running: &Running| self.memory.appetite.worker(running.attempt.lp);
+        let worker = |running: &Running| Worker { now: running.sign.resident, expected: expected(running) };
+        let running: Vec<Worker> = self.running.values().map(worker).collect();
+        Some(self.memory.judge(look.seen, &running, self.rules.most, lp))
+    }
+
+    /// Gives up what must be given up while memory is short, and tells how many workers it allows.
+    fn watch_memory(&mut self, now: Instant) {
+        let Some(verdict) = self.verdict(self.rules.lp) else { return };
+        if verdict.alarm {
+            match self.look.as_ref().map_or(0, |(look, _)| look.waiting_frames) {
+                0 => self.stop_youngest(&verdict, now),
+                _ => self.orders.push(Order::Shed),
+            }
+        }
+        let allowed = self.busy().saturating_add(verdict.more).clamp(1, self.rules.most);
+        // What will not be used is not told.
+        let is_of_use = !self.queue.is_empty() || !self.extent.complete;
+        if let Some(before) = self.memory.is_news(allowed, now).filter(|_| is_of_use) {
+            let left = verdict.left.map_or_else(|| "any amount".to_owned(), gib);
+            let each = gib(self.memory.appetite.worker(self.rules.lp));
+            self.note(format!("workers: at most {before} -> {allowed}: {left} of memory left, a worker needs {each}"));
+        }
+    }
+
+    /// Stops the encoder that has done least, before the kernel chooses one. Its chunk is encoded again.
+    fn stop_youngest(&mut self, verdict: &Verdict, now: Instant) {
+        let alive = self.running.values().filter(|running| running.killed.is_none());
+        let Some(index) = alive.clone().max_by_key(|running| running.started).map(|running| running.scene.index) else {
+            return;
+        };
+        if !self.memory.stop_one(verdict, alive.count(), now) {
+            return;
+        }
+        let left = verdict.left.map(gib).unwrap_or_default();
+        self.note(format!("memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"));
+        if let Some(running) = self.running.get_mut(&index) {
+            running.killed = Some(Killed::ForMemory);
+            self.orders.push(Order::Kill(index));
+        }
+    }
+
+    fn disk_need(&self) -> u64 {
+        disk::need(self.done.chunks.len(), self.done.bytes, self.rules.most)
+    }
+
+    /// Pauses new work while the job's disk is too full for it.
+    ///
+    /// # Errors
+    /// When that does not clear.
+    fn look_at_disk(&mut self, now: Instant) -> Result<()> {
+        let Some(space) = self.look.as_ref().and_then(|(look, _)| look.disk) else { return Ok(()) };
+        if self.queue.is_empty() && self.disk.has_room() {
+            return Ok(());
+        }
+        let (need, job) = (self.disk_need(), &self.rules.job);
+        match self.disk.look(space, need, self.running.is_empty(), now) {
+            Turn::Same => (),
+            Turn::Full(figures) => {
+                self.warn(format!("the disk of {job} is nearly full: {figures} to begin a chunk; waiting"));
+            }
+            Turn::Free => self.note("there is room on the disk again: going on".to_owned()),
+            Turn::Hopeless(figures) => {
+                return Err(anyhow!(
+                    "the disk of {job} is full: {figures} to go on. Free some, and repeat the command: finished work is \
+                     kept"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Encoders that are not about to end.
+    fn busy(&self) -> usize {
+        self.running.values().filter(|running| !running.ending).count()
+    }
+
+    /// The last chunks get the cores that would be idle.
+    fn lp_of_next(&self) -> u32 {
+        let Rules { cores, most, lp, most_lp, .. } = self.rules;
+        if !self.extent.complete {
+            return lp;
+        }
+        self.memory.appetite.lp_for_one_of_the_last(cores, most, self.queue.len(), lp).min(most_lp).max(lp)
+    }
+
+    /// Starts as many workers as there is room and work for.
+    fn start_workers(&mut self, now: Instant) {
+        while self.busy() < self.rules.most && self.running.len() < 2 * self.rules.most {
+            let Some(index) = self.queue.next(now) else { return };
+            let is_fresh = |looked: Instant| now.saturating_duration_since(looked) < FRESH;
+            if !self.look.as_ref().is_some_and(|(_, looked)| is_fresh(*looked)) {
+                return self.orders.push(Order::Look);
+            }
+            let lp = self.lp_of_next();
+            let fits = self.verdict(lp).is_some_and(|verdict| verdict.more > 0);
+            let must_try = self.running.is_empty() && self.memory.must_try(now);
+            if !self.disk.has_room() || !(fits || must_try) {
+                return;
+            }
+            if let Some(Waiting { scene, tries, .. }) = self.queue.remove(index) {
+                self.start(scene, Attempt { chunk: index, lp, number: tries + 1 }, now);
+            }
+        }
+    }
+
+    fn start(&mut self, scene: Scene, attempt: Attempt, now: Instant) {
+        self.orders.push(Order::Start(attempt));
+        self.detail(format!("chunk {}: {}, encoding", scene.index, scene.frames()));
+        let sign = Sign { chunk: scene.index, ..Sign::default() };
+        let stillness = Stillness::since(now);
+        let running = Running { attempt, scene, started: now, stillness, sign, ending: false, killed: None };
+        self.running.insert(scene.index, running);
+    }
+
+    /// Says how many frames may wait, and whether an encoder waits for work.
+    fn stock(&mut self) {
+        let Some(verdict) = self.verdict(self.rules.lp) else { return };
+        let hungry = self.queue.is_empty() && self.busy() < self.rules.most && verdict.more > 0;
+        if self.stocked != Some((verdict.shelf, hungry)) {
+            self.stocked = Some((verdict.shelf, hungry));
+            self.orders.push(Order::Stock { room: verdict.shelf, hungry });
+        }
+    }
+
+    /// All chunks are through.
+    ///
+    /// # Errors
+    /// What failed; what the chunks lack.
+    fn result(&mut self) -> Result<()> {
+        self.lost.sort_by_key(|(scene, _)| scene.index);
+        if let Some((first, failure)) = self.lost.first() {
+            return Err(self.lost_chunks(first, failure));
+        }
+        let Self { done, extent, .. } = self;
+        anyhow::ensure!(
+            done.frames == extent.frames,
+            "chunks of {} frames were encoded, the source has {}",
+            done.frames,
+            extent.frames
+        );
+        Ok(())
+    }
+
+    fn lost_chunks(&self, first: &Scene, failure: &Failure) -> Error {
+        let named = self.lost.iter().take(FAILURES_NAMED).map(|(scene, _)| scene.index.to_string());
+        let more = (self.lost.len() > FAILURES_NAMED).then(|| "…".to_owned());
+        let numbers: Vec<String> = named.chain(more).collect();
+        let kept = match self.done.chunks.len() {
+            0 => "",
+            _ => "\nThe others are kept: the same command tries only these again",
+        };
+        anyhow!(
+            "{} of {} could not be encoded ({}); the first, {}: {failure}{kept}",
+            self.lost.len(),
+            count(self.extent.chunks as u64, "chunk"),
+            numbers.join(", "),
+            first.frames()
+        )
+    }
+
+    fn progress(&self, now: Instant) -> crate::event::Progress {
+        let signs: Vec<Sign> = self.running.values().map(|running| running.sign).collect();
+        let look = self.look.as_ref().map(|(look, _)| look);
+        progress::figures(&self.done, &self.extent, look, &signs, now.saturating_duration_since(self.began))
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.orders.push(Order::Tell(Box::new(event)));
+    }
+
+    fn detail(&mut self, message: String) {
+        self.tell(Event::Detail { message });
+    }
+
+    fn note(&mut self, message: String) {
+        self.tell(Event::Note { message });
+    }
+
+    fn warn(&mut self, message: String) {
+        self.tell(Event::Warning { message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::MemoryLimit,
+        crew::{
+            budget::{Load, Machine},
+            memory::{Appetite, Budget},
+            stall,
+        },
+        encoder::{Family, Fork, Identity},
+    };
+
+    const GIB: u64 = 1 << 30;
+    /// Frames of every scene but where a test says otherwise.
+    const FRAMES: u64 = 50;
+
+    /// A crew of two on a machine that is told what it sees; time goes when it is told to.
+    struct Bench {
+        crew: Crew,
+        now: Instant,
+        free: u64,
+        disk: Space,
+        waiting_frames: usize,
+        running: Vec<Attempt>,
+        said: Vec<String>,
+        ended: Option<Result<(), String>>,
+        other: Vec<Order>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self::with(|_| ())
+        }
+
+        fn with(change: impl FnOnce(&mut Rules)) -> Self {
+            let version = "SVT-AV1 v4.2.0".to_owned();
+            let encoder = Identity { family: Family::SvtAv1, fork: Fork::Mainline, version, number: (4, 2) };
+            let load = Load { encoder, size: (1920, 1080), preset: 6 };
+            let machine = Machine { cores: 2, memory: Some(16 * GIB), pressure: 0.0 };
+            let now = Instant::now();
+            let budget = Budget::new(MemoryLimit::Available, machine, 2, 1 << 20);
+            let memory = Memory::new(Appetite::new(load), budget, 2, now);
+            let mut rules = Rules {
+                most: 2,
+                lp: 1,
+                most_lp: 1,
+                cores: 2,
+                finish_chunks: false,
+                stall_timeout: stall::timeout(0, 0, 8),
+                disk_patience: Duration::from_secs(60),
+                job: "`job`".to_owned(),
+            };
+            change(&mut rules);
+            Self {
+                crew: Crew::new(rules, memory, 4 * FRAMES, false, now),
+                now,
+                free: 12 * GIB,
+                disk: Space { room: GIB, size: GIB },
+                waiting_frames: 0,
+                running: Vec::new(),
+                said: Vec::new(),
+                ended: None,
+                other: Vec::new(),
+            }
+        }
+
+        fn look(&self) -> Look {
+            let sign = |attempt: &Attempt| Sign { chunk: attempt.chunk, ..Sign::default() };
+            let machine = Machine { cores: 2, memory: Some(self.free), pressure: 0.0 };
+            Look {
+                seen: Seen { machine, own: 0, held: 0 },
+                waiting_frames: self.waiting_frames,
+                disk: Some(self.disk),
+                detected: 0,
+                encoders: self.running.iter().map(sign).collect(),
+            }
+        }
+
+        /// Something happens, and what is ordered is done.
+        fn happens(&mut self, happening: Happening) -> &mut Self {
+            let mut happens = Some(happening);
+            while let Some(happening) = happens.take() {
+                match &happening {
+                    Happening::Encoded(ChunkRecord { chunk: Chunk { index, .. }, .. })
+                    | Happening::Failed { chunk: index, .. } => {
+                        self.running.retain(|attempt| attempt.chunk != *index);
+                    }
+                    _ => (),
+                }
+                for order in self.crew.handle(happening, self.now) {
+                    match order {
+                        Order::Look => happens = Some(Happening::Looked(self.look())),
+                        Order::Start(attempt) => self.running.push(attempt),
+                        Order::Tell(event) => {
+                            if let Event::Note { message } | Event::Warning { message } = *event {
+                                self.said.push(message);
+                            }
+                        }
+                        Order::End(end) => self.ended = Some(end.map_err(|error| format!("{error:#}"))),
+                        other => self.other.push(other),
+                    }
+                }
+            }
+            self
+        }
+
+        /// The scenes are known, of `frames` each.
+        fn scenes(&mut self, frames: &[u64]) -> &mut Self {
+            let mut start = 0;
+            for (index, frames) in frames.iter().enumerate() {
+                let end = start + frames;
+                self.happens(Happening::SceneBegins { scene: Scene { index, start, end: None }, is_new: false });
+                self.happens(Happening::SceneEnds { chunk: Chunk { index, start, end }, record: None });
+                start = end;
+            }
+            self.happens(Happening::AllScenes(start))
+        }
+
+        fn passes(&mut self, seconds: f64) -> &mut Self {
+            self.now += Duration::from_secs_f64(seconds);
+            self.happens(Happening::Tick(self.look()))
+        }
+
+        fn encoded(&mut self, index: usize) -> &mut Self {
+            self.happens(Happening::Encoded(record(index)))
+        }
+
+        fn fails(&mut self, chunk: usize, failure: Failure) -> &mut Self {
+            self.happens(Happening::Failed { chunk, failure, disk: Some(self.disk) })
+        }
+
+        fn at_work(&self) -> Vec<usize> {
+            self.running.iter().map(|attempt| attempt.chunk).collect()
+        }
+
+        /// The chunks whose encoders were to be killed since this was asked.
+        fn killed(&mut self) -> Vec<usize> {
+            let killed = |order| if let Order::Kill(chunk) = order { Some(chunk) } else { None };
+            std::mem::take(&mut self.other).into_iter().filter_map(killed).collect()
+        }
+
+        #[track_caller]
+        fn has_said(&self, text: &str) {
+            assert!(self.said.iter().any(|said| said.contains(text)), "{text:?} in {:?}", self.said);
+        }
+    }
+
+    fn record(index: usize) -> ChunkRecord {
+        let start = index as u64 * FRAMES;
+        ChunkRecord {
+            chunk: Chunk { index, start, end: start + FRAMES },
+            bytes: 1000,
+            hash: String::new(),
+            pictures: String::new(),
+            seconds: 1.0,
+            peak_memory: 0,
+            lp: 1,
+            encoder: String::new(),
+            host: String::new(),
+        }
+    }
+
+    fn other(text: &str) -> Failure {
+        Failure::Other(anyhow!("{text}"))
+    }
+
+    #[test]
+    fn a_film_is_encoded_by_two_at_a_time_and_then_it_is_over() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]);
+        assert_eq!(bench.at_work(), [0, 1]);
+        assert_eq!(bench.encoded(1).at_work(), [0, 2]);
+        assert_eq!(bench.encoded(0).encoded(2).ended, Some(Ok(())));
+        assert_eq!((bench.crew.done().bytes, bench.crew.done().chunks.len()), (3000, 3));
+    }
+
+    #[test]
+    fn what_an_earlier_run_has_encoded_is_not_encoded_again() {
+        let mut bench = Bench::new();
+        let scene = Scene { index: 0, start: 0, end: None };
+        assert_eq!(bench.happens(Happening::SceneBegins { scene, is_new: false }).at_work(), [0; 0]);
+        let chunk = record(0).chunk;
+        bench.happens(Happening::SceneEnds { chunk, record: Some(record(0)) }).happens(Happening::AllScenes(FRAMES));
+        assert_eq!(bench.ended, Some(Ok(())));
+        assert_eq!((bench.crew.done().resumed, bench.crew.done().resumed_frames), (1, FRAMES));
+    }
+
+    #[test]
+    fn an_encoder_with_only_its_last_frames_makes_room_for_another() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 6]);
+        for (ending, at_work) in [(0, 3), (1, 4), (2, 4)] {
+            assert_eq!(bench.happens(Happening::LastFrames(ending)).at_work().len(), at_work);
+        }
+    }
+
+    #[test]
+    fn frames_of_an_encode_that_are_missing_in_the_end_are_noticed() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES, FRAMES + 1]).encoded(0).encoded(1);
+        let ended = bench.ended.unwrap().unwrap_err();
+        assert_eq!(ended, "chunks of 100 frames were encoded, the source has 101");
+    }
+
+    #[test]
+    fn a_chunk_is_tried_three_times_while_the_others_are_finished() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]).encoded(0);
+        for (number, pause) in [(1, 0.5), (2, 1.0)] {
+            bench.fails(1, other("broken")).has_said(&format!("chunk 1 failed (try {number} of 3) and is tried again"));
+            assert_eq!(bench.at_work(), [2], "not at once");
+            assert_eq!(bench.passes(pause).at_work(), [2, 1]);
+        }
+        bench.fails(1, other("broken")).has_said("chunk 1 failed for good, the others are finished first: broken");
+        assert!(bench.passes(9.0).ended.is_none());
+        let ended = bench.encoded(2).ended.clone().unwrap().unwrap_err();
+        assert_eq!(
+            ended,
+            "1 of 3 chunks could not be encoded (1); the first, frames 50 to 99: broken\nThe others are kept: the same \
+             command tries only these again"
+        );
+    }
+
+    #[test]
+    fn six_failures_before_any_success_end_the_run() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 9]);
+        for tried in 1.. {
+            let chunk = bench.at_work()[0];
+            bench.fails(chunk, other("unknown option")).passes(1.0);
+            if let Some(ended) = &bench.ended {
+                assert_eq!((tried, ended), (6, &Err("no chunk can be encoded: unknown option".to_owned())));
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn an_encoder_that_somebody_else_kills_costs_the_crew_a_worker() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 4]).fails(0, Failure::Killed(anyhow!("killed by SIGKILL")));
+        bench.has_said("going on with 1 worker");
+        assert_eq!(bench.passes(5.0).at_work(), [1], "one of two is left");
+        bench.fails(1, Failure::Killed(anyhow!("killed by SIGKILL"))).passes(5.0);
+        assert_eq!(bench.at_work().len(), 1, "one always works");
+    }
+
+    #[test]
+    fn wrong_pictures_end_the_run_and_a_picture_that_is_missing_costs_its_chunk() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 2]).fails(0, Failure::Source(anyhow!("frame 7 cannot be read")));
+        assert!(bench.ended.is_none());
+        bench.has_said("chunk 0 failed for good");
+        let mismatch = Mismatch { right_until: 0, why: "another picture".to_owned() };
+        bench.fails(1, Failure::Source(mismatch.into()));
+        assert!(bench.ended.unwrap().is_err());
+    }
+
+    #[test]
+    fn an_encoder_that_stands_still_is_killed_and_its_chunk_tried_again() {
+        let mut bench = Bench::with(|rules| rules.stall_timeout = Duration::from_secs(3));
+        bench.scenes(&[FRAMES]);
+        for _ in 0..3 {
+            assert_eq!(bench.passes(1.0).killed(), [0; 0]);
+        }
+        assert_eq!(bench.passes(1.0).killed(), [0]);
+        bench.fails(0, Failure::Killed(anyhow!("killed by SIGKILL"))).has_said("made no progress for 3 s");
+        assert!(!bench.said.iter().any(|said| said.contains("for want of memory")), "that was us");
+        assert_eq!(bench.passes(1.0).at_work(), [0]);
+        assert_eq!(bench.running[0].number, 2);
+    }
+
+    #[test]
+    fn while_memory_is_short_frames_are_let_go_then_the_youngest_is_stopped_and_no_try_is_counted() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES]);
+        bench.now += Duration::from_secs(1);
+        bench.scenes(&[FRAMES; 2]);
+        (bench.free, bench.waiting_frames) = (GIB / 2, 10);
+        bench.passes(1.0);
+        assert!(bench.other.iter().any(|order| matches!(order, Order::Shed)));
+        assert_eq!(bench.killed(), [0; 0]);
+        bench.waiting_frames = 0;
+        assert_eq!(bench.passes(1.0).killed(), [1]);
+        bench.has_said("memory is nearly full, 0.5 GiB left: chunk 1 is stopped, and encoded again later");
+        bench.fails(1, Failure::Killed(anyhow!("killed by SIGKILL")));
+        assert_eq!(bench.passes(30.0).at_work(), [0], "there is no room for another");
+        bench.free = 12 * GIB;
+        assert_eq!(bench.passes(1.0).at_work(), [0, 1]);
+        assert_eq!(bench.running[1].number, 1);
+    }
+
+    #[test]
+    fn one_encoder_always_runs_however_little_memory_there_is() {
+        let mut bench = Bench::new();
+        bench.free = GIB;
+        assert_eq!(bench.scenes(&[FRAMES; 3]).passes(1.0).passes(1.0).at_work(), [0]);
+        bench.has_said("workers: at most 2 -> 1");
+        // The lone one is stopped only where the kernel would choose one, and then left time to free its pages.
+        bench.free = GIB / 8;
+        assert_eq!(bench.passes(1.0).killed(), [0]);
+        bench.fails(0, Failure::Killed(anyhow!("killed by SIGKILL")));
+        assert_eq!(bench.passes(19.0).at_work(), [0; 0]);
+        assert_eq!(bench.passes(1.0).at_work(), [0]);
+    }
+
+    #[test]
+    fn nothing_is_begun_on_a_full_disk_and_what_failed_there_is_not_at_fault() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]);
+        bench.disk.room = 0;
+        bench.fails(0, other("cannot write")).passes(1.0).has_said("the disk of `job` is nearly full");
+        assert_eq!(bench.at_work(), [1]);
+        bench.disk.room = GIB;
+        assert_eq!(bench.passes(1.0).at_work(), [1, 0]);
+        bench.has_said("there is room on the disk again");
+        assert_eq!(bench.running[1].number, 1, "that was no try");
+        bench.disk.room = 0;
+        bench.passes(1.0).encoded(0).encoded(1);
+        assert!(bench.passes(60.0).ended.is_none());
+        let ended = bench.passes(1.0).ended.clone().unwrap().unwrap_err();
+        assert!(ended.contains("is full: 0 B are free") && ended.contains("finished work is kept"), "{ended}");
+    }
+
+    #[test]
+    fn a_chunk_that_the_empty_disk_could_not_hold_is_refused_at_once() {
+        let mut bench = Bench::new();
+        bench.disk = Space { room: 1 << 20, size: 4 << 20 };
+        let ended = bench.scenes(&[FRAMES]).ended.clone().unwrap().unwrap_err();
+        assert!(ended.contains("it holds 4.2 MB in all"), "{ended}");
+    }
+
+    #[test]
+    fn a_signal_stops_at_once_or_lets_running_chunks_finish() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]).happens(Happening::Stop(Signal::SIGINT));
+        assert_eq!(bench.ended, Some(Err("stopped by SIGINT".to_owned())));
+        let mut bench = Bench::with(|rules| rules.finish_chunks = true);
+        bench.scenes(&[FRAMES; 3]).encoded(0).happens(Happening::Stop(Signal::SIGINT));
+        bench.has_said("stopping when 2 running chunks are finished");
+        assert_eq!(bench.encoded(1).at_work(), [2], "nothing is begun");
+        assert!(bench.ended.is_none());
+        assert_eq!(bench.encoded(2).ended, Some(Err("stopped by SIGINT".to_owned())));
+        let mut bench = Bench::with(|rules| rules.finish_chunks = true);
+        bench.scenes(&[FRAMES]).happens(Happening::Stop(Signal::SIGINT)).happens(Happening::Stop(Signal::SIGTERM));
+        bench.has_said("stopping when 1 running chunk is finished");
+        assert_eq!(bench.ended, Some(Err("stopped by SIGTERM".to_owned())));
+    }
+
+    #[test]
+    fn the_sound_is_waited_for() {
+        let mut bench = Bench::new();
+        bench.crew.aside_pending = true;
+        assert!(bench.scenes(&[FRAMES]).encoded(0).ended.is_none());
+        assert_eq!(bench.happens(Happening::AsideDone).ended, Some(Ok(())));
+    }
+}
