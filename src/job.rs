@@ -145,6 +145,32 @@ pub struct ChunkRecord {
     pub host: String,
 }
 
+/// A chunk whose encoder exited 0 and whose file holds exactly its frames, is on the disk and has its final name. Only a
+/// job makes one: of what was encoded now, or of what an earlier run has recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded(ChunkRecord);
+
+impl Encoded {
+    /// What is known of it.
+    #[must_use]
+    pub fn record(&self) -> &ChunkRecord {
+        &self.0
+    }
+}
+
+/// What is known of a chunk whose file was checked and has no final name yet. For the fields see [`ChunkRecord`].
+#[derive(Debug)]
+#[allow(missing_docs, reason = "they are those of the record")]
+pub struct Made {
+    pub chunk: Chunk,
+    pub pictures: String,
+    pub seconds: f64,
+    pub peak_memory: u64,
+    pub lp: u32,
+    pub encoder: String,
+    pub host: String,
+}
+
 /// Who reads the film, and why: `reader.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReaderRecord {
@@ -356,6 +382,12 @@ impl Job {
         self.dir.join(INDEX)
     }
 
+    /// A path in the directory, relative to it: the name of the directory may be anything.
+    #[must_use]
+    pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.dir).unwrap_or(path)
+    }
+
     /// A name under which something may be written that [`Job::finish`] then gives its final name.
     ///
     /// # Errors
@@ -540,6 +572,12 @@ impl Job {
         format!("{CHUNKS}/{index:05}.ivf")
     }
 
+    /// Name of a chunk's file while HDR10 metadata is put into it, relative to the directory.
+    #[must_use]
+    pub fn hdr10_name(index: usize) -> String {
+        format!("{CHUNKS}/{index:05}.hdr10.ivf")
+    }
+
     /// Whether an earlier run has finished any chunk.
     #[must_use]
     pub fn has_chunks(&self) -> bool {
@@ -551,12 +589,17 @@ impl Job {
         format!("{CHUNKS}/{index:05}.json")
     }
 
-    /// Records a finished chunk, whose file has its final name.
+    /// Gives a chunk's file its final name, and records what is known of it.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn record(&self, record: &ChunkRecord) -> Result<()> {
-        self.write(&Self::record_name(record.chunk.index), &serde_json::to_vec_pretty(record)?)
+    pub fn keep(&self, made: Made) -> Result<Encoded> {
+        let path = self.finish(&Self::chunk_name(made.chunk.index))?;
+        let (bytes, hash) = hash(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let Made { chunk, pictures, seconds, peak_memory, lp, encoder, host } = made;
+        let record = ChunkRecord { chunk, bytes, hash, pictures, seconds, peak_memory, lp, encoder, host };
+        self.write(&Self::record_name(chunk.index), &serde_json::to_vec_pretty(&record)?)?;
+        Ok(Encoded(record))
     }
 
     /// Whether an earlier run may have finished the chunk with this index.
@@ -565,11 +608,11 @@ impl Job {
         fs::symlink_metadata(self.dir.join(Self::record_name(index))).is_ok()
     }
 
-    /// The record of a chunk that an earlier run has finished, if its file is what the record says.
+    /// A chunk that an earlier run has finished, if its file is what its record says.
     ///
     /// # Errors
     /// As a sentence fragment: what is wrong with a chunk that has a record.
-    pub fn finished(&self, chunk: Chunk) -> Result<Option<ChunkRecord>, String> {
+    pub fn finished(&self, chunk: Chunk) -> Result<Option<Encoded>, String> {
         let text = match read(&self.dir.join(Self::record_name(chunk.index))) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -584,7 +627,7 @@ impl Job {
         if hash != record.hash {
             return Err("its file has another content than was written".to_owned());
         }
-        Ok(Some(record))
+        Ok(Some(Encoded(record)))
     }
 
     /// What an earlier run knows of the scenes. A last line that was not finished is left out, and cut off.
@@ -840,6 +883,7 @@ fn clear(dir: &Path) -> Result<()> {
     };
     let chunk = |name: &str| {
         let plain = name.replacen(".part", "", 1);
+        let plain = plain.replacen(".hdr10", "", 1);
         let stem = plain.strip_suffix(".ivf").or_else(|| plain.strip_suffix(".json"));
         stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit()))
     };
@@ -910,7 +954,9 @@ mod tests {
     fn only_what_is_ours_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(CHUNKS)).unwrap();
-        for name in ["job.json", "source.ffindex", "chunks/00000.ivf", "chunks/00001.part.ivf", "chunks/00000.json"] {
+        let hdr10 = [Job::hdr10_name(2), part_name(&Job::hdr10_name(3))];
+        let names = ["job.json", "source.ffindex", "chunks/00000.ivf", "chunks/00001.part.ivf", "chunks/00000.json"];
+        for name in names.into_iter().chain(hdr10.iter().map(String::as_str)) {
             fs::write(dir.path().join(name), "").unwrap();
         }
         for foreign in ["holiday.mkv", "chunks/notes.txt"] {

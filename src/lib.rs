@@ -46,10 +46,7 @@ use std::{
     cell::Cell,
     fs,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -58,18 +55,18 @@ use num_rational::Ratio;
 use serde::Serialize;
 
 use crate::{
-    chunk::{EncodedChunk, Workshop},
+    chunk::Workshop,
     config::{Config, Method, UsageError},
     crew::{
         OtherScenes,
         budget::{self, Demands, Load, Machine, Workers},
     },
-    direct::Direct,
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
     encoder::Encoder,
+    encoder::session::Pulse,
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
     handed::Handing,
-    job::{Job, ReaderRecord},
+    job::{Encoded, Job, ReaderRecord},
     media::{Container, Extra, MediaInfo},
     output::PartFile,
     probe::{Probed, Tools},
@@ -296,7 +293,7 @@ fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'
 /// An encoded film, in parts.
 struct Made {
     media: Arc<MediaInfo>,
-    chunks: Arc<Vec<EncodedChunk>>,
+    chunks: Arc<Vec<Encoded>>,
     resumed_chunks: usize,
     announced: Arc<Announced>,
     references: Option<References>,
@@ -379,15 +376,6 @@ impl Run<'_> {
         let Opened { reader, media, announced, references, changes } = opened;
         let (watch, config, equipment, job) = (self.watch, self.config, self.equipment, self.job);
         let recipe = Arc::new(self.plan.recipe.clone());
-        let workshop = Workshop {
-            job: job.clone(),
-            reader: reader.clone(),
-            media: media.clone(),
-            recipe: recipe.clone(),
-            encoder: equipment.programs.encoder.clone(),
-            children: watch.children.clone(),
-            host: host(),
-        };
         let others = self.others(&media.container);
         let wishes = crew::Wishes {
             most: self.plan.workers.most,
@@ -400,7 +388,8 @@ impl Run<'_> {
             disk_timeout: config.disk_timeout,
         };
         let looking = if references.is_none() { Some(self.begin_to_look(media, announced)) } else { None };
-        let encoded = crew::run(workshop, &wishes, watch.signals, watch.sink, others)?;
+        let work = crew::Work { workshop: self.workshop(media.clone()), reader: reader.clone(), aside: others };
+        let encoded = crew::run(work, &wishes, watch.signals, watch.sink)?;
         let seen = looking.map(|looking| watch.wait(&looking, || None)).transpose()?;
         let references = references.clone().or(seen);
         let (chunks, resumed_chunks) = (Arc::new(encoded.chunks), encoded.resumed);
@@ -501,6 +490,18 @@ impl Run<'_> {
         Ok(Arc::new(MediaInfo { frames: times_ms.len() as u64, timing, fps, ends_ms, ..expected.clone() }))
     }
 
+    /// What all chunks have in common.
+    fn workshop(&self, media: Arc<MediaInfo>) -> Workshop {
+        Workshop {
+            job: self.job.clone(),
+            media,
+            recipe: Arc::new(self.plan.recipe.clone()),
+            encoder: self.equipment.programs.encoder.clone(),
+            children: self.watch.children.clone(),
+            host: host(),
+        }
+    }
+
     /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
     fn others(&self, container: &Container) -> Option<crew::Aside> {
         let args = self.plan.recipe.audio_args.clone().filter(|_| container.new_sound);
@@ -537,7 +538,6 @@ impl Run<'_> {
         with_times.inspect_err(|error| forget(job, error))?;
         let media = opening.media(opening.as_announced(&announced)).inspect_err(|error| forget(job, error))?;
         warn_of_small_disks(self.config, self.plan, &media, watch.sink);
-        let recipe = Arc::new(self.plan.recipe.clone());
         (watch.sink)(Event::Stage { stage: Stage::Encode });
         if let Some(others) = self.others(&media.container) {
             watch.over(others)?;
@@ -550,26 +550,19 @@ impl Run<'_> {
             announced: announced.clone(),
             references: None,
         };
-        let film = Direct {
-            children: watch.children.clone(),
-            job: job.clone(),
-            media: media.clone(),
-            recipe: recipe.clone(),
-            encoder: self.equipment.programs.encoder.clone(),
-            host: host(),
-        };
-        if let Some(chunk) = film.finished() {
+        let workshop = self.workshop(media.clone());
+        if let Some(chunk) = job.finished(direct::chunk(&workshop)).ok().flatten() {
             return Ok(made(chunk, 1));
         }
-        let (started, told, encoded) = (Instant::now(), Cell::new(None), Arc::new(AtomicU64::new(0)));
-        let (counted, total_frames) = (encoded.clone(), media.frames);
+        let (started, told, pulse) = (Instant::now(), Cell::new(None), Arc::new(Pulse::default()));
+        let (watched, total_frames) = (pulse.clone(), media.frames);
         let progress = || {
             let elapsed = started.elapsed();
             if told.get().is_some_and(|last| elapsed < last + TELL) {
                 return None;
             }
             told.set(Some(elapsed));
-            let (frames, elapsed_seconds) = (counted.load(Ordering::Relaxed), elapsed.as_secs_f64());
+            let (frames, elapsed_seconds) = (watched.look().encoded, elapsed.as_secs_f64());
             let fps = frames as f64 / elapsed_seconds.max(0.001);
             Some(Event::Progress(Progress {
                 frames,
@@ -586,7 +579,7 @@ impl Run<'_> {
                 memory_bytes: watch.children.pids().into_iter().map(process::resident).sum(),
             }))
         };
-        let chunk = watch.wait(&begin(move || film.encode(&encoded)), progress)?;
+        let chunk = watch.wait(&begin(move || direct::encode(&workshop, &pulse)), progress)?;
         Ok(made(chunk, 0))
     }
 }

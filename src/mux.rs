@@ -13,10 +13,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use num_rational::Ratio;
 
 use crate::{
-    chunk::EncodedChunk,
     event::{Sink, warn},
     hdr::{Hdr10, decimal},
-    job::Job,
+    job::{Encoded, Job},
     media::{Carry, Color, Container, Fields, MediaInfo, Range, Space, Timing, Track, TrackKind, UNSPECIFIED},
     probe::Tools,
     process::{Children, Finished, ToolFailure},
@@ -40,7 +39,7 @@ pub struct Parts<'a> {
     /// The recipe.
     pub recipe: &'a Recipe,
     /// All chunks, in order.
-    pub chunks: &'a [EncodedChunk],
+    pub chunks: &'a [Encoded],
 }
 
 /// Joins the chunks with everything else of the source into `part_name`, a plain file name in the output's directory.

@@ -5,22 +5,21 @@
 //! its memory is a seventh of a chunk's, for there is no lookahead to fill.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, Write},
+    fs,
+    io::{self, Write},
     process::Stdio,
-    thread,
+    sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
-use crossbeam_channel::{RecvTimeoutError, bounded};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
-    bitstream,
+    bitstream::Ivf,
     config::UsageError,
-    encoder::Encoder,
+    encoder::{Encoder, session::Session},
     job::Job,
-    process::{Children, ToolFailure, quoted},
+    process::{Children, quoted},
     recipe::Recipe,
     y4m::{self, Plane},
 };
@@ -53,46 +52,35 @@ pub fn require_accepted(
 
 fn try_out(children: &Children, encoder: &Encoder, recipe: &Recipe, format: y4m::Format, job: &Job) -> Result<()> {
     let part = job.part(NAME)?;
-    let mut command = encoder.chunk_command(&recipe.params, job.lp, part.strip_prefix(job.dir()).unwrap_or(&part));
+    let mut command = encoder.chunk_command(&recipe.params, job.lp, job.relative(&part));
     command.current_dir(job.dir());
-    let mut running = children.spawn(command, Stdio::piped())?;
-    let mut stdin = running.take_stdin().context("the encoder has no input")?;
-    let (stdout, stderr) = running.drain(|_| ());
-    let command = running.command().to_owned();
-    let (ended, end) = bounded::<()>(0);
-    let (watched, pid) = (children.clone(), running.pid());
-    thread::spawn(move || {
-        if end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            watched.kill(pid);
-        }
-    });
+    let session = Session::start(children, encoder, command, Stdio::piped(), &Arc::default())?;
+    let mut session = session.limited(children, PATIENCE);
     // An encoder that refuses does not read; how it ends says more.
-    let _ = write_grey(&mut stdin, format);
-    drop(stdin);
-    let status = running.wait()?;
-    drop(ended);
-    let failure =
-        ToolFailure { command, status: Some(status), stdout: stdout.join().lines(), stderr: stderr.join().lines() };
+    let _ = write_grey(&mut session.take_stdin()?, format);
+    let ended = session.end()?;
     let shown = format!("{FRAMES} grey frames of {}x{}", format.width, format.height);
-    if failure.signal().is_some() {
-        return Err(failure).with_context(|| format!("trying the encoder on {shown}"));
+    if ended.was_killed() {
+        return Err(ended.into_failure()).with_context(|| format!("trying the encoder on {shown}"));
     }
-    if !status.success() || encoder.has_complained(&failure.stderr) {
+    if !ended.is_success() || encoder.has_complained(&ended.words().stderr) {
         let least = encoder.identity().least_side();
         let small = format.width.min(format.height) < least;
         let begins = if small { format!(": it begins at {least}x{least}") } else { String::new() };
         return Err(UsageError(format!(
-            "the encoder does not take these options, or pictures of this size{begins} (tried on {shown}):\n{failure}"
+            "the encoder does not take these options, or pictures of this size{begins} (tried on {shown}):\n{}",
+            ended.words()
         ))
         .into());
     }
-    let place = format!("in {} (is the disk full?)", quoted(job.dir().as_os_str()));
-    let file = File::open(&part).with_context(|| format!("the encoder wrote no file of {shown} {place}\n{failure}"))?;
-    let ivf = bitstream::read_ivf(BufReader::new(file))
-        .with_context(|| format!("the encoder wrote a damaged file of {shown} {place}\n{failure}"))?;
-    if ivf.frames != FRAMES {
-        bail!("the encoder made {} frames of {shown} {place}\n{failure}", ivf.frames);
-    }
+    let check = |ivf: &Ivf| {
+        ensure!(ivf.frames == FRAMES, "the encoder made {} frames", ivf.frames);
+        Ok(())
+    };
+    let place = quoted(job.dir().as_os_str());
+    ended
+        .wrote(&part, check)
+        .with_context(|| format!("trying the encoder on {shown} in {place} (is the disk full?)"))?;
     Ok(())
 }
 

@@ -7,11 +7,10 @@ use num_rational::Ratio;
 
 use crate::{
     bitstream::{Units, hdr_disagreement},
-    chunk::EncodedChunk,
     content::{self, Films},
     event::Proof,
     finding::{self, Finding},
-    job::Job,
+    job::{Encoded, Job},
     media::{Color, Container, Fields, MediaInfo, Range, SoundSpan, Track, TrackKind},
     probe::{self, Found, Identified, IdentifiedTrack, Tools, file_url},
     process::{Children, outcome},
@@ -39,7 +38,7 @@ pub struct Wanted<'a> {
     /// How it was encoded.
     pub recipe: &'a Recipe,
     /// Its chunks, in order.
-    pub chunks: &'a [EncodedChunk],
+    pub chunks: &'a [Encoded],
 }
 
 /// Where the source's pictures are looked at.
@@ -276,14 +275,14 @@ fn bitstream(
     file: &Path,
     video: usize,
     recipe: &Recipe,
-    chunks: &[EncodedChunk],
+    chunks: &[Encoded],
 ) -> Result<Finding> {
     let mut command = Command::new(&tools.ffmpeg);
     command.args(["-nostdin", "-v", "error", "-i"]).arg(file_url(file));
     command.args(["-map", &format!("0:v:{video}"), "-c", "copy", "-f", "ivf", "-"]);
     let said = children.stream(command, |ivf| {
         let mut units = Units::new(BufReader::with_capacity(1 << 20, ivf)).context("reading the output's video")?;
-        for chunk in chunks.iter().map(EncodedChunk::record) {
+        for chunk in chunks.iter().map(Encoded::record) {
             let mut pictures = blake3::Hasher::new();
             for n in chunk.chunk.start..chunk.chunk.end {
                 let there =

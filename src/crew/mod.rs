@@ -35,19 +35,20 @@ use self::{
     budget::{Load, Machine},
     memory::{Appetite, Budget, Memory, Seen},
     queue::{Attempt, Scene},
-    scout::{Found, Scout},
+    scout::{Found, Lookout, Scout},
     state::{Crew, Happening, Look, Order, Rules, Sign},
 };
 use crate::{
-    chunk::{self, EncodedChunk, Failure, Pulse, Workshop},
+    chunk::{self, Failure, Workshop},
     config::MemoryLimit,
     disk::Space,
+    encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
-    job::Job,
+    job::{Encoded, Job},
     process::{self, quoted},
     reel::{Reel, Shelf},
     signal::{self, Signal},
-    source::Frame,
+    source::{Frame, Reader},
 };
 
 /// How often progress is shown.
@@ -88,10 +89,20 @@ pub struct Wishes {
     pub disk_timeout: Option<Duration>,
 }
 
+/// What a crew has to do.
+pub struct Work {
+    /// What all chunks have in common.
+    pub workshop: Workshop,
+    /// Who delivers the film's pictures.
+    pub reader: Reader,
+    /// What is to be done beside the chunks.
+    pub aside: Option<Aside>,
+}
+
 /// The chunks of the whole film, in order.
-pub struct Encoded {
+pub struct Film {
     /// All chunks.
-    pub chunks: Vec<EncodedChunk>,
+    pub chunks: Vec<Encoded>,
     /// How many of them an earlier run had finished.
     pub resumed: usize,
 }
@@ -106,7 +117,7 @@ enum Message {
     DetectionDone(Result<u64>),
     /// The encoder of this chunk has only its last frames to encode.
     LastFrames(usize),
-    Encoded(EncodedChunk),
+    Encoded(Encoded),
     /// The chunk with this index.
     Failed(usize, Failure),
     AsideDone(Result<()>),
@@ -116,18 +127,12 @@ enum Message {
 ///
 /// # Errors
 /// [`signal::Interrupted`] if the user stops it; else every chunk that could not be encoded, or why detection failed.
-pub fn run(
-    workshop: Workshop,
-    wishes: &Wishes,
-    signals: &Receiver<Signal>,
-    sink: &Sink,
-    aside: Option<Aside>,
-) -> Result<Encoded> {
+pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink) -> Result<Film> {
     let (sender, messages) = unbounded();
     let machine = Machine::look();
-    let mut crew = crew(&workshop, wishes, machine, aside.is_some());
-    let mut hall = Hall::new(workshop, sender, sink.clone());
-    if let Some(aside) = aside {
+    let mut crew = crew(&work.workshop, wishes, machine, work.aside.is_some());
+    let mut hall = Hall::new(work.workshop, work.reader, sender, sink.clone());
+    if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
     hall.send_out_scout()?;
@@ -149,7 +154,7 @@ pub fn run(
         hall.stop(&messages, signals);
     }
     outcome?;
-    Ok(Encoded { chunks: hall.finished.into_values().collect(), resumed: crew.done().resumed })
+    Ok(Film { chunks: hall.finished.into_values().collect(), resumed: crew.done().resumed })
 }
 
 /// The crew for a film, before anything has happened.
@@ -177,6 +182,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
 /// Where the work is done: everything of a crew that is no decision.
 struct Hall {
     workshop: Arc<Workshop>,
+    reader: Reader,
     sender: Sender<Message>,
     sink: Sink,
     shelf: Arc<Shelf>,
@@ -188,13 +194,14 @@ struct Hall {
     reels: HashMap<usize, Arc<Reel<Frame>>>,
     /// How the attempts are doing that run.
     pulses: BTreeMap<usize, Arc<Pulse>>,
-    finished: BTreeMap<usize, EncodedChunk>,
+    finished: BTreeMap<usize, Encoded>,
 }
 
 impl Hall {
-    fn new(workshop: Workshop, sender: Sender<Message>, sink: Sink) -> Self {
+    fn new(workshop: Workshop, reader: Reader, sender: Sender<Message>, sink: Sink) -> Self {
         Self {
             workshop: Arc::new(workshop),
+            reader,
             sender,
             sink,
             shelf: Arc::default(),
@@ -261,9 +268,10 @@ impl Hall {
                 if let Err(why) = &finished {
                     note(&self.sink, format!("chunk {} is encoded again: {why}", chunk.index));
                 }
-                let record = finished.ok().flatten();
-                if let Some(record) = &record {
-                    self.keep(EncodedChunk(record.clone()));
+                let finished = finished.ok().flatten();
+                let record = finished.as_ref().map(|chunk| chunk.record().clone());
+                if let Some(chunk) = finished {
+                    self.keep(chunk);
                 }
                 Happening::SceneEnds { chunk, record }
             }
@@ -307,7 +315,7 @@ impl Hall {
     }
 
     /// A chunk is done: nobody needs its frames any more.
-    fn keep(&mut self, chunk: EncodedChunk) {
+    fn keep(&mut self, chunk: Encoded) {
         let index = chunk.record().chunk.index;
         self.pulses.remove(&index);
         self.reels.remove(&index);
@@ -334,8 +342,14 @@ impl Hall {
 
     /// Starts the search for scenes.
     fn send_out_scout(&self) -> Result<()> {
-        let (workshop, shelf) = (self.workshop.clone(), self.shelf.clone());
-        let scout = Scout::new(workshop, shelf, self.detected.clone(), self.stop.clone())?;
+        let lookout = Lookout {
+            workshop: self.workshop.clone(),
+            reader: self.reader.clone(),
+            shelf: self.shelf.clone(),
+            seen: self.detected.clone(),
+            stop: self.stop.clone(),
+        };
+        let scout = Scout::new(lookout)?;
         if scout.known() > 0 {
             detail(&self.sink, format!("{} scenes are known from an earlier run", scout.known()));
         }
@@ -354,10 +368,10 @@ impl Hall {
             let _ = waker.send(Message::LastFrames(chunk));
         }));
         self.pulses.insert(chunk, pulse.clone());
-        let workshop = self.workshop.clone();
+        let (workshop, reader) = (self.workshop.clone(), self.reader.clone());
         self.spawn(
             "worker",
-            move || Ok(chunk::encode(&workshop, &reel, lp, &pulse)),
+            move || Ok(chunk::encode(&workshop, &reader, &reel, lp, &pulse)),
             move |result| match result.unwrap_or_else(|panic| Err(Failure::Other(panic))) {
                 Ok(encoded) => Message::Encoded(encoded),
                 Err(failure) => Message::Failed(chunk, failure),
@@ -367,7 +381,7 @@ impl Hall {
 
     fn kill(&self, chunk: usize) {
         if let Some(pulse) = self.pulses.get(&chunk) {
-            self.workshop.children.kill(pulse.pid.load(Ordering::Relaxed));
+            self.workshop.children.kill(pulse.look().pid);
         }
     }
 
@@ -389,12 +403,13 @@ impl Hall {
 
     fn sign(&self, chunk: usize, pulse: &Pulse) -> Sign {
         let part = self.workshop.job.dir().join(Job::chunk_part_name(chunk));
+        let Vitals { pid, fed, encoded, peak_memory } = pulse.look();
         Sign {
             chunk,
-            resident: process::resident(pulse.pid.load(Ordering::Relaxed)),
-            peak: pulse.look_at_memory(),
-            fed: pulse.fed.load(Ordering::Relaxed),
-            encoded: pulse.encoded.load(Ordering::Relaxed),
+            resident: process::resident(pid),
+            peak: peak_memory,
+            fed,
+            encoded,
             bytes: fs::metadata(part).map_or(0, |metadata| metadata.len()),
         }
     }

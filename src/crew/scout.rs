@@ -19,7 +19,7 @@ use crate::{
     media::Chunk,
     reel::{Held, Reel, Shelf},
     scenes::{Detector, Splitter},
-    source::Frame,
+    source::{Frame, Reader},
 };
 
 /// Threads of the scout's decoder: each holds a frame more, and no crew encodes as fast as eight of them decode.
@@ -33,30 +33,35 @@ pub enum Found {
     Closed(Chunk),
 }
 
+/// Where a scout looks, and where what it sees goes.
+pub struct Lookout {
+    /// The job.
+    pub workshop: Arc<Workshop>,
+    /// Who delivers the film's pictures.
+    pub reader: Reader,
+    /// Where frames are laid.
+    pub shelf: Arc<Shelf>,
+    /// Frames that detection has seen.
+    pub seen: Arc<AtomicU64>,
+    /// Ends the search.
+    pub stop: Arc<AtomicBool>,
+}
+
 /// Finds the scenes of a film.
 pub struct Scout {
-    workshop: Arc<Workshop>,
-    shelf: Arc<Shelf>,
-    /// Frames that detection has seen.
-    seen: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
+    at: Lookout,
     known: KnownScenes,
     log: SceneLog,
 }
 
 impl Scout {
-    /// Reads what an earlier run has found. `seen` will count frames; `stop` ends the search.
+    /// Reads what an earlier run has found.
     ///
     /// # Errors
     /// Those of the job directory.
-    pub fn new(
-        workshop: Arc<Workshop>,
-        shelf: Arc<Shelf>,
-        seen: Arc<AtomicU64>,
-        stop: Arc<AtomicBool>,
-    ) -> Result<Self> {
-        let (known, log) = (workshop.job.scenes()?, workshop.job.scene_log()?);
-        Ok(Self { workshop, shelf, seen, stop, known, log })
+    pub fn new(at: Lookout) -> Result<Self> {
+        let (known, log) = (at.workshop.job.scenes()?, at.workshop.job.scene_log()?);
+        Ok(Self { at, known, log })
     }
 
     /// How many scenes an earlier run has found.
@@ -73,16 +78,16 @@ impl Scout {
     /// # Errors
     /// If the film cannot be read, or its scenes are others than before.
     pub fn run(mut self, tell: &dyn Fn(Found)) -> Result<u64> {
-        let frames = self.workshop.media.frames;
-        let linear = self.workshop.reader.linear().cloned();
+        let frames = self.at.workshop.media.frames;
+        let linear = self.at.reader.linear().cloned();
         if let Some(film) = &linear {
-            let known = self.workshop.job.pictures().and_then(|pictures| film.learn(&pictures));
+            let known = self.at.workshop.job.pictures().and_then(|pictures| film.learn(&pictures));
             self.known.complete &= known.is_ok();
         }
         let all = self.known.complete;
         if all || linear.is_none() {
             for chunk in &self.known.chunks {
-                tell(Found::Opened(Arc::new(Reel::known(*chunk, self.shelf.clone()))));
+                tell(Found::Opened(Arc::new(Reel::known(*chunk, self.at.shelf.clone()))));
                 tell(Found::Closed(*chunk));
             }
         }
@@ -99,7 +104,7 @@ impl Scout {
         let found = cutting.film(frames)?;
         drop(cutting);
         match linear {
-            Some(film) => self.workshop.job.keep_pictures(&film.known())?,
+            Some(film) => self.at.workshop.job.keep_pictures(&film.known())?,
             None => ensure!(found == frames, "FFMS2 gave {found} of {frames} frames"),
         }
         self.log.complete(found)?;
@@ -126,11 +131,11 @@ struct Cutting<'a> {
 impl Cutting<'_> {
     /// Returns how many frames there were.
     fn film(&mut self, frames: u64) -> Result<u64> {
-        let rules = self.scout.workshop.recipe.scenes.clone();
+        let rules = self.scout.at.workshop.recipe.scenes.clone();
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let media = &self.scout.workshop.media;
+        let media = &self.scout.at.workshop.media;
         let size = (media.width as usize, media.height as usize);
-        let pictures = self.scout.workshop.reader.whole(cores.min(MOST_THREADS), frames)?;
+        let pictures = self.scout.at.reader.whole(cores.min(MOST_THREADS), frames)?;
         let mut detector = Detector::new(size, rules.analysis_height, rules.min);
         let mut found = 0;
         let mut splitter = Splitter::new(rules.max, rules.min);
@@ -139,13 +144,13 @@ impl Cutting<'_> {
             found += 1;
             let judged = detector.push(&frame.luma(), frame.bit_depth())?;
             let bytes = frame.bytes();
-            self.pending.push_back(self.scout.shelf.hold(frame, bytes));
+            self.pending.push_back(self.scout.at.shelf.hold(frame, bytes));
             if let Some(chunk) = judged.and_then(|judged| splitter.push(judged)) {
                 self.cut(chunk)?;
             }
             self.give(splitter.certain());
-            self.scout.seen.fetch_add(1, Ordering::Relaxed);
-            if self.scout.stop.load(Ordering::Relaxed) {
+            self.scout.at.seen.fetch_add(1, Ordering::Relaxed);
+            if self.scout.at.stop.load(Ordering::Relaxed) {
                 bail!("stopped");
             }
         }
@@ -169,8 +174,8 @@ impl Cutting<'_> {
     /// A scene begins at `start`.
     fn begin(&mut self, start: u64) {
         let known = self.index < self.scout.known.chunks.len();
-        let known = known && (!self.in_order || self.scout.workshop.job.has_record(self.index));
-        self.reel = (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.shelf.clone())));
+        let known = known && (!self.in_order || self.scout.at.workshop.job.has_record(self.index));
+        self.reel = (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.at.shelf.clone())));
         if let Some(reel) = &self.reel {
             (self.tell)(Found::Opened(reel.clone()));
         }
@@ -195,14 +200,14 @@ impl Cutting<'_> {
             return Err(OtherScenes.into());
         }
         if known.is_none() {
-            self.scout.workshop.job.require_same_source()?;
+            self.scout.at.workshop.job.require_same_source()?;
             // Written before any encoder learns that its input is complete: no chunk without a scene.
             self.scout.log.chunk(chunk)?;
         }
         match &self.reel {
             Some(reel) => reel.end(chunk.end),
             None if self.in_order => {
-                (self.tell)(Found::Opened(Arc::new(Reel::known(chunk, self.scout.shelf.clone()))));
+                (self.tell)(Found::Opened(Arc::new(Reel::known(chunk, self.scout.at.shelf.clone()))));
             }
             None => {
                 self.index += 1;

@@ -1,14 +1,10 @@
 //! A trial encode: some frames of the real film through the real command line, and what the whole film would take.
 
 use std::{
-    fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, Read, Write},
     path::Path,
     process::{ChildStdin, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -19,9 +15,9 @@ use serde::Serialize;
 
 use super::Programs;
 use crate::{
-    bitstream,
+    encoder::session::Session,
     probe::{Probed, file_url},
-    process::{Children, ToolFailure},
+    process::Children,
     recipe::Recipe,
 };
 
@@ -121,34 +117,26 @@ pub fn run(
     let decoder = decoder(&programs.tools.ffmpeg, input, probed, recipe.bit_depth, (from, frames));
     let command = programs.encoder.chunk_command(&recipe.params, lp, &output);
     within_limit(|children| {
-        let mut encoder = children.spawn(command, Stdio::piped())?;
-        let shown = encoder.command().to_owned();
-        let mut fed = Fed { encoder: encoder.take_stdin(), started: Instant::now(), refused: false };
-        let seen = Arc::new(AtomicU64::new(0));
-        let (reported, told) = (seen.clone(), programs.encoder.clone());
-        let (stdout, stderr) = encoder.drain(move |line| {
-            if let Some(frames) = told.progress(line) {
-                reported.fetch_max(frames, Ordering::Relaxed);
-            }
-        });
+        let pulse = Arc::default();
+        let mut session = Session::start(children, &programs.encoder, command, Stdio::piped(), &pulse)?;
+        let mut fed = Fed { encoder: Some(session.take_stdin()?), started: Instant::now(), refused: false };
         let decoded = children.stream(decoder, |frames| fed.feed(frames));
         fed.encoder = None;
-        let status = encoder.wait()?;
+        let ended = session.end()?;
         let seconds = fed.started.elapsed().as_secs_f64();
         if children.is_closed() {
             // Given up, but perhaps not without anything.
-            let frames = seen.load(Ordering::Relaxed);
+            let frames = pulse.look().encoded;
             return Ok((frames > 0).then_some(Trial { frames, seconds, bytes: None }));
         }
         // Where the encoder stops reading, ffmpeg fails as well.
         if !fed.refused {
             decoded.context("decoding some frames of the film")?;
         }
-        if !status.success() {
-            let (stdout, stderr) = (stdout.join().lines(), stderr.join().lines());
-            return Err(ToolFailure { command: shown, status: Some(status), stdout, stderr }.into());
+        if !ended.is_success() {
+            return Err(ended.into_failure().into());
         }
-        let ivf = bitstream::read_ivf(BufReader::new(File::open(&output)?))?;
+        let ivf = ended.wrote(&output, |_| Ok(()))?;
         Ok(Some(Trial { frames: ivf.frames, seconds, bytes: Some(ivf.payload_bytes) }))
     })
 }
@@ -172,7 +160,7 @@ impl Fed {
         match encoder.write_all(&first).and_then(|()| io::copy(frames, encoder)) {
             // Its exit status says why.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.refused = true,
-            fed => drop(fed.context("feeding the encoder")?),
+            fed => fed.map(|_| ()).context("feeding the encoder")?,
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use num_rational::Ratio;
 
-use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache, svt_av1};
+use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache, session::Session, svt_av1};
 use crate::{
     config::Param,
     probe::file_url,
@@ -223,17 +223,13 @@ fn try_params(
         command.args([library.params, params]);
     }
     command.args(["-f", "null", "-"]);
-    let mut running = children.spawn(command, Stdio::null())?;
     // Which library it is, is said long before the last lines.
     let (sender, lines) = mpsc::channel();
-    let (stdout, stderr) = running.drain(move |line| drop(sender.send(line.to_owned())));
-    let command = running.command().to_owned();
-    let status = running.wait()?;
-    let (stdout, stderr) = (stdout.join().lines(), stderr.join().lines());
-    if status.success() {
-        return Ok(Ok(lines.into_iter().collect()));
-    }
-    Ok(Err(ToolFailure { command, status: Some(status), stdout, stderr }))
+    let hear = move |line: &str| {
+        let _ = sender.send(line.to_owned());
+    };
+    let ended = Session::start_heard(children, command, Stdio::null(), hear)?.end()?;
+    Ok(if ended.is_success() { Ok(lines.into_iter().collect()) } else { Err(ended.into_failure()) })
 }
 
 /// The version of the library behind the encoder, if it has said it: line of development, number, words.

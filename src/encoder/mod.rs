@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod ffmpeg;
 pub mod qsv;
+pub mod session;
 pub mod svt_av1;
 
 use std::{

@@ -83,7 +83,7 @@ fn an_encoder_that_fails_is_tried_three_times_and_its_words_are_shown() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "echo x >>../lab/tries; echo 'out of luck' >&2; exit 7");
     let run = encode(dir.path(), clips::one_scene().to_str().unwrap()).arg("--encoder-path").arg(&encoder).fails(1);
-    run.says("exited with status 7").says("out of luck").says("1 of 1 chunks");
+    run.says("exited with status 7").says("out of luck").says("1 of 1 chunk could");
     assert_eq!(fs::read_to_string(dir.path().join("lab/tries")).unwrap().lines().count(), 3);
 }
 

@@ -1,0 +1,296 @@
+//! One encoder process, from its start to its end: whoever runs an encoder runs it here.
+
+use std::{
+    fs::File,
+    io::BufReader,
+    path::Path,
+    process::{ChildStdin, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use super::Encoder;
+use crate::{
+    bitstream::{self, Ivf},
+    process::{self, Children, Running, TailReader, ToolFailure},
+};
+
+/// With so many frames left in it, an encoder is about to end: a group of pictures of SVT-AV1, which it cannot fill any
+/// more.
+const LAST_FRAMES: u64 = 16;
+
+/// How an encoder is doing. Kept up to date by those who feed and hear it, each on a thread of its own; read by whoever
+/// waits for it. Its lock is held for an instant, and nothing else is locked meanwhile.
+#[derive(Default)]
+pub struct Pulse {
+    state: Mutex<State>,
+    on_last_frames: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+#[derive(Default)]
+struct State {
+    vitals: Vitals,
+    /// Whether it has been given all its frames.
+    fed_to_the_end: bool,
+    /// Whether it was told that only last frames are left.
+    last_frames: bool,
+}
+
+/// What is known of an encoder at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Process number; 0 before it runs.
+    pub pid: i32,
+    /// Frames that it was given.
+    pub fed: u64,
+    /// Frames that it has reported.
+    pub encoded: u64,
+    /// Highest resident memory that was seen, in bytes.
+    pub peak_memory: u64,
+}
+
+impl Pulse {
+    /// A pulse that calls `on_last_frames` once, when the encoder has all its frames and only its last ones to encode.
+    #[must_use]
+    pub fn new(on_last_frames: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_last_frames: Some(Box::new(on_last_frames)), ..Self::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known now; looks at the memory anew.
+    pub fn look(&self) -> Vitals {
+        let pid = self.lock().vitals.pid;
+        let seen = process::peak_resident(pid);
+        let mut state = self.lock();
+        state.vitals.peak_memory = state.vitals.peak_memory.max(seen);
+        state.vitals
+    }
+
+    /// One more frame was given.
+    pub fn fed_one(&self) {
+        self.lock().vitals.fed += 1;
+    }
+
+    /// All frames were given.
+    pub fn fed_to_the_end(&self) {
+        self.change(|state| state.fed_to_the_end = true);
+        // At its end it takes most, and nobody may look once more.
+        self.look();
+    }
+
+    fn reported(&self, frames: u64) {
+        self.change(|state| state.vitals.encoded = state.vitals.encoded.max(frames));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        let left = state.vitals.fed.saturating_sub(state.vitals.encoded);
+        let news = state.fed_to_the_end && left <= LAST_FRAMES && !state.last_frames;
+        state.last_frames |= news;
+        drop(state);
+        if let Some(tell) = self.on_last_frames.as_ref().filter(|_| news) {
+            tell();
+        }
+    }
+}
+
+/// An encoder that runs. Dropped, it is killed.
+pub struct Session {
+    running: Running,
+    stdout: TailReader,
+    stderr: TailReader,
+    /// Dropped when it has ended: it is not killed any more.
+    _limit: Option<Sender<()>>,
+}
+
+impl Session {
+    /// Starts `encoder` as `command`, which reads nothing or what [`Session::take_stdin`] writes, and keeps `pulse` up
+    /// to date.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(
+        children: &Children,
+        encoder: &Encoder,
+        command: Command,
+        stdin: Stdio,
+        pulse: &Arc<Pulse>,
+    ) -> Result<Self> {
+        let (encoder, heard) = (encoder.clone(), pulse.clone());
+        let session = Self::start_heard(children, command, stdin, move |line| {
+            if let Some(frames) = encoder.progress(line) {
+                heard.reported(frames);
+                heard.look();
+            }
+        })?;
+        pulse.lock().vitals.pid = session.running.pid();
+        Ok(session)
+    }
+
+    /// Starts an encoder as `command`; every line of its standard error goes to `on_line`.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_heard(
+        children: &Children,
+        command: Command,
+        stdin: Stdio,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let mut running = children.spawn(command, stdin)?;
+        let (stdout, stderr) = running.drain(on_line);
+        Ok(Self { running, stdout, stderr, _limit: None })
+    }
+
+    /// Kills it if it runs longer than `limit` from now on.
+    #[must_use]
+    pub fn limited(mut self, children: &Children, limit: Duration) -> Self {
+        let (ended, end) = bounded::<()>(0);
+        let (children, pid) = (children.clone(), self.running.pid());
+        thread::spawn(move || {
+            if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                children.kill(pid);
+            }
+        });
+        self._limit = Some(ended);
+        self
+    }
+
+    /// The write end of its standard input, once.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn take_stdin(&mut self) -> Result<ChildStdin> {
+        self.running.take_stdin().context("the encoder has no input")
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If the system cannot say how it ended.
+    pub fn end(self) -> Result<Ended> {
+        let command = self.running.command().to_owned();
+        let status = self.running.wait()?;
+        let (stdout, stderr) = (self.stdout.join().lines(), self.stderr.join().lines());
+        Ok(Ended(ToolFailure { command, status: Some(status), stdout, stderr }))
+    }
+}
+
+/// An encoder that has ended, and what it has said.
+#[derive(Debug, Clone)]
+pub struct Ended(ToolFailure);
+
+impl Ended {
+    /// Whether it exited 0.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.0.status.is_some_and(|status| status.success())
+    }
+
+    /// Whether a signal has ended it.
+    #[must_use]
+    pub fn was_killed(&self) -> bool {
+        self.0.signal().is_some()
+    }
+
+    /// Its command, how it ended and its last words, for an error that began elsewhere.
+    #[must_use]
+    pub fn words(&self) -> &ToolFailure {
+        &self.0
+    }
+
+    /// That it failed.
+    #[must_use]
+    pub fn into_failure(self) -> ToolFailure {
+        self.0
+    }
+
+    /// What it has written to `file`, read whole; of an encoder that exited 0. Its words are part of every error.
+    ///
+    /// # Errors
+    /// If there is no file, or one that is damaged, or does not pass `check`.
+    pub fn wrote(&self, file: &Path, check: impl FnOnce(&Ivf) -> Result<()>) -> Result<Ivf> {
+        let read = || {
+            let opened = File::open(file).context("the encoder wrote no file")?;
+            let read = bitstream::read_ivf(BufReader::with_capacity(1 << 20, opened));
+            let ivf = read.context("the encoder wrote a damaged file")?;
+            check(&ivf)?;
+            Ok(ivf)
+        };
+        read().map_err(|error: anyhow::Error| anyhow!("{error:#}\n{}", self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn an_encoder_with_its_last_frames_is_told_once() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let counted = told.clone();
+        let pulse = Pulse::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        for _ in 0..20 {
+            pulse.fed_one();
+        }
+        pulse.reported(3);
+        pulse.fed_to_the_end();
+        assert_eq!(told.load(Ordering::Relaxed), 0, "17 are left");
+        for reported in [4, 3, 20] {
+            pulse.reported(reported);
+            assert_eq!(told.load(Ordering::Relaxed), 1);
+        }
+        let vitals = pulse.look();
+        assert_eq!((vitals.fed, vitals.encoded), (20, 20));
+    }
+
+    #[test]
+    fn nothing_is_told_while_frames_are_still_to_come() {
+        let pulse = Pulse::new(|| panic!("there are more frames"));
+        pulse.fed_one();
+        pulse.reported(1);
+    }
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn one_that_takes_too_long_is_killed_and_one_that_fails_is_quoted() {
+        let children = Children::default();
+        let start = |script| Session::start_heard(&children, shell(script), Stdio::null(), |_| ()).unwrap();
+        let ended = start("sleep 60").limited(&children, Duration::from_millis(50)).end().unwrap();
+        assert!(ended.was_killed() && !ended.is_success());
+        let ended = start("echo no such option >&2; exit 3").limited(&children, Duration::from_secs(60)).end().unwrap();
+        assert!(!ended.was_killed() && !ended.is_success());
+        assert!(ended.words().to_string().contains("no such option"));
+    }
+
+    #[test]
+    fn what_it_wrote_is_read_and_its_words_are_in_every_error() {
+        let (children, dir) = (Children::default(), tempfile::tempdir().unwrap());
+        let session = Session::start_heard(&children, shell("echo all is well >&2"), Stdio::null(), |_| ());
+        let ended = session.unwrap().end().unwrap();
+        assert!(ended.is_success());
+        let file = dir.path().join("x.ivf");
+        let error = ended.wrote(&file, |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("wrote no file") && error.contains("all is well"), "{error}");
+        std::fs::write(&file, "noise").unwrap();
+        let error = ended.wrote(&file, |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("a damaged file") && error.contains("all is well"), "{error}");
+    }
+}
