@@ -93,7 +93,7 @@ pub fn encode(
 ) -> Result<Encoded, Failure> {
     let started = Instant::now();
     let part = workshop.job.part(&Job::chunk_name(reel.index)).map_err(Failure::Other)?;
-    let mut command = workshop.encoder.chunk_command(&workshop.recipe.params, lp, workshop.job.relative(&part));
+    let mut command = workshop.encoder.chunk_command(&workshop.recipe.video, lp, workshop.job.relative(&part));
     command.current_dir(workshop.job.dir());
     let start = || {
         let mut session = Session::start(&workshop.children, &workshop.encoder, command, Stdio::piped(), pulse)?;
@@ -142,7 +142,7 @@ impl Workshop {
     /// # Errors
     /// If it is not what was to be encoded, or the source is not what it was.
     pub fn keep(&self, attempt: &Attempted<'_>, ended: &Ended, part: &Path) -> Result<Encoded, Failure> {
-        if !self.encoder.writes_hdr10() && !self.recipe.hdr10.is_empty() {
+        if !self.encoder.writes_hdr10() && !self.recipe.video.picture.hdr10.is_empty() {
             let inserted = self.insert_hdr10(attempt.chunk.index, part);
             inserted.map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
         }
@@ -167,7 +167,7 @@ impl Workshop {
         let from = BufReader::with_capacity(1 << 20, File::open(part).context("the encoder wrote no file")?);
         let to = File::create_new(&with).with_context(|| format!("writing `{}`", with.display()))?;
         let to = BufWriter::with_capacity(1 << 20, to);
-        bitstream::insert_hdr10(from, to, &self.recipe.hdr10).context("inserting the HDR10 metadata")?;
+        bitstream::insert_hdr10(from, to, &self.recipe.video.picture.hdr10).context("inserting the HDR10 metadata")?;
         fs::rename(&with, part).with_context(|| format!("naming `{}`", part.display()))
     }
 }
@@ -206,7 +206,7 @@ impl Feeder<'_> {
             width: self.workshop.media.width,
             height: self.workshop.media.height,
             fps: encoder::rate(self.workshop.media.fps),
-            bit_depth: self.workshop.recipe.bit_depth,
+            bit_depth: self.workshop.recipe.video.picture.bit_depth,
         };
         self.stdin.write_all(format.header().as_bytes()).map_err(Feeding::Pipe)?;
         loop {
@@ -226,7 +226,7 @@ impl Feeder<'_> {
 
     fn write(&mut self, frame: &Frame) -> io::Result<()> {
         let planes = frame.planes();
-        if frame.bit_depth() < self.workshop.recipe.bit_depth {
+        if frame.bit_depth() < self.workshop.recipe.video.picture.bit_depth {
             y4m::write_frame_widened(&mut self.stdin, &planes, &mut self.widened)?;
         } else {
             y4m::write_frame(&mut self.stdin, &planes)?;
@@ -254,7 +254,8 @@ fn check(media: &MediaInfo, recipe: &Recipe, chunk: Chunk, ivf: &Ivf) -> Result<
         media.width,
         media.height
     );
-    match header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10) {
+    match header.disagreement(recipe.video.picture.bit_depth, &recipe.video.picture.color, &recipe.video.picture.hdr10)
+    {
         Some(disagreement) => Err(anyhow!("the encoder wrote {disagreement}")),
         None => Ok(()),
     }

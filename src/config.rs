@@ -6,11 +6,9 @@ use std::{
     time::Duration,
 };
 
-use num_rational::Ratio;
-use serde::{Deserialize, Serialize};
-
 use crate::{
     cli::{ChunkMethod, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
+    encoder::types::{Crf, Param},
     hdr::{ContentLight, MasteringDisplay},
     media::{ChromaLocation, CodePoint, Color, Range},
 };
@@ -145,7 +143,7 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoConfig {
     /// Constant rate factor, in steps of a quarter.
-    pub crf: Option<Ratio<u32>>,
+    pub crf: Option<Crf>,
     /// Encoder preset.
     pub preset: Option<i32>,
     /// Level of parallelism of each encoder.
@@ -162,31 +160,6 @@ pub struct VideoConfig {
     pub max_chunk: Option<u64>,
     /// Shortest scene in frames.
     pub min_scene: u64,
-}
-
-/// One encoder option: `--name value`, or `--name` alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Param {
-    /// Name without the dashes.
-    pub name: String,
-    /// Value.
-    pub value: Option<String>,
-}
-
-impl Param {
-    /// An option with a value.
-    pub fn new(name: &str, value: impl fmt::Display) -> Self {
-        Self { name: name.to_owned(), value: Some(value.to_string()) }
-    }
-}
-
-impl fmt::Display for Param {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "--{} {value}", self.name),
-            None => write!(f, "--{}", self.name),
-        }
-    }
 }
 
 /// The colours that a user named; `None` where nothing was said.
@@ -207,9 +180,6 @@ pub struct ForcedColor {
     /// Content light level; `Some(None)`: the user says that there is none.
     pub content_light: Option<Option<ContentLight>>,
 }
-
-/// One step of CRF in forks that accept fractions.
-const CRF_STEPS: f64 = 4.0;
 
 impl Config {
     /// Reads a parsed command line.
@@ -345,13 +315,10 @@ fn video_config(args: &EncodeArgs, tags: Option<&str>) -> Result<VideoConfig, Us
             return usage(format!("{flag} is given twice: by itself and inside --video-params; leave one out"));
         }
     }
-    let crf = match args.crf {
+    let crf = match args.crf.map(|crf| (crf, Crf::try_from(crf))) {
         None => None,
-        Some(crf) if (0.0..=70.0).contains(&crf) && (crf * CRF_STEPS).fract() == 0.0 => {
-            // In range and whole, so the conversion is exact.
-            Some(Ratio::new((crf * CRF_STEPS) as u32, CRF_STEPS as u32))
-        }
-        Some(crf) => return usage(format!("--crf {crf}: a number from 0 to 70 in steps of 0.25")),
+        Some((_, Ok(crf))) => Some(crf),
+        Some((crf, Err(none))) => return usage(format!("--crf {crf}: {none}")),
     };
     Ok(VideoConfig {
         crf,

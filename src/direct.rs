@@ -11,6 +11,7 @@ use crate::{
     chunk::{Attempted, Failure, Workshop},
     encoder::{
         self,
+        ffmpeg::WholeFilm,
         session::{Pulse, Session},
     },
     job::{Encoded, Job},
@@ -31,14 +32,13 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     let Workshop { job, media, recipe, .. } = workshop;
     let started = Instant::now();
     let part = job.part(&Job::chunk_name(0))?;
-    let mut command = workshop.encoder.film_command(
-        &recipe.params,
-        job.lp,
-        (Path::new(job.source_link()), media.container.video.stream),
-        (media.width, media.height),
-        encoder::rate(media.fps),
-        job.relative(&part),
-    );
+    let film = WholeFilm {
+        file: Path::new(job.source_link()),
+        stream: media.container.video.stream,
+        size: (media.width, media.height),
+        fps: encoder::rate(media.fps),
+    };
+    let mut command = workshop.encoder.film_command(&recipe.video, job.lp, &film, job.relative(&part));
     command.current_dir(job.dir());
     let ended = Session::start(&workshop.children, &workshop.encoder, command, Stdio::null(), pulse)?.end()?;
     if !ended.is_success() {

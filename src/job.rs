@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{audio, finding::Finding, media::Chunk, process::quoted, recipe::Recipe};
 
 /// Format of the job directory. A newer one is refused, an older one is read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const JOB: &str = "job.json";
 const LOCK: &str = "lock";
 const INDEX: &str = "source.ffindex";

@@ -62,8 +62,8 @@ use crate::{
         budget::{self, Demands, Load, Machine, Workers},
     },
     doctor::{Check, Diagnosis, Equipment, Programs, Wanted, film::Film, trial::Forecast},
-    encoder::Encoder,
     encoder::session::Pulse,
+    encoder::{Encoder, Quality},
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
     handed::Handing,
     job::{Encoded, Job, ReaderRecord},
@@ -327,7 +327,7 @@ impl Run<'_> {
             vapoursynth: self.equipment.vapoursynth,
             job: self.job,
             workers: self.plan.workers.most,
-            bit_depth: self.plan.recipe.bit_depth,
+            bit_depth: self.plan.recipe.video.picture.bit_depth,
             probed: self.probed,
         }
     }
@@ -620,7 +620,7 @@ fn plan(config: &Config, programs: &Programs, container: &Container) -> Result<P
         if config.direct { 1 } else { (frames / LIKELY_CHUNK).ceil().min(1e9) as u64 },
         Demands { workers: config.workers, lp: demanded_lp, memory: config.memory },
     );
-    let line = programs.encoder.chunk_command(&recipe.params, workers.lp, Path::new("CHUNK.ivf"));
+    let line = programs.encoder.chunk_command(&recipe.video, workers.lp, Path::new("CHUNK.ivf"));
     Ok(Plan {
         input: config.input.to_string_lossy().into_owned(),
         output: config.output.to_string_lossy().into_owned(),
@@ -635,7 +635,7 @@ fn plan(config: &Config, programs: &Programs, container: &Container) -> Result<P
 /// What a worker will have to do, as far as it decides about memory.
 fn load(encoder: &Encoder, container: &Container, recipe: &Recipe) -> Load {
     let video = &container.video;
-    Load { encoder: encoder.identity().clone(), size: (video.width, video.height), preset: recipe.preset }
+    Load { encoder: encoder.identity().clone(), size: (video.width, video.height), preset: recipe.video.preset }
 }
 
 /// Bits per pixel of SVT-AV1 at CRF 28 on grainy films, generously; halved with every six steps of CRF.
@@ -644,8 +644,7 @@ const CRF_OF_THAT: f64 = 28.0;
 
 /// Warns where the film may not fit. How large it becomes is a guess; while it is encoded, the disk is watched.
 fn warn_of_small_disks(config: &Config, plan: &Plan, media: &MediaInfo, sink: &Sink) {
-    let crf = plan.recipe.params.iter().find(|param| param.name == "crf").and_then(|param| param.value.as_deref());
-    let crf = crf.and_then(|crf| crf.parse().ok()).unwrap_or(CRF_OF_THAT);
+    let crf = if let Quality::Crf(crf) = plan.recipe.video.quality { crf.value() } else { CRF_OF_THAT };
     let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
     let video = (pixels * BITS_PER_PIXEL / 8.0 * ((CRF_OF_THAT - crf) / 6.0).exp2()) as u64;
     let video = video.min(media.container.bytes);
@@ -670,7 +669,7 @@ fn try_encoder(
     let (width, height) = probed.container.video.encoded_size();
     // What a container says of its rate may be nonsense, which the index will see through.
     let fps = encoder::rate(probed.rates.first().copied().unwrap_or_else(|| Ratio::from_integer(24)));
-    let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.bit_depth };
+    let format = y4m::Format { width, height, fps, bit_depth: plan.recipe.video.picture.bit_depth };
     let (children, encoder) = (children.clone(), equipment.programs.encoder.clone());
     let (recipe, job) = (plan.recipe.clone(), job.clone());
     Some(begin(move || trial::require_accepted(&children, &encoder, &recipe, format, &job)))

@@ -97,9 +97,9 @@ fn describe(plan: &Plan) -> String {
         format!("output   {}", plan.output),
         format!("encoder  {}", plan.encoder_line),
         format!("workers  {} with --lp {}: {}", workers.workers, workers.lp, workers.reason),
-        format!("colours  {}", plan.recipe.color),
+        format!("colours  {}", plan.recipe.video.picture.color),
     ];
-    let hdr10 = &plan.recipe.hdr10;
+    let hdr10 = &plan.recipe.video.picture.hdr10;
     if !hdr10.is_empty() {
         let mastering =
             hdr10.mastering.map_or_else(|| "no mastering display".to_owned(), |display| display.to_string());

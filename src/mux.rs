@@ -73,7 +73,7 @@ pub fn join(children: &Children, tools: &Tools, parts: &Parts<'_>, part_name: &s
     options.extend(track_options(&media.container.video_track, 0));
     options.extend(shape_options(media));
     options.extend(space_options(&media.container.space));
-    options.extend(color_options(&parts.recipe.color, &parts.recipe.hdr10));
+    options.extend(color_options(&parts.recipe.video.picture.color, &parts.recipe.video.picture.hdr10));
     match &media.timing {
         Timing::Constant { start_ms } if media.ends_ms.is_none() => {
             if start_ms.round() != 0.0 {

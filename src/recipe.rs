@@ -1,15 +1,14 @@
-//! (Config, MediaInfo, Capabilities) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
+//! (Config, Container, Capabilities) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
 
-use std::fmt::Display;
+use std::{collections::BTreeSet, fmt};
 
-use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, ForcedColor, Param, UsageError},
-    encoder::{Capabilities, Identity},
+    config::{Config, ForcedColor, UsageError, VideoConfig},
+    encoder::{Capabilities, Identity, Param, Picture, Quality, SourceKind, Video, types::NoCrf},
     hdr::Hdr10,
-    media::{ChromaLocation, Color, Container, PQ, Range, UNSPECIFIED},
+    media::{self, Color, Container, PQ, UNSPECIFIED},
     scenes::ANALYSIS_HEIGHT,
 };
 
@@ -36,16 +35,9 @@ const COLOR_PARAMS: &[&str] = &[
 pub struct Recipe {
     /// The encoder.
     pub encoder: Identity,
-    /// Its options, without input, output, number of frames and lp.
-    pub params: Vec<Param>,
-    /// Its preset, which decides about its memory.
-    pub preset: i32,
-    /// Bits per sample: 8 or 10.
-    pub bit_depth: u8,
-    /// Colours of the output.
-    pub color: Color,
-    /// Static HDR metadata of the output.
-    pub hdr10: Hdr10,
+    /// What it is asked for.
+    #[serde(flatten)]
+    pub video: Video,
     /// How the film is split.
     pub scenes: SceneRules,
     /// Whether ffmpeg reads and encodes the film in one go.
@@ -76,94 +68,85 @@ pub fn decide(
     capabilities: &Capabilities,
     warnings: &mut Vec<String>,
 ) -> Result<Recipe, UsageError> {
-    let video = &config.video;
+    let wanted = &config.video;
     let identity = &capabilities.identity;
-    let said = video.params.iter().filter(|param| !identity.implies(param));
+    let said = wanted.params.iter().filter(|param| !identity.implies(param));
     let mut user: Vec<Param> = said.map(|param| in_our_words(param, identity)).collect();
     drop_unavailable_curve(&mut user, capabilities, warnings);
     for param in &user {
-        check(IN_PARAMS, param, capabilities)?;
+        check(Place::Params, param, capabilities)?;
     }
-    let (color, hdr10) = colors(container, &video.forced_color, &video.fallback_color, warnings);
-    let flags = [video.crf.map(|crf| Param::new("crf", as_number(crf))), video.preset.map(|n| Param::new("preset", n))];
+    check_flags(config, capabilities)?;
+    let (color, hdr10) = colors(container, &wanted.forced_color, &wanted.fallback_color, warnings);
+    let video = Video {
+        picture: Picture { bit_depth: wanted.bit_depth, color, hdr10 },
+        quality: quality(wanted, &user, identity, &container.video)?,
+        preset: user_number(&user, "preset").or(wanted.preset).unwrap_or_else(|| identity.default_preset()),
+        extra: extra(user, capabilities),
+    };
+    Ok(Recipe {
+        encoder: identity.clone(),
+        video,
+        scenes: SceneRules { max: wanted.max_chunk, min: wanted.min_scene, analysis_height: ANALYSIS_HEIGHT },
+        direct: config.direct,
+        audio_args: config.audio_args.clone(),
+    })
+}
+
+/// Checks what is asked for by flags of our own, and that it is not asked for twice.
+fn check_flags(config: &Config, capabilities: &Capabilities) -> Result<(), UsageError> {
+    let VideoConfig { crf, preset, params, .. } = &config.video;
+    let flags = [crf.map(|crf| Param::new("crf", crf)), preset.map(|preset| Param::new("preset", preset))];
     for flag in flags.iter().flatten() {
-        check("", flag, capabilities)?;
+        check(Place::Flag, flag, capabilities)?;
     }
     for flag in flags.iter().flatten() {
-        if let Some(param) = video.params.iter().find(|param| identity.our_name(&param.name) == flag.name) {
+        if let Some(param) = params.iter().find(|param| capabilities.identity.our_name(&param.name) == flag.name) {
             return Err(UsageError(format!("--{} is given twice: by itself and as --{}", flag.name, param.name)));
         }
     }
+    Ok(())
+}
+
+/// How good the picture is to be, where the user's options are `user`.
+fn quality(
+    wanted: &VideoConfig,
+    user: &[Param],
+    identity: &Identity,
+    source: &media::Video,
+) -> Result<Quality, UsageError> {
     let has_user = |name: &str| user.iter().any(|param| param.name == name);
     // Without adaptive quantisation it is another mode (CQP).
     let not_crf = NOT_WITH_CRF.iter().copied().find(|name| has_user(name));
     let not_crf = not_crf.or(user.contains(&Param::new("aq-mode", 0)).then_some("aq-mode 0"));
-    if let (Some(_), Some(other)) = (video.crf, not_crf) {
+    if let (Some(_), Some(other)) = (wanted.crf, not_crf) {
         return Err(UsageError(format!("--crf contradicts --{other} inside --video-params; leave one out")));
     }
-
-    let mut params = Vec::new();
-    let mut default = |name: &str, value: &dyn Display, contradicted_by: &[&str]| {
-        if capabilities.has(name) && !has_user(name) && !contradicted_by.iter().any(|other| has_user(other)) {
-            params.push(Param::new(name, value));
-        }
-    };
-    default("input-depth", &video.bit_depth, &[]);
-    // Some builds of SVT-AV1-Essential write WebM unless told not to.
-    default("webm", &0, &[]);
-    // Keyframes only where chunks begin.
-    default("keyint", &0, &[]);
-    default("scd", &0, &[]);
-    let crf = video.crf.unwrap_or_else(|| {
-        let source = &container.video;
-        Ratio::from_integer(identity.default_crf(&source.codec, source.width, source.height, source.bit_depth))
-    });
-    if not_crf.is_none() {
-        default("crf", &as_number(crf), &[]);
+    if let Some(param) = user.iter().find(|param| param.name == "crf") {
+        let crf = param.value.as_deref().unwrap_or_default().parse();
+        return crf.map(Quality::Crf).map_err(|none: NoCrf| UsageError(format!("{}{param}: {none}", Place::Params)));
     }
-    let preset = user_number(&user, "preset").unwrap_or_else(|| video.preset.unwrap_or(identity.default_preset()));
-    default("preset", &preset, &[]);
-    default("tune", &DEFAULT_TUNE, &[]);
-    if capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
-        default("variance-boost-curve", &BEST_CURVE, &["enable-variance-boost"]);
-    }
-    // What is in the source, or what the user has said instead.
-    let code = |value: u8| (value != UNSPECIFIED).then_some(value);
-    let mut color_params = Vec::new();
-    let mut set = |name: &str, value: Option<String>| {
-        color_params.extend(value.filter(|_| capabilities.has(name)).map(|value| Param::new(name, value)));
-    };
-    set("color-primaries", code(color.primaries).map(|c| c.to_string()));
-    set("transfer-characteristics", code(color.transfer).map(|c| c.to_string()));
-    set("matrix-coefficients", code(color.matrix).map(|c| c.to_string()));
-    set("color-range", color.range.map(|range| if range == Range::Full { "1" } else { "0" }.to_owned()));
-    set(
-        "chroma-sample-position",
-        color.chroma_location.map(|location| match location {
-            ChromaLocation::Left => "left".to_owned(),
-            ChromaLocation::TopLeft => "topleft".to_owned(),
-        }),
-    );
-    set("mastering-display", hdr10.mastering.map(|mastering| mastering.to_string()));
-    set("content-light", hdr10.content_light.map(|light| light.to_string()));
-    // Encoders before 3.0 write HDR metadata only when told to.
-    set("enable-hdr", (!hdr10.is_empty() && !has_user("enable-hdr")).then(|| "1".to_owned()));
-    params.extend(color_params);
-    // Colours of the user's are among those above.
-    let rest = |param: &Param| param.name != "lp" && !COLOR_PARAMS.contains(&param.name.as_str());
-    params.extend(user.into_iter().filter(rest));
-
-    Ok(Recipe {
-        encoder: capabilities.identity.clone(),
-        params,
-        preset,
-        bit_depth: video.bit_depth,
-        color,
-        hdr10,
-        scenes: SceneRules { max: video.max_chunk, min: video.min_scene, analysis_height: ANALYSIS_HEIGHT },
-        direct: config.direct,
-        audio_args: config.audio_args.clone(),
+    let kind = SourceKind { codec: &source.codec, size: (source.width, source.height), bit_depth: source.bit_depth };
+    Ok(match not_crf {
+        None => Quality::Crf(wanted.crf.unwrap_or_else(|| identity.default_crf(kind))),
+        Some(_) => Quality::Own,
     })
+}
+
+/// Further options: those of ours that this encoder has and the user does not contradict, then the user's.
+fn extra(user: Vec<Param>, capabilities: &Capabilities) -> Vec<Param> {
+    let has_user = |name: &str| user.iter().any(|param| param.name == name);
+    let mut params = Vec::new();
+    if capabilities.has("tune") && !has_user("tune") {
+        params.push(Param::new("tune", DEFAULT_TUNE));
+    }
+    let curve = ["variance-boost-curve", "enable-variance-boost"];
+    if capabilities.accepts(curve[0], BEST_CURVE.into()) && !curve.into_iter().any(has_user) {
+        params.push(Param::new(curve[0], BEST_CURVE));
+    }
+    let is_typed = |name: &str| ["lp", "crf", "preset"].contains(&name) || COLOR_PARAMS.contains(&name);
+    params.extend(user.into_iter().filter(|param| !is_typed(&param.name)));
+    params
 }
 
 /// The value of lp that the user demands, by its own flag or among the encoder options.
@@ -174,7 +157,7 @@ pub fn demanded_lp(config: &Config, capabilities: &Capabilities) -> Result<Optio
     let named = |param: &&Param| capabilities.identity.our_name(&param.name) == "lp";
     let param = config.video.params.iter().find(named).map(|param| in_our_words(param, &capabilities.identity));
     let flag = config.video.lp.map(|lp| Param::new("lp", lp));
-    let place = if param.is_some() { IN_PARAMS } else { "" };
+    let place = if param.is_some() { Place::Params } else { Place::Flag };
     let Some(param) = param.or(flag) else { return Ok(None) };
     check(place, &param, capabilities)?;
     match param.value.as_deref().map(str::parse) {
@@ -206,20 +189,28 @@ fn drop_unavailable_curve(params: &mut Vec<Param>, capabilities: &Capabilities, 
     }
 }
 
-fn as_number(ratio: Ratio<u32>) -> f64 {
-    f64::from(*ratio.numer()) / f64::from(*ratio.denom())
+/// Where the user has given an option of the encoder.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// As a flag of our own, which needs no further word.
+    Flag,
+    /// Among the encoder's options.
+    Params,
 }
 
-/// In front of what is said of an encoder option; flags of our own need no place.
-const IN_PARAMS: &str = "--video-params: ";
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Params) { "--video-params: " } else { "" })
+    }
+}
 
 /// Checks one option of the user's, given in `place`.
-fn check(place: &str, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
+fn check(place: Place, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
     let encoder = &capabilities.identity.version;
-    if let Some((_, why)) = capabilities.identity.owned().find(|(name, _)| *name == param.name) {
+    if let Some(why) = capabilities.identity.why_owned(&param.name) {
         return Err(UsageError(format!("{place}--{} cannot be set here: {why}", param.name)));
     }
-    if !capabilities.has(&param.name) && !capabilities.open {
+    if !capabilities.has(&param.name) && !capabilities.takes_unknown {
         let nearest =
             capabilities.nearest(&param.name).map(|name| format!("; did you mean --{name}?")).unwrap_or_default();
         return Err(UsageError(format!("{place}{encoder} has no option --{}{nearest}", param.name)));
@@ -335,19 +326,25 @@ impl Recipe {
             }
         };
         compare("encoder", self.encoder.version.clone(), other.encoder.version.clone());
-        let names = self.params.iter().chain(&other.params).map(|param| param.name.as_str());
-        let mut names: Vec<&str> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let value = |recipe: &Self| match recipe.params.iter().find(|param| param.name == name) {
+        compare("--crf", self.video.quality.to_string(), other.video.quality.to_string());
+        compare("--preset", self.video.preset.to_string(), other.video.preset.to_string());
+        let names = self.video.extra.iter().chain(&other.video.extra).map(|param| param.name.as_str());
+        for name in names.collect::<BTreeSet<&str>>() {
+            let value = |recipe: &Self| match recipe.video.extra.iter().find(|param| param.name == name) {
                 None => "not set".to_owned(),
                 Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
             };
             compare(&format!("--{name}"), value(self), value(other));
         }
         let max = |recipe: &Self| recipe.scenes.max.unwrap_or(0).to_string();
-        compare("bit depth", self.bit_depth.to_string(), other.bit_depth.to_string());
+        let (ours, theirs) = (&self.video.picture, &other.video.picture);
+        compare("bit depth", ours.bit_depth.to_string(), theirs.bit_depth.to_string());
+        compare("colours", ours.color.to_string(), theirs.color.to_string());
+        let or_none = |metadata: Option<String>| metadata.unwrap_or_else(|| "not set".to_owned());
+        let mastering = |hdr10: &Hdr10| or_none(hdr10.mastering.map(|display| display.to_string()));
+        let light = |hdr10: &Hdr10| or_none(hdr10.content_light.map(|light| light.to_string()));
+        compare("--mastering-display", mastering(&ours.hdr10), mastering(&theirs.hdr10));
+        compare("--content-light", light(&ours.hdr10), light(&theirs.hdr10));
         compare("--extra-split", max(self), max(other));
         compare("--no-chunks", self.direct.to_string(), other.direct.to_string());
         compare("--min-scene-len", self.scenes.min.to_string(), other.scenes.min.to_string());
@@ -371,13 +368,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use clap::Parser;
+    use num_rational::Ratio;
 
     use super::*;
     use crate::{
         cli::Cli,
-        encoder::{Family, Fork},
+        encoder::{Family, Fork, svt_av1},
         hdr::{ContentLight, MasteringDisplay},
-        media::{Carry, Clock, DynamicHdr, Subsampling, Track, TrackFlags, TrackKind, Video},
+        media::{Carry, ChromaLocation, Clock, DynamicHdr, Range, Subsampling, Track, TrackFlags, TrackKind},
     };
 
     fn capabilities(curve: f64) -> Capabilities {
@@ -414,7 +412,7 @@ mod tests {
             version: "SVT-AV1 v4.2.0".to_owned(),
             number: (4, 2),
         };
-        Capabilities { identity, options, quarter_crf: true, open: false }
+        Capabilities { identity, options, quarter_crf: true, takes_unknown: false }
     }
 
     fn container(color: Color) -> Container {
@@ -432,7 +430,7 @@ mod tests {
             duration_seconds: None,
             declared_frames: None,
             bytes: 1,
-            video: Video {
+            video: media::Video {
                 stream: 0,
                 codec: "h264".to_owned(),
                 width: 1920,
@@ -486,7 +484,8 @@ mod tests {
     }
 
     fn line(recipe: &Recipe) -> String {
-        recipe.params.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        let params = svt_av1::params(&recipe.video, &capabilities(3.0));
+        params.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -506,8 +505,8 @@ mod tests {
                 .unwrap();
         assert_eq!(
             line(&recipe),
-            "--input-depth 10 --scd 0 --preset 6 --tune 0 --color-primaries 1 --transfer-characteristics 1 \
-             --matrix-coefficients 1 --color-range 0 --rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120"
+            "--input-depth 10 --scd 0 --preset 6 --color-primaries 1 --transfer-characteristics 1 \
+             --matrix-coefficients 1 --color-range 0 --tune 0 --rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120"
         );
     }
 
@@ -515,14 +514,17 @@ mod tests {
     fn colour_tags_do_not_turn_a_bt709_film_into_pq() {
         let tags = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
         let (recipe, warnings) = recipe_with(&["-f", tags], BT709, 2.0).unwrap();
-        assert_eq!(recipe.color, BT709);
+        assert_eq!(recipe.video.picture.color, BT709);
         assert_eq!(warnings.len(), 1);
         // Nor do they mix with what little the source says.
         let half = Color { transfer: 1, ..Color::default() };
         let (recipe, warnings) = recipe_with(&["-f", tags], half, 2.0).unwrap();
-        assert_eq!((recipe.color, warnings.len()), (half, 1));
+        assert_eq!((recipe.video.picture.color, warnings.len()), (half, 1));
         let (recipe, warnings) = recipe_with(&["-f", tags], Color { transfer: 16, ..half }, 2.0).unwrap();
-        assert_eq!((recipe.color.primaries, recipe.color.matrix, warnings.len()), (9, 9, 0));
+        assert_eq!(
+            (recipe.video.picture.color.primaries, recipe.video.picture.color.matrix, warnings.len()),
+            (9, 9, 0)
+        );
     }
 
     #[test]
@@ -536,7 +538,7 @@ mod tests {
             let mut container = container(Color::default());
             (container.video.bit_depth, container.video.hdr10) = (bit_depth, hdr10);
             let mut warnings = Vec::new();
-            let color = decide(&config, &container, &capabilities(2.0), &mut warnings).unwrap().color;
+            let color = decide(&config, &container, &capabilities(2.0), &mut warnings).unwrap().video.picture.color;
             (color.primaries, color.transfer, color.matrix, color.range, warnings)
         };
         let limited = Some(Range::Limited);
@@ -565,9 +567,9 @@ mod tests {
         let params = "--color-primaries 9 --transfer-characteristics 16 --matrix-coefficients 9 --content-light 949,438 \
                       --mastering-display G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,1)";
         let (recipe, warnings) = recipe_with(&["-v", params], BT709, 2.0).unwrap();
-        assert!(recipe.color.is_pq() && warnings.is_empty());
+        assert!(recipe.video.picture.color.is_pq() && warnings.is_empty());
         let normal = "G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0000,0.0001)";
-        assert_eq!(recipe.hdr10.mastering, Some(MasteringDisplay::parse(normal).unwrap()));
+        assert_eq!(recipe.video.picture.hdr10.mastering, Some(MasteringDisplay::parse(normal).unwrap()));
         assert_eq!(line(&recipe).matches("--mastering-display").count(), 1);
         assert!(line(&recipe).contains(normal), "raw integers are handed on normalised: {}", line(&recipe));
     }

@@ -52,7 +52,7 @@ pub fn require_accepted(
 
 fn try_out(children: &Children, encoder: &Encoder, recipe: &Recipe, format: y4m::Format, job: &Job) -> Result<()> {
     let part = job.part(NAME)?;
-    let mut command = encoder.chunk_command(&recipe.params, job.lp, job.relative(&part));
+    let mut command = encoder.chunk_command(&recipe.video, job.lp, job.relative(&part));
     command.current_dir(job.dir());
     let session = Session::start(children, encoder, command, Stdio::piped(), &Arc::default())?;
     let mut session = session.limited(children, PATIENCE);

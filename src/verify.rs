@@ -80,7 +80,7 @@ pub fn output(
             }
             Ok(findings)
         });
-        let places = scope.spawn(|| at_places(&films, media, pictures, (video, recipe.color.range)));
+        let places = scope.spawn(|| at_places(&films, media, pictures, (video, recipe.video.picture.color.range)));
         let bits = bitstream(children, tools, file, video, recipe, chunks);
         (outcome(identified), outcome(found), outcome(shown), bits, outcome::<Result<_>>(tracks), outcome(places))
     });
@@ -108,8 +108,8 @@ pub fn output(
         tracks: container.track_counts(),
         chapters: container.chapters,
         attachments: container.attachments,
-        color: recipe.color.to_string(),
-        hdr10: !recipe.hdr10.is_empty(),
+        color: recipe.video.picture.color.to_string(),
+        hdr10: !recipe.video.picture.hdr10.is_empty(),
         pictures: compared.agree,
         pictures_alike: compared.alike,
         decoded: decode,
@@ -300,7 +300,11 @@ fn bitstream(
             return Ok(Some("more than were encoded".to_owned()));
         }
         let header = units.header.as_ref().context("the output's video has no sequence header")?;
-        Ok(header.disagreement(recipe.bit_depth, &recipe.color, &recipe.hdr10))
+        Ok(header.disagreement(
+            recipe.video.picture.bit_depth,
+            &recipe.video.picture.color,
+            &recipe.video.picture.hdr10,
+        ))
     })?;
     let agrees = said.is_none();
     let output = said.unwrap_or_else(|| "the same, bit for bit".to_owned());
@@ -331,8 +335,8 @@ fn of_container(
     let scan = |fields: Option<Fields>| fields.map_or("progressive".to_owned(), |fields| fields.to_string());
     let (should, is) = (scan(container.video.fields), scan(found.video.fields));
     findings.push(Finding::same("fields", should, is, "ffprobe"));
-    let hdr10 = hdr_disagreement(&found.container_hdr10, &recipe.hdr10);
-    if !recipe.hdr10.is_empty() || hdr10.is_some() {
+    let hdr10 = hdr_disagreement(&found.container_hdr10, &recipe.video.picture.hdr10);
+    if !recipe.video.picture.hdr10.is_empty() || hdr10.is_some() {
         let agrees = hdr10.is_none();
         let output = hdr10.unwrap_or_else(|| "the same".to_owned());
         findings.push(Finding::new("HDR10 of the container", "as planned", output, "ffprobe", agrees));
@@ -357,10 +361,15 @@ fn of_container(
     findings.push(Finding::same("picture in space", space, found_space, "mkvmerge -J"));
     let color = identified.video_color(video).unwrap_or_default();
     let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
-    let agrees =
-        codes(&color) == codes(&recipe.color) && (recipe.color.range.is_none() || color.range == recipe.color.range);
-    let colors =
-        Finding::new("colours of the container", recipe.color.to_string(), color.to_string(), "mkvmerge -J", agrees);
+    let agrees = codes(&color) == codes(&recipe.video.picture.color)
+        && (recipe.video.picture.color.range.is_none() || color.range == recipe.video.picture.color.range);
+    let colors = Finding::new(
+        "colours of the container",
+        recipe.video.picture.color.to_string(),
+        color.to_string(),
+        "mkvmerge -J",
+        agrees,
+    );
     findings.push(colors);
     findings
 }
@@ -594,7 +603,11 @@ mod tests {
     #[test]
     fn what_the_container_says_is_compared_one_by_one() {
         let media = media();
-        let recipe = |color: Color| Recipe { color, ..recipe() };
+        let recipe = |color: Color| {
+            let mut recipe = recipe();
+            recipe.video.picture.color = color;
+            recipe
+        };
         let found_with = |change: &dyn Fn(&mut serde_json::Value), aspect: u32, codec: &str, tagged: bool, fields| {
             let mut video = media.container.video.clone();
             (video.codec, video.sample_aspect) = (codec.to_owned(), Ratio::new(aspect, 1));
@@ -634,7 +647,7 @@ mod tests {
         let encoder = serde_json::json!({"family": "svt-av1", "fork": "mainline", "version": "v", "number": [4, 2]});
         let scenes = serde_json::json!({"max": 240, "min": 24, "analysis_height": 720});
         serde_json::from_value(serde_json::json!({
-            "encoder": encoder, "params": [], "preset": 6, "bit_depth": 10, "color": Color::default(),
+            "encoder": encoder, "params": [], "quality": {"crf": 28.0}, "preset": 6, "bit_depth": 10, "color": Color::default(),
             "hdr10": Hdr10::default(), "scenes": scenes, "audio_args": null}))
         .unwrap()
     }

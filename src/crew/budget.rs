@@ -56,7 +56,7 @@ impl Load {
     /// Expected peak memory of a worker at this `lp`, in bytes: encoder and decoder.
     #[must_use]
     pub fn worker(&self, lp: u32) -> u64 {
-        self.encoder.memory_estimate(self.size.0, self.size.1, self.preset, lp) + self.decoder()
+        self.encoder.memory_estimate(self.size, self.preset, lp) + self.decoder()
     }
 
     /// Cores that an encoder keeps busy at this `lp`.

@@ -165,7 +165,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
     let budget = Budget::new(wishes.memory, machine, wishes.most, frame_bytes);
     let now = Instant::now();
     let memory = Memory::new(Appetite::new(wishes.load.clone()), budget, wishes.most, now);
-    let stall_timeout = || stall::timeout(media.width, media.height, workshop.recipe.preset);
+    let stall_timeout = || stall::timeout(media.width, media.height, workshop.recipe.video.preset);
     let rules = Rules {
         most: wishes.most,
         lp: wishes.lp,

@@ -111,8 +111,8 @@ fn truncated(film: &Film<'_>) -> Option<Check> {
 
 /// The HDR metadata of the film, and whether the encoder writes it itself.
 fn hdr(film: &Film<'_>, encoder_writes: bool) -> Check {
-    let hdr10 = &film.recipe.hdr10;
-    let color = film.recipe.color.to_string();
+    let hdr10 = &film.recipe.video.picture.hdr10;
+    let color = film.recipe.video.picture.color.to_string();
     if hdr10.is_empty() {
         return Check::ok("HDR").version("no HDR10 metadata").note(color);
     }
@@ -247,7 +247,7 @@ fn try_it(programs: &Programs, film: &Film<'_>, machine: Machine) -> Result<Opti
     let container = &film.probed.container;
     let busy = programs.encoder.identity().busy_cores(film.workers.lp).min(machine.cores as f64);
     let size = (container.video.width, container.video.height);
-    let frames = trial::frames_to_try(size, film.recipe.preset, busy);
+    let frames = trial::frames_to_try(size, film.recipe.video.preset, busy);
     let from = container.duration_seconds.unwrap_or(0.0) / 2.0;
     let trial = trial::run(programs, film.input, film.probed, film.recipe, film.workers.lp, (from, frames))?;
     let encoders = (film.workers.workers as f64).min(machine.cores as f64 / busy).max(1.0);

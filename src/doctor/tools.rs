@@ -355,7 +355,7 @@ mod tests {
             },
             options: names.map(|name| (name.to_owned(), range(name))).collect::<BTreeMap<_, _>>(),
             quarter_crf: true,
-            open: false,
+            takes_unknown: false,
         }
     }
 

@@ -114,8 +114,8 @@ pub fn run(
 ) -> Result<Option<Trial>> {
     let dir = tempfile::tempdir().context("making a temporary directory")?;
     let output = dir.path().join("trial.ivf");
-    let decoder = decoder(&programs.tools.ffmpeg, input, probed, recipe.bit_depth, (from, frames));
-    let command = programs.encoder.chunk_command(&recipe.params, lp, &output);
+    let decoder = decoder(&programs.tools.ffmpeg, input, probed, recipe.video.picture.bit_depth, (from, frames));
+    let command = programs.encoder.chunk_command(&recipe.video, lp, &output);
     within_limit(|children| {
         let pulse = Arc::default();
         let mut session = Session::start(children, &programs.encoder, command, Stdio::piped(), &pulse)?;

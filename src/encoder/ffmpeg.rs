@@ -14,9 +14,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 use num_rational::Ratio;
 
-use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache, session::Session, svt_av1};
+use super::{
+    Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Ranges, Speech, Video, cache::Cache,
+    session::Session, svt_av1,
+};
 use crate::{
-    config::Param,
+    media::{ChromaLocation, Color, Range, UNSPECIFIED},
     probe::file_url,
     process::{Children, ToolFailure},
 };
@@ -25,12 +28,15 @@ use crate::{
 pub const OLDEST: (u32, u32) = (5, 1);
 
 /// How ffmpeg is told of one encoder, in terms of our own names of options.
-struct Library {
+pub(super) struct Library {
+    family: Family,
     /// ffmpeg's name of the encoder.
     codec: &'static str,
     /// The option that takes `key=value:key=value`.
     params: &'static str,
-    /// Our names of what ffmpeg has options of its own for.
+    /// ffmpeg's option for the preset.
+    preset: &'static str,
+    /// Further options of the encoder that ffmpeg has options of its own for.
     options: &'static [(&'static str, &'static str)],
     /// What is always said. Keyframes only where chunks begin.
     fixed: &'static [&'static str],
@@ -38,20 +44,22 @@ struct Library {
     crf: (f64, f64),
 }
 
-const LIBSVTAV1: Library = Library {
+pub(super) const LIBSVTAV1: Library = Library {
+    family: Family::Libsvtav1,
     codec: "libsvtav1",
     params: "-svtav1-params",
-    options: &[("preset", "-preset")],
+    preset: "-preset",
+    options: &[],
     // Without it, what the library does not understand is a warning.
     fixed: &["-err_detect", "explode"],
     crf: (1.0, 63.0),
 };
-const LIBAOM: Library = Library {
+pub(super) const LIBAOM: Library = Library {
+    family: Family::Libaom,
     codec: "libaom-av1",
     params: "-aom-params",
+    preset: "-cpu-used",
     options: &[
-        ("preset", "-cpu-used"),
-        ("crf", "-crf"),
         ("lag-in-frames", "-lag-in-frames"),
         ("min-q", "-qmin"),
         ("max-q", "-qmax"),
@@ -61,17 +69,15 @@ const LIBAOM: Library = Library {
     fixed: &["-b:v", "0", "-row-mt", "1", "-g", "9999", "-keyint_min", "9999"],
     crf: (0.0, 63.0),
 };
-const LIBRAV1E: Library = Library {
+pub(super) const LIBRAV1E: Library = Library {
+    family: Family::Librav1e,
     codec: "librav1e",
     params: "-rav1e-params",
-    options: &[("preset", "-speed")],
+    preset: "-speed",
+    options: &[],
     fixed: &["-g", "9999", "-keyint_min", "9999"],
     crf: (0.0, 63.75),
 };
-
-/// rav1e counts its quantiser in steps of a quarter of ours: both are indices of the quantiser tables of AV1, of which
-/// the scale to 63 names every fourth (AV1 specification, 7.12.2).
-const RAV1E_QUANTIZER: f64 = 4.0;
 
 fn library(family: Family) -> &'static Library {
     match family {
@@ -82,7 +88,7 @@ fn library(family: Family) -> &'static Library {
 }
 
 /// Options that are ours in all families that ffmpeg runs, or in one of them.
-pub const OWNED: &[(&str, &str)] = &[
+pub(super) const OWNED: &[(&str, &str)] = &[
     ("bit-depth", "use --pix-format"),
     ("input-bit-depth", "use --pix-format"),
     ("target-bitrate", "chunks are encoded at a constant quality"),
@@ -103,11 +109,10 @@ pub const OWNED: &[(&str, &str)] = &[
 ];
 
 /// What is done anyway, and may be said.
-pub const IMPLIED: &[(&str, &str)] = &[("end-usage", "q")];
+const IMPLIED: &[(&str, &str)] = &[("end-usage", "q")];
 
 /// What the family's own users call our options.
-pub const ALIASES: &[(&str, &str)] =
-    &[("cpu-used", "preset"), ("speed", "preset"), ("cq-level", "crf"), ("threads", "lp")];
+const ALIASES: &[(&str, &str)] = &[("cpu-used", "preset"), ("speed", "preset"), ("cq-level", "crf"), ("threads", "lp")];
 
 /// Major and minor version, from the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`,
 /// `ffmpeg version n9.0.2-17-g2a571b6068`. A build from between versions (`N-118000-g…`) has none.
@@ -152,12 +157,12 @@ pub fn capabilities(children: &Children, cache: &Cache, ffmpeg: &Path, family: F
         let named = library_version.as_ref().map_or_else(String::new, |(_, _, version)| format!(" {version}"));
         let (fork, number, _) = library_version.clone().unwrap_or((Fork::Mainline, (0, 0), String::new()));
         let identity = Identity { family, fork, version: format!("{}{named} in {shown}", library.codec), number };
-        let preset = library.options.iter().find(|(ours, _)| *ours == "preset").map_or("", |(_, option)| option);
         let help = encoder_help(children, ffmpeg, library.codec)?;
-        let mut capabilities = Capabilities { identity, options: common_options(), quarter_crf: false, open: true };
+        let mut capabilities =
+            Capabilities { identity, options: common_options(), quarter_crf: false, takes_unknown: true };
         let mut know = |name: &str, ranges| capabilities.options.insert(name.to_owned(), ranges);
         // Below zero is `not set`, or for research.
-        know("preset", range_in_help(&help, preset).map(|(low, high)| vec![(low.max(0.0), high)]));
+        know("preset", range_in_help(&help, library.preset).map(|(low, high)| vec![(low.max(0.0), high)]));
         know("crf", Some(vec![library.crf]));
         match family {
             Family::Librav1e => capabilities.quarter_crf = true,
@@ -216,9 +221,7 @@ fn try_params(
     command.args(["-nostdin", "-hide_banner", "-v", "verbose", "-f", "rawvideo", "-pix_fmt", "yuv420p"]);
     command.args(["-s", "64x64", "-r", "24", "-i", "/dev/zero", "-frames:v", "2", "-c:v", library.codec]);
     command.args(library.fixed);
-    if let Some((_, preset)) = library.options.iter().find(|(ours, _)| *ours == "preset") {
-        command.args([preset, "8"]);
-    }
+    command.args([library.preset, "8"]);
     if !params.is_empty() {
         command.args([library.params, params]);
     }
@@ -279,12 +282,12 @@ fn range_in_help(help: &str, option: &str) -> Option<(f64, f64)> {
 }
 
 /// ffmpeg as it reads our y4m, up to the name of the encoder; `before_input` and `filter` are the family's own.
-pub(super) fn reader(ffmpeg: &Path, params: &[Param], before_input: &[&str], filter: Option<&str>) -> Command {
+pub(super) fn reader(ffmpeg: &Path, color: &Color, before_input: &[&str], filter: Option<&str>) -> Command {
     let mut command = Command::new(ffmpeg);
     // Its own lines of progress end in a carriage return: they are read, and are in no error message.
     command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"]).args(before_input);
     command.args(["-f", "yuv4mpegpipe", "-i", "pipe:0", "-map", "0:v:0", "-fps_mode", "passthrough"]);
-    let filters: Vec<String> = [Some(color_filter(params)), filter.map(str::to_owned)].into_iter().flatten().collect();
+    let filters: Vec<String> = [Some(color_filter(color)), filter.map(str::to_owned)].into_iter().flatten().collect();
     command.args(["-vf", &filters.join(",")]);
     command
 }
@@ -295,119 +298,205 @@ pub(super) fn write_ivf(command: &mut Command, output: &Path) {
 }
 
 /// A filter that says the colours: y4m does not, and newer ffmpegs take no encoder option for them.
-fn color_filter(params: &[Param]) -> String {
-    let value = |name: &str| value_of(params, name);
-    let mut words = Vec::new();
-    let mut set = |key: &str, value: Option<&str>| words.extend(value.map(|value| format!("{key}={value}")));
-    set("color_primaries", value("color-primaries"));
-    set("color_trc", value("transfer-characteristics"));
-    set("colorspace", value("matrix-coefficients"));
-    set("range", Some(if value("color-range") == Some("1") { "pc" } else { "tv" }));
+fn color_filter(color: &Color) -> String {
+    let codes = [("color_primaries", color.primaries), ("color_trc", color.transfer), ("colorspace", color.matrix)];
+    let said = codes.into_iter().filter(|(_, code)| *code != UNSPECIFIED);
+    let mut words: Vec<String> = said.map(|(name, code)| format!("{name}={code}")).collect();
+    words.push(format!("range={}", range(color)));
     format!("setparams={}", words.join(":"))
 }
 
-fn value_of<'a>(params: &'a [Param], name: &str) -> Option<&'a str> {
-    params.iter().find(|param| param.name == name)?.value.as_deref()
+fn range(color: &Color) -> &'static str {
+    if color.range == Some(Range::Full) { "pc" } else { "tv" }
 }
 
-/// The whole command line for one chunk, written to `output`.
-#[must_use]
-pub fn chunk_command(identity: &Identity, ffmpeg: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
-    let mut command = reader(ffmpeg, params, &[], None);
-    encode_to(&mut command, identity.family, params, lp, output);
-    command
+fn pixel_format(video: &Video) -> &'static str {
+    if video.picture.bit_depth == 8 { "yuv420p" } else { "yuv420p10le" }
 }
 
-/// The whole command line for a film that ffmpeg reads itself; see [`super::Encoder::film_command`].
-#[expect(clippy::too_many_arguments, reason = "each is a part of the one command line")]
-#[must_use]
-pub(super) fn film_command(
-    identity: &Identity,
-    ffmpeg: &Path,
-    params: &[Param],
-    lp: u32,
-    (file, stream): (&Path, usize),
-    (width, height): (u32, u32),
-    fps: Ratio<u32>,
-    output: &Path,
-) -> Command {
-    let mut command = Command::new(ffmpeg);
-    command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"]).arg(file_url(file));
-    let rate = (fps.numer(), fps.denom());
-    command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);
-    command.args(["-enc_time_base", &format!("{}/{}", rate.1, rate.0)]);
-    // A conversion keeps the range only where it is told to.
-    let range = if value_of(params, "color-range") == Some("1") { "pc" } else { "tv" };
-    let format = pixel_format(params);
-    // The recipe says all that is kept of HDR; times are given when the film is joined.
-    let filters = [
-        format!("crop={width}:{height}:0:0"),
-        format!("scale=in_range={range}:out_range={range}"),
-        format!("format={format}"),
-        "sidedata=mode=delete".to_owned(),
-        color_filter(params),
-        format!("settb={}/{}", rate.1, rate.0),
-        "setpts=N".to_owned(),
-    ];
-    command.args(["-vf", &filters.join(",")]);
-    // Of its own accord ffmpeg tells its encoder the rate that the container says.
-    let told = [Param::new("fps-num", rate.0), Param::new("fps-denom", rate.1)];
-    encode_to(&mut command, identity.family, &[params, &told].concat(), lp, output);
-    command
+/// A film that ffmpeg reads itself.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeFilm<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Which of its streams.
+    pub stream: usize,
+    /// Width and height to which it is cut at its top left, once it is upright.
+    pub size: (u32, u32),
+    /// Frames per second that the encoder is told, whatever their times are.
+    pub fps: Ratio<u32>,
 }
 
-fn pixel_format(params: &[Param]) -> &'static str {
-    if value_of(params, "input-depth") == Some("8") { "yuv420p" } else { "yuv420p10le" }
-}
-
-/// The encoder and its options, and the IVF file that it writes.
-fn encode_to(command: &mut Command, family: Family, params: &[Param], lp: u32, output: &Path) {
-    let library = library(family);
-    command.args(["-c:v", library.codec]).args(library.fixed);
-    command.args(["-pix_fmt", pixel_format(params)]);
-    let mut rest = Vec::new();
-    match family {
-        Family::Libsvtav1 => rest.push(format!("lp={lp}")),
-        // libaom with one thread gives other bytes than with two or more (3.6.0 and 3.15.1).
-        Family::Libaom => drop(command.args(["-threads", &lp.max(2).to_string()])),
-        _ => drop(command.args(["-threads", &lp.to_string()])),
+impl Encoder {
+    /// The command line for a whole film, which ffmpeg reads itself; it is written to `output`. For an encoder of
+    /// ffmpeg's libraries.
+    #[must_use]
+    pub fn film_command(&self, video: &Video, lp: u32, film: &WholeFilm<'_>, output: &Path) -> Command {
+        let WholeFilm { file, stream, size: (width, height), fps } = film;
+        let (numer, denom) = (fps.numer(), fps.denom());
+        let mut command = Command::new(self.program());
+        command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"]).arg(file_url(file));
+        command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);
+        command.args(["-enc_time_base", &format!("{denom}/{numer}")]);
+        let color = &video.picture.color;
+        // The recipe says all that is kept of HDR; times are given when the film is joined. A conversion keeps the range
+        // only where it is told to.
+        let filters = [
+            format!("crop={width}:{height}:0:0"),
+            format!("scale=in_range={0}:out_range={0}", range(color)),
+            format!("format={}", pixel_format(video)),
+            "sidedata=mode=delete".to_owned(),
+            color_filter(color),
+            format!("settb={denom}/{numer}"),
+            "setpts=N".to_owned(),
+        ];
+        command.args(["-vf", &filters.join(",")]);
+        // Of its own accord ffmpeg tells its encoder the rate that the container says.
+        let rate = [Param::new("fps-num", numer), Param::new("fps-denom", denom)];
+        let library = library(self.identity().family);
+        library.encode_to(&mut command, &library.words(self, video, lp).and(&rate), video, output);
+        command
     }
-    for Param { name, value } in params {
-        let value = value.as_deref().unwrap_or("1");
-        let (name, value) = match (family, name.as_str()) {
-            // Said already.
-            (_, "input-depth") => continue,
-            (Family::Libaom | Family::Librav1e, name) if in_filter(name) => continue,
-            (Family::Librav1e, "crf") => ("quantizer", quantizer(value)),
-            (Family::Librav1e, "chroma-sample-position") => {
-                command.args(["-chroma_sample_location", value]);
-                continue;
+}
+
+/// What is asked for in the words of one library: options of ffmpeg's own, and those that go to the library.
+#[derive(Default)]
+struct Words {
+    own: Vec<String>,
+    passed: Vec<String>,
+}
+
+impl Words {
+    fn own(&mut self, option: &str, value: impl ToString) {
+        self.own.extend([option.to_owned(), value.to_string()]);
+    }
+
+    fn passed(&mut self, param: &Param) {
+        let value = param.value.as_deref().unwrap_or("1");
+        self.passed.push(format!("{}={}", param.name, escaped(value)));
+    }
+
+    fn and(mut self, params: &[Param]) -> Self {
+        params.iter().for_each(|param| self.passed(param));
+        self
+    }
+}
+
+impl Library {
+    fn words(&self, encoder: &Encoder, video: &Video, lp: u32) -> Words {
+        let mut words = Words::default();
+        match self.family {
+            Family::Libsvtav1 => words.passed(&Param::new("lp", lp)),
+            // libaom with one thread gives other bytes than with two or more (3.6.0 and 3.15.1).
+            Family::Libaom => words.own("-threads", lp.max(2)),
+            _ => words.own("-threads", lp),
+        }
+        let chroma = video.picture.color.chroma_location;
+        let params = match (self.family, video.quality) {
+            (Family::Libsvtav1, _) => svt_av1::params(video, encoder.capabilities()),
+            (Family::Libaom, quality) => {
+                if let Quality::Crf(crf) = quality {
+                    words.own("-crf", crf);
+                }
+                // The words of libaom.
+                let position = |location| if location == ChromaLocation::Left { "vertical" } else { "colocated" };
+                let chroma = chroma.map(|location| Param::new("chroma-sample-position", position(location)));
+                chroma.into_iter().chain(video.extra.iter().cloned()).collect()
             }
-            // The words of libaom.
-            (Family::Libaom, name @ "chroma-sample-position") => {
-                (name, if value == "left" { "vertical" } else { "colocated" }.to_owned())
+            (_, quality) => {
+                // rav1e counts its quantiser in the steps that AV1's tables have.
+                if let Quality::Crf(crf) = quality {
+                    words.passed(&Param::new("quantizer", crf.quarters()));
+                }
+                if let Some(location) = chroma {
+                    words.own("-chroma_sample_location", svt_av1::chroma_position(location));
+                }
+                video.extra.clone()
             }
-            (_, name) => (name, value.to_owned()),
         };
-        match library.options.iter().find(|(ours, _)| *ours == name) {
-            Some((_, option)) => drop(command.args([*option, &value])),
-            None => rest.push(format!("{name}={}", escaped(&value))),
+        words.own(self.preset, video.preset);
+        for param in &params {
+            match (param.name.as_str(), self.options.iter().find(|(ours, _)| *ours == param.name)) {
+                // Said already.
+                ("input-depth" | "preset", _) => (),
+                (_, Some((_, option))) => words.own(option, param.value.as_deref().unwrap_or("1")),
+                (_, None) => words.passed(param),
+            }
+        }
+        words
+    }
+
+    /// The encoder and its options, and the IVF file that it writes.
+    fn encode_to(&self, command: &mut Command, words: &Words, video: &Video, output: &Path) {
+        command.args(["-c:v", self.codec]).args(self.fixed);
+        command.args(["-pix_fmt", pixel_format(video)]).args(&words.own);
+        if !words.passed.is_empty() {
+            command.args([self.params, &words.passed.join(":")]);
+        }
+        write_ivf(command, output);
+    }
+}
+
+impl Speech for Library {
+    fn memory_estimate(&self, identity: &Identity, size: (u32, u32), preset: i32, lp: u32) -> u64 {
+        let pixels = u64::from(size.0) * u64::from(size.1);
+        let measured = |bytes_per_pixel: f64| (FLOOR + pixels as f64 * bytes_per_pixel * MARGIN) as u64;
+        match self.family {
+            Family::Libaom => measured(LIBAOM_BYTES_PER_PIXEL),
+            Family::Librav1e => measured(LIBRAV1E_BYTES_PER_PIXEL),
+            _ => svt_av1::memory_estimate(identity, size, preset, lp)
+                .saturating_add(pixels * BYTES_PER_PIXEL * FRAMES_HELD),
         }
     }
-    if !rest.is_empty() {
-        command.args([library.params, &rest.join(":")]);
+
+    /// libaom and librav1e have one tile, and threads of theirs wait for each other: two threads were 1.3 times as fast
+    /// as one.
+    fn busy_cores(&self, identity: &Identity, lp: u32) -> f64 {
+        match self.family {
+            Family::Libsvtav1 => svt_av1::busy_cores(identity, lp),
+            _ => 1.0 + 0.3 * f64::from(lp.saturating_sub(1).min(6)),
+        }
     }
-    write_ivf(command, output);
-}
 
-fn in_filter(name: &str) -> bool {
-    ["color-primaries", "transfer-characteristics", "matrix-coefficients", "color-range"].contains(&name)
-}
+    fn max_lp(&self, identity: &Identity) -> u32 {
+        if self.family == Family::Libsvtav1 { svt_av1::max_lp(identity) } else { 4 }
+    }
 
-/// rav1e's quantiser of a CRF.
-fn quantizer(crf: &str) -> String {
-    let crf: f64 = crf.parse().unwrap_or_default();
-    format!("{}", (crf * RAV1E_QUANTIZER).round())
+    /// Seen with 1, 2 and 4 threads: rav1e 0.5.1 and that of ffmpeg 9.0.2, libaom 3.6.0 and 3.15.1.
+    fn same_bytes_up_to(&self, identity: &Identity, lp: u32) -> u32 {
+        if self.family == Family::Libsvtav1 { svt_av1::same_bytes_up_to(identity, lp) } else { self.max_lp(identity) }
+    }
+
+    fn owned(&self) -> Vec<(&'static str, &'static str)> {
+        if self.family == Family::Libsvtav1 { svt_av1::OWNED.to_vec() } else { OWNED.to_vec() }
+    }
+
+    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        if self.family == Family::Libsvtav1 { &[] } else { ALIASES }
+    }
+
+    fn implied(&self) -> &'static [(&'static str, &'static str)] {
+        if self.family == Family::Libaom { IMPLIED } else { &[] }
+    }
+
+    /// 0.5.1 of rav1e, and that of ffmpeg 9.0.2.
+    fn least_side(&self) -> u32 {
+        if self.family == Family::Librav1e { 16 } else { 0 }
+    }
+
+    fn chunk_command(&self, encoder: &Encoder, video: &Video, lp: u32, output: &Path) -> Command {
+        let mut command = reader(encoder.program(), &video.picture.color, &[], None);
+        self.encode_to(&mut command, &self.words(encoder, video, lp), video, output);
+        command
+    }
+
+    fn progress(&self, line: &str) -> Option<u64> {
+        progress(line)
+    }
+
+    fn has_complained(&self, lines: &[String]) -> bool {
+        self.family == Family::Librav1e && has_complained(lines)
+    }
 }
 
 /// A value inside `key=value:key=value`.
@@ -423,14 +512,12 @@ fn escaped(value: &str) -> String {
 }
 
 /// Frames encoded so far, from `frame=   50 fps= 31 q=0.0 Lsize= …`.
-#[must_use]
-pub fn progress(line: &str) -> Option<u64> {
+pub(super) fn progress(line: &str) -> Option<u64> {
     line.strip_prefix("frame=")?.split_whitespace().next()?.parse().ok()
 }
 
 /// Whether librav1e did not understand an option: ffmpeg warns, and goes on without it.
-#[must_use]
-pub fn has_complained(lines: &[String]) -> bool {
+fn has_complained(lines: &[String]) -> bool {
     lines.iter().any(|line| line.starts_with("[librav1e @ ") && line.contains("] Invalid value for "))
 }
 
@@ -447,53 +534,30 @@ const MARGIN: f64 = 1.4;
 /// ffmpeg alone.
 const FLOOR: f64 = 100e6;
 
-/// Expected peak memory of one ffmpeg in bytes.
-#[must_use]
-pub fn memory_estimate(identity: &Identity, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
-    let pixels = u64::from(width) * u64::from(height);
-    let measured = |bytes_per_pixel: f64| (FLOOR + pixels as f64 * bytes_per_pixel * MARGIN) as u64;
-    match identity.family {
-        Family::Libaom => measured(LIBAOM_BYTES_PER_PIXEL),
-        Family::Librav1e => measured(LIBRAV1E_BYTES_PER_PIXEL),
-        _ => svt_av1::memory_estimate(identity, width, height, preset, lp)
-            .saturating_add(pixels * BYTES_PER_PIXEL * FRAMES_HELD),
-    }
-}
-
-/// How many cores one encoder at this `lp` keeps busy. libaom and librav1e have one tile, and threads of theirs wait for
-/// each other: two threads were 1.3 times as fast as one.
-#[must_use]
-pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
-    match identity.family {
-        Family::Libsvtav1 => svt_av1::busy_cores(identity, lp),
-        _ => 1.0 + 0.3 * f64::from(lp.saturating_sub(1).min(6)),
-    }
-}
-
-/// The largest `lp` that is of use.
-#[must_use]
-pub fn max_lp(identity: &Identity) -> u32 {
-    if identity.family == Family::Libsvtav1 { svt_av1::max_lp(identity) } else { 4 }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        encoder::{Crf, Picture},
+        hdr::Hdr10,
+    };
 
-    fn line(family: Family, params: &[Param]) -> String {
+    fn line(family: Family, video: &Video) -> String {
         let identity = Identity { family, fork: Fork::Mainline, version: String::new(), number: (4, 2) };
-        let command = chunk_command(&identity, Path::new("ffmpeg"), params, 1, Path::new("chunks/00001.ivf.part"));
+        let mut options = common_options();
+        options.extend(["crf", "preset"].map(|name| (name.to_owned(), None)));
+        let capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: true };
+        let encoder = Encoder::new("ffmpeg".into(), capabilities);
+        let command = encoder.chunk_command(video, 1, Path::new("chunks/00001.ivf.part"));
         let words: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
         words.join(" ")
     }
 
-    fn pq() -> Vec<Param> {
-        [("input-depth", "10"), ("crf", "28"), ("preset", "6"), ("color-primaries", "9")]
-            .into_iter()
-            .chain([("transfer-characteristics", "16"), ("matrix-coefficients", "9"), ("color-range", "0")])
-            .chain([("chroma-sample-position", "left")])
-            .map(|(name, value)| Param::new(name, value))
-            .collect()
+    fn pq(extra: &[Param]) -> Video {
+        let chroma_location = Some(ChromaLocation::Left);
+        let color = Color { primaries: 9, transfer: 16, matrix: 9, range: Some(Range::Limited), chroma_location };
+        let picture = Picture { bit_depth: 10, color, hdr10: Hdr10::default() };
+        Video { picture, quality: Quality::Crf(Crf::whole(28)), preset: 6, extra: extra.to_vec() }
     }
 
     #[test]
@@ -506,9 +570,9 @@ mod tests {
                  matrix-coefficients=9:color-range=0:chroma-sample-position=left -f ivf",
             ),
             (Family::Libaom, "-threads 2 -crf 28 -cpu-used 6 -aom-params chroma-sample-position=vertical -f ivf"),
-            (Family::Librav1e, "-threads 1 -speed 6 -chroma_sample_location left -rav1e-params quantizer=112 -f ivf"),
+            (Family::Librav1e, "-threads 1 -chroma_sample_location left -speed 6 -rav1e-params quantizer=112 -f ivf"),
         ] {
-            let line = line(family, &pq());
+            let line = line(family, &pq(&[]));
             assert!(line.contains(colors) && line.contains(words), "{line}");
             assert!(line.ends_with("-y file:chunks/00001.ivf.part") && line.contains("-pix_fmt yuv420p10le"), "{line}");
         }
@@ -516,8 +580,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_become_another_option() {
-        let line = line(Family::Librav1e, &[Param::new("tune", "a:crf=1'\\")]);
-        assert!(line.contains("-rav1e-params tune=a\\:crf=1\\'\\\\ "), "{line}");
+        let line = line(Family::Librav1e, &pq(&[Param::new("tune", "a:crf=1'\\")]));
+        assert!(line.contains(":tune=a\\:crf=1\\'\\\\ "), "{line}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! One file per encoder family: what it understands, its command line, its progress lines, its memory.
+//! One file per encoder family: what it understands, its command line, its progress lines, its memory. Here they are
+//! found, and spoken to alike.
 
 pub mod cache;
 pub mod ffmpeg;
 pub mod qsv;
 pub mod session;
 pub mod svt_av1;
+pub mod types;
 
 use std::{
-    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
     process::Command,
@@ -15,95 +16,115 @@ use std::{
 
 use anyhow::Result;
 use num_rational::Ratio;
-use serde::{Deserialize, Serialize};
 
 use self::cache::Cache;
 use crate::{
     cli::EncoderName,
-    config::{EncoderChoice, Param},
+    config::EncoderChoice,
     process::{Children, ToolFailure},
 };
 
-/// Programs that are run and spoken to in the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Family {
-    /// SvtAv1EncApp.
-    SvtAv1,
-    /// SVT-AV1 through ffmpeg.
-    Libsvtav1,
-    /// libaom through ffmpeg.
-    Libaom,
-    /// rav1e through ffmpeg.
-    Librav1e,
-    /// An Intel GPU through ffmpeg.
-    Av1Qsv,
+pub use types::{
+    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, SourceKind, Video,
+};
+
+/// How one family is spoken to, and what it costs. Everything that differs from one family to the next is here.
+pub(crate) trait Speech: Sync {
+    /// Expected peak memory of one encoder in bytes, for frames of `size`.
+    fn memory_estimate(&self, identity: &Identity, size: (u32, u32), preset: i32, lp: u32) -> u64;
+
+    /// How many cores one encoder at this `lp` keeps busy.
+    fn busy_cores(&self, identity: &Identity, lp: u32) -> f64;
+
+    /// The largest `lp` that is of use.
+    fn max_lp(&self, identity: &Identity) -> u32;
+
+    /// The largest `lp` that gives the same bytes as this one.
+    fn same_bytes_up_to(&self, identity: &Identity, lp: u32) -> u32;
+
+    /// Encoders at once beyond which there is nothing to gain, whatever cores and memory there are.
+    fn most_at_once(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Options that av1enc sets itself, and why a user cannot.
+    fn owned(&self) -> Vec<(&'static str, &'static str)>;
+
+    /// What the family's own users call our options: theirs, ours.
+    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Options that say what is done anyway.
+    fn implied(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Pixels in each direction below which it refuses a picture without saying why; others say why, or take all.
+    fn least_side(&self) -> u32 {
+        0
+    }
+
+    /// The preset where nobody names one: the middle of the family's range, or near it.
+    fn default_preset(&self) -> i32 {
+        6
+    }
+
+    /// The constant rate factor where nobody names one.
+    fn default_crf(&self, _source: SourceKind<'_>) -> Crf {
+        Crf::whole(28)
+    }
+
+    /// The command line for one chunk: y4m on standard input becomes the IVF file `output`.
+    fn chunk_command(&self, encoder: &Encoder, video: &Video, lp: u32, output: &Path) -> Command;
+
+    /// Frames encoded so far, if a line of standard error says so.
+    fn progress(&self, line: &str) -> Option<u64>;
+
+    /// Whether it has said of an option that it does not understand it, and gone on.
+    fn has_complained(&self, _lines: &[String]) -> bool {
+        false
+    }
 }
 
-/// Which line of development an SVT-AV1 comes from: the same option can mean another thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fork {
-    /// The reference encoder.
-    Mainline,
-    /// SVT-AV1-PSY.
-    Psy,
-    /// SVT-AV1-HDR.
-    Hdr,
-    /// SVT-AV1-Essential.
-    Essential,
-}
-
-/// Which encoder it is: all that its costs, and the meaning of its options, depend on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// How it is spoken to.
-    pub family: Family,
-    /// Its line of development.
-    pub fork: Fork,
-    /// Its first line of `--version`.
-    pub version: String,
-    /// Major and minor version.
-    pub number: (u32, u32),
+/// How a family is spoken to.
+fn speech(family: Family) -> &'static dyn Speech {
+    match family {
+        Family::SvtAv1 => &svt_av1::SvtAv1,
+        Family::Libsvtav1 => &ffmpeg::LIBSVTAV1,
+        Family::Libaom => &ffmpeg::LIBAOM,
+        Family::Librav1e => &ffmpeg::LIBRAV1E,
+        Family::Av1Qsv => &qsv::Av1Qsv,
+    }
 }
 
 impl Identity {
-    /// Expected peak memory of one encoder in bytes.
+    fn speech(&self) -> &'static dyn Speech {
+        speech(self.family)
+    }
+
+    /// Expected peak memory of one encoder in bytes, for frames of `size`.
     #[must_use]
-    pub fn memory_estimate(&self, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
-        match self.family {
-            Family::SvtAv1 => svt_av1::memory_estimate(self, width, height, preset, lp),
-            Family::Libsvtav1 | Family::Libaom | Family::Librav1e => {
-                ffmpeg::memory_estimate(self, width, height, preset, lp)
-            }
-            Family::Av1Qsv => qsv::memory_estimate(width, height),
-        }
+    pub fn memory_estimate(&self, size: (u32, u32), preset: i32, lp: u32) -> u64 {
+        self.speech().memory_estimate(self, size, preset, lp)
     }
 
     /// How many cores one encoder at this `lp` keeps busy. A GPU's keeps one busy with decoding for it.
     #[must_use]
     pub fn busy_cores(&self, lp: u32) -> f64 {
-        match self.family {
-            Family::SvtAv1 => svt_av1::busy_cores(self, lp),
-            Family::Libsvtav1 | Family::Libaom | Family::Librav1e => ffmpeg::busy_cores(self, lp),
-            Family::Av1Qsv => 1.0,
-        }
+        self.speech().busy_cores(self, lp)
     }
 
     /// The largest `lp` that is of use.
     #[must_use]
     pub fn max_lp(&self) -> u32 {
-        match self.family {
-            Family::SvtAv1 => svt_av1::max_lp(self),
-            Family::Libsvtav1 | Family::Libaom | Family::Librav1e => ffmpeg::max_lp(self),
-            Family::Av1Qsv => 1,
-        }
+        self.speech().max_lp(self)
     }
 
     /// Encoders at once beyond which there is nothing to gain, whatever cores and memory there are.
     #[must_use]
     pub fn most_at_once(&self) -> usize {
-        if self.family == Family::Av1Qsv { qsv::MOST_AT_ONCE } else { usize::MAX }
+        self.speech().most_at_once()
     }
 
     /// Whether the bytes of a chunk depend on `lp`.
@@ -115,57 +136,64 @@ impl Identity {
     /// The largest `lp` that gives the same bytes as this one.
     #[must_use]
     pub fn same_bytes_up_to(&self, lp: u32) -> u32 {
-        match self.family {
-            Family::SvtAv1 | Family::Libsvtav1 => svt_av1::same_bytes_up_to(self, lp),
-            // Seen with 1, 2 and 4 threads: rav1e 0.5.1 and that of ffmpeg 9.0.2, libaom 3.6.0 and 3.15.1.
-            Family::Libaom | Family::Librav1e | Family::Av1Qsv => self.max_lp(),
-        }
+        self.speech().same_bytes_up_to(self, lp)
     }
 
-    /// Options that av1enc sets itself, and why a user cannot.
-    pub fn owned(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-        let (own, shared) = match self.family {
-            Family::SvtAv1 | Family::Libsvtav1 => (svt_av1::OWNED, [].as_slice()),
-            Family::Libaom | Family::Librav1e => (ffmpeg::OWNED, [].as_slice()),
-            Family::Av1Qsv => (qsv::OWNED, ffmpeg::OWNED),
-        };
-        own.iter().chain(shared)
+    /// Why a user cannot set this option, if av1enc sets it itself.
+    #[must_use]
+    pub fn why_owned(&self, name: &str) -> Option<&'static str> {
+        self.speech().owned().into_iter().find(|(owned, _)| *owned == name).map(|(_, why)| why)
     }
 
     /// The name under which we know an option of the user's.
     #[must_use]
     pub fn our_name<'a>(&self, name: &'a str) -> &'a str {
-        let aliases = match self.family {
-            Family::Libaom | Family::Librav1e => ffmpeg::ALIASES,
-            _ => &[],
-        };
-        aliases.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours)
+        self.speech().aliases().iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours)
     }
 
     /// Whether an option of the user's says what is done anyway.
     #[must_use]
     pub fn implies(&self, param: &Param) -> bool {
-        let implied = if self.family == Family::Libaom { ffmpeg::IMPLIED } else { &[] };
-        implied.iter().any(|(name, value)| *name == param.name && param.value.as_deref() == Some(value))
+        let said = |(name, value): &(&str, &str)| *name == param.name && param.value.as_deref() == Some(*value);
+        self.speech().implied().iter().any(said)
     }
 
-    /// Pixels in each direction below which it refuses a picture without saying why; others say why, or take all
-    /// (0.5.1, and that of ffmpeg 9.0.2).
+    /// Pixels in each direction below which it refuses a picture without saying why; others say why, or take all.
     #[must_use]
     pub fn least_side(&self) -> u32 {
-        if self.family == Family::Librav1e { 16 } else { 0 }
+        self.speech().least_side()
     }
 
-    /// The preset where nobody names one: the middle of each family's range, or near it.
+    /// The preset where nobody names one.
     #[must_use]
     pub fn default_preset(&self) -> i32 {
-        if self.family == Family::Av1Qsv { 4 } else { DEFAULT_PRESET }
+        self.speech().default_preset()
     }
 
-    /// The constant rate factor where nobody names one, for a source of this codec (ffmpeg's name), size and depth.
+    /// The constant rate factor where nobody names one.
     #[must_use]
-    pub fn default_crf(&self, codec: &str, width: u32, height: u32, bit_depth: u8) -> u32 {
-        if self.family == Family::Av1Qsv { qsv::quality(codec, width, height, bit_depth) } else { DEFAULT_CRF }
+    pub fn default_crf(&self, source: SourceKind<'_>) -> Crf {
+        self.speech().default_crf(source)
+    }
+}
+
+impl Encoder {
+    /// The command line for one chunk: y4m on standard input, of any number of frames, becomes the IVF file `output`.
+    #[must_use]
+    pub fn chunk_command(&self, video: &Video, lp: u32, output: &Path) -> Command {
+        self.identity().speech().chunk_command(self, video, lp, output)
+    }
+
+    /// Whether it has said of an option that it does not understand it, and gone on.
+    #[must_use]
+    pub fn has_complained(&self, lines: &[String]) -> bool {
+        self.identity().speech().has_complained(lines)
+    }
+
+    /// Frames encoded so far, if `line`, which the encoder has printed on standard error, says so.
+    #[must_use]
+    pub fn progress(&self, line: &str) -> Option<u64> {
+        self.identity().speech().progress(line)
     }
 }
 
@@ -181,96 +209,6 @@ pub fn rate(fps: Ratio<u32>) -> Ratio<u32> {
         return fps;
     }
     Ratio::new((u64::from(*fps.numer()) * 1000 / u64::from(*fps.denom())) as u32, 1000)
-}
-
-/// Default constant rate factor.
-const DEFAULT_CRF: u32 = 28;
-/// Default preset.
-const DEFAULT_PRESET: i32 = 6;
-
-/// The encoder of a run: where it is, and what it understands.
-#[derive(Debug, Clone)]
-pub struct Encoder {
-    program: PathBuf,
-    capabilities: Capabilities,
-    /// The GPU's render node, where it is one.
-    device: Option<PathBuf>,
-}
-
-impl Encoder {
-    /// The encoder that `program` is, which has said that it is capable of `capabilities`.
-    #[must_use]
-    pub fn new(program: PathBuf, capabilities: Capabilities) -> Self {
-        Self { program, capabilities, device: None }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn program(&self) -> &Path {
-        &self.program
-    }
-
-    /// What it understands.
-    #[must_use]
-    pub fn capabilities(&self) -> &Capabilities {
-        &self.capabilities
-    }
-
-    /// Which it is.
-    #[must_use]
-    pub fn identity(&self) -> &Identity {
-        &self.capabilities.identity
-    }
-
-    /// Whether it writes the HDR10 metadata that it is told of; else it is inserted into what it has written.
-    #[must_use]
-    pub fn writes_hdr10(&self) -> bool {
-        self.capabilities.has("mastering-display")
-    }
-
-    /// The command line for one chunk: y4m on standard input, of any number of frames, becomes the IVF file `output`.
-    #[must_use]
-    pub fn chunk_command(&self, params: &[Param], lp: u32, output: &Path) -> Command {
-        match self.identity().family {
-            Family::SvtAv1 => svt_av1::chunk_command(&self.program, params, lp, output),
-            Family::Libsvtav1 | Family::Libaom | Family::Librav1e => {
-                ffmpeg::chunk_command(self.identity(), &self.program, params, lp, output)
-            }
-            Family::Av1Qsv => {
-                qsv::chunk_command(&self.program, self.device.as_deref().unwrap_or(Path::new("")), params, output)
-            }
-        }
-    }
-
-    /// The command line for a whole film, whose `(file, stream)` ffmpeg reads itself: upright, at its top left cut to
-    /// `size`, at `fps` whatever its times are.
-    #[must_use]
-    pub fn film_command(
-        &self,
-        params: &[Param],
-        lp: u32,
-        film: (&Path, usize),
-        size: (u32, u32),
-        fps: Ratio<u32>,
-        output: &Path,
-    ) -> Command {
-        ffmpeg::film_command(self.identity(), &self.program, params, lp, film, size, fps, output)
-    }
-
-    /// Whether it has said of an option that it does not understand it, and gone on.
-    #[must_use]
-    pub fn has_complained(&self, lines: &[String]) -> bool {
-        self.identity().family == Family::Librav1e && ffmpeg::has_complained(lines)
-    }
-
-    /// Frames encoded so far, if `line`, which the encoder has printed on standard error, says so.
-    #[must_use]
-    pub fn progress(&self, line: &str) -> Option<u64> {
-        match self.identity().family {
-            Family::SvtAv1 => svt_av1::progress(line),
-            _ => ffmpeg::progress(line),
-        }
-    }
 }
 
 /// There is no such encoder.
@@ -394,47 +332,6 @@ pub fn in_one_line(error: &anyhow::Error) -> String {
         Some(failure) if first.starts_with('`') => failure.line(),
         Some(failure) => format!("{first} ({})", failure.line()),
         None => format!("{error:#}"),
-    }
-}
-
-/// The values that an option takes, as far as the help text says: any of these ranges, ends included.
-pub type Ranges = Vec<(f64, f64)>;
-
-/// What an encoder understands, read from itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Capabilities {
-    /// Which it is.
-    pub identity: Identity,
-    /// Long option names without dashes; ranges where the help text gives numbers.
-    pub options: BTreeMap<String, Option<Ranges>>,
-    /// Whether `--crf` takes quarters; encoders that do not, round them in silence.
-    pub quarter_crf: bool,
-    /// Whether there may be options beside these; whether one is understood, only trying it out can tell.
-    pub open: bool,
-}
-
-impl Capabilities {
-    /// Whether there is such an option.
-    #[must_use]
-    pub fn has(&self, option: &str) -> bool {
-        self.options.contains_key(option)
-    }
-
-    /// Whether there is such an option and `value` is in its range (or the range is not known).
-    #[must_use]
-    pub fn accepts(&self, option: &str, value: f64) -> bool {
-        match self.options.get(option) {
-            None => false,
-            Some(None) => true,
-            Some(Some(ranges)) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&value)),
-        }
-    }
-
-    /// The known option whose name is nearest to `name`, if any is near.
-    #[must_use]
-    pub fn nearest(&self, name: &str) -> Option<&str> {
-        let scored = self.options.keys().map(|known| (strsim::jaro_winkler(name, known), known));
-        scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known.as_str())
     }
 }
 

@@ -12,11 +12,11 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Gid, Group};
 
-use super::{Capabilities, Family, Fork, Identity, cache::Cache, ffmpeg};
-use crate::{
-    config::Param,
-    process::{Children, Finished, ToolFailure},
+use super::{
+    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Quality, SourceKind, Speech, Video, cache::Cache,
+    ffmpeg, svt_av1,
 };
+use crate::process::{Children, Finished, ToolFailure};
 
 /// ffmpeg's name of the encoder.
 const CODEC: &str = "av1_qsv";
@@ -26,7 +26,7 @@ const INTEL: &str = "0x8086";
 const DRIVER: (&str, &str) = ("LIBVA_DRIVER_NAME", "iHD");
 
 /// Options that av1enc sets itself, and why a user cannot.
-pub const OWNED: &[(&str, &str)] = &[
+const OWNED: &[(&str, &str)] = &[
     ("global_quality", "use --crf"),
     ("profile", "it is main, the only one that av1_qsv has"),
     ("g", "every chunk begins with a keyframe; see --extra-split"),
@@ -37,20 +37,19 @@ pub const OWNED: &[(&str, &str)] = &[
 /// `-global_quality` by what is encoded, as long as nobody says `--crf`: sources that are compressed better have less
 /// noise to keep, and larger pictures are looked at from farther away. A starting point, not measured on hardware; from
 /// 20 to 40.
-#[must_use]
-pub fn quality(codec: &str, width: u32, height: u32, bit_depth: u8) -> u32 {
-    let codec: i32 = match codec {
+fn quality(source: SourceKind<'_>) -> u32 {
+    let codec: i32 = match source.codec {
         "mpeg2video" | "mpeg1video" | "vc1" | "prores" | "dnxhd" | "ffv1" => 24,
         "h264" => 26,
         // HEVC, VP9, AV1 and what is to come.
         _ => 28,
     };
-    let size = match u64::from(width) * u64::from(height) {
+    let size = match u64::from(source.size.0) * u64::from(source.size.1) {
         0..=1_000_000 => -2,
         1_000_001..=4_000_000 => 0,
         _ => 4,
     };
-    let depth = if bit_depth > 8 { 2 } else { 0 };
+    let depth = if source.bit_depth > 8 { 2 } else { 0 };
     (codec + size + depth).clamp(20, 40).unsigned_abs()
 }
 
@@ -127,7 +126,7 @@ pub fn capabilities(children: &Children, cache: &Cache, program: &Path, node: &P
     options.extend(ffmpeg::options_in_help(&help).map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))));
     options.insert("preset".to_owned(), Some(vec![(1.0, 7.0)]));
     options.insert("crf".to_owned(), Some(vec![(1.0, 51.0)]));
-    Ok(Capabilities { identity, options, quarter_crf: false, open: false })
+    Ok(Capabilities { identity, options, quarter_crf: false, takes_unknown: false })
 }
 
 /// Why av1_qsv does not work here, from what ffmpeg has said.
@@ -163,56 +162,92 @@ fn choose_driver(command: &mut Command) {
     }
 }
 
-/// The whole command line for one chunk, written to `output`.
-#[must_use]
-pub fn chunk_command(program: &Path, node: &Path, params: &[Param], output: &Path) -> Command {
-    let eight_bit = params.contains(&Param::new("input-depth", 8));
-    let format = if eight_bit { "format=nv12" } else { "format=p010le" };
-    let device = device_options(node);
-    let mut command = ffmpeg::reader(program, params, &device.each_ref().map(String::as_str), Some(format));
-    command.args(["-c:v", CODEC, "-profile:v", "main", "-g", "9999"]);
-    for Param { name, value } in params {
-        let option = match name.as_str() {
-            "input-depth" | "lp" => continue,
-            "color-primaries" | "transfer-characteristics" | "matrix-coefficients" | "color-range" => continue,
-            "crf" => "global_quality",
-            "chroma-sample-position" => "chroma_sample_location",
-            name => name,
-        };
-        command.arg(format!("-{option}")).arg(value.as_deref().unwrap_or("1"));
-    }
-    choose_driver(&mut command);
-    ffmpeg::write_ivf(&mut command, output);
-    command
-}
-
 /// Encoders at once: a GPU has one or two units that encode, and more sessions only keep them from waiting.
-pub const MOST_AT_ONCE: usize = 4;
-
+const MOST_AT_ONCE: usize = 4;
 /// Frames that ffmpeg and the driver hold in memory (`-async_depth` 4, and reordering).
 const FRAMES_HELD: u64 = 40;
 
-/// Expected peak memory of one ffmpeg in bytes: not measured, for want of the hardware.
-#[must_use]
-pub fn memory_estimate(width: u32, height: u32) -> u64 {
-    (200 << 20) + u64::from(width) * u64::from(height) * 3 * FRAMES_HELD
+/// av1_qsv.
+pub(super) struct Av1Qsv;
+
+impl Speech for Av1Qsv {
+    /// Not measured, for want of the hardware.
+    fn memory_estimate(&self, _identity: &Identity, (width, height): (u32, u32), _preset: i32, _lp: u32) -> u64 {
+        (200 << 20) + u64::from(width) * u64::from(height) * 3 * FRAMES_HELD
+    }
+
+    fn busy_cores(&self, _identity: &Identity, _lp: u32) -> f64 {
+        1.0
+    }
+
+    fn max_lp(&self, _identity: &Identity) -> u32 {
+        1
+    }
+
+    fn same_bytes_up_to(&self, identity: &Identity, _lp: u32) -> u32 {
+        self.max_lp(identity)
+    }
+
+    fn most_at_once(&self) -> usize {
+        MOST_AT_ONCE
+    }
+
+    fn owned(&self) -> Vec<(&'static str, &'static str)> {
+        OWNED.iter().chain(ffmpeg::OWNED).copied().collect()
+    }
+
+    fn default_preset(&self) -> i32 {
+        4
+    }
+
+    fn default_crf(&self, source: SourceKind<'_>) -> Crf {
+        Crf::whole(quality(source))
+    }
+
+    fn chunk_command(&self, encoder: &Encoder, video: &Video, _lp: u32, output: &Path) -> Command {
+        let format = if video.picture.bit_depth == 8 { "format=nv12" } else { "format=p010le" };
+        let device = device_options(encoder.device.as_deref().unwrap_or(Path::new("")));
+        let color = &video.picture.color;
+        let mut command =
+            ffmpeg::reader(encoder.program(), color, &device.each_ref().map(String::as_str), Some(format));
+        command.args(["-c:v", CODEC, "-profile:v", "main", "-g", "9999"]);
+        if let Quality::Crf(crf) = video.quality {
+            command.args(["-global_quality", &crf.to_string()]);
+        }
+        command.args(["-preset", &video.preset.to_string()]);
+        if let Some(location) = color.chroma_location {
+            command.args(["-chroma_sample_location", svt_av1::chroma_position(location)]);
+        }
+        for Param { name, value } in &video.extra {
+            command.arg(format!("-{name}")).arg(value.as_deref().unwrap_or("1"));
+        }
+        choose_driver(&mut command);
+        ffmpeg::write_ivf(&mut command, output);
+        command
+    }
+
+    fn progress(&self, line: &str) -> Option<u64> {
+        ffmpeg::progress(line)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{collections::BTreeMap, os::unix::fs::symlink};
 
     use super::*;
+    use crate::{encoder::Picture, hdr::Hdr10, media::Color};
 
     #[test]
     fn the_table_of_qualities_stays_within_20_and_40() {
-        assert_eq!(quality("h264", 1920, 1080, 8), 26);
-        assert_eq!(quality("hevc", 3840, 2160, 10), 34);
-        assert_eq!(quality("mpeg2video", 720, 576, 8), 22);
+        let quality = |codec, size, bit_depth| quality(SourceKind { codec, size, bit_depth });
+        assert_eq!(quality("h264", (1920, 1080), 8), 26);
+        assert_eq!(quality("hevc", (3840, 2160), 10), 34);
+        assert_eq!(quality("mpeg2video", (720, 576), 8), 22);
         for codec in ["mpeg2video", "h264", "hevc", "av1", "?"] {
-            for (width, height) in [(64, 64), (1920, 1080), (7680, 4320)] {
+            for size in [(64, 64), (1920, 1080), (7680, 4320)] {
                 for depth in [8, 10, 12] {
-                    assert!((20..=40).contains(&quality(codec, width, height, depth)));
+                    assert!((20..=40).contains(&quality(codec, size, depth)));
                 }
             }
         }
@@ -252,18 +287,21 @@ mod tests {
 
     #[test]
     fn depth_decides_about_the_format_and_crf_is_the_global_quality() {
-        let params = [Param::new("input-depth", 10), Param::new("crf", 30), Param::new("preset", 4)];
-        let command = chunk_command(Path::new("ffmpeg"), Path::new("/dev/dri/renderD129"), &params, Path::new("a.ivf"));
-        let line = crate::process::shown(&command);
-        assert!(line.contains("qsv=qsv:hw_any,child_device=/dev/dri/renderD129"), "{line}");
-        assert!(
-            line.contains(",format=p010le")
-                && line.contains("-profile:v main")
-                && line.contains("-global_quality 30 -preset 4"),
-            "{line}"
-        );
-        let params = [Param::new("input-depth", 8)];
-        let command = chunk_command(Path::new("ffmpeg"), Path::new("/n"), &params, Path::new("a.ivf"));
-        assert!(crate::process::shown(&command).contains(",format=nv12"));
+        let options = BTreeMap::new();
+        let version = String::new();
+        let identity = Identity { family: Family::Av1Qsv, fork: Fork::Mainline, version, number: (9, 0) };
+        let capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: false };
+        let device = Some("/dev/dri/renderD129".into());
+        let encoder = Encoder { program: "ffmpeg".into(), capabilities, device };
+        let line = |bit_depth| {
+            let picture = Picture { bit_depth, color: Color::default(), hdr10: Hdr10::default() };
+            let video = Video { picture, quality: Quality::Crf(Crf::whole(30)), preset: 4, extra: Vec::new() };
+            crate::process::shown(&encoder.chunk_command(&video, 1, Path::new("a.ivf")))
+        };
+        let ten = line(10);
+        assert!(ten.contains("qsv=qsv:hw_any,child_device=/dev/dri/renderD129"), "{ten}");
+        assert!(ten.contains(",format=p010le") && ten.contains("-profile:v main"), "{ten}");
+        assert!(ten.contains("-global_quality 30 -preset 4"), "{ten}");
+        assert!(line(8).contains(",format=nv12"));
     }
 }

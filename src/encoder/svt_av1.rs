@@ -9,8 +9,14 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{Capabilities, Family, Fork, Identity, Ranges, cache::Cache};
-use crate::{config::Param, process::Children, source::private_dir};
+use super::{
+    Capabilities, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, Speech, Video, cache::Cache,
+};
+use crate::{
+    media::{ChromaLocation, Range, UNSPECIFIED},
+    process::Children,
+    source::private_dir,
+};
 
 /// Name of the program.
 pub const PROGRAM: &str = "SvtAv1EncApp";
@@ -87,7 +93,7 @@ pub fn capabilities(children: &Children, cache: &Cache, encoder: &Path) -> Resul
 /// Reads a whole help text.
 fn read_help(identity: Identity, help: &str) -> Capabilities {
     let options = parse_help(help).into_iter().collect();
-    let mut capabilities = Capabilities { identity, options, quarter_crf: false, open: false };
+    let mut capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: false };
     // A CRF beyond the 63 steps of AV1's quantiser is one of those that count in quarters, whether the help says so or
     // not (PSY's does not).
     capabilities.quarter_crf = takes_quarters(help) || capabilities.accepts("crf", 70.0);
@@ -97,11 +103,14 @@ fn read_help(identity: Identity, help: &str) -> Capabilities {
 /// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
 pub(super) fn identify(text: &str) -> Option<Identity> {
     let line = text.lines().find(|line| line.contains("SVT"))?.trim();
-    let upper = line.to_ascii_uppercase();
-    let fork = [("HDR", Fork::Hdr), ("PSY", Fork::Psy), ("ESSENTIAL", Fork::Essential)]
-        .into_iter()
-        .find(|(name, _)| upper.contains(name))
-        .map_or(Fork::Mainline, |(_, fork)| fork);
+    let name = line.split_once("SVT-AV1-").map(|(_, rest)| rest.split([' ', '-']).next().unwrap_or_default());
+    let fork = match name.map(str::to_ascii_lowercase).as_deref() {
+        None => Fork::Mainline,
+        Some("hdr") => Fork::Hdr,
+        Some("psy") => Fork::Psy,
+        Some("essential") => Fork::Essential,
+        Some(_) => Fork::Other,
+    };
     let number = line.split_whitespace().find_map(|word| {
         let mut parts = word.strip_prefix('v').unwrap_or(word).split('.');
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
@@ -166,19 +175,85 @@ fn range(item: &str) -> Option<(f64, f64)> {
     Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
 }
 
-/// The whole command line for one chunk, written to `output`. It ends where its input does: without `-n` the bytes are
-/// the same (1.4.1 and 4.2.0).
-#[must_use]
-pub fn chunk_command(encoder: &Path, params: &[Param], lp: u32, output: &Path) -> Command {
-    let mut command = Command::new(encoder);
-    // Read by the front end only; without it a terminal's width decides about the layout of messages.
-    command.env("COLUMNS", "120");
-    command.args(["-i", "stdin", "--progress", "2", "--lp", &lp.to_string()]);
-    for param in params {
-        command.arg(format!("--{}", param.name)).args(&param.value);
+/// SvtAv1EncApp.
+pub(super) struct SvtAv1;
+
+impl Speech for SvtAv1 {
+    fn memory_estimate(&self, identity: &Identity, size: (u32, u32), preset: i32, lp: u32) -> u64 {
+        memory_estimate(identity, size, preset, lp)
     }
-    command.arg("-b").arg(output);
-    command
+
+    fn busy_cores(&self, identity: &Identity, lp: u32) -> f64 {
+        busy_cores(identity, lp)
+    }
+
+    fn max_lp(&self, identity: &Identity) -> u32 {
+        max_lp(identity)
+    }
+
+    fn same_bytes_up_to(&self, identity: &Identity, lp: u32) -> u32 {
+        same_bytes_up_to(identity, lp)
+    }
+
+    fn owned(&self) -> Vec<(&'static str, &'static str)> {
+        OWNED.to_vec()
+    }
+
+    /// It ends where its input does: without `-n` the bytes are the same (1.4.1 and 4.2.0).
+    fn chunk_command(&self, encoder: &Encoder, video: &Video, lp: u32, output: &Path) -> Command {
+        let mut command = Command::new(encoder.program());
+        // Read by the front end only; without it a terminal's width decides about the layout of messages.
+        command.env("COLUMNS", "120");
+        command.args(["-i", "stdin", "--progress", "2", "--lp", &lp.to_string()]);
+        for param in params(video, encoder.capabilities()) {
+            command.arg(format!("--{}", param.name)).args(&param.value);
+        }
+        command.arg("-b").arg(output);
+        command
+    }
+
+    fn progress(&self, line: &str) -> Option<u64> {
+        progress(line)
+    }
+}
+
+/// What is asked for, in the words of SVT-AV1, as far as this one has them.
+#[must_use]
+pub fn params(video: &Video, capabilities: &Capabilities) -> Vec<Param> {
+    let Picture { bit_depth, color, hdr10 } = &video.picture;
+    let code = |value: u8| (value != UNSPECIFIED).then(|| value.to_string());
+    let zero = || Some("0".to_owned());
+    let all = [
+        ("input-depth", Some(bit_depth.to_string())),
+        // Some builds of SVT-AV1-Essential write WebM unless told not to.
+        ("webm", zero()),
+        // Keyframes only where chunks begin.
+        ("keyint", zero()),
+        ("scd", zero()),
+        ("crf", if let Quality::Crf(crf) = video.quality { Some(crf.to_string()) } else { None }),
+        ("preset", Some(video.preset.to_string())),
+        ("color-primaries", code(color.primaries)),
+        ("transfer-characteristics", code(color.transfer)),
+        ("matrix-coefficients", code(color.matrix)),
+        ("color-range", color.range.map(|range| if range == Range::Full { "1" } else { "0" }.to_owned())),
+        ("chroma-sample-position", color.chroma_location.map(|location| chroma_position(location).to_owned())),
+        ("mastering-display", hdr10.mastering.map(|mastering| mastering.to_string())),
+        ("content-light", hdr10.content_light.map(|light| light.to_string())),
+        // Encoders before 3.0 write HDR metadata only when told to.
+        ("enable-hdr", (!hdr10.is_empty()).then(|| "1".to_owned())),
+    ];
+    let is_said = |name: &str| capabilities.has(name) && !video.has_extra(name);
+    let said = all.into_iter().filter(|(name, _)| is_said(name));
+    let own = said.filter_map(|(name, value)| Some(Param::new(name, value?)));
+    own.chain(video.extra.iter().cloned()).collect()
+}
+
+/// The place of chroma samples, as SVT-AV1 and ffmpeg call it.
+pub(super) fn chroma_position(location: ChromaLocation) -> &'static str {
+    match location {
+        ChromaLocation::Left => "left",
+        ChromaLocation::TopLeft => "topleft",
+    }
 }
 
 /// Frames encoded so far, from a line of progress: `Encoding:   36 Frames @ 12.3 fps`, `Encoding frame   36 …`.
@@ -214,9 +289,10 @@ const FLOOR_MIB: f64 = 60.0;
 /// Expected peak memory of one encoder in bytes: linear in pixels between what was measured, nearest preset below,
 /// nearest lp above.
 #[must_use]
-pub fn memory_estimate(identity: &Identity, width: u32, height: u32, preset: i32, lp: u32) -> u64 {
+pub fn memory_estimate(identity: &Identity, (width, height): (u32, u32), preset: i32, lp: u32) -> u64 {
     let megapixels = f64::from(width) * f64::from(height) / 1e6;
-    let (hd, uhd) = if identity.number.0 < 2 {
+    // Of an unknown fork the number says nothing.
+    let (hd, uhd) = if identity.number.0 < 2 && identity.fork != Fork::Other {
         let column = usize::from(lp > 1);
         (OLD_MIB_1080P[column], OLD_MIB_2160P[column])
     } else {
@@ -261,7 +337,8 @@ pub fn same_bytes_up_to(identity: &Identity, lp: u32) -> u32 {
     match identity.fork {
         Fork::Mainline => max_lp(identity),
         Fork::Hdr => lp.max(2),
-        Fork::Psy | Fork::Essential => lp,
+        // Of an unknown fork nothing was seen.
+        Fork::Psy | Fork::Essential | Fork::Other => lp,
     }
 }
 
@@ -370,6 +447,9 @@ Options:
             ("SVT-AV1-HDR v4.1.0 (release)\n", Fork::Hdr, (4, 1)),
             ("SVT-AV1-PSY v3.0.2-B (release)", Fork::Psy, (3, 0)),
             ("SVT-AV1-Essential v4.0.1-A", Fork::Essential, (4, 0)),
+            ("SVT-AV1-Tritium v1.0.0 (release)", Fork::Other, (1, 0)),
+            ("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0", Fork::Mainline, (4, 2)),
+            ("Svt[info]: SVT [version]:\tSVT-AV1-PSY Encoder Lib v3.0.2", Fork::Psy, (3, 0)),
         ] {
             let identity = identify(text).unwrap();
             assert_eq!((identity.fork, identity.number), (fork, number), "{text}");
@@ -383,6 +463,7 @@ Options:
         assert_eq!([1, 4].map(|lp| up_to("SVT-AV1 v4.2.0", lp)), [6, 6]);
         assert_eq!([1, 2, 3, 5].map(|lp| up_to("SVT-AV1-HDR v4.1.0", lp)), [2, 2, 3, 5]);
         assert_eq!([1, 4].map(|lp| up_to("SVT-AV1-PSY v3.0.2", lp)), [1, 4]);
+        assert_eq!([1, 4].map(|lp| up_to("SVT-AV1-Tritium v4.1.0", lp)), [1, 4], "nobody has seen it");
     }
 
     #[test]
@@ -397,10 +478,13 @@ Options:
     #[test]
     fn memory_grows_with_pixels_and_parallelism_and_never_falls_below_the_measured() {
         let svt = identify("SVT-AV1 v4.2.0").unwrap();
-        let mib = |w, h, preset, lp| memory_estimate(&svt, w, h, preset, lp) / (1024 * 1024);
+        let mib = |w, h, preset, lp| memory_estimate(&svt, (w, h), preset, lp) / (1024 * 1024);
         assert!(mib(1920, 1080, 6, 1) >= 771 && mib(3840, 2160, 6, 4) >= 5678);
         assert!(mib(1280, 720, 6, 1) < mib(1920, 1080, 6, 1));
         assert!(mib(3840, 2160, 2, 1) > mib(3840, 2160, 4, 1));
         assert!(mib(64, 64, 10, 1) >= 60);
+        let unknown = identify("SVT-AV1-Tritium v1.0.0").unwrap();
+        let heaviest = memory_estimate(&unknown, (1920, 1080), 6, 4) / (1024 * 1024);
+        assert_eq!(heaviest, mib(1920, 1080, 6, 4), "its number is not mainline's");
     }
 }

@@ -123,7 +123,7 @@ fn an_encoder_that_dies_without_reading_fails_and_does_not_hang() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "exec <&-; exit 0");
     let run = encode(dir.path(), clips::one_scene().to_str().unwrap()).arg("--encoder-path").arg(&encoder).fails(1);
-    run.says("chunks could not be encoded");
+    run.says("1 of 1 chunk could not be encoded");
 }
 
 #[test]

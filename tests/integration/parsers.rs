@@ -101,7 +101,7 @@ fn help_of_an_encoder_may_be_anything() {
                 let _ = (capabilities.accepts(option, 1e9), capabilities.accepts(option, f64::NAN));
             }
             let _ = (capabilities.nearest("presett"), capabilities.identity.max_lp());
-            let _ = capabilities.identity.memory_estimate(u32::MAX, u32::MAX, i32::MIN, u32::MAX);
+            let _ = capabilities.identity.memory_estimate((u32::MAX, u32::MAX), i32::MIN, u32::MAX);
             good += 1;
         }
     }

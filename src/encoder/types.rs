@@ -1,0 +1,331 @@
+//! What an encoder is, what it understands, and what it is asked for, as plain data.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{hdr::Hdr10, media::Color};
+
+/// Programs that are run and spoken to in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// SvtAv1EncApp.
+    SvtAv1,
+    /// SVT-AV1 through ffmpeg.
+    Libsvtav1,
+    /// libaom through ffmpeg.
+    Libaom,
+    /// rav1e through ffmpeg.
+    Librav1e,
+    /// An Intel GPU through ffmpeg.
+    Av1Qsv,
+}
+
+/// Which line of development an SVT-AV1 comes from: the same option can mean another thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fork {
+    /// The reference encoder.
+    Mainline,
+    /// SVT-AV1-PSY.
+    Psy,
+    /// SVT-AV1-HDR.
+    Hdr,
+    /// SVT-AV1-Essential.
+    Essential,
+    /// One of which nothing is known but that it is none of these.
+    Other,
+}
+
+/// Which encoder it is: all that its costs, and the meaning of its options, depend on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// How it is spoken to.
+    pub family: Family,
+    /// Its line of development.
+    pub fork: Fork,
+    /// Its first line of `--version`.
+    pub version: String,
+    /// Major and minor version.
+    pub number: (u32, u32),
+}
+
+/// The values that an option takes, as far as the help text says: any of these ranges, ends included.
+pub type Ranges = Vec<(f64, f64)>;
+
+/// What an encoder understands, read from itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// Which it is.
+    pub identity: Identity,
+    /// Long option names without dashes; ranges where the help text gives numbers.
+    pub options: BTreeMap<String, Option<Ranges>>,
+    /// Whether `--crf` takes quarters; encoders that do not, round them in silence.
+    pub quarter_crf: bool,
+    /// Whether there may be options beside these; whether one is understood, only trying it out can tell.
+    #[serde(rename = "open")]
+    pub takes_unknown: bool,
+}
+
+impl Capabilities {
+    /// Whether there is such an option.
+    #[must_use]
+    pub fn has(&self, option: &str) -> bool {
+        self.options.contains_key(option)
+    }
+
+    /// Whether there is such an option and `value` is in its range (or the range is not known).
+    #[must_use]
+    pub fn accepts(&self, option: &str, value: f64) -> bool {
+        match self.options.get(option) {
+            None => false,
+            Some(None) => true,
+            Some(Some(ranges)) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&value)),
+        }
+    }
+
+    /// The known option whose name is nearest to `name`, if any is near.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        let scored = self.options.keys().map(|known| (strsim::jaro_winkler(name, known), known));
+        scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known.as_str())
+    }
+}
+
+/// The encoder of a run: where it is, and what it understands.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    pub(super) program: PathBuf,
+    pub(super) capabilities: Capabilities,
+    /// The GPU's render node, where it is one.
+    pub(super) device: Option<PathBuf>,
+}
+
+impl Encoder {
+    /// The encoder that `program` is, which has said that it is capable of `capabilities`.
+    #[must_use]
+    pub fn new(program: PathBuf, capabilities: Capabilities) -> Self {
+        Self { program, capabilities, device: None }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What it understands.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Which it is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.capabilities.identity
+    }
+
+    /// Whether it writes the HDR10 metadata that it is told of; else it is inserted into what it has written.
+    #[must_use]
+    pub fn writes_hdr10(&self) -> bool {
+        self.capabilities.has("mastering-display")
+    }
+}
+
+/// One encoder option: `--name value`, or `--name` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// Name without the dashes.
+    pub name: String,
+    /// Value.
+    pub value: Option<String>,
+}
+
+impl Param {
+    /// An option with a value.
+    pub fn new(name: &str, value: impl fmt::Display) -> Self {
+        Self { name: name.to_owned(), value: Some(value.to_string()) }
+    }
+}
+
+impl fmt::Display for Param {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.value {
+            Some(value) => write!(f, "--{} {value}", self.name),
+            None => write!(f, "--{}", self.name),
+        }
+    }
+}
+
+/// A constant rate factor, on the scale to 63 (of some forks: 70) in steps of a quarter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Crf {
+    quarters: u32,
+}
+
+impl Crf {
+    /// The largest one that any encoder takes.
+    pub const MOST: u32 = 70;
+
+    /// A whole number.
+    #[must_use]
+    pub const fn whole(number: u32) -> Self {
+        Self { quarters: number * 4 }
+    }
+
+    /// In quarters of a step: the index into AV1's quantiser tables, of which the scale to 63 names every fourth (AV1
+    /// specification, 7.12.2).
+    #[must_use]
+    pub fn quarters(self) -> u32 {
+        self.quarters
+    }
+
+    /// Whether it is a whole number.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.quarters.is_multiple_of(4)
+    }
+
+    /// As a number.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        f64::from(self.quarters) / 4.0
+    }
+}
+
+impl TryFrom<f64> for Crf {
+    type Error = NoCrf;
+
+    fn try_from(number: f64) -> Result<Self, NoCrf> {
+        let quarters = number * 4.0;
+        let fits = (0.0..=f64::from(Self::MOST * 4)).contains(&quarters) && quarters.fract() == 0.0;
+        if fits { Ok(Self { quarters: quarters as u32 }) } else { Err(NoCrf) }
+    }
+}
+
+impl FromStr for Crf {
+    type Err = NoCrf;
+
+    fn from_str(text: &str) -> Result<Self, NoCrf> {
+        text.parse::<f64>().map_err(|_| NoCrf)?.try_into()
+    }
+}
+
+impl fmt::Display for Crf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
+    }
+}
+
+impl Serialize for Crf {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(self.value())
+    }
+}
+
+impl<'de> Deserialize<'de> for Crf {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        f64::deserialize(from)?.try_into().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A number that no constant rate factor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoCrf;
+
+impl fmt::Display for NoCrf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a number from 0 to {} in steps of 0.25", Crf::MOST)
+    }
+}
+
+/// How good the picture is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// A constant rate factor.
+    Crf(Crf),
+    /// What the user's own options say: they control the rate in another way.
+    Own,
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crf(crf) => crf.fmt(f),
+            Self::Own => f.write_str("not set"),
+        }
+    }
+}
+
+/// What the samples of the output mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Bits per sample: 8 or 10.
+    pub bit_depth: u8,
+    /// Colours.
+    pub color: Color,
+    /// Static HDR metadata.
+    pub hdr10: Hdr10,
+}
+
+/// What an encoder is to make of the frames that it is given: every family has words of its own for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Video {
+    /// What the samples mean.
+    #[serde(flatten)]
+    pub picture: Picture,
+    /// How good.
+    pub quality: Quality,
+    /// How slow: the encoder's preset.
+    pub preset: i32,
+    /// Its further options: those of ours that it has, then the user's.
+    #[serde(rename = "params")]
+    pub extra: Vec<Param>,
+}
+
+impl Video {
+    /// Whether an option is among the further ones.
+    #[must_use]
+    pub fn has_extra(&self, name: &str) -> bool {
+        self.extra.iter().any(|param| param.name == name)
+    }
+}
+
+/// What a source's compression says about the quality that is worth asking for.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceKind<'a> {
+    /// ffmpeg's name of the codec.
+    pub codec: &'a str,
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    /// Bits per sample.
+    pub bit_depth: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crf_is_a_number_in_quarters() {
+        for (text, shown, quarters) in
+            [("28", "28", 112), ("30.50", "30.5", 122), ("0.25", "0.25", 1), ("70", "70", 280)]
+        {
+            let crf: Crf = text.parse().unwrap();
+            assert_eq!((crf.to_string().as_str(), crf.quarters()), (shown, quarters), "{text}");
+            let json = serde_json::to_string(&crf).unwrap();
+            assert_eq!(serde_json::from_str::<Crf>(&json).unwrap(), crf);
+        }
+        for text in ["28.1", "-1", "70.25", "x", "", "NaN", "inf"] {
+            assert_eq!(text.parse::<Crf>(), Err(NoCrf), "{text}");
+        }
+    }
+}
