@@ -4,6 +4,7 @@
 //! Files are created exclusively, so that a link in the place of one of ours is never followed.
 
 use std::{
+    ffi::OsStr,
     fmt,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
@@ -238,80 +239,91 @@ pub struct Job {
     _lock: File,
 }
 
+/// What a run wants of a job directory.
+#[derive(Debug)]
+pub struct Claim<'a> {
+    /// The directory.
+    pub dir: &'a Path,
+    /// The source.
+    pub input: &'a Path,
+    /// The output.
+    pub output: &'a Path,
+    /// How the source is encoded.
+    pub recipe: &'a Recipe,
+    /// Level of parallelism that this run would use.
+    pub lp: u32,
+    /// Whether the user demands that one; it must then agree with the job's where the bytes depend on it.
+    pub lp_demanded: bool,
+    /// Whether what an earlier run has done is removed first.
+    pub restart: bool,
+}
+
+impl Claim<'_> {
+    /// Whether work of `state` can be gone on with; else in what it is another job's.
+    fn differences(&self, state: &State, source: &SourceIdentity) -> Vec<String> {
+        let mut differences = Vec::new();
+        if state.source != *source {
+            differences.push("the source's content".to_owned());
+        }
+        differences.extend(state.recipe.differences(self.recipe));
+        if self.recipe.depends_on_lp() && self.lp_demanded && self.lp != state.lp {
+            differences.push(format!("--lp: {} there, {} now", state.lp, self.lp));
+        }
+        differences
+    }
+}
+
 impl Job {
-    /// Opens the job directory `dir`, or makes it. With `restart`, what an earlier run has done is removed first.
-    /// `lp` is what this run would use; a demanded one must agree with the job's where the bytes depend on it.
+    /// Opens a job directory, or makes it.
     ///
     /// # Errors
     /// A [`Refusal`] if the directory is not ours, is in use, or belongs to another source or recipe; other errors if
     /// it cannot be made or read.
-    pub fn open(
-        dir: &Path,
-        input: &Path,
-        output: &Path,
-        recipe: &Recipe,
-        lp: u32,
-        lp_demanded: bool,
-        restart: bool,
-    ) -> Result<Self> {
+    pub fn open(claim: &Claim<'_>) -> Result<Self> {
+        let Claim { dir, input, recipe, restart, .. } = *claim;
         let stamp = Stamp::of(input).with_context(|| format!("reading `{}`", input.display()))?;
         let source = SourceIdentity::of(input)?;
-        let shown = quoted(dir.as_os_str());
         make_dir(dir)?;
-        if read_state(dir)?.is_none() {
-            let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
-            // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
-            let half_written = part_name(JOB);
-            let foreign = entries.any(|entry| {
-                entry.is_ok_and(|entry| entry.file_name() != LOCK && entry.file_name() != half_written.as_str())
-            });
-            if foreign {
+        if let Known::Nothing = read_state(dir)? {
+            require_empty(dir)?;
+        }
+        let lock = lock(dir)?;
+        // Another run may have finished, or begun, before we held the lock.
+        let earlier = match read_state(dir)? {
+            Known::Nothing => None,
+            _ if restart => {
+                clear(dir)?;
+                None
+            }
+            Known::Unusable(why) => return Err(Refusal(why).into()),
+            Known::State(state) => Some(state),
+        };
+        if let Some(state) = &earlier {
+            let differences = claim.differences(state, &source);
+            if !differences.is_empty() {
                 return Err(Refusal(format!(
-                    "{shown} exists and is not a job directory of av1enc: name another one with --temp"
+                    "{} holds work of another job: {}. Repeat that command to go on with it, add --restart to throw its \
+                     work away, or name another directory with --temp",
+                    quoted(dir.as_os_str()),
+                    differences.join("; ")
                 ))
                 .into());
             }
         }
-        let lock = lock(dir)?;
-        // Another run may have finished, or begun, before we held the lock.
-        let known = read_state(dir)?;
-        let mut lp = lp;
-        let mut resumed = false;
-        match known {
-            Some(state) if !restart => {
-                let mut differences = Vec::new();
-                if state.source != source {
-                    differences.push("the source's content".to_owned());
-                }
-                differences.extend(state.recipe.differences(recipe));
-                if recipe.depends_on_lp() && lp_demanded && lp != state.lp {
-                    differences.push(format!("--lp: {} there, {lp} now", state.lp));
-                }
-                if !differences.is_empty() {
-                    return Err(Refusal(format!(
-                        "{shown} holds work of another job: {}. Repeat that command to go on with it, add --restart to \
-                         throw its work away, or name another directory with --temp",
-                        differences.join("; ")
-                    ))
-                    .into());
-                }
-                resumed = true;
-                if recipe.depends_on_lp() {
-                    lp = state.lp;
-                }
-            }
-            Some(_) => {
-                clear(dir)?;
-            }
-            None => (),
-        }
-        let input = input.to_owned();
-        let job = Self { dir: dir.to_owned(), lp, resumed, source: source.clone(), input, stamp, _lock: lock };
-        if !resumed {
+        let lp = earlier.as_ref().filter(|_| recipe.depends_on_lp()).map_or(claim.lp, |state| state.lp);
+        let (dir, input) = (dir.to_owned(), input.to_owned());
+        let job = Self { dir, lp, resumed: earlier.is_some(), source: source.clone(), input, stamp, _lock: lock };
+        if !job.resumed {
             let state = State { made_by: "av1enc".to_owned(), format: FORMAT, source, lp, recipe: recipe.clone() };
             job.write(JOB, &serde_json::to_vec_pretty(&state)?)?;
         }
-        let chunks = job.dir.join(CHUNKS);
+        job.furnish(claim.output)?;
+        Ok(job)
+    }
+
+    /// Makes what every job directory has.
+    fn furnish(&self, output: &Path) -> Result<()> {
+        let chunks = self.dir.join(CHUNKS);
         match fs::symlink_metadata(&chunks) {
             Ok(metadata) => ensure!(metadata.is_dir(), "`{}` is not a directory", chunks.display()),
             Err(_) => DirBuilder::new()
@@ -319,9 +331,8 @@ impl Job {
                 .create(&chunks)
                 .with_context(|| format!("making `{}`", chunks.display()))?,
         }
-        job.link(SOURCE_LINK, &job.input)?;
-        job.link(OUTPUT_DIR_LINK, output.parent().unwrap_or(Path::new("/")))?;
-        Ok(job)
+        self.link(SOURCE_LINK, &self.input)?;
+        self.link(OUTPUT_DIR_LINK, output.parent().unwrap_or(Path::new("/")))
     }
 
     /// Makes sure that the source is still the one that the job is of. What was made of a source is recorded only
@@ -793,34 +804,84 @@ fn make_dir(dir: &Path) -> Result<()> {
     }
 }
 
-fn read_state(dir: &Path) -> Result<Option<State>> {
+/// Makes sure that nothing of somebody else's is in a directory that has no job file.
+fn require_empty(dir: &Path) -> Result<()> {
+    let shown = quoted(dir.as_os_str());
+    let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
+    // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
+    let half_written = part_name(JOB);
+    let is_ours = |name: &OsStr| name == LOCK || name == half_written.as_str();
+    if entries.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
+        let why = format!("{shown} exists and is not a job directory of av1enc: name another one with --temp");
+        return Err(Refusal(why).into());
+    }
+    Ok(())
+}
+
+/// What a directory says of the job in it.
+enum Known {
+    /// It has no job file.
+    Nothing,
+    /// It is ours, and cannot be gone on with: why, and what to type.
+    Unusable(String),
+    State(Box<State>),
+}
+
+/// # Errors
+/// A [`Refusal`] if the directory is none of ours.
+fn read_state(dir: &Path) -> Result<Known> {
     let path = dir.join(JOB);
-    let refuse = |why| Refusal(format!("`{}` {why}: name another directory with --temp", path.display()));
+    let shown = quoted(path.as_os_str());
+    let foreign = |what: &str| Refusal(format!("{shown} {what}: name another directory with --temp"));
     let text = match read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Known::Nothing),
         Err(_) if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) => {
-            return Err(refuse("is a link, which av1enc does not make".to_owned()).into());
+            return Err(foreign("is a link, which av1enc does not make").into());
         }
-        Err(error) => return Err(error).with_context(|| format!("reading `{}`", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("reading {shown}")),
     };
-    Ok(Some(parse_state(&text).map_err(refuse)?))
+    match parse_state(&text) {
+        Ok(state) => Ok(Known::State(Box::new(state))),
+        // Half of a file is no JSON; what we have locked is ours.
+        Err(unusable) if unusable.is_ours || dir.join(LOCK).exists() && unusable.is_damaged => {
+            let why = unusable.why;
+            Ok(Known::Unusable(format!(
+                "{shown} {why}: add --restart to throw its work away, or name another directory with --temp"
+            )))
+        }
+        Err(unusable) => Err(foreign(&unusable.why).into()),
+    }
+}
+
+/// Why a job file is of no use.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnusableState {
+    /// As the rest of a sentence about it.
+    pub why: String,
+    /// Whether an av1enc has made it of which all names of files are known.
+    pub is_ours: bool,
+    /// Whether it is no JSON at all.
+    pub is_damaged: bool,
 }
 
 /// Reads `job.json`.
 ///
 /// # Errors
-/// As the rest of a sentence about it: why it is none of ours.
-pub fn parse_state(text: &[u8]) -> Result<State, String> {
-    let foreign = || "is not a job file of av1enc".to_owned();
-    let json: serde_json::Value = serde_json::from_slice(text).map_err(|_| foreign())?;
+/// Why it is of no use.
+pub fn parse_state(text: &[u8]) -> Result<State, UnusableState> {
+    let unusable = |why: &str, is_ours, is_damaged| UnusableState { why: why.to_owned(), is_ours, is_damaged };
+    let json: serde_json::Value =
+        serde_json::from_slice(text).map_err(|_| unusable("is damaged, or not a job file of av1enc", false, true))?;
     if json["made_by"] != "av1enc" {
-        return Err(foreign());
+        return Err(unusable("is not a job file of av1enc", false, false));
     }
-    if json["format"].as_u64() > Some(FORMAT.into()) {
-        return Err("was made by a newer av1enc".to_owned());
+    match json["format"].as_u64() {
+        // What a newer one has put there, we do not know.
+        Some(format) if format > FORMAT.into() => Err(unusable("was made by a newer av1enc", false, false)),
+        Some(format) if format < FORMAT.into() => Err(unusable("was made by an older av1enc", true, false)),
+        _ => serde_json::from_value(json).map_err(|_| unusable("is damaged", true, true)),
     }
-    serde_json::from_value(json).map_err(|error| format!("is damaged ({error})"))
 }
 
 /// Takes the lock of the directory; the kernel gives it back when this process ends, however it ends.

@@ -66,7 +66,7 @@ use crate::{
     encoder::{Encoder, Quality},
     event::{Event, Progress, Report, Sink, Stage, detail, note, warn},
     handed::Handing,
-    job::{Encoded, Job, ReaderRecord},
+    job::{Claim, Encoded, Job, ReaderRecord},
     media::{Container, Extra, MediaInfo},
     output::PartFile,
     probe::{Probed, Tools},
@@ -151,15 +151,15 @@ pub fn run(config: &Config, sink: &Sink) -> Result<Outcome> {
     }
 
     let lp_demanded = recipe::demanded_lp(config, equipment.programs.encoder.capabilities())?.is_some();
-    let job = Arc::new(Job::open(
-        &config.job_dir,
-        &config.input,
-        &config.output,
-        &plan.recipe,
-        plan.workers.lp,
+    let job = Arc::new(Job::open(&Claim {
+        dir: &config.job_dir,
+        input: &config.input,
+        output: &config.output,
+        recipe: &plan.recipe,
+        lp: plan.workers.lp,
         lp_demanded,
-        config.restart,
-    )?);
+        restart: config.restart,
+    })?);
     // Only who holds the job may touch what is being written for it.
     let part = PartFile::create(&config.output, config.overwrite).inspect_err(|error| forget(&job, error))?;
     if job.resumed {

@@ -805,12 +805,34 @@ fn a_job_of_a_newer_version_is_refused_in_words_and_not_touched() {
     all_but_one(dir.path());
     let path = dir.path().join(JOB).join("job.json");
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains("\"format\": 1"));
-    fs::write(&path, text.replace("\"format\": 1", "\"format\": 999")).unwrap();
+    assert!(text.contains("\"format\": 2"));
+    fs::write(&path, text.replace("\"format\": 2", "\"format\": 999")).unwrap();
     let before = snapshot(dir.path());
     for more in [None, Some("--restart")] {
         let _ = encode(dir.path()).args(more).fails(3).says("newer av1enc").says("job.json").says("--temp");
         assert_eq!(snapshot(dir.path()), before);
+    }
+}
+
+#[test]
+fn a_damaged_or_older_job_is_refused_in_words_and_restart_begins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(JOB).join("job.json");
+    let older = |text: &str| text.replace("\"format\": 2", "\"format\": 1");
+    let half = |text: &str| text[..text.len() / 2].to_owned();
+    let hollow = |text: &str| text.replace("\"source\"", "\"sauce\"");
+    let damages: [(&dyn Fn(&str) -> String, &str); 3] =
+        [(&older, "was made by an older av1enc"), (&half, "is damaged"), (&hollow, "is damaged")];
+    for (damage, words) in damages {
+        all_but_one(dir.path());
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, damage(&text)).unwrap();
+        let before = snapshot(dir.path());
+        let _ = encode(dir.path()).fails(3).says(words).says("job.json").says("--restart").says("--temp");
+        assert_eq!(snapshot(dir.path()), before);
+        let ended = gives_the_film(dir.path(), encode(dir.path()).arg("--restart"));
+        ended.expect(!dir.path().join(JOB).exists(), "no job directory");
+        fs::remove_file(dir.path().join("out.mkv")).unwrap();
     }
 }
 
