@@ -818,15 +818,15 @@ fn a_job_of_a_newer_version_is_refused_in_words_and_not_touched() {
 fn a_damaged_or_older_job_is_refused_in_words_and_restart_begins_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(JOB).join("job.json");
-    let older = |text: &str| text.replace("\"format\": 2", "\"format\": 1");
-    let half = |text: &str| text[..text.len() / 2].to_owned();
-    let hollow = |text: &str| text.replace("\"source\"", "\"sauce\"");
-    let damages: [(&dyn Fn(&str) -> String, &str); 3] =
-        [(&older, "was made by an older av1enc"), (&half, "is damaged"), (&hollow, "is damaged")];
-    for (damage, words) in damages {
+    for (damage, words) in [("older", "was made by an older av1enc"), ("half", "is damaged"), ("hollow", "is damaged")] {
         all_but_one(dir.path());
         let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, damage(&text)).unwrap();
+        let damaged = match damage {
+            "older" => text.replace("\"format\": 2", "\"format\": 1"),
+            "half" => text[..text.len() / 2].to_owned(),
+            _ => text.replace("\"source\"", "\"sauce\""),
+        };
+        fs::write(&path, damaged).unwrap();
         let before = snapshot(dir.path());
         let _ = encode(dir.path()).fails(3).says(words).says("job.json").says("--restart").says("--temp");
         assert_eq!(snapshot(dir.path()), before);
