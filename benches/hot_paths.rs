@@ -12,11 +12,15 @@ use std::{
 };
 
 use av1enc::{
-    bitstream::read_ivf,
-    media::Chunk,
-    reel::{Next, Reel, Shelf},
-    scenes::{ANALYSIS_HEIGHT, Detector, Judged, Splitter},
-    y4m::{Plane, write_frame, write_frame_widened},
+    film::media::Chunk,
+    scenes::{
+        ANALYSIS_HEIGHT, Detector, Judged, Splitter,
+        reel::{Next, Reel, Shelf},
+    },
+    stream::{
+        bitstream::read_ivf,
+        y4m::{Plane, write_frame, write_frame_widened},
+    },
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -35,25 +39,41 @@ fn frame_to_y4m(c: &mut Criterion) {
     let mut group = c.benchmark_group("frame to y4m through a pipe, 1080p 10 bit");
     // Rows of 3840 bytes: without padding, and with the padding of a frame that is 16 pixels narrower.
     for (name, width) in [("whole planes", 1920), ("rows", 1904)] {
-        let planes: Vec<(Vec<u8>, usize, usize)> =
-            [(width, 1080, 3840), (width / 2, 540, 1920), (width / 2, 540, 1920)]
-                .into_iter()
-                .map(|(width, height, stride)| (vec![1; stride * height], stride, 2 * width))
-                .collect();
+        let planes: Vec<(Vec<u8>, usize, usize)> = [
+            (width, 1080, 3840),
+            (width / 2, 540, 1920),
+            (width / 2, 540, 1920),
+        ]
+        .into_iter()
+        .map(|(width, height, stride)| (vec![1; stride * height], stride, 2 * width))
+        .collect();
         let planes: Vec<Plane<'_>> = planes
             .iter()
-            .map(|(data, stride, row_bytes)| Plane { data, stride: *stride, row_bytes: *row_bytes })
+            .map(|(data, stride, row_bytes)| Plane {
+                data,
+                stride: *stride,
+                row_bytes: *row_bytes,
+            })
             .collect();
         let mut pipe = drained_pipe();
         group.throughput(Throughput::Bytes(3 * 1080 * width as u64));
-        group.bench_function(name, |b| b.iter(|| write_frame(&mut pipe, black_box(&planes)).expect("an open pipe")));
+        group.bench_function(name, |b| {
+            b.iter(|| write_frame(&mut pipe, black_box(&planes)).expect("an open pipe"))
+        });
     }
-    let planes = [(1920, 1080), (960, 540), (960, 540)].map(|(width, height)| (width, vec![1; width * height]));
-    let planes = planes.each_ref().map(|(width, data)| Plane { data, stride: *width, row_bytes: *width });
+    let planes = [(1920, 1080), (960, 540), (960, 540)]
+        .map(|(width, height)| (width, vec![1; width * height]));
+    let planes = planes.each_ref().map(|(width, data)| Plane {
+        data,
+        stride: *width,
+        row_bytes: *width,
+    });
     let (mut pipe, mut buffer) = (drained_pipe(), Vec::new());
     group.throughput(Throughput::Bytes(3 * 1080 * 1920));
     group.bench_function("widened from 8 bit", |b| {
-        b.iter(|| write_frame_widened(&mut pipe, black_box(&planes), &mut buffer).expect("an open pipe"));
+        b.iter(|| {
+            write_frame_widened(&mut pipe, black_box(&planes), &mut buffer).expect("an open pipe")
+        });
     });
     group.finish();
 }
@@ -67,7 +87,9 @@ fn moving(width: usize, height: usize, bytes: usize) -> Vec<Vec<u8>> {
             Some((*state >> 24) as u8 & if bytes == 2 && n % 2 == 1 { 3 } else { 255 })
         })
         .collect();
-    (0..10).map(|n| noise[n * 6..n * 6 + width * height * bytes].to_vec()).collect()
+    (0..10)
+        .map(|n| noise[n * 6..n * 6 + width * height * bytes].to_vec())
+        .collect()
 }
 
 fn detection(c: &mut Criterion) {
@@ -85,7 +107,16 @@ fn detection(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let data = &frames[next.next().expect("a cycle")];
-                detector.push(&Plane { data, stride: row_bytes, row_bytes }, bit_depth).expect("a frame of that size")
+                detector
+                    .push(
+                        &Plane {
+                            data,
+                            stride: row_bytes,
+                            row_bytes,
+                        },
+                        bit_depth,
+                    )
+                    .expect("a frame of that size")
             });
         });
     }
@@ -127,8 +158,13 @@ fn check_of_a_chunk(c: &mut Criterion) {
     }
     let mut group = c.benchmark_group("check of a chunk, 240 frames");
     group.throughput(Throughput::Bytes(file.len() as u64));
-    group
-        .bench_function("read_ivf", |b| b.iter(|| read_ivf(black_box(file.as_slice())).expect("a whole chunk").frames));
+    group.bench_function("read_ivf", |b| {
+        b.iter(|| {
+            read_ivf(black_box(file.as_slice()))
+                .expect("a whole chunk")
+                .frames
+        })
+    });
     group.finish();
 }
 
@@ -136,13 +172,25 @@ fn splitting_of_a_film(c: &mut Criterion) {
     c.bench_function("splitting of two hours into chunks", |b| {
         b.iter(|| {
             let mut splitter = Splitter::new(Some(240), 24);
-            let judged =
-                |frame: u64| Judged { frame, cut: frame.is_multiple_of(2000), score: (frame * 7919 % 101) as f64 };
-            let chunks: Vec<Chunk> = (0..172_800).filter_map(|frame| splitter.push(judged(frame))).collect();
+            let judged = |frame: u64| Judged {
+                frame,
+                cut: frame.is_multiple_of(2000),
+                score: (frame * 7919 % 101) as f64,
+            };
+            let chunks: Vec<Chunk> = (0..172_800)
+                .filter_map(|frame| splitter.push(judged(frame)))
+                .collect();
             chunks.len()
         });
     });
 }
 
-criterion_group!(benches, detection, frame_to_y4m, handing_over, check_of_a_chunk, splitting_of_a_film);
+criterion_group!(
+    benches,
+    detection,
+    frame_to_y4m,
+    handing_over,
+    check_of_a_chunk,
+    splitting_of_a_film
+);
 criterion_main!(benches);

@@ -138,11 +138,20 @@ pub enum OnChange {
 #[derive(Debug, Clone, Args)]
 pub struct EncodeArgs {
     /// The film to encode
-    #[arg(value_name = "INPUT", required_unless_present = "input_flag", conflicts_with = "input_flag")]
+    #[arg(
+        value_name = "INPUT",
+        required_unless_present = "input_flag",
+        conflicts_with = "input_flag"
+    )]
     pub input: Option<PathBuf>,
 
     /// The film to encode (as av1an has it)
-    #[arg(short = 'i', long = "input", value_name = "INPUT", allow_hyphen_values = true)]
+    #[arg(
+        short = 'i',
+        long = "input",
+        value_name = "INPUT",
+        allow_hyphen_values = true
+    )]
     pub input_flag: Option<PathBuf>,
 
     /// The file to write, Matroska [default: <INPUT's stem>.av1.mkv in the current directory]
@@ -154,31 +163,69 @@ pub struct EncodeArgs {
     pub overwrite: bool,
 
     /// Encoder
-    #[arg(short, long, value_enum, default_value = "auto", help_heading = "Encoding")]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        default_value = "auto",
+        help_heading = "Encoding"
+    )]
     pub encoder: EncoderName,
 
     /// Constant rate factor, lower is better [default: 28]
-    #[arg(long, value_name = "CRF", allow_negative_numbers = true, help_heading = "Encoding")]
+    #[arg(
+        long,
+        value_name = "CRF",
+        allow_negative_numbers = true,
+        help_heading = "Encoding"
+    )]
     pub crf: Option<f64>,
 
     /// Encoder preset, lower is slower and better [default: 6]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Encoding")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Encoding"
+    )]
     pub preset: Option<i32>,
 
     /// Encoder options, as the encoder itself calls them; they win over every default
-    #[arg(short, long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    #[arg(
+        short,
+        long,
+        value_name = "OPTIONS",
+        allow_hyphen_values = true,
+        help_heading = "Encoding"
+    )]
     pub video_params: Option<String>,
 
     /// Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]
-    #[arg(short, long, value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    #[arg(
+        short,
+        long,
+        value_name = "OPTIONS",
+        allow_hyphen_values = true,
+        help_heading = "Encoding"
+    )]
     pub audio_params: Option<String>,
 
     /// Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range
-    #[arg(short = 'f', value_name = "OPTIONS", allow_hyphen_values = true, help_heading = "Encoding")]
+    #[arg(
+        short = 'f',
+        value_name = "OPTIONS",
+        allow_hyphen_values = true,
+        help_heading = "Encoding"
+    )]
     pub color_tags: Option<String>,
 
     /// ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them
-    #[arg(long, value_name = "PATH", allow_hyphen_values = true, help_heading = "Machine")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        allow_hyphen_values = true,
+        help_heading = "Machine"
+    )]
     pub ffmpeg: Option<PathBuf>,
 
     /// ffprobe to use [default: the one in PATH]
@@ -190,7 +237,12 @@ pub struct EncodeArgs {
     pub device: Option<PathBuf>,
 
     /// Pixel format to encode
-    #[arg(long, value_enum, default_value = "yuv420p10le", help_heading = "Encoding")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "yuv420p10le",
+        help_heading = "Encoding"
+    )]
     pub pix_format: PixFormat,
 
     /// SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]
@@ -209,12 +261,22 @@ pub struct EncodeArgs {
     pub workers: String,
 
     /// Level of parallelism of each encoder [default: from cores and memory]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Machine")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Machine"
+    )]
     pub lp: Option<u32>,
 
     /// Memory that the whole run may take, for example 12G; "auto": what is free now, less a reserve; "none": memory is
     /// not looked at
-    #[arg(long, value_name = "SIZE", default_value = "auto", help_heading = "Machine")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "auto",
+        help_heading = "Machine"
+    )]
     pub memory_limit: String,
 
     /// Directory for the job's state [default: OUTPUT.av1enc]
@@ -265,12 +327,24 @@ pub struct EncodeArgs {
     pub extra_split: u64,
 
     /// Shortest scene in frames
-    #[arg(long, value_name = "FRAMES", allow_negative_numbers = true, default_value_t = 24, help_heading = "Scenes")]
+    #[arg(
+        long,
+        value_name = "FRAMES",
+        allow_negative_numbers = true,
+        default_value_t = 24,
+        help_heading = "Scenes"
+    )]
     pub min_scene_len: u64,
 
     /// Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from
     /// beginning to end, which needs no VapourSynth
-    #[arg(short = 'm', long, value_enum, default_value = "auto", help_heading = "Machine")]
+    #[arg(
+        short = 'm',
+        long,
+        value_enum,
+        default_value = "auto",
+        help_heading = "Machine"
+    )]
     pub chunk_method: ChunkMethod,
 
     /// How scenes are found; there is one way

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::{finding::Finding, words::count};
+use crate::{finding::Finding, os::words::count};
 
 /// A step of the run, in the order in which they begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -128,14 +128,19 @@ impl Proof {
             0 => String::new(),
             still => format!(" ({still} more stand still)"),
         };
-        parts.push(format!("{} like the source's{alike}", count(self.pictures as u64, "picture")));
+        parts.push(format!(
+            "{} like the source's{alike}",
+            count(self.pictures as u64, "picture")
+        ));
         for (kind, one) in [
             ("video track", "further video track"),
             ("sound track", "sound track"),
             ("subtitle track", "subtitle track"),
         ] {
             for (by, how) in HOW {
-                let is = |finding: &&Finding| finding.what.starts_with(kind) && finding.by.starts_with(by);
+                let is = |finding: &&Finding| {
+                    finding.what.starts_with(kind) && finding.by.starts_with(by)
+                };
                 let tracks = self.findings.iter().filter(is).count() as u64;
                 if tracks > 0 {
                     parts.push(format!("{} {how}", count(tracks, one)));
@@ -221,7 +226,10 @@ pub enum Event {
 }
 
 /// Serialises a path as text; bytes that are not UTF-8 become U+FFFD, since JSON cannot hold them.
-pub(crate) fn lossy_path<S: serde::Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn lossy_path<S: serde::Serializer>(
+    path: &std::path::Path,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }
 
@@ -230,15 +238,21 @@ pub type Sink = std::sync::Arc<dyn Fn(Event) + Send + Sync>;
 
 /// Sends a warning to `sink`.
 pub fn warn(sink: &Sink, message: impl Into<String>) {
-    sink(Event::Warning { message: message.into() });
+    sink(Event::Warning {
+        message: message.into(),
+    });
 }
 
 /// Sends a note to `sink`.
 pub fn note(sink: &Sink, message: impl Into<String>) {
-    sink(Event::Note { message: message.into() });
+    sink(Event::Note {
+        message: message.into(),
+    });
 }
 
 /// Sends a detail to `sink`.
 pub fn detail(sink: &Sink, message: impl Into<String>) {
-    sink(Event::Detail { message: message.into() });
+    sink(Event::Detail {
+        message: message.into(),
+    });
 }

@@ -21,7 +21,12 @@ pub struct Finding {
 
 impl Finding {
     /// Two things that have to be the same.
-    pub fn same<T: PartialEq + fmt::Display>(what: impl Into<String>, source: T, output: T, by: &str) -> Self {
+    pub fn same<T: PartialEq + fmt::Display>(
+        what: impl Into<String>,
+        source: T,
+        output: T,
+        by: &str,
+    ) -> Self {
         let agrees = source == output;
         Self::new(what, source.to_string(), output.to_string(), by, agrees)
     }
@@ -34,15 +39,30 @@ impl Finding {
         by: impl Into<String>,
         agrees: bool,
     ) -> Self {
-        Self { what: what.into(), source: source.into(), output: output.into(), by: by.into(), agrees }
+        Self {
+            what: what.into(),
+            source: source.into(),
+            output: output.into(),
+            by: by.into(),
+            agrees,
+        }
     }
 }
 
 /// `frames: 240 in the source, 239 in the output (packets, counted by ffprobe)`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, source, output, by, .. } = self;
-        write!(f, "{what}: {source} in the source, {output} in the output ({by})")
+        let Self {
+            what,
+            source,
+            output,
+            by,
+            ..
+        } = self;
+        write!(
+            f,
+            "{what}: {source} in the source, {output} in the output ({by})"
+        )
     }
 }
 
@@ -52,7 +72,12 @@ pub struct Unproven(pub Vec<Finding>);
 
 impl fmt::Display for Unproven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wrong: Vec<String> = self.0.iter().filter(|finding| !finding.agrees).map(Finding::to_string).collect();
+        let wrong: Vec<String> = self
+            .0
+            .iter()
+            .filter(|finding| !finding.agrees)
+            .map(Finding::to_string)
+            .collect();
         f.write_str(&wrong.join("\n"))
     }
 }
@@ -64,7 +89,11 @@ impl std::error::Error for Unproven {}
 /// # Errors
 /// [`Unproven`] if one does not.
 pub fn all_agree(findings: Vec<Finding>) -> Result<Vec<Finding>, Unproven> {
-    if findings.iter().all(|finding| finding.agrees) { Ok(findings) } else { Err(Unproven(findings)) }
+    if findings.iter().all(|finding| finding.agrees) {
+        Ok(findings)
+    } else {
+        Err(Unproven(findings))
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +105,13 @@ mod tests {
         let findings = vec![
             Finding::same("frames", 240, 240, "counted"),
             Finding::same("chapters", 3, 2, "counted"),
-            Finding::new("sound track 1", "1000 packets", "999 packets", "hashes", false),
+            Finding::new(
+                "sound track 1",
+                "1000 packets",
+                "999 packets",
+                "hashes",
+                false,
+            ),
         ];
         let error = all_agree(findings.clone()).unwrap_err().to_string();
         assert_eq!(

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use av1enc::{
-    Outcome, Plan,
     cli::{Cli, Command, EncodeArgs},
-    config::{Config, UsageError, instead_of},
+    commands::encode::{self as commands, Outcome, Plan},
     event::{Event, Sink},
     job::Refusal,
-    signal,
-    signal::Interrupted,
+    os::signal::{self, Interrupted},
+    settings::{Config, UsageError, instead_of},
     source,
     ui::{self, Mode, Ui},
 };
@@ -66,19 +65,25 @@ fn main() {
 fn encode(cli: &Cli, mode: Mode) -> Result<u8> {
     let config = Config::new(&cli.encode)?;
     // A plan is one object: who reads it wants no other lines.
-    let shown = if config.dry_run && mode == Mode::Json { Mode::Quiet } else { mode };
+    let shown = if config.dry_run && mode == Mode::Json {
+        Mode::Quiet
+    } else {
+        mode
+    };
     let ui = Arc::new(Ui::new(shown, cli.encode.verbose));
     let sink: Sink = {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let outcome = av1enc::run(&config, &sink);
+    let outcome = commands::run(&config, &sink);
     if outcome.is_err() {
         ui.clear();
     }
     match outcome? {
         Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
-        Outcome::Planned(plan) if mode == Mode::Json => ui::print_out(&serde_json::to_string(&plan)?),
+        Outcome::Planned(plan) if mode == Mode::Json => {
+            ui::print_out(&serde_json::to_string(&plan)?)
+        }
         Outcome::Planned(plan) => {
             ui.clear();
             ui::print_out(&describe(&plan));
@@ -92,39 +97,67 @@ fn describe(plan: &Plan) -> String {
     let mut lines = vec![
         format!(
             "input    {} ({}, {} {}x{} {})",
-            plan.input, plan.source.format, video.codec, video.width, video.height, video.pixel_format
+            plan.input,
+            plan.source.format,
+            video.codec,
+            video.width,
+            video.height,
+            video.pixel_format
         ),
         format!("output   {}", plan.output),
         format!("encoder  {}", plan.encoder_line),
-        format!("workers  {} with --lp {}: {}", workers.workers, workers.lp, workers.reason),
+        format!(
+            "workers  {} with --lp {}: {}",
+            workers.workers, workers.lp, workers.reason
+        ),
         format!("colours  {}", plan.recipe.video.picture.color),
     ];
     let hdr10 = &plan.recipe.video.picture.hdr10;
     if !hdr10.is_empty() {
-        let mastering =
-            hdr10.mastering.map_or_else(|| "no mastering display".to_owned(), |display| display.to_string());
-        let light = hdr10
-            .content_light
-            .map_or_else(|| "no content light level".to_owned(), |light| format!("content light {light}"));
+        let mastering = hdr10.mastering.map_or_else(
+            || "no mastering display".to_owned(),
+            |display| display.to_string(),
+        );
+        let light = hdr10.content_light.map_or_else(
+            || "no content light level".to_owned(),
+            |light| format!("content light {light}"),
+        );
         lines.push(format!("HDR10    {mastering}, {light}"));
     }
     let [video, audio, subtitles] = plan.source.track_counts();
-    let sound = plan.recipe.audio_args.as_ref().map_or_else(|| "copied".to_owned(), |args| args.join(" "));
+    let sound = plan
+        .recipe
+        .audio_args
+        .as_ref()
+        .map_or_else(|| "copied".to_owned(), |args| args.join(" "));
     lines.push(format!(
         "tracks   {video} video, {audio} audio ({sound}), {subtitles} subtitles, {} chapters, {} attachments",
         plan.source.chapters, plan.source.attachments
     ));
-    lines.extend(plan.warnings.iter().map(|warning| format!("warning  {warning}")));
-    lines.join("\n").replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    lines.extend(
+        plan.warnings
+            .iter()
+            .map(|warning| format!("warning  {warning}")),
+    );
+    lines
+        .join("\n")
+        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// Shows all checks; succeeds only if an encode would work.
 fn examine(args: &EncodeArgs) -> Result<u8> {
     // Without a film, everything else about the encode can still be checked.
-    let stand_in = || EncodeArgs { input: Some("INPUT".into()), ..args.clone() };
+    let stand_in = || EncodeArgs {
+        input: Some("INPUT".into()),
+        ..args.clone()
+    };
     let named = args.input.is_some() || args.input_flag.is_some();
-    let config = if named { Config::new(args)? } else { Config::new(&stand_in())? };
-    let diagnosed = av1enc::diagnose(&config, named)?;
+    let config = if named {
+        Config::new(args)?
+    } else {
+        Config::new(&stand_in())?
+    };
+    let diagnosed = commands::diagnose(&config, named)?;
     if args.json {
         ui::print_out(&serde_json::to_string(&diagnosed)?);
     } else {

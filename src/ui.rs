@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
     event::{Event, Progress, Report, Stage},
-    words::{bytes, clock},
+    os::words::{bytes, clock},
 };
 
 /// How things are shown.
@@ -46,12 +46,21 @@ impl Ui {
     #[must_use]
     pub fn new(mode: Mode, verbose: bool) -> Self {
         let bar = (mode == Mode::Human && io::stderr().is_terminal()).then(|| {
-            let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
+            let bar =
+                ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
             bar.set_style(waiting_style());
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Self { mode, verbose, state: Mutex::new(State { bar, stage: None, last: None }) }
+        Self {
+            mode,
+            verbose,
+            state: Mutex::new(State {
+                bar,
+                stage: None,
+                last: None,
+            }),
+        }
     }
 
     /// Shows one event.
@@ -80,7 +89,11 @@ impl Ui {
                 match &state.bar {
                     Some(bar) => {
                         bar.set_prefix(stage.label());
-                        bar.set_style(if stage.has_fraction() { bar_style() } else { waiting_style() });
+                        bar.set_style(if stage.has_fraction() {
+                            bar_style()
+                        } else {
+                            waiting_style()
+                        });
                         bar.set_position(0);
                         bar.set_message("");
                         bar.tick();
@@ -97,7 +110,9 @@ impl Ui {
                     bar.set_prefix(stage.label());
                     bar.set_position((fraction * 1000.0) as u64);
                 }
-                None if state.due(PLAIN_EVERY) => print_note(&format!("{} {:.0} %", stage.label(), fraction * 100.0)),
+                None if state.due(PLAIN_EVERY) => {
+                    print_note(&format!("{} {:.0} %", stage.label(), fraction * 100.0))
+                }
                 None => (),
             },
             Event::Progress(progress) => match state.bar.clone() {
@@ -121,12 +136,16 @@ impl Ui {
     fn json(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let frequent = matches!(event, Event::Progress(_) | Event::Fraction { .. });
-        if frequent && !state.due(JSON_EVERY) || matches!(event, Event::Detail { .. }) && !self.verbose {
+        if frequent && !state.due(JSON_EVERY)
+            || matches!(event, Event::Detail { .. }) && !self.verbose
+        {
             return;
         }
         match serde_json::to_string(event) {
             Ok(line) => print_out(&line),
-            Err(error) => print_note(&format!("error: an event cannot be written as JSON: {error}")),
+            Err(error) => print_note(&format!(
+                "error: an event cannot be written as JSON: {error}"
+            )),
         }
     }
 }
@@ -142,7 +161,9 @@ fn waiting_style() -> ProgressStyle {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
 }
 
 impl State {
@@ -157,7 +178,9 @@ impl State {
     /// Whether `every` has gone by since the last time that something was due.
     fn due(&mut self, every: Duration) -> bool {
         let now = Instant::now();
-        let due = self.last.is_none_or(|last| now.duration_since(last) >= every);
+        let due = self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= every);
         if due {
             self.last = Some(now);
         }
@@ -181,13 +204,19 @@ pub fn print_bytes(bytes: &[u8]) {
 pub fn print_error(error: &anyhow::Error, mode: Mode) {
     print_note(&format!("error: {error:#}"));
     if mode == Mode::Json {
-        print_out(&serde_json::json!({"event": "error", "message": format!("{error:#}")}).to_string());
+        print_out(
+            &serde_json::json!({"event": "error", "message": format!("{error:#}")}).to_string(),
+        );
     }
 }
 
 /// Prints that the run was stopped, and how to go on.
 pub fn print_stopped(how: &str, restarted: bool, mode: Mode) {
-    let command = if restarted { "the same command, without --restart," } else { "the same command" };
+    let command = if restarted {
+        "the same command, without --restart,"
+    } else {
+        "the same command"
+    };
     let message = format!("{how}; finished work is kept: {command} goes on from here");
     if mode != Mode::Quiet {
         print_note(&message);
@@ -205,7 +234,10 @@ pub fn print_note(text: &str) {
 
 fn bar_text(p: &Progress) -> String {
     if p.frames == 0 && p.workers == 0 {
-        return format!("finding the first scene: {} of {} frames seen", p.detected_frames, p.total_frames);
+        return format!(
+            "finding the first scene: {} of {} frames seen",
+            p.detected_frames, p.total_frames
+        );
     }
     format!(
         "{}/{} frames, {:.1} fps, eta {}, {}, {} workers, {}",
@@ -213,7 +245,10 @@ fn bar_text(p: &Progress) -> String {
         p.total_frames,
         p.fps,
         p.eta_seconds.map_or_else(|| "?".to_owned(), clock),
-        p.expected_bytes.map_or_else(|| bytes(p.bytes), |expected| format!("{}/{}", bytes(p.bytes), bytes(expected))),
+        p.expected_bytes.map_or_else(
+            || bytes(p.bytes),
+            |expected| format!("{}/{}", bytes(p.bytes), bytes(expected))
+        ),
         p.workers,
         bytes(p.memory_bytes)
     )
@@ -246,7 +281,10 @@ pub fn summary(report: &Report) -> String {
     };
     format!(
         "{}\n  {} -> {} ({ratio:.1} %), video {}; {} chunks{resumed} in {} ({:.1} fps)\n  proven: {}",
-        report.output.to_string_lossy().replace(|c: char| c.is_control(), "\u{fffd}"),
+        report
+            .output
+            .to_string_lossy()
+            .replace(|c: char| c.is_control(), "\u{fffd}"),
         bytes(report.source_bytes),
         bytes(report.output_bytes),
         bytes(report.video_bytes),

@@ -1,7 +1,7 @@
 //! What an encoder may write: IVF of AV1, whole or not.
 #![no_main]
 
-use av1enc::bitstream::{read_ivf, scan_unit};
+use av1enc::stream::bitstream::{read_ivf, scan_unit};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

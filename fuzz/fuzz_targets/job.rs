@@ -1,10 +1,7 @@
 //! What may be found in a job directory: the state of the job, the list of scenes, the record of a chunk.
 #![no_main]
 
-use av1enc::{
-    job::{parse_record, parse_scenes, parse_state},
-    media::Chunk,
-};
+use av1enc::{film::media::Chunk, job::{parse_record, parse_scenes, parse_state}};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{disk::Space, words};
+use crate::os::{disk::Space, words};
 
 /// Room below which no new chunk is begun: an encoder writes a few MB before anybody sees how much a chunk takes.
 const FLOOR: u64 = 8 << 20;
@@ -43,7 +43,10 @@ impl Disk {
     /// A disk that was not looked at yet, and will be waited for so long.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
-        Self { patience, full_since: None }
+        Self {
+            patience,
+            full_since: None,
+        }
     }
 
     /// Whether another chunk may be begun.
@@ -55,11 +58,19 @@ impl Disk {
     /// The disk has this `space`, and `need` bytes are needed for the next chunk. `idle` tells that nothing runs, which
     /// could end and leave room.
     pub fn look(&mut self, space: Space, need: u64, idle: bool, now: Instant) -> Turn {
-        let figures = || format!("{} are free, {} are needed", words::bytes(space.room), words::bytes(need));
+        let figures = || {
+            format!(
+                "{} are free, {} are needed",
+                words::bytes(space.room),
+                words::bytes(need)
+            )
+        };
         match self.full_since {
-            _ if space.size < need && idle => {
-                Turn::Hopeless(format!("{}, and it holds {} in all", figures(), words::bytes(space.size)))
-            }
+            _ if space.size < need && idle => Turn::Hopeless(format!(
+                "{}, and it holds {} in all",
+                figures(),
+                words::bytes(space.size)
+            )),
             None if space.room < need => {
                 self.full_since = Some(now);
                 Turn::Full(figures())
@@ -68,7 +79,9 @@ impl Disk {
                 self.full_since = None;
                 Turn::Free
             }
-            Some(since) if idle && now.saturating_duration_since(since) > self.patience => Turn::Hopeless(figures()),
+            Some(since) if idle && now.saturating_duration_since(since) > self.patience => {
+                Turn::Hopeless(figures())
+            }
             _ => Turn::Same,
         }
     }
@@ -85,12 +98,30 @@ mod tests {
         let (mut disk, start) = (Disk::new(Duration::from_secs(60)), Instant::now());
         let mut look = |room, idle, seconds| {
             let now = start + Duration::from_secs(seconds);
-            let turn = disk.look(Space { room, size: 1000 * MB }, 20 * MB, idle, now);
+            let turn = disk.look(
+                Space {
+                    room,
+                    size: 1000 * MB,
+                },
+                20 * MB,
+                idle,
+                now,
+            );
             (turn, disk.has_room())
         };
         assert_eq!(look(21 * MB, true, 0), (Turn::Same, true));
-        assert_eq!(look(3 * MB, false, 1), (Turn::Full("3.0 MB are free, 20.0 MB are needed".to_owned()), false));
-        assert_eq!(look(4 * MB, false, 100), (Turn::Same, false), "encoders still run");
+        assert_eq!(
+            look(3 * MB, false, 1),
+            (
+                Turn::Full("3.0 MB are free, 20.0 MB are needed".to_owned()),
+                false
+            )
+        );
+        assert_eq!(
+            look(4 * MB, false, 100),
+            (Turn::Same, false),
+            "encoders still run"
+        );
         assert_eq!(look(20 * MB, true, 101), (Turn::Free, true));
         assert!(matches!(look(0, true, 102), (Turn::Full(_), false)));
         assert_eq!(look(0, true, 162), (Turn::Same, false));
@@ -99,8 +130,14 @@ mod tests {
 
     #[test]
     fn a_disk_that_could_not_hold_a_chunk_if_it_were_empty_is_not_waited_for() {
-        let turn = Disk::new(PATIENCE).look(Space { room: 0, size: MB }, 8 * MB, true, Instant::now());
-        assert_eq!(turn, Turn::Hopeless("0 B are free, 8.0 MB are needed, and it holds 1.0 MB in all".to_owned()));
+        let turn =
+            Disk::new(PATIENCE).look(Space { room: 0, size: MB }, 8 * MB, true, Instant::now());
+        assert_eq!(
+            turn,
+            Turn::Hopeless(
+                "0 B are free, 8.0 MB are needed, and it holds 1.0 MB in all".to_owned()
+            )
+        );
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::budget::{Load, Machine, reserve};
-use crate::config::MemoryLimit;
+use crate::{
+    plan::workers::{Load, Machine, reserve},
+    settings::MemoryLimit,
+};
 
 /// A change of what memory allows that lasts so long is said; and so long after an encoder was stopped, memory is looked
 /// at before the next one is.
@@ -41,27 +43,41 @@ impl Memory {
     /// For `most` workers of this `appetite`, which begin `now`.
     #[must_use]
     pub fn new(appetite: Appetite, budget: Budget, most: usize, now: Instant) -> Self {
-        let told = Told { told: most, now: most, since: now };
-        Self { appetite, budget, told, last_stop: None, lone_stops: 0 }
+        let told = Told {
+            told: most,
+            now: most,
+            since: now,
+        };
+        Self {
+            appetite,
+            budget,
+            told,
+            last_stop: None,
+            lone_stops: 0,
+        }
     }
 
     /// Judges `seen`, where encoders run as `running` tells and the next one would have `lp`. See [`Budget::judge`].
     #[must_use]
     pub fn judge(&self, seen: Seen, running: &[Worker], most: usize, lp: u32) -> Verdict {
-        self.budget.judge(seen, running, most, self.appetite.worker(lp))
+        self.budget
+            .judge(seen, running, most, self.appetite.worker(lp))
     }
 
     /// Whether one encoder may start in spite of all that was seen: one must always run. After a stop for memory, the
     /// pages that it has freed must have had time to show up.
     #[must_use]
     pub fn must_try(&self, now: Instant) -> bool {
-        self.last_stop.is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE)
+        self.last_stop
+            .is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE)
     }
 
     /// Whether an encoder is to be stopped now, of `alive` that run, where so little is left that something must go.
     /// Counts it as stopped.
     pub fn stop_one(&mut self, verdict: &Verdict, alive: usize, now: Instant) -> bool {
-        let too_soon = self.last_stop.is_some_and(|last| now.saturating_duration_since(last) < LASTING);
+        let too_soon = self
+            .last_stop
+            .is_some_and(|last| now.saturating_duration_since(last) < LASTING);
         let is_lone = alive == 1;
         let stop = alive > 1 || is_lone && verdict.last_resort && self.lone_stops < LONE_STOPS;
         if too_soon || !stop {
@@ -78,7 +94,8 @@ impl Memory {
             (self.told.now, self.told.since) = (allowed, now);
         }
         let lasts = now.saturating_duration_since(self.told.since) >= LASTING;
-        (self.told.told != allowed && lasts).then(|| std::mem::replace(&mut self.told.told, allowed))
+        (self.told.told != allowed && lasts)
+            .then(|| std::mem::replace(&mut self.told.told, allowed))
     }
 }
 
@@ -111,7 +128,10 @@ impl Appetite {
     /// Nothing is measured yet.
     #[must_use]
     pub fn new(load: Load) -> Self {
-        Self { load, seen: BTreeMap::new() }
+        Self {
+            load,
+            seen: BTreeMap::new(),
+        }
     }
 
     /// An encoder with `lp` took `peak` bytes for `frames` frames.
@@ -138,13 +158,21 @@ impl Appetite {
     /// The `lp` for one of the last chunks of a film: the cores are shared among it, those that are left, and those that
     /// end meanwhile.
     #[must_use]
-    pub fn lp_for_one_of_the_last(&self, cores: usize, most: usize, left: usize, usual: u32) -> u32 {
+    pub fn lp_for_one_of_the_last(
+        &self,
+        cores: usize,
+        most: usize,
+        left: usize,
+        usual: u32,
+    ) -> u32 {
         if left >= most {
             return usual;
         }
         let share = 2.0 * cores as f64 / (most + left) as f64;
         let enough = |lp: &u32| self.load.busy_cores(*lp) >= share.min(cores as f64);
-        (usual..=self.load.encoder.max_lp()).find(enough).unwrap_or(usual)
+        (usual..=self.load.encoder.max_lp())
+            .find(enough)
+            .unwrap_or(usual)
     }
 }
 
@@ -196,7 +224,12 @@ impl Budget {
     pub fn new(limit: MemoryLimit, machine: Machine, most: usize, frame_bytes: u64) -> Self {
         let shelf = frame_bytes * WAITING_FRAMES * (most as u64 + 1);
         let least_shelf = frame_bytes * LEAST_FRAMES;
-        Self { limit, reserve: machine.memory.map_or(0, reserve), shelf, least_shelf }
+        Self {
+            limit,
+            reserve: machine.memory.map_or(0, reserve),
+            shelf,
+            least_shelf,
+        }
     }
 
     /// Judges how much may run beside what was `seen`. The `running` workers come first, then those that are missing to
@@ -204,24 +237,45 @@ impl Budget {
     #[must_use]
     pub fn judge(&self, seen: Seen, running: &[Worker], most: usize, next: u64) -> Verdict {
         let Seen { machine, own, held } = seen;
-        let unlimited = Verdict { more: usize::MAX, shelf: self.shelf, alarm: false, last_resort: false, left: None };
+        let unlimited = Verdict {
+            more: usize::MAX,
+            shelf: self.shelf,
+            alarm: false,
+            last_resort: false,
+            left: None,
+        };
         let (left, allowed) = match self.limit {
             MemoryLimit::None => return unlimited,
             MemoryLimit::Available => (machine.memory, None),
             MemoryLimit::Bytes(limit) => (machine.memory, Some(limit.saturating_sub(own))),
         };
         let beyond_reserve = left.map(|left| left.saturating_sub(self.reserve));
-        let Some(usable) = beyond_reserve.into_iter().chain(allowed).min() else { return unlimited };
-        let pressed = machine.pressure >= PRESSED && left.is_some_and(|left| left < 2 * self.reserve);
-        let growth: u64 = running.iter().map(|worker| worker.expected.saturating_sub(worker.now)).sum();
+        let Some(usable) = beyond_reserve.into_iter().chain(allowed).min() else {
+            return unlimited;
+        };
+        let pressed =
+            machine.pressure >= PRESSED && left.is_some_and(|left| left < 2 * self.reserve);
+        let growth: u64 = running
+            .iter()
+            .map(|worker| worker.expected.saturating_sub(worker.now))
+            .sum();
         let free = usable.saturating_sub(growth);
         let missing = most.saturating_sub(running.len()) as u64;
-        let alarm = pressed || left.is_some_and(|left| left < self.reserve / 2) || allowed == Some(0);
+        let alarm =
+            pressed || left.is_some_and(|left| left < self.reserve / 2) || allowed == Some(0);
         Verdict {
             last_resort: left.is_some_and(|left| left < self.reserve / 4),
-            more: if pressed { 0 } else { usize::try_from(free / next.max(1)).unwrap_or(usize::MAX) },
-            shelf: if alarm { 0 } else { self.shelf.min(held + free.saturating_sub(missing * next)) }
-                .max(self.least_shelf),
+            more: if pressed {
+                0
+            } else {
+                usize::try_from(free / next.max(1)).unwrap_or(usize::MAX)
+            },
+            shelf: if alarm {
+                0
+            } else {
+                self.shelf.min(held + free.saturating_sub(missing * next))
+            }
+            .max(self.least_shelf),
             alarm,
             left: left.into_iter().chain(allowed).min(),
         }
@@ -238,12 +292,25 @@ mod tests {
 
     fn load(size: (u32, u32)) -> Load {
         let version = "SVT-AV1 v4.2.0".to_owned();
-        let encoder = Identity { family: Family::SvtAv1, fork: Fork::Mainline, version, number: (4, 2) };
-        Load { encoder, size, preset: 6 }
+        let encoder = Identity {
+            family: Family::SvtAv1,
+            fork: Fork::Mainline,
+            version,
+            number: (4, 2),
+        };
+        Load {
+            encoder,
+            size,
+            preset: 6,
+        }
     }
 
     fn machine(cores: usize, gib: u64) -> Machine {
-        Machine { cores, memory: Some(gib * GIB), pressure: 0.0 }
+        Machine {
+            cores,
+            memory: Some(gib * GIB),
+            pressure: 0.0,
+        }
     }
 
     #[test]
@@ -251,13 +318,24 @@ mod tests {
         let mut appetite = Appetite::new(load(HD));
         let prior = appetite.worker(1);
         appetite.learn(1, 100 << 20, 60);
-        assert_eq!(appetite.worker(1), prior, "a short chunk takes less than a long one");
+        assert_eq!(
+            appetite.worker(1),
+            prior,
+            "a short chunk takes less than a long one"
+        );
         appetite.learn(1, 3 * GIB, 10);
-        assert!(appetite.worker(1) > 3 * GIB, "more than expected is believed at once");
+        assert!(
+            appetite.worker(1) > 3 * GIB,
+            "more than expected is believed at once"
+        );
         let mut appetite = Appetite::new(load(HD));
         appetite.learn(1, 300 << 20, 240);
         assert!(appetite.worker(1) < prior && appetite.worker(1) > 300 << 20);
-        assert_eq!(appetite.worker(2), load(HD).worker(2), "another lp is another thing");
+        assert_eq!(
+            appetite.worker(2),
+            load(HD).worker(2),
+            "another lp is another thing"
+        );
     }
 
     #[test]
@@ -272,7 +350,11 @@ mod tests {
     const EACH: u64 = 2 * GIB;
 
     fn seen(machine: Machine) -> Seen {
-        Seen { machine, own: 0, held: 0 }
+        Seen {
+            machine,
+            own: 0,
+            held: 0,
+        }
     }
 
     /// A machine of 12 GiB on which others come and go, seen every quarter of a second.
@@ -288,26 +370,43 @@ mod tests {
 
         fn new() -> Self {
             let budget = Budget::new(MemoryLimit::Available, machine(8, 12), Self::MOST, 4 << 20);
-            Self { budget, workers: Vec::new(), others: 0 }
+            Self {
+                budget,
+                workers: Vec::new(),
+                others: 0,
+            }
         }
 
         fn left(&self) -> u64 {
-            (12 * GIB).checked_sub(self.others + self.workers.iter().sum::<u64>()).expect("the kernel kills somebody")
+            (12 * GIB)
+                .checked_sub(self.others + self.workers.iter().sum::<u64>())
+                .expect("the kernel kills somebody")
         }
 
         /// As the supervisor does; each worker then grows by a quarter of a GiB. Returns how many there are.
         fn steps(&mut self, steps: usize) -> usize {
             for _ in 0..steps {
-                let running: Vec<Worker> =
-                    self.workers.iter().map(|now| Worker { now: *now, expected: EACH }).collect();
-                let machine = Machine { memory: Some(self.left()), ..machine(8, 12) };
+                let running: Vec<Worker> = self
+                    .workers
+                    .iter()
+                    .map(|now| Worker {
+                        now: *now,
+                        expected: EACH,
+                    })
+                    .collect();
+                let machine = Machine {
+                    memory: Some(self.left()),
+                    ..machine(8, 12)
+                };
                 let verdict = self.budget.judge(seen(machine), &running, Self::MOST, EACH);
                 if verdict.alarm && self.workers.len() > 1 {
                     self.workers.pop();
                 } else if verdict.more > 0 && self.workers.len() < Self::MOST {
                     self.workers.push(0);
                 }
-                self.workers.iter_mut().for_each(|now| *now = (*now + GIB / 4).min(EACH));
+                self.workers
+                    .iter_mut()
+                    .for_each(|now| *now = (*now + GIB / 4).min(EACH));
                 self.left();
             }
             self.workers.len()
@@ -324,7 +423,11 @@ mod tests {
         machine.others += machine.left() - GIB / 2;
         assert_eq!(machine.steps(8), 2);
         machine.others -= 2 * GIB;
-        assert_eq!(machine.steps(20), 3, "room for one more, with what is kept for the machine");
+        assert_eq!(
+            machine.steps(20),
+            3,
+            "room for one more, with what is kept for the machine"
+        );
         machine.others = 0;
         assert_eq!(machine.steps(20), 4);
         machine.others = machine.left() - GIB / 4;
@@ -337,32 +440,88 @@ mod tests {
     fn growth_that_is_still_to_come_is_kept_free() {
         let budget = Budget::new(MemoryLimit::Available, machine(8, 12), 4, 1 << 20);
         let judge = |now, most| {
-            let machine = Machine { memory: Some(6 * GIB), ..machine(8, 12) };
-            budget.judge(seen(machine), &[Worker { now, expected: EACH }; 2], most, EACH)
+            let machine = Machine {
+                memory: Some(6 * GIB),
+                ..machine(8, 12)
+            };
+            budget.judge(
+                seen(machine),
+                &[Worker {
+                    now,
+                    expected: EACH,
+                }; 2],
+                most,
+                EACH,
+            )
         };
         assert_eq!((judge(EACH, 4).more, judge(0, 4).more), (2, 0));
-        assert_eq!(judge(0, 4).shelf, 16 << 20, "workers that are missing come first");
-        assert_eq!(judge(0, 2).shelf, 1 << 29, "half a GiB beyond the reserve and the growth is nobody's");
-        assert_eq!(judge(EACH, 2).shelf, (5 * 120) << 20, "as much as is of use");
+        assert_eq!(
+            judge(0, 4).shelf,
+            16 << 20,
+            "workers that are missing come first"
+        );
+        assert_eq!(
+            judge(0, 2).shelf,
+            1 << 29,
+            "half a GiB beyond the reserve and the growth is nobody's"
+        );
+        assert_eq!(
+            judge(EACH, 2).shelf,
+            (5 * 120) << 20,
+            "as much as is of use"
+        );
     }
 
     #[test]
     fn a_limit_of_the_users_counts_all_of_the_run() {
         let budget = Budget::new(MemoryLimit::Bytes(5 * GIB), machine(8, 64), 4, 1 << 20);
-        let judge =
-            |own| budget.judge(Seen { own, ..seen(machine(8, 60)) }, &[Worker { now: EACH, expected: EACH }], 4, EACH);
+        let judge = |own| {
+            budget.judge(
+                Seen {
+                    own,
+                    ..seen(machine(8, 60))
+                },
+                &[Worker {
+                    now: EACH,
+                    expected: EACH,
+                }],
+                4,
+                EACH,
+            )
+        };
         assert_eq!([3 * GIB, 7 * GIB / 2].map(|own| judge(own).more), [1, 0]);
-        assert_eq!([3 * GIB, 5 * GIB].map(|own| judge(own).alarm), [false, true]);
+        assert_eq!(
+            [3 * GIB, 5 * GIB].map(|own| judge(own).alarm),
+            [false, true]
+        );
         assert!(!judge(5 * GIB).last_resort, "the kernel would kill nobody");
         let none = Budget::new(MemoryLimit::None, machine(8, 1), 4, 1 << 20);
-        let verdict = none.judge(Seen { own: GIB, ..seen(machine(8, 0)) }, &[], 4, EACH);
+        let verdict = none.judge(
+            Seen {
+                own: GIB,
+                ..seen(machine(8, 0))
+            },
+            &[],
+            4,
+            EACH,
+        );
         assert_eq!((verdict.more, verdict.alarm), (usize::MAX, false));
     }
 
     #[test]
     fn pressure_counts_only_where_little_is_left() {
         let budget = Budget::new(MemoryLimit::Available, machine(8, 12), 4, 1 << 20);
-        let judge = |gib| budget.judge(seen(Machine { pressure: 40.0, ..machine(8, gib) }), &[], 4, GIB);
+        let judge = |gib| {
+            budget.judge(
+                seen(Machine {
+                    pressure: 40.0,
+                    ..machine(8, gib)
+                }),
+                &[],
+                4,
+                GIB,
+            )
+        };
         assert!(judge(2).alarm && judge(2).more == 0);
         assert!(!judge(8).alarm && judge(8).more > 0);
         assert_eq!([2, 0].map(|gib| judge(gib).last_resort), [false, true]);
@@ -376,13 +535,29 @@ mod tests {
     fn encoders_are_stopped_one_a_second_and_the_last_one_only_twice() {
         let start = Instant::now();
         let mut memory = memory(start);
-        let short = memory.judge(seen(Machine { memory: Some(GIB / 8), ..machine(8, 12) }), &[], 4, 1);
+        let short = memory.judge(
+            seen(Machine {
+                memory: Some(GIB / 8),
+                ..machine(8, 12)
+            }),
+            &[],
+            4,
+            1,
+        );
         assert!(short.alarm && short.last_resort);
-        let mut stop = |alive, tenths: u64| memory.stop_one(&short, alive, start + Duration::from_millis(tenths * 100));
+        let mut stop = |alive, tenths: u64| {
+            memory.stop_one(&short, alive, start + Duration::from_millis(tenths * 100))
+        };
         assert_eq!([stop(3, 0), stop(2, 9), stop(2, 10)], [true, false, true]);
-        assert_eq!([stop(0, 20), stop(1, 20), stop(1, 30), stop(1, 40)], [false, true, true, false]);
+        assert_eq!(
+            [stop(0, 20), stop(1, 20), stop(1, 30), stop(1, 40)],
+            [false, true, true, false]
+        );
         assert!(stop(2, 50), "of two, one can always go");
-        let mild = Verdict { last_resort: false, ..short };
+        let mild = Verdict {
+            last_resort: false,
+            ..short
+        };
         assert!(!self::memory(start).stop_one(&mild, 1, start));
         assert!(!memory.must_try(start + Duration::from_secs(24)));
         assert!(memory.must_try(start + Duration::from_secs(25)));
@@ -392,8 +567,13 @@ mod tests {
     fn a_change_is_news_once_it_lasts() {
         let start = Instant::now();
         let mut memory = memory(start);
-        let mut news = |allowed, tenths: u64| memory.is_news(allowed, start + Duration::from_millis(tenths * 100));
-        assert_eq!([news(4, 5), news(2, 10), news(3, 15), news(3, 24)], [None; 4]);
+        let mut news = |allowed, tenths: u64| {
+            memory.is_news(allowed, start + Duration::from_millis(tenths * 100))
+        };
+        assert_eq!(
+            [news(4, 5), news(2, 10), news(3, 15), news(3, 24)],
+            [None; 4]
+        );
         assert_eq!([news(3, 25), news(3, 30)], [Some(4), None]);
     }
 }

@@ -7,7 +7,6 @@
 //! Locks: a worker's reel is locked before the shelf, never the other way round; neither is held while frames are
 //! decoded or written. The register of running tools is a lock of its own, and taken last.
 
-pub mod budget;
 pub mod disk;
 pub mod memory;
 mod progress;
@@ -32,23 +31,25 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
 use self::{
-    budget::{Load, Machine},
     memory::{Appetite, Budget, Memory, Seen},
     queue::{Attempt, Scene},
     scout::{Found, Lookout, Scout},
     state::{Crew, Happening, Look, Order, Rules, Sign},
 };
+use crate::plan::workers::{Load, Machine};
 use crate::{
-    chunk::{self, Failure, Workshop},
-    config::MemoryLimit,
-    disk::Space,
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     job::{Encoded, Job},
-    process::{self, quoted},
-    reel::{Reel, Shelf},
-    signal::{self, Signal},
+    os::{
+        disk::Space,
+        process::{self, quoted},
+        signal::{self, Signal},
+    },
+    scenes::reel::{Reel, Shelf},
+    settings::MemoryLimit,
     source::{Frame, Reader},
+    work::chunk::{self, Failure, Workshop},
 };
 
 /// How often progress is shown.
@@ -139,7 +140,9 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     let ticks = tick(TICK);
     let mut happening = Ok(Some(Happening::Tick(hall.look())));
     let outcome = loop {
-        match happening.map(|happening| happening.and_then(|happening| hall.obey(&mut crew, happening))) {
+        match happening
+            .map(|happening| happening.and_then(|happening| hall.obey(&mut crew, happening)))
+        {
             Ok(None) => (),
             Ok(Some(end)) => break end,
             Err(error) => break Err(error),
@@ -154,7 +157,10 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
         hall.stop(&messages, signals);
     }
     outcome?;
-    Ok(Film { chunks: hall.finished.into_values().collect(), resumed: crew.done().resumed })
+    Ok(Film {
+        chunks: hall.finished.into_values().collect(),
+        resumed: crew.done().resumed,
+    })
 }
 
 /// The crew for a film, before anything has happened.
@@ -253,20 +259,29 @@ impl Hall {
     fn hear(&mut self, message: Message) -> Result<Option<Happening>> {
         Ok(Some(match message {
             Message::Found(Found::Opened(reel)) => {
-                let scene = Scene { index: reel.index, start: reel.start, end: None };
+                let scene = Scene {
+                    index: reel.index,
+                    start: reel.start,
+                    end: None,
+                };
                 let is_new = !self.workshop.job.has_record(reel.index);
                 self.reels.insert(reel.index, reel);
                 Happening::SceneBegins { scene, is_new }
             }
             Message::Found(Found::Closed(chunk)) => {
                 // What runs already was no earlier run's.
-                let finished = if self.pulses.contains_key(&chunk.index) || self.finished.contains_key(&chunk.index) {
+                let finished = if self.pulses.contains_key(&chunk.index)
+                    || self.finished.contains_key(&chunk.index)
+                {
                     Ok(None)
                 } else {
                     self.workshop.job.finished(chunk)
                 };
                 if let Err(why) = &finished {
-                    note(&self.sink, format!("chunk {} is encoded again: {why}", chunk.index));
+                    note(
+                        &self.sink,
+                        format!("chunk {} is encoded again: {why}", chunk.index),
+                    );
                 }
                 let finished = finished.ok().flatten();
                 let record = finished.as_ref().map(|chunk| chunk.record().clone());
@@ -275,7 +290,9 @@ impl Hall {
                 }
                 Happening::SceneEnds { chunk, record }
             }
-            Message::DetectionDone(frames) => Happening::AllScenes(frames.context("finding the scenes failed")?),
+            Message::DetectionDone(frames) => {
+                Happening::AllScenes(frames.context("finding the scenes failed")?)
+            }
             Message::LastFrames(chunk) => Happening::LastFrames(chunk),
             Message::Encoded(chunk) => {
                 let record = chunk.record().clone();
@@ -287,7 +304,11 @@ impl Hall {
                     self.workshop.job.require_same_source()?;
                 }
                 self.pulses.remove(&chunk);
-                Happening::Failed { chunk, failure, disk: self.disk() }
+                Happening::Failed {
+                    chunk,
+                    failure,
+                    disk: self.disk(),
+                }
             }
             Message::AsideDone(done) => {
                 done?;
@@ -332,12 +353,19 @@ impl Hall {
     ) -> Result<()> {
         let sender = self.sender.clone();
         let work = move || {
-            let result = catch_unwind(AssertUnwindSafe(work))
-                .unwrap_or_else(|_| Err(anyhow!("the thread of the {name} panicked: this is a bug in av1enc")));
+            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                Err(anyhow!(
+                    "the thread of the {name} panicked: this is a bug in av1enc"
+                ))
+            });
             // Nobody listens any more if the run was stopped.
             let _ = sender.send(message(result));
         };
-        thread::Builder::new().name(name.to_owned()).spawn(work).map(drop).context("cannot start a thread")
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map(drop)
+            .context("cannot start a thread")
     }
 
     /// Starts the search for scenes.
@@ -351,7 +379,10 @@ impl Hall {
         };
         let scout = Scout::new(lookout)?;
         if scout.known() > 0 {
-            detail(&self.sink, format!("{} scenes are known from an earlier run", scout.known()));
+            detail(
+                &self.sink,
+                format!("{} scenes are known from an earlier run", scout.known()),
+            );
         }
         let sender = self.sender.clone();
         let tell = move |found| {
@@ -362,7 +393,11 @@ impl Hall {
 
     /// Starts a worker.
     fn start(&mut self, Attempt { chunk, lp, .. }: Attempt) -> Result<()> {
-        let reel = self.reels.get(&chunk).cloned().context("a scene without frames: this is a bug in av1enc")?;
+        let reel = self
+            .reels
+            .get(&chunk)
+            .cloned()
+            .context("a scene without frames: this is a bug in av1enc")?;
         let waker = self.sender.clone();
         let pulse = Arc::new(Pulse::new(move || {
             let _ = waker.send(Message::LastFrames(chunk));
@@ -387,14 +422,24 @@ impl Hall {
 
     /// The frames of scenes that nobody has begun.
     fn waiting(&self) -> impl Iterator<Item = &Arc<Reel<Frame>>> {
-        self.reels.values().filter(|reel| !self.pulses.contains_key(&reel.index))
+        self.reels
+            .values()
+            .filter(|reel| !self.pulses.contains_key(&reel.index))
     }
 
     /// Looks at the machine and at every encoder.
     fn look(&self) -> Look {
         Look {
-            encoders: self.pulses.iter().map(|(chunk, pulse)| self.sign(*chunk, pulse)).collect(),
-            seen: Seen { machine: Machine::look(), own: self.own_memory(), held: self.shelf.held() },
+            encoders: self
+                .pulses
+                .iter()
+                .map(|(chunk, pulse)| self.sign(*chunk, pulse))
+                .collect(),
+            seen: Seen {
+                machine: Machine::look(),
+                own: self.own_memory(),
+                held: self.shelf.held(),
+            },
             waiting_frames: self.waiting().map(|reel| reel.held()).sum(),
             disk: self.disk(),
             detected: self.detected.load(Ordering::Relaxed),
@@ -403,7 +448,12 @@ impl Hall {
 
     fn sign(&self, chunk: usize, pulse: &Pulse) -> Sign {
         let part = self.workshop.job.dir().join(Job::chunk_part_name(chunk));
-        let Vitals { pid, fed, encoded, peak_memory } = pulse.look();
+        let Vitals {
+            pid,
+            fed,
+            encoded,
+            peak_memory,
+        } = pulse.look();
         Sign {
             chunk,
             resident: process::resident(pid),
@@ -417,11 +467,17 @@ impl Hall {
     /// Resident memory of this process and its tools, in bytes.
     fn own_memory(&self) -> u64 {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
-        self.workshop.children.pids().into_iter().chain([own]).map(process::resident).sum()
+        self.workshop
+            .children
+            .pids()
+            .into_iter()
+            .chain([own])
+            .map(process::resident)
+            .sum()
     }
 
     fn disk(&self) -> Option<Space> {
-        crate::disk::space(self.workshop.job.dir()).ok()
+        crate::os::disk::space(self.workshop.job.dir()).ok()
     }
 
     /// Kills all encoders and waits until their workers have noticed. A second signal ends the waiting.

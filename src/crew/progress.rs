@@ -7,7 +7,13 @@ use crate::event::Progress;
 
 /// The figures after `elapsed`. The encoders that run are told by `signs`; detection and memory by the last `look`.
 #[must_use]
-pub fn figures(done: &Done, extent: &Extent, look: Option<&Look>, signs: &[Sign], elapsed: Duration) -> Progress {
+pub fn figures(
+    done: &Done,
+    extent: &Extent,
+    look: Option<&Look>,
+    signs: &[Sign],
+    elapsed: Duration,
+) -> Progress {
     // An encoder can have reported no frame that it was not given.
     let running: u64 = signs.iter().map(|sign| sign.encoded.min(sign.fed)).sum();
     let frames = done.frames + running;
@@ -19,7 +25,11 @@ pub fn figures(done: &Done, extent: &Extent, look: Option<&Look>, signs: &[Sign]
     Progress {
         frames,
         total_frames,
-        detected_frames: if extent.complete { total_frames } else { look.map_or(0, |look| look.detected) },
+        detected_frames: if extent.complete {
+            total_frames
+        } else {
+            look.map_or(0, |look| look.detected)
+        },
         chunks: done.chunks.len(),
         total_chunks: extent.chunks,
         fps,
@@ -38,22 +48,65 @@ mod tests {
 
     #[test]
     fn speed_and_the_end_are_reckoned_from_this_runs_frames() {
-        let done = Done { chunks: [0, 1].into(), frames: 60, bytes: 600, resumed: 1, resumed_frames: 40 };
-        let extent = Extent { frames: 200, chunks: 4, complete: true };
-        let signs = [Sign { fed: 30, encoded: 10, bytes: 90, ..Sign::default() }];
+        let done = Done {
+            chunks: [0, 1].into(),
+            frames: 60,
+            bytes: 600,
+            resumed: 1,
+            resumed_frames: 40,
+        };
+        let extent = Extent {
+            frames: 200,
+            chunks: 4,
+            complete: true,
+        };
+        let signs = [Sign {
+            fed: 30,
+            encoded: 10,
+            bytes: 90,
+            ..Sign::default()
+        }];
         let progress = figures(&done, &extent, None, &signs, Duration::from_secs(3));
-        assert_eq!((progress.frames, progress.total_frames, progress.detected_frames), (70, 200, 200));
+        assert_eq!(
+            (
+                progress.frames,
+                progress.total_frames,
+                progress.detected_frames
+            ),
+            (70, 200, 200)
+        );
         assert_eq!((progress.fps, progress.eta_seconds), (10.0, Some(13.0)));
         assert_eq!((progress.bytes, progress.expected_bytes), (690, Some(2000)));
-        assert_eq!((progress.chunks, progress.total_chunks, progress.workers), (2, 4, 1));
+        assert_eq!(
+            (progress.chunks, progress.total_chunks, progress.workers),
+            (2, 4, 1)
+        );
     }
 
     #[test]
     fn nothing_is_guessed_from_nothing() {
-        let extent = Extent { frames: 10, chunks: 0, complete: false };
-        let signs = [Sign { fed: 4, encoded: 7, ..Sign::default() }];
+        let extent = Extent {
+            frames: 10,
+            chunks: 0,
+            complete: false,
+        };
+        let signs = [Sign {
+            fed: 4,
+            encoded: 7,
+            ..Sign::default()
+        }];
         let progress = figures(&Done::default(), &extent, None, &[], Duration::ZERO);
-        assert_eq!((progress.eta_seconds, progress.expected_bytes, progress.detected_frames), (None, None, 0));
-        assert_eq!(figures(&Done::default(), &extent, None, &signs, Duration::ZERO).frames, 4);
+        assert_eq!(
+            (
+                progress.eta_seconds,
+                progress.expected_bytes,
+                progress.detected_frames
+            ),
+            (None, None, 0)
+        );
+        assert_eq!(
+            figures(&Done::default(), &extent, None, &signs, Duration::ZERO).frames,
+            4
+        );
     }
 }

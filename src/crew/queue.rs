@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::media::Chunk;
+use crate::film::media::Chunk;
 
 /// How often a chunk is tried.
 pub const TRIES: u32 = 3;
@@ -39,7 +39,11 @@ impl Scene {
     /// A scene whose end is known.
     #[must_use]
     pub fn ended(chunk: Chunk) -> Self {
-        Self { index: chunk.index, start: chunk.start, end: Some(chunk.end) }
+        Self {
+            index: chunk.index,
+            start: chunk.start,
+            end: Some(chunk.end),
+        }
     }
 
     /// Its frames, as people read them: the last one included.
@@ -71,7 +75,15 @@ pub struct Queue(BTreeMap<usize, Waiting>);
 impl Queue {
     /// A scene begins; `is_new` if it is certain already that no earlier run has encoded it.
     pub fn begin(&mut self, scene: Scene, is_new: bool) {
-        self.0.insert(scene.index, Waiting { scene, tries: 0, not_before: None, is_new });
+        self.0.insert(
+            scene.index,
+            Waiting {
+                scene,
+                tries: 0,
+                not_before: None,
+                is_new,
+            },
+        );
     }
 
     /// A scene that waits has turned out to be this chunk, and is to be encoded.
@@ -89,22 +101,46 @@ impl Queue {
     /// A scene that was tried waits again, for as long as the number of its `tries` demands.
     pub fn retry(&mut self, scene: Scene, tries: u32, now: Instant) {
         let pause = BACK_OFF * 2_u32.pow(tries.saturating_sub(1));
-        self.0.insert(scene.index, Waiting { scene, tries, not_before: Some(now + pause), is_new: true });
+        self.0.insert(
+            scene.index,
+            Waiting {
+                scene,
+                tries,
+                not_before: Some(now + pause),
+                is_new: true,
+            },
+        );
     }
 
     /// A scene waits again that was stopped without any fault of its encoder: after so many `tries` as before.
     pub fn put_back(&mut self, scene: Scene, tries: u32) {
-        self.0.insert(scene.index, Waiting { scene, tries, not_before: None, is_new: true });
+        self.0.insert(
+            scene.index,
+            Waiting {
+                scene,
+                tries,
+                not_before: None,
+                is_new: true,
+            },
+        );
     }
 
     /// The scene that is encoded next: the longest, since it would make everybody wait at the end. One whose end is not
     /// known comes last.
     #[must_use]
     pub fn next(&self, now: Instant) -> Option<usize> {
-        let is_ready = |waiting: &&Waiting| waiting.is_new && waiting.not_before.is_none_or(|then| then <= now);
+        let is_ready = |waiting: &&Waiting| {
+            waiting.is_new && waiting.not_before.is_none_or(|then| then <= now)
+        };
         let length = |scene: &Scene| scene.end.map_or(0, |end| end - scene.start);
-        let ready = self.0.values().filter(is_ready).map(|waiting| &waiting.scene);
-        ready.max_by_key(|scene| (length(scene), Reverse(scene.index))).map(|scene| scene.index)
+        let ready = self
+            .0
+            .values()
+            .filter(is_ready)
+            .map(|waiting| &waiting.scene);
+        ready
+            .max_by_key(|scene| (length(scene), Reverse(scene.index)))
+            .map(|scene| scene.index)
     }
 
     /// How many scenes wait.
@@ -148,7 +184,11 @@ mod tests {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.begin(scene(0, 0, None), false);
         assert_eq!(queue.next(now), None);
-        queue.end(Chunk { index: 0, start: 0, end: 9 });
+        queue.end(Chunk {
+            index: 0,
+            start: 0,
+            end: 9,
+        });
         assert_eq!(queue.next(now), Some(0));
     }
 

@@ -14,12 +14,14 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::OtherScenes;
 use crate::{
-    chunk::Workshop,
+    film::media::Chunk,
     job::{KnownScenes, SceneLog},
-    media::Chunk,
-    reel::{Held, Reel, Shelf},
-    scenes::{Detector, Splitter},
+    scenes::{
+        Detector, Splitter,
+        reel::{Held, Reel, Shelf},
+    },
     source::{Frame, Reader},
+    work::chunk::Workshop,
 };
 
 /// Threads of the scout's decoder: each holds a frame more, and no crew encodes as fast as eight of them decode.
@@ -81,25 +83,43 @@ impl Scout {
         let frames = self.at.workshop.media.frames;
         let linear = self.at.reader.linear().cloned();
         if let Some(film) = &linear {
-            let known = self.at.workshop.job.pictures().and_then(|pictures| film.learn(&pictures));
+            let known = self
+                .at
+                .workshop
+                .job
+                .pictures()
+                .and_then(|pictures| film.learn(&pictures));
             self.known.complete &= known.is_ok();
         }
         let all = self.known.complete;
         if all || linear.is_none() {
             for chunk in &self.known.chunks {
-                tell(Found::Opened(Arc::new(Reel::known(*chunk, self.at.shelf.clone()))));
+                tell(Found::Opened(Arc::new(Reel::known(
+                    *chunk,
+                    self.at.shelf.clone(),
+                ))));
                 tell(Found::Closed(*chunk));
             }
         }
         if all {
             let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
             let frames = linear.map_or(frames, |film| film.times_ms().len() as u64);
-            ensure!(end == frames, "the known scenes cover {end} of {frames} frames; add --restart");
+            ensure!(
+                end == frames,
+                "the known scenes cover {end} of {frames} frames; add --restart"
+            );
             return Ok(frames);
         }
         let in_order = linear.is_some();
-        let mut cutting =
-            Cutting { scout: &mut self, tell, in_order, pending: VecDeque::new(), given: 0, index: 0, reel: None };
+        let mut cutting = Cutting {
+            scout: &mut self,
+            tell,
+            in_order,
+            pending: VecDeque::new(),
+            given: 0,
+            index: 0,
+            reel: None,
+        };
         cutting.begin(0);
         let found = cutting.film(frames)?;
         drop(cutting);
@@ -135,7 +155,11 @@ impl Cutting<'_> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let media = &self.scout.at.workshop.media;
         let size = (media.width as usize, media.height as usize);
-        let pictures = self.scout.at.reader.whole(cores.min(MOST_THREADS), frames)?;
+        let pictures = self
+            .scout
+            .at
+            .reader
+            .whole(cores.min(MOST_THREADS), frames)?;
         let mut detector = Detector::new(size, rules.analysis_height, rules.min);
         let mut found = 0;
         let mut splitter = Splitter::new(rules.max, rules.min);
@@ -144,7 +168,8 @@ impl Cutting<'_> {
             found += 1;
             let judged = detector.push(&frame.luma(), frame.bit_depth())?;
             let bytes = frame.bytes();
-            self.pending.push_back(self.scout.at.shelf.hold(frame, bytes));
+            self.pending
+                .push_back(self.scout.at.shelf.hold(frame, bytes));
             if let Some(chunk) = judged.and_then(|judged| splitter.push(judged)) {
                 self.cut(chunk)?;
             }
@@ -159,7 +184,9 @@ impl Cutting<'_> {
                 self.cut(chunk)?;
             }
         }
-        let last = splitter.finish(found).context("the film has no frame that can be decoded")?;
+        let last = splitter
+            .finish(found)
+            .context("the film has no frame that can be decoded")?;
         self.close(last)?;
         Ok(found)
     }
@@ -175,7 +202,8 @@ impl Cutting<'_> {
     fn begin(&mut self, start: u64) {
         let known = self.index < self.scout.known.chunks.len();
         let known = known && (!self.in_order || self.scout.at.workshop.job.has_record(self.index));
-        self.reel = (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.at.shelf.clone())));
+        self.reel =
+            (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.at.shelf.clone())));
         if let Some(reel) = &self.reel {
             (self.tell)(Found::Opened(reel.clone()));
         }
@@ -207,7 +235,10 @@ impl Cutting<'_> {
         match &self.reel {
             Some(reel) => reel.end(chunk.end),
             None if self.in_order => {
-                (self.tell)(Found::Opened(Arc::new(Reel::known(chunk, self.scout.at.shelf.clone()))));
+                (self.tell)(Found::Opened(Arc::new(Reel::known(
+                    chunk,
+                    self.scout.at.shelf.clone(),
+                ))));
             }
             None => {
                 self.index += 1;

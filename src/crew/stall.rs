@@ -31,13 +31,21 @@ impl Stillness {
     /// It begins now.
     #[must_use]
     pub fn since(now: Instant) -> Self {
-        Self { moved: 0, still: Duration::ZERO, looked: now }
+        Self {
+            moved: 0,
+            still: Duration::ZERO,
+            looked: now,
+        }
     }
 
     /// It has moved so far by now. Returns for how long it has stood there.
     pub fn saw(&mut self, moved: u64, now: Instant) -> Duration {
         let step = now.saturating_duration_since(self.looked).min(LONGEST_STEP);
-        self.still = if moved == self.moved { self.still + step } else { Duration::ZERO };
+        self.still = if moved == self.moved {
+            self.still + step
+        } else {
+            Duration::ZERO
+        };
         (self.moved, self.looked) = (moved, now);
         self.still
     }
@@ -61,7 +69,10 @@ mod tests {
     #[test]
     fn a_night_in_which_everybody_slept_counts_as_a_second() {
         let start = Instant::now();
-        assert_eq!(Stillness::since(start).saw(0, start + Duration::from_secs(36_000)), LONGEST_STEP);
+        assert_eq!(
+            Stillness::since(start).saw(0, start + Duration::from_secs(36_000)),
+            LONGEST_STEP
+        );
     }
 
     #[test]

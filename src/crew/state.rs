@@ -17,14 +17,16 @@ use super::{
     stall::Stillness,
 };
 use crate::{
-    chunk::Failure,
-    disk::Space,
     event::Event,
+    film::media::Chunk,
     job::ChunkRecord,
-    media::Chunk,
-    signal::{Interrupted, Signal},
+    os::{
+        disk::Space,
+        signal::{Interrupted, Signal},
+        words::{count, gib},
+    },
     source::places::Mismatch,
-    words::{count, gib},
+    work::chunk::Failure,
 };
 
 /// So many failures before anything has succeeded mean that nothing will.
@@ -231,12 +233,22 @@ pub struct Crew {
 impl Crew {
     /// A crew that has heard of nothing yet: of a film of about `frames` frames, with or without work beside the chunks.
     #[must_use]
-    pub fn new(rules: Rules, memory: Memory, frames: u64, aside_pending: bool, now: Instant) -> Self {
+    pub fn new(
+        rules: Rules,
+        memory: Memory,
+        frames: u64,
+        aside_pending: bool,
+        now: Instant,
+    ) -> Self {
         Self {
             disk: Disk::new(rules.disk_patience),
             rules,
             began: now,
-            extent: Extent { frames, chunks: 0, complete: false },
+            extent: Extent {
+                frames,
+                chunks: 0,
+                complete: false,
+            },
             queue: Queue::default(),
             running: BTreeMap::new(),
             done: Done::default(),
@@ -259,7 +271,10 @@ impl Crew {
 
     /// Something happens. Returns what is to be done, in order.
     pub fn handle(&mut self, event: Happening, now: Instant) -> Vec<Order> {
-        match self.take_note(event, now).and_then(|()| self.look_at_disk(now)) {
+        match self
+            .take_note(event, now)
+            .and_then(|()| self.look_at_disk(now))
+        {
             Err(error) => self.orders.push(Order::End(Err(error))),
             Ok(()) => self.go_on(now),
         }
@@ -270,14 +285,20 @@ impl Crew {
         match event {
             Happening::SceneBegins { scene, is_new } => self.queue.begin(scene, is_new),
             Happening::SceneEnds { chunk, record } => self.scene_ends(chunk, record),
-            Happening::AllScenes(frames) => (self.extent.complete, self.extent.frames) = (true, frames),
+            Happening::AllScenes(frames) => {
+                (self.extent.complete, self.extent.frames) = (true, frames)
+            }
             Happening::LastFrames(chunk) => {
                 if let Some(running) = self.running.get_mut(&chunk) {
                     running.ending = true;
                 }
             }
             Happening::Encoded(record) => self.encoded(&record),
-            Happening::Failed { chunk, failure, disk } => self.failed(chunk, failure, disk, now)?,
+            Happening::Failed {
+                chunk,
+                failure,
+                disk,
+            } => self.failed(chunk, failure, disk, now)?,
             Happening::AsideDone => self.aside_pending = false,
             Happening::Stop(signal) => self.stop(signal)?,
             Happening::Looked(look) => self.see(look, now),
@@ -296,7 +317,9 @@ impl Crew {
         match self.leaving {
             None => self.start_workers(now),
             Some(signal) if self.running.is_empty() => {
-                return self.orders.push(Order::End(Err(Interrupted(signal).into())));
+                return self
+                    .orders
+                    .push(Order::End(Err(Interrupted(signal).into())));
             }
             Some(_) => (),
         }
@@ -324,7 +347,9 @@ impl Crew {
     }
 
     fn finish(&mut self, record: &ChunkRecord) {
-        self.memory.appetite.learn(record.lp, record.peak_memory, record.chunk.frames());
+        self.memory
+            .appetite
+            .learn(record.lp, record.peak_memory, record.chunk.frames());
         self.done.frames += record.chunk.frames();
         self.done.bytes += record.bytes;
         self.done.chunks.insert(record.chunk.index);
@@ -348,8 +373,22 @@ impl Crew {
     ///
     /// # Errors
     /// If nothing at all can be encoded, or the source is not to be trusted: all other chunks would fail as well.
-    fn failed(&mut self, index: usize, failure: Failure, disk: Option<Space>, now: Instant) -> Result<()> {
-        let Some(Running { attempt, scene, killed, .. }) = self.running.remove(&index) else { return Ok(()) };
+    fn failed(
+        &mut self,
+        index: usize,
+        failure: Failure,
+        disk: Option<Space>,
+        now: Instant,
+    ) -> Result<()> {
+        let Some(Running {
+            attempt,
+            scene,
+            killed,
+            ..
+        }) = self.running.remove(&index)
+        else {
+            return Ok(());
+        };
         self.orders.push(Order::Rewind(index));
         if let Some((look, _)) = &mut self.look {
             look.disk = disk;
@@ -358,7 +397,9 @@ impl Crew {
         let failure = match (killed, failure) {
             (Some(Killed::Hung), _) => {
                 let seconds = self.rules.stall_timeout.as_secs();
-                Failure::Other(anyhow!("the encoder made no progress for {seconds} s and was killed"))
+                Failure::Other(anyhow!(
+                    "the encoder made no progress for {seconds} s and was killed"
+                ))
             }
             (Some(Killed::ForMemory), _) => {
                 self.queue.put_back(scene, tries_before);
@@ -385,7 +426,9 @@ impl Crew {
         if matches!(failure, Failure::Killed(_)) && self.rules.most > 1 {
             self.rules.most -= 1;
             let workers = count(self.rules.most as u64, "worker");
-            self.warn(format!("an encoder was killed, most likely for want of memory: going on with {workers}"));
+            self.warn(format!(
+                "an encoder was killed, most likely for want of memory: going on with {workers}"
+            ));
         }
         self.detail(format!("chunk {index}: {failure}"));
         self.failures += usize::from(matches!(failure, Failure::Other(_)));
@@ -397,7 +440,9 @@ impl Crew {
             return Ok(());
         }
         let (number, line) = (attempt.number, failure.line());
-        self.warn(format!("chunk {index} failed (try {number} of {TRIES}) and is tried again: {line}"));
+        self.warn(format!(
+            "chunk {index} failed (try {number} of {TRIES}) and is tried again: {line}"
+        ));
         self.queue.retry(scene, number, now);
         Ok(())
     }
@@ -405,7 +450,10 @@ impl Crew {
     /// A chunk is not tried again.
     fn give_up(&mut self, scene: Scene, failure: Failure) {
         let line = failure.line();
-        self.warn(format!("chunk {} failed for good, the others are finished first: {line}", scene.index));
+        self.warn(format!(
+            "chunk {} failed for good, the others are finished first: {line}",
+            scene.index
+        ));
         self.lost.push((scene, failure));
     }
 
@@ -419,7 +467,9 @@ impl Crew {
             1 => "1 running chunk is finished".to_owned(),
             several => format!("{several} running chunks are finished"),
         };
-        self.note(format!("stopping when {running}; once more to stop at once"));
+        self.note(format!(
+            "stopping when {running}; once more to stop at once"
+        ));
         self.leaving = Some(signal);
         Ok(())
     }
@@ -439,7 +489,9 @@ impl Crew {
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self, now: Instant) {
         for (index, running) in &mut self.running {
-            let still = running.stillness.saw(running.sign.fed + running.sign.encoded, now);
+            let still = running
+                .stillness
+                .saw(running.sign.fed + running.sign.encoded, now);
             if still > self.rules.stall_timeout && running.killed.is_none() {
                 running.killed = Some(Killed::Hung);
                 self.orders.push(Order::Kill(*index));
@@ -451,21 +503,33 @@ impl Crew {
     fn verdict(&self, lp: u32) -> Option<Verdict> {
         let (look, _) = self.look.as_ref()?;
         let expected = |running: &Running| self.memory.appetite.worker(running.attempt.lp);
-        let worker = |running: &Running| Worker { now: running.sign.resident, expected: expected(running) };
+        let worker = |running: &Running| Worker {
+            now: running.sign.resident,
+            expected: expected(running),
+        };
         let running: Vec<Worker> = self.running.values().map(worker).collect();
         Some(self.memory.judge(look.seen, &running, self.rules.most, lp))
     }
 
     /// Gives up what must be given up while memory is short, and tells how many workers it allows.
     fn watch_memory(&mut self, now: Instant) {
-        let Some(verdict) = self.verdict(self.rules.lp) else { return };
+        let Some(verdict) = self.verdict(self.rules.lp) else {
+            return;
+        };
         if verdict.alarm {
-            match self.look.as_ref().map_or(0, |(look, _)| look.waiting_frames) {
+            match self
+                .look
+                .as_ref()
+                .map_or(0, |(look, _)| look.waiting_frames)
+            {
                 0 => self.stop_youngest(&verdict, now),
                 _ => self.orders.push(Order::Shed),
             }
         }
-        let allowed = self.busy().saturating_add(verdict.more).clamp(1, self.rules.most);
+        let allowed = self
+            .busy()
+            .saturating_add(verdict.more)
+            .clamp(1, self.rules.most);
         // What will not be used is not told.
         let is_of_use = !self.queue.is_empty() || !self.extent.complete;
         if let Some(before) = self.memory.is_news(allowed, now).filter(|_| is_of_use) {
@@ -477,15 +541,24 @@ impl Crew {
 
     /// Stops the encoder that has done least, before the kernel chooses one. Its chunk is encoded again.
     fn stop_youngest(&mut self, verdict: &Verdict, now: Instant) {
-        let alive = self.running.values().filter(|running| running.killed.is_none());
-        let Some(index) = alive.clone().max_by_key(|running| running.started).map(|running| running.scene.index) else {
+        let alive = self
+            .running
+            .values()
+            .filter(|running| running.killed.is_none());
+        let Some(index) = alive
+            .clone()
+            .max_by_key(|running| running.started)
+            .map(|running| running.scene.index)
+        else {
             return;
         };
         if !self.memory.stop_one(verdict, alive.count(), now) {
             return;
         }
         let left = verdict.left.map(gib).unwrap_or_default();
-        self.note(format!("memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"));
+        self.note(format!(
+            "memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"
+        ));
         if let Some(running) = self.running.get_mut(&index) {
             running.killed = Some(Killed::ForMemory);
             self.orders.push(Order::Kill(index));
@@ -501,7 +574,9 @@ impl Crew {
     /// # Errors
     /// When that does not clear.
     fn look_at_disk(&mut self, now: Instant) -> Result<()> {
-        let Some(space) = self.look.as_ref().and_then(|(look, _)| look.disk) else { return Ok(()) };
+        let Some(space) = self.look.as_ref().and_then(|(look, _)| look.disk) else {
+            return Ok(());
+        };
         if self.queue.is_empty() && self.disk.has_room() {
             return Ok(());
         }
@@ -509,7 +584,9 @@ impl Crew {
         match self.disk.look(space, need, self.running.is_empty(), now) {
             Turn::Same => (),
             Turn::Full(figures) => {
-                self.warn(format!("the disk of {job} is nearly full: {figures} to begin a chunk; waiting"));
+                self.warn(format!(
+                    "the disk of {job} is nearly full: {figures} to begin a chunk; waiting"
+                ));
             }
             Turn::Free => self.note("there is room on the disk again: going on".to_owned()),
             Turn::Hopeless(figures) => {
@@ -524,24 +601,43 @@ impl Crew {
 
     /// Encoders that are not about to end.
     fn busy(&self) -> usize {
-        self.running.values().filter(|running| !running.ending).count()
+        self.running
+            .values()
+            .filter(|running| !running.ending)
+            .count()
     }
 
     /// The last chunks get the cores that would be idle.
     fn lp_of_next(&self) -> u32 {
-        let Rules { cores, most, lp, most_lp, .. } = self.rules;
+        let Rules {
+            cores,
+            most,
+            lp,
+            most_lp,
+            ..
+        } = self.rules;
         if !self.extent.complete {
             return lp;
         }
-        self.memory.appetite.lp_for_one_of_the_last(cores, most, self.queue.len(), lp).min(most_lp).max(lp)
+        self.memory
+            .appetite
+            .lp_for_one_of_the_last(cores, most, self.queue.len(), lp)
+            .min(most_lp)
+            .max(lp)
     }
 
     /// Starts as many workers as there is room and work for.
     fn start_workers(&mut self, now: Instant) {
         while self.busy() < self.rules.most && self.running.len() < 2 * self.rules.most {
-            let Some(index) = self.queue.next(now) else { return };
+            let Some(index) = self.queue.next(now) else {
+                return;
+            };
             let is_fresh = |looked: Instant| now.saturating_duration_since(looked) < FRESH;
-            if !self.look.as_ref().is_some_and(|(_, looked)| is_fresh(*looked)) {
+            if !self
+                .look
+                .as_ref()
+                .is_some_and(|(_, looked)| is_fresh(*looked))
+            {
                 return self.orders.push(Order::Look);
             }
             let lp = self.lp_of_next();
@@ -551,27 +647,55 @@ impl Crew {
                 return;
             }
             if let Some(Waiting { scene, tries, .. }) = self.queue.remove(index) {
-                self.start(scene, Attempt { chunk: index, lp, number: tries + 1 }, now);
+                self.start(
+                    scene,
+                    Attempt {
+                        chunk: index,
+                        lp,
+                        number: tries + 1,
+                    },
+                    now,
+                );
             }
         }
     }
 
     fn start(&mut self, scene: Scene, attempt: Attempt, now: Instant) {
         self.orders.push(Order::Start(attempt));
-        self.detail(format!("chunk {}: {}, encoding", scene.index, scene.frames()));
-        let sign = Sign { chunk: scene.index, ..Sign::default() };
+        self.detail(format!(
+            "chunk {}: {}, encoding",
+            scene.index,
+            scene.frames()
+        ));
+        let sign = Sign {
+            chunk: scene.index,
+            ..Sign::default()
+        };
         let stillness = Stillness::since(now);
-        let running = Running { attempt, scene, started: now, stillness, sign, ending: false, killed: None };
+        let running = Running {
+            attempt,
+            scene,
+            started: now,
+            stillness,
+            sign,
+            ending: false,
+            killed: None,
+        };
         self.running.insert(scene.index, running);
     }
 
     /// Says how many frames may wait, and whether an encoder waits for work.
     fn stock(&mut self) {
-        let Some(verdict) = self.verdict(self.rules.lp) else { return };
+        let Some(verdict) = self.verdict(self.rules.lp) else {
+            return;
+        };
         let hungry = self.queue.is_empty() && self.busy() < self.rules.most && verdict.more > 0;
         if self.stocked != Some((verdict.shelf, hungry)) {
             self.stocked = Some((verdict.shelf, hungry));
-            self.orders.push(Order::Stock { room: verdict.shelf, hungry });
+            self.orders.push(Order::Stock {
+                room: verdict.shelf,
+                hungry,
+            });
         }
     }
 
@@ -595,7 +719,11 @@ impl Crew {
     }
 
     fn lost_chunks(&self, first: &Scene, failure: &Failure) -> Error {
-        let named = self.lost.iter().take(FAILURES_NAMED).map(|(scene, _)| scene.index.to_string());
+        let named = self
+            .lost
+            .iter()
+            .take(FAILURES_NAMED)
+            .map(|(scene, _)| scene.index.to_string());
         let more = (self.lost.len() > FAILURES_NAMED).then(|| "…".to_owned());
         let numbers: Vec<String> = named.chain(more).collect();
         let kept = match self.done.chunks.len() {
@@ -614,7 +742,13 @@ impl Crew {
     fn progress(&self, now: Instant) -> crate::event::Progress {
         let signs: Vec<Sign> = self.running.values().map(|running| running.sign).collect();
         let look = self.look.as_ref().map(|(look, _)| look);
-        progress::figures(&self.done, &self.extent, look, &signs, now.saturating_duration_since(self.began))
+        progress::figures(
+            &self.done,
+            &self.extent,
+            look,
+            &signs,
+            now.saturating_duration_since(self.began),
+        )
     }
 
     fn tell(&mut self, event: Event) {
@@ -638,13 +772,13 @@ impl Crew {
 mod tests {
     use super::*;
     use crate::{
-        config::MemoryLimit,
         crew::{
-            budget::{Load, Machine},
             memory::{Appetite, Budget},
             stall,
         },
         encoder::{Family, Fork, Identity},
+        plan::workers::{Load, Machine},
+        settings::MemoryLimit,
     };
 
     const GIB: u64 = 1 << 30;
@@ -671,9 +805,22 @@ mod tests {
 
         fn with(change: impl FnOnce(&mut Rules)) -> Self {
             let version = "SVT-AV1 v4.2.0".to_owned();
-            let encoder = Identity { family: Family::SvtAv1, fork: Fork::Mainline, version, number: (4, 2) };
-            let load = Load { encoder, size: (1920, 1080), preset: 6 };
-            let machine = Machine { cores: 2, memory: Some(16 * GIB), pressure: 0.0 };
+            let encoder = Identity {
+                family: Family::SvtAv1,
+                fork: Fork::Mainline,
+                version,
+                number: (4, 2),
+            };
+            let load = Load {
+                encoder,
+                size: (1920, 1080),
+                preset: 6,
+            };
+            let machine = Machine {
+                cores: 2,
+                memory: Some(16 * GIB),
+                pressure: 0.0,
+            };
             let now = Instant::now();
             let budget = Budget::new(MemoryLimit::Available, machine, 2, 1 << 20);
             let memory = Memory::new(Appetite::new(load), budget, 2, now);
@@ -692,7 +839,10 @@ mod tests {
                 crew: Crew::new(rules, memory, 4 * FRAMES, false, now),
                 now,
                 free: 12 * GIB,
-                disk: Space { room: GIB, size: GIB },
+                disk: Space {
+                    room: GIB,
+                    size: GIB,
+                },
                 waiting_frames: 0,
                 running: Vec::new(),
                 said: Vec::new(),
@@ -702,10 +852,21 @@ mod tests {
         }
 
         fn look(&self) -> Look {
-            let sign = |attempt: &Attempt| Sign { chunk: attempt.chunk, ..Sign::default() };
-            let machine = Machine { cores: 2, memory: Some(self.free), pressure: 0.0 };
+            let sign = |attempt: &Attempt| Sign {
+                chunk: attempt.chunk,
+                ..Sign::default()
+            };
+            let machine = Machine {
+                cores: 2,
+                memory: Some(self.free),
+                pressure: 0.0,
+            };
             Look {
-                seen: Seen { machine, own: 0, held: 0 },
+                seen: Seen {
+                    machine,
+                    own: 0,
+                    held: 0,
+                },
                 waiting_frames: self.waiting_frames,
                 disk: Some(self.disk),
                 detected: 0,
@@ -718,7 +879,10 @@ mod tests {
             let mut happens = Some(happening);
             while let Some(happening) = happens.take() {
                 match &happening {
-                    Happening::Encoded(ChunkRecord { chunk: Chunk { index, .. }, .. })
+                    Happening::Encoded(ChunkRecord {
+                        chunk: Chunk { index, .. },
+                        ..
+                    })
                     | Happening::Failed { chunk: index, .. } => {
                         self.running.retain(|attempt| attempt.chunk != *index);
                     }
@@ -733,7 +897,9 @@ mod tests {
                                 self.said.push(message);
                             }
                         }
-                        Order::End(end) => self.ended = Some(end.map_err(|error| format!("{error:#}"))),
+                        Order::End(end) => {
+                            self.ended = Some(end.map_err(|error| format!("{error:#}")))
+                        }
                         other => self.other.push(other),
                     }
                 }
@@ -746,8 +912,18 @@ mod tests {
             let mut start = 0;
             for (index, frames) in frames.iter().enumerate() {
                 let end = start + frames;
-                self.happens(Happening::SceneBegins { scene: Scene { index, start, end: None }, is_new: false });
-                self.happens(Happening::SceneEnds { chunk: Chunk { index, start, end }, record: None });
+                self.happens(Happening::SceneBegins {
+                    scene: Scene {
+                        index,
+                        start,
+                        end: None,
+                    },
+                    is_new: false,
+                });
+                self.happens(Happening::SceneEnds {
+                    chunk: Chunk { index, start, end },
+                    record: None,
+                });
                 start = end;
             }
             self.happens(Happening::AllScenes(start))
@@ -763,7 +939,11 @@ mod tests {
         }
 
         fn fails(&mut self, chunk: usize, failure: Failure) -> &mut Self {
-            self.happens(Happening::Failed { chunk, failure, disk: Some(self.disk) })
+            self.happens(Happening::Failed {
+                chunk,
+                failure,
+                disk: Some(self.disk),
+            })
         }
 
         fn at_work(&self) -> Vec<usize> {
@@ -772,20 +952,37 @@ mod tests {
 
         /// The chunks whose encoders were to be killed since this was asked.
         fn killed(&mut self) -> Vec<usize> {
-            let killed = |order| if let Order::Kill(chunk) = order { Some(chunk) } else { None };
-            std::mem::take(&mut self.other).into_iter().filter_map(killed).collect()
+            let killed = |order| {
+                if let Order::Kill(chunk) = order {
+                    Some(chunk)
+                } else {
+                    None
+                }
+            };
+            std::mem::take(&mut self.other)
+                .into_iter()
+                .filter_map(killed)
+                .collect()
         }
 
         #[track_caller]
         fn has_said(&self, text: &str) {
-            assert!(self.said.iter().any(|said| said.contains(text)), "{text:?} in {:?}", self.said);
+            assert!(
+                self.said.iter().any(|said| said.contains(text)),
+                "{text:?} in {:?}",
+                self.said
+            );
         }
     }
 
     fn record(index: usize) -> ChunkRecord {
         let start = index as u64 * FRAMES;
         ChunkRecord {
-            chunk: Chunk { index, start, end: start + FRAMES },
+            chunk: Chunk {
+                index,
+                start,
+                end: start + FRAMES,
+            },
             bytes: 1000,
             hash: String::new(),
             pictures: String::new(),
@@ -808,18 +1005,41 @@ mod tests {
         assert_eq!(bench.at_work(), [0, 1]);
         assert_eq!(bench.encoded(1).at_work(), [0, 2]);
         assert_eq!(bench.encoded(0).encoded(2).ended, Some(Ok(())));
-        assert_eq!((bench.crew.done().bytes, bench.crew.done().chunks.len()), (3000, 3));
+        assert_eq!(
+            (bench.crew.done().bytes, bench.crew.done().chunks.len()),
+            (3000, 3)
+        );
     }
 
     #[test]
     fn what_an_earlier_run_has_encoded_is_not_encoded_again() {
         let mut bench = Bench::new();
-        let scene = Scene { index: 0, start: 0, end: None };
-        assert_eq!(bench.happens(Happening::SceneBegins { scene, is_new: false }).at_work(), [0; 0]);
+        let scene = Scene {
+            index: 0,
+            start: 0,
+            end: None,
+        };
+        assert_eq!(
+            bench
+                .happens(Happening::SceneBegins {
+                    scene,
+                    is_new: false
+                })
+                .at_work(),
+            [0; 0]
+        );
         let chunk = record(0).chunk;
-        bench.happens(Happening::SceneEnds { chunk, record: Some(record(0)) }).happens(Happening::AllScenes(FRAMES));
+        bench
+            .happens(Happening::SceneEnds {
+                chunk,
+                record: Some(record(0)),
+            })
+            .happens(Happening::AllScenes(FRAMES));
         assert_eq!(bench.ended, Some(Ok(())));
-        assert_eq!((bench.crew.done().resumed, bench.crew.done().resumed_frames), (1, FRAMES));
+        assert_eq!(
+            (bench.crew.done().resumed, bench.crew.done().resumed_frames),
+            (1, FRAMES)
+        );
     }
 
     #[test]
@@ -827,7 +1047,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.scenes(&[FRAMES; 6]);
         for (ending, at_work) in [(0, 3), (1, 4), (2, 4)] {
-            assert_eq!(bench.happens(Happening::LastFrames(ending)).at_work().len(), at_work);
+            assert_eq!(
+                bench.happens(Happening::LastFrames(ending)).at_work().len(),
+                at_work
+            );
         }
     }
 
@@ -836,7 +1059,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.scenes(&[FRAMES, FRAMES + 1]).encoded(0).encoded(1);
         let ended = bench.ended.unwrap().unwrap_err();
-        assert_eq!(ended, "chunks of 100 frames were encoded, the source has 101");
+        assert_eq!(
+            ended,
+            "chunks of 100 frames were encoded, the source has 101"
+        );
     }
 
     #[test]
@@ -844,11 +1070,15 @@ mod tests {
         let mut bench = Bench::new();
         bench.scenes(&[FRAMES; 3]).encoded(0);
         for (number, pause) in [(1, 0.5), (2, 1.0)] {
-            bench.fails(1, other("broken")).has_said(&format!("chunk 1 failed (try {number} of 3) and is tried again"));
+            bench.fails(1, other("broken")).has_said(&format!(
+                "chunk 1 failed (try {number} of 3) and is tried again"
+            ));
             assert_eq!(bench.at_work(), [2], "not at once");
             assert_eq!(bench.passes(pause).at_work(), [2, 1]);
         }
-        bench.fails(1, other("broken")).has_said("chunk 1 failed for good, the others are finished first: broken");
+        bench
+            .fails(1, other("broken"))
+            .has_said("chunk 1 failed for good, the others are finished first: broken");
         assert!(bench.passes(9.0).ended.is_none());
         let ended = bench.encoded(2).ended.clone().unwrap().unwrap_err();
         assert_eq!(
@@ -866,7 +1096,13 @@ mod tests {
             let chunk = bench.at_work()[0];
             bench.fails(chunk, other("unknown option")).passes(1.0);
             if let Some(ended) = &bench.ended {
-                assert_eq!((tried, ended), (6, &Err("no chunk can be encoded: unknown option".to_owned())));
+                assert_eq!(
+                    (tried, ended),
+                    (
+                        6,
+                        &Err("no chunk can be encoded: unknown option".to_owned())
+                    )
+                );
                 return;
             }
         }
@@ -875,20 +1111,29 @@ mod tests {
     #[test]
     fn an_encoder_that_somebody_else_kills_costs_the_crew_a_worker() {
         let mut bench = Bench::new();
-        bench.scenes(&[FRAMES; 4]).fails(0, Failure::Killed(anyhow!("killed by SIGKILL")));
+        bench
+            .scenes(&[FRAMES; 4])
+            .fails(0, Failure::Killed(anyhow!("killed by SIGKILL")));
         bench.has_said("going on with 1 worker");
         assert_eq!(bench.passes(5.0).at_work(), [1], "one of two is left");
-        bench.fails(1, Failure::Killed(anyhow!("killed by SIGKILL"))).passes(5.0);
+        bench
+            .fails(1, Failure::Killed(anyhow!("killed by SIGKILL")))
+            .passes(5.0);
         assert_eq!(bench.at_work().len(), 1, "one always works");
     }
 
     #[test]
     fn wrong_pictures_end_the_run_and_a_picture_that_is_missing_costs_its_chunk() {
         let mut bench = Bench::new();
-        bench.scenes(&[FRAMES; 2]).fails(0, Failure::Source(anyhow!("frame 7 cannot be read")));
+        bench
+            .scenes(&[FRAMES; 2])
+            .fails(0, Failure::Source(anyhow!("frame 7 cannot be read")));
         assert!(bench.ended.is_none());
         bench.has_said("chunk 0 failed for good");
-        let mismatch = Mismatch { right_until: 0, why: "another picture".to_owned() };
+        let mismatch = Mismatch {
+            right_until: 0,
+            why: "another picture".to_owned(),
+        };
         bench.fails(1, Failure::Source(mismatch.into()));
         assert!(bench.ended.unwrap().is_err());
     }
@@ -901,14 +1146,23 @@ mod tests {
             assert_eq!(bench.passes(1.0).killed(), [0; 0]);
         }
         assert_eq!(bench.passes(1.0).killed(), [0]);
-        bench.fails(0, Failure::Killed(anyhow!("killed by SIGKILL"))).has_said("made no progress for 3 s");
-        assert!(!bench.said.iter().any(|said| said.contains("for want of memory")), "that was us");
+        bench
+            .fails(0, Failure::Killed(anyhow!("killed by SIGKILL")))
+            .has_said("made no progress for 3 s");
+        assert!(
+            !bench
+                .said
+                .iter()
+                .any(|said| said.contains("for want of memory")),
+            "that was us"
+        );
         assert_eq!(bench.passes(1.0).at_work(), [0]);
         assert_eq!(bench.running[0].number, 2);
     }
 
     #[test]
-    fn while_memory_is_short_frames_are_let_go_then_the_youngest_is_stopped_and_no_try_is_counted() {
+    fn while_memory_is_short_frames_are_let_go_then_the_youngest_is_stopped_and_no_try_is_counted()
+    {
         let mut bench = Bench::new();
         bench.scenes(&[FRAMES]);
         bench.now += Duration::from_secs(1);
@@ -919,9 +1173,15 @@ mod tests {
         assert_eq!(bench.killed(), [0; 0]);
         bench.waiting_frames = 0;
         assert_eq!(bench.passes(1.0).killed(), [1]);
-        bench.has_said("memory is nearly full, 0.5 GiB left: chunk 1 is stopped, and encoded again later");
+        bench.has_said(
+            "memory is nearly full, 0.5 GiB left: chunk 1 is stopped, and encoded again later",
+        );
         bench.fails(1, Failure::Killed(anyhow!("killed by SIGKILL")));
-        assert_eq!(bench.passes(30.0).at_work(), [0], "there is no room for another");
+        assert_eq!(
+            bench.passes(30.0).at_work(),
+            [0],
+            "there is no room for another"
+        );
         bench.free = 12 * GIB;
         assert_eq!(bench.passes(1.0).at_work(), [0, 1]);
         assert_eq!(bench.running[1].number, 1);
@@ -931,7 +1191,10 @@ mod tests {
     fn one_encoder_always_runs_however_little_memory_there_is() {
         let mut bench = Bench::new();
         bench.free = GIB;
-        assert_eq!(bench.scenes(&[FRAMES; 3]).passes(1.0).passes(1.0).at_work(), [0]);
+        assert_eq!(
+            bench.scenes(&[FRAMES; 3]).passes(1.0).passes(1.0).at_work(),
+            [0]
+        );
         bench.has_said("workers: at most 2 -> 1");
         // The lone one is stopped only where the kernel would choose one, and then left time to free its pages.
         bench.free = GIB / 8;
@@ -946,7 +1209,10 @@ mod tests {
         let mut bench = Bench::new();
         bench.scenes(&[FRAMES; 3]);
         bench.disk.room = 0;
-        bench.fails(0, other("cannot write")).passes(1.0).has_said("the disk of `job` is nearly full");
+        bench
+            .fails(0, other("cannot write"))
+            .passes(1.0)
+            .has_said("the disk of `job` is nearly full");
         assert_eq!(bench.at_work(), [1]);
         bench.disk.room = GIB;
         assert_eq!(bench.passes(1.0).at_work(), [1, 0]);
@@ -956,13 +1222,19 @@ mod tests {
         bench.passes(1.0).encoded(0).encoded(1);
         assert!(bench.passes(60.0).ended.is_none());
         let ended = bench.passes(1.0).ended.clone().unwrap().unwrap_err();
-        assert!(ended.contains("is full: 0 B are free") && ended.contains("finished work is kept"), "{ended}");
+        assert!(
+            ended.contains("is full: 0 B are free") && ended.contains("finished work is kept"),
+            "{ended}"
+        );
     }
 
     #[test]
     fn a_chunk_that_the_empty_disk_could_not_hold_is_refused_at_once() {
         let mut bench = Bench::new();
-        bench.disk = Space { room: 1 << 20, size: 4 << 20 };
+        bench.disk = Space {
+            room: 1 << 20,
+            size: 4 << 20,
+        };
         let ended = bench.scenes(&[FRAMES]).ended.clone().unwrap().unwrap_err();
         assert!(ended.contains("it holds 4.2 MB in all"), "{ended}");
     }
@@ -970,16 +1242,27 @@ mod tests {
     #[test]
     fn a_signal_stops_at_once_or_lets_running_chunks_finish() {
         let mut bench = Bench::new();
-        bench.scenes(&[FRAMES; 3]).happens(Happening::Stop(Signal::SIGINT));
+        bench
+            .scenes(&[FRAMES; 3])
+            .happens(Happening::Stop(Signal::SIGINT));
         assert_eq!(bench.ended, Some(Err("stopped by SIGINT".to_owned())));
         let mut bench = Bench::with(|rules| rules.finish_chunks = true);
-        bench.scenes(&[FRAMES; 3]).encoded(0).happens(Happening::Stop(Signal::SIGINT));
+        bench
+            .scenes(&[FRAMES; 3])
+            .encoded(0)
+            .happens(Happening::Stop(Signal::SIGINT));
         bench.has_said("stopping when 2 running chunks are finished");
         assert_eq!(bench.encoded(1).at_work(), [2], "nothing is begun");
         assert!(bench.ended.is_none());
-        assert_eq!(bench.encoded(2).ended, Some(Err("stopped by SIGINT".to_owned())));
+        assert_eq!(
+            bench.encoded(2).ended,
+            Some(Err("stopped by SIGINT".to_owned()))
+        );
         let mut bench = Bench::with(|rules| rules.finish_chunks = true);
-        bench.scenes(&[FRAMES]).happens(Happening::Stop(Signal::SIGINT)).happens(Happening::Stop(Signal::SIGTERM));
+        bench
+            .scenes(&[FRAMES])
+            .happens(Happening::Stop(Signal::SIGINT))
+            .happens(Happening::Stop(Signal::SIGTERM));
         bench.has_said("stopping when 1 running chunk is finished");
         assert_eq!(bench.ended, Some(Err("stopped by SIGTERM".to_owned())));
     }

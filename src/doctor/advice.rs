@@ -54,14 +54,20 @@ impl System {
         let marks = ["run/.containerenv", "run/.toolboxenv"];
         let in_container = container.is_some() || marks.into_iter().any(is_there);
         let release = fs::read_to_string(root.join("etc/os-release")).unwrap_or_default();
-        Self { packages: packages(&release), in_container, immutable: !in_container && is_there("run/ostree-booted") }
+        Self {
+            packages: packages(&release),
+            in_container,
+            immutable: !in_container && is_there("run/ostree-booted"),
+        }
     }
 
     /// What to type to get `thing`; the likeliest way first, others after it.
     #[must_use]
     pub fn install(&self, thing: Thing) -> Vec<String> {
         let installer = self.installer();
-        let Some(name) = self.package(thing) else { return vec![SETUP.to_owned()] };
+        let Some(name) = self.package(thing) else {
+            return vec![SETUP.to_owned()];
+        };
         let by_package = match (self.packages, self.immutable) {
             (Packages::Unknown, _) => format!("install the package {name} as this system does it"),
             (_, false) => format!("{installer} {name}"),
@@ -105,14 +111,21 @@ impl System {
 
 /// The package manager of the system that `/etc/os-release` describes.
 fn packages(release: &str) -> Packages {
-    let values = release.lines().filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")));
-    let ids: Vec<&str> = values.flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace()).collect();
+    let values = release.lines().filter_map(|line| {
+        line.strip_prefix("ID=")
+            .or_else(|| line.strip_prefix("ID_LIKE="))
+    });
+    let ids: Vec<&str> = values
+        .flat_map(|value| value.trim_matches(['"', '\'']).split_whitespace())
+        .collect();
     let known = [
         (Packages::Apt, ["debian", "ubuntu"].as_slice()),
         (Packages::Dnf, &["fedora", "rhel", "centos"]),
         (Packages::Pacman, &["arch"]),
     ];
-    let found = known.into_iter().find(|(_, names)| ids.iter().any(|id| names.contains(id)));
+    let found = known
+        .into_iter()
+        .find(|(_, names)| ids.iter().any(|id| names.contains(id)));
     found.map_or(Packages::Unknown, |(packages, _)| packages)
 }
 
@@ -123,7 +136,11 @@ pub mod tests {
     /// A system under a root of its own.
     pub fn system(release: &str, marks: &[&str]) -> System {
         let root = tempfile::tempdir().unwrap();
-        for (path, text) in marks.iter().map(|mark| (*mark, "")).chain([("etc/os-release", release)]) {
+        for (path, text) in marks
+            .iter()
+            .map(|mark| (*mark, ""))
+            .chain([("etc/os-release", release)])
+        {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
@@ -134,15 +151,31 @@ pub mod tests {
     #[test]
     fn every_distribution_is_told_its_own_command() {
         for (release, ffmpeg, mkvtoolnix) in [
-            ("ID=debian\n", "sudo apt install ffmpeg", "sudo apt install mkvtoolnix"),
-            ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "sudo apt install ffmpeg", "sudo apt install mkvtoolnix"),
-            ("NAME=x\nID=fedora\n", "sudo dnf install ffmpeg-free", "sudo dnf install mkvtoolnix"),
+            (
+                "ID=debian\n",
+                "sudo apt install ffmpeg",
+                "sudo apt install mkvtoolnix",
+            ),
+            (
+                "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n",
+                "sudo apt install ffmpeg",
+                "sudo apt install mkvtoolnix",
+            ),
+            (
+                "NAME=x\nID=fedora\n",
+                "sudo dnf install ffmpeg-free",
+                "sudo dnf install mkvtoolnix",
+            ),
             (
                 "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n",
                 "sudo dnf install ffmpeg-free",
                 "sudo dnf install mkvtoolnix",
             ),
-            ("ID=endeavouros\nID_LIKE=arch\n", "sudo pacman -S ffmpeg", "sudo pacman -S mkvtoolnix-cli"),
+            (
+                "ID=endeavouros\nID_LIKE=arch\n",
+                "sudo pacman -S ffmpeg",
+                "sudo pacman -S mkvtoolnix-cli",
+            ),
             (
                 "ID=void\n",
                 "install the package ffmpeg as this system does it",
@@ -151,7 +184,11 @@ pub mod tests {
         ] {
             let system = system(release, &[]);
             assert_eq!(system.install(Thing::Ffmpeg), [ffmpeg, SETUP], "{release}");
-            assert_eq!(system.install(Thing::Mkvtoolnix), [mkvtoolnix, SETUP], "{release}");
+            assert_eq!(
+                system.install(Thing::Mkvtoolnix),
+                [mkvtoolnix, SETUP],
+                "{release}"
+            );
         }
     }
 
@@ -159,7 +196,10 @@ pub mod tests {
     fn what_debian_lacks_or_has_only_old_comes_from_setup() {
         let debian = system("ID=debian\n", &[]);
         assert_eq!(debian.install(Thing::VapourSynth), [SETUP]);
-        assert_eq!(debian.install(Thing::SvtAv1), [SETUP, "sudo apt install svt-av1"]);
+        assert_eq!(
+            debian.install(Thing::SvtAv1),
+            [SETUP, "sudo apt install svt-av1"]
+        );
     }
 
     #[test]
@@ -172,7 +212,10 @@ pub mod tests {
         for mark in ["run/.containerenv", "run/.toolboxenv"] {
             let inside = system("ID=fedora\n", &["run/ostree-booted", mark]);
             assert!(inside.in_container);
-            assert_eq!(inside.install(Thing::Mkvtoolnix)[0], "sudo dnf install mkvtoolnix");
+            assert_eq!(
+                inside.install(Thing::Mkvtoolnix)[0],
+                "sudo dnf install mkvtoolnix"
+            );
         }
         assert!(System::look(Path::new("/nonexistent"), Some(OsStr::new("oci"))).in_container);
     }

@@ -54,7 +54,14 @@ pub struct Check {
 
 impl Check {
     fn new(name: &'static str, state: State) -> Self {
-        Self { name, state, version: None, path: None, note: None, advice: Vec::new() }
+        Self {
+            name,
+            state,
+            version: None,
+            path: None,
+            note: None,
+            advice: Vec::new(),
+        }
     }
 
     /// A thing that is there and works.
@@ -102,7 +109,10 @@ impl Check {
     /// The same with more `words` behind what it says.
     #[must_use]
     pub fn adding(self, words: &str) -> Self {
-        Self { note: Some(self.note.unwrap_or_default() + words), ..self }
+        Self {
+            note: Some(self.note.unwrap_or_default() + words),
+            ..self
+        }
     }
 
     /// With what to type.
@@ -126,7 +136,10 @@ impl Diagnosis {
     /// What these checks come to.
     #[must_use]
     pub fn of(checks: Vec<Check>) -> Self {
-        Self { ok: !checks.iter().any(|check| check.state.stops()), checks }
+        Self {
+            ok: !checks.iter().any(|check| check.state.stops()),
+            checks,
+        }
     }
 }
 
@@ -135,13 +148,17 @@ impl fmt::Display for Diagnosis {
         for check in &self.checks {
             writeln!(f, "{check}")?;
         }
-        let count = |is: fn(State) -> bool| self.checks.iter().filter(|check| is(check.state)).count();
+        let count =
+            |is: fn(State) -> bool| self.checks.iter().filter(|check| is(check.state)).count();
         match (count(State::stops), count(|state| state == State::Warning)) {
             (0, 0) => write!(f, "An encode would work."),
             (0, 1) => write!(f, "An encode would work; see the warning."),
             (0, n) => write!(f, "An encode would work; see the {n} warnings."),
             (1, _) => write!(f, "An encode would not work: 1 thing is missing or broken."),
-            (n, _) => write!(f, "An encode would not work: {n} things are missing or broken."),
+            (n, _) => write!(
+                f,
+                "An encode would not work: {n} things are missing or broken."
+            ),
         }
     }
 }
@@ -153,7 +170,11 @@ const TEXT: usize = 23;
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts: Vec<&str> = [&self.version, &self.path].into_iter().flatten().map(String::as_str).collect();
+        let facts: Vec<&str> = [&self.version, &self.path]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         let width: usize = facts.iter().map(|fact| fact.chars().count() + 2).sum();
         // A path is never broken: who copies it wants it whole.
         let mut lines: Vec<String> = match width > COLUMNS - TEXT {
@@ -168,8 +189,12 @@ impl fmt::Display for Check {
         let left = std::iter::once(format!("{:<8} {}", self.state.mark(), self.name))
             .chain(std::iter::repeat_with(String::new));
         let commands = self.advice.iter().enumerate();
-        let commands =
-            commands.map(|(n, command)| (format!("         {}", if n == 0 { "type" } else { "or" }), command.clone()));
+        let commands = commands.map(|(n, command)| {
+            (
+                format!("         {}", if n == 0 { "type" } else { "or" }),
+                command.clone(),
+            )
+        });
         let all: Vec<String> = left
             .zip(lines)
             .chain(commands)
@@ -183,7 +208,10 @@ impl fmt::Display for Check {
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= COLUMNS - TEXT) {
+        match lines
+            .last_mut()
+            .filter(|line| line.chars().count() + 1 + word.chars().count() <= COLUMNS - TEXT)
+        {
             Some(line) => {
                 line.push(' ');
                 line.push_str(word);
@@ -205,14 +233,19 @@ mod tests {
             "its script library has lost the Python that it was made for, and cannot start",
         )
         .version("R79")
-        .at(Some("/home/somebody/.local/share/av1enc/vapoursynth/libvsscript.so"))
+        .at(Some(
+            "/home/somebody/.local/share/av1enc/vapoursynth/libvsscript.so",
+        ))
         .advise(["./setup", "vapoursynth config"]);
         assert_eq!(
             check.to_string(),
             "BROKEN   VapourSynth   R79\n                       /home/somebody/.local/share/av1enc/vapoursynth/libvsscript.so\n                       its script library has lost the Python that it was made\n                       for, and cannot start\n         type          ./setup\n         or            vapoursynth config"
         );
         assert_eq!(
-            Check::ok("ffmpeg").version("5.1.9").at(Some("/usr/bin/ffmpeg")).to_string(),
+            Check::ok("ffmpeg")
+                .version("5.1.9")
+                .at(Some("/usr/bin/ffmpeg"))
+                .to_string(),
             "ok       ffmpeg        5.1.9  /usr/bin/ffmpeg"
         );
     }

@@ -17,9 +17,12 @@ pub fn check(missing: &[&'static str], system: &System) -> Option<Check> {
     if system.in_container || missing.is_empty() {
         return None;
     }
-    let data =
-        env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".local/share")))?;
-    let enter = ["distrobox", "toolbox", "podman"].into_iter().find(|name| which::which(name).is_ok())?;
+    let data = env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".local/share")))?;
+    let enter = ["distrobox", "toolbox", "podman"]
+        .into_iter()
+        .find(|name| which::which(name).is_ok())?;
     recognise(&data.join("containers/storage"), missing, enter)
 }
 
@@ -39,16 +42,30 @@ fn recognise(storage: &Path, missing: &[&'static str], enter: &str) -> Option<Ch
         // What was installed after the container was made is in its uppermost layer.
         let files = storage.join("overlay").join(&container.layer).join("diff");
         let places = ["usr/bin", "usr/local/bin"];
-        let is_in = |tool: &str| places.iter().any(|place| files.join(place).join(tool).exists());
+        let is_in = |tool: &str| {
+            places
+                .iter()
+                .any(|place| files.join(place).join(tool).exists())
+        };
         let tools: Vec<&str> = missing.iter().copied().filter(|tool| is_in(tool)).collect();
         Some((container.names.first()?, tools)).filter(|(_, tools)| !tools.is_empty())
     });
     let (name, tools) = held.max_by_key(|(_, tools)| tools.len())?;
-    let verb = if enter == "podman" { "exec -it" } else { "enter" };
+    let verb = if enter == "podman" {
+        "exec -it"
+    } else {
+        "enter"
+    };
     let tail = if enter == "podman" { " bash" } else { "" };
     Some(
-        Check::warning(NAME, format!("{} of the container {name}, and this is outside of it", listed(&tools)))
-            .advise([format!("{enter} {verb} {name}{tail}")]),
+        Check::warning(
+            NAME,
+            format!(
+                "{} of the container {name}, and this is outside of it",
+                listed(&tools)
+            ),
+        )
+        .advise([format!("{enter} {verb} {name}{tail}")]),
     )
 }
 
@@ -89,7 +106,10 @@ mod tests {
             "mkvmerge and SvtAv1EncApp are among the programs of the container av1, and this is outside of it"
         );
         assert_eq!(check.advice, ["toolbox enter av1"]);
-        assert_eq!(find(&["mkvmerge"], "podman").unwrap().advice, ["podman exec -it av1 bash"]);
+        assert_eq!(
+            find(&["mkvmerge"], "podman").unwrap().advice,
+            ["podman exec -it av1 bash"]
+        );
         write("overlay-containers/containers.json", "[{");
         assert_eq!(find(&["mkvmerge"], "toolbox"), None);
     }

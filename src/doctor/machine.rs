@@ -12,7 +12,7 @@ use super::{
     advice::{System, Thing},
     check::Check,
 };
-use crate::{crew::budget::Machine, words::gib};
+use crate::{os::words::gib, plan::workers::Machine};
 
 /// The checks of this machine; those that do not apply (no frequency to govern, one node of memory) are left out.
 pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {
@@ -21,25 +21,36 @@ pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {
     let checks = [
         Some(processors(&read("proc/cpuinfo"), machine.cores)),
         governor(&governors),
-        nodes(&read("sys/devices/system/node/online"), &read("proc/self/numa_maps"), system),
-        machine.memory.map(|bytes| Check::ok("memory").version(format!("{} free", gib(bytes)))),
+        nodes(
+            &read("sys/devices/system/node/online"),
+            &read("proc/self/numa_maps"),
+            system,
+        ),
+        machine
+            .memory
+            .map(|bytes| Check::ok("memory").version(format!("{} free", gib(bytes)))),
     ];
     checks.into_iter().flatten().collect()
 }
 
 /// Processors, from `/proc/cpuinfo`. Where it has no `flags` it is another architecture, to which AVX2 means nothing.
 fn processors(cpuinfo: &str, cores: usize) -> Check {
-    let field =
-        |name: &str| cpuinfo.lines().find_map(|line| line.strip_prefix(name)?.split_once(':')).map(|(_, v)| v.trim());
+    let field = |name: &str| {
+        cpuinfo
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.split_once(':'))
+            .map(|(_, v)| v.trim())
+    };
     let version = match cores {
         1 => "1 core".to_owned(),
         n => format!("{n} cores"),
     };
     match field("flags") {
-        Some(flags) if !flags.split_whitespace().any(|flag| flag == "avx2") => {
-            Check::warning("processor", "has no AVX2: SVT-AV1 is several times slower without it")
-                .advise(["use a machine with AVX2; in a virtual machine, choose the CPU type \"host\""])
-        }
+        Some(flags) if !flags.split_whitespace().any(|flag| flag == "avx2") => Check::warning(
+            "processor",
+            "has no AVX2: SVT-AV1 is several times slower without it",
+        )
+        .advise(["use a machine with AVX2; in a virtual machine, choose the CPU type \"host\""]),
         _ => Check::ok("processor"),
     }
     .version(version)
@@ -49,8 +60,11 @@ fn processors(cpuinfo: &str, cores: usize) -> Check {
 /// The frequency governor of each processor under `sys/devices/system/cpu`.
 fn governors(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten();
-    let files = entries.filter_map(|entry| Some(entry.ok()?.path().join("cpufreq/scaling_governor")));
-    files.filter_map(|file: PathBuf| Some(fs::read_to_string(file).ok()?.trim().to_owned())).collect()
+    let files =
+        entries.filter_map(|entry| Some(entry.ok()?.path().join("cpufreq/scaling_governor")));
+    files
+        .filter_map(|file: PathBuf| Some(fs::read_to_string(file).ok()?.trim().to_owned()))
+        .collect()
 }
 
 fn governor(governors: &[String]) -> Option<Check> {
@@ -58,25 +72,39 @@ fn governor(governors: &[String]) -> Option<Check> {
     for governor in governors {
         *count.entry(governor.as_str()).or_insert(0) += 1;
     }
-    let (slowest, processors) = count.iter().filter(|(name, _)| **name != "performance").max_by_key(|(_, n)| **n)?;
-    let note = format!("is {slowest} on {processors} of {} processors: encoders may run slower", governors.len());
-    Some(
-        Check::warning("governor", note)
-            .advise(["echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"]),
-    )
+    let (slowest, processors) = count
+        .iter()
+        .filter(|(name, _)| **name != "performance")
+        .max_by_key(|(_, n)| **n)?;
+    let note = format!(
+        "is {slowest} on {processors} of {} processors: encoders may run slower",
+        governors.len()
+    );
+    Some(Check::warning("governor", note).advise([
+        "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+    ]))
 }
 
 /// Nodes of memory: without interleave, all frames lie where this process has started, and half of the encoders read
 /// them from afar. `online` is a list such as `0-1`; the second field of `numa_maps` is the policy.
 fn nodes(online: &str, numa_maps: &str, system: &System) -> Option<Check> {
     let several = online.trim().contains(['-', ',']);
-    let interleaved =
-        numa_maps.lines().any(|line| line.split(' ').nth(1).is_some_and(|policy| policy.starts_with("interleave")));
+    let interleaved = numa_maps.lines().any(|line| {
+        line.split(' ')
+            .nth(1)
+            .is_some_and(|policy| policy.starts_with("interleave"))
+    });
     (several && !interleaved).then(|| {
-        let note = format!("has the nodes {}, and memory is not spread over them", online.trim());
+        let note = format!(
+            "has the nodes {}, and memory is not spread over them",
+            online.trim()
+        );
         let mut advice = vec!["numactl --interleave=all av1enc INPUT".to_owned()];
         advice.extend(
-            system.install(Thing::Numactl).into_iter().map(|install| format!("{install}  # if it is not there")),
+            system
+                .install(Thing::Numactl)
+                .into_iter()
+                .map(|install| format!("{install}  # if it is not there")),
         );
         Check::warning("NUMA", note).advise(advice)
     })
@@ -96,13 +124,23 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let system = advice::tests::system("ID=debian\n", &[]);
-        let machine = Machine { cores: 2, memory: Some(3 << 30), pressure: 0.0 };
-        checks(root.path(), machine, &system).into_iter().map(|check| (check.name, check)).collect()
+        let machine = Machine {
+            cores: 2,
+            memory: Some(3 << 30),
+            pressure: 0.0,
+        };
+        checks(root.path(), machine, &system)
+            .into_iter()
+            .map(|check| (check.name, check))
+            .collect()
     }
 
     #[test]
     fn a_processor_without_avx2_is_slow() {
-        let checks = machine(&[("proc/cpuinfo", "processor\t: 0\nmodel name\t: Old One\nflags\t\t: fpu avx sse4_2\n")]);
+        let checks = machine(&[(
+            "proc/cpuinfo",
+            "processor\t: 0\nmodel name\t: Old One\nflags\t\t: fpu avx sse4_2\n",
+        )]);
         assert_eq!(checks["processor"].state, State::Warning);
         assert_eq!(checks["processor"].path.as_deref(), Some("Old One"));
         let checks = machine(&[("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu avx avx2\n")]);
@@ -117,9 +155,19 @@ mod tests {
     fn a_governor_that_saves_power_is_named() {
         let file = |n: u32| format!("sys/devices/system/cpu/cpu{n}/cpufreq/scaling_governor");
         let [a, b, c] = [0, 1, 2].map(file);
-        let checks = machine(&[(&a, "powersave\n"), (&b, "performance\n"), (&c, "powersave\n")]);
+        let checks = machine(&[
+            (&a, "powersave\n"),
+            (&b, "performance\n"),
+            (&c, "powersave\n"),
+        ]);
         assert_eq!(checks["governor"].state, State::Warning);
-        assert!(checks["governor"].note.as_deref().unwrap().starts_with("is powersave on 2 of 3 processors"));
+        assert!(
+            checks["governor"]
+                .note
+                .as_deref()
+                .unwrap()
+                .starts_with("is powersave on 2 of 3 processors")
+        );
         assert!(checks["governor"].advice[0].contains("scaling_governor"));
         assert!(!machine(&[(&a, "performance\n")]).contains_key("governor"));
         assert!(!machine(&[]).contains_key("governor"));
@@ -127,16 +175,24 @@ mod tests {
 
     #[test]
     fn several_nodes_of_memory_want_interleaving() {
-        let maps = |policy: &str| format!("55ac0eb41000 {policy} file=/usr/bin/x mapped=2\n7f00 {policy} heap\n");
+        let maps = |policy: &str| {
+            format!("55ac0eb41000 {policy} file=/usr/bin/x mapped=2\n7f00 {policy} heap\n")
+        };
         let on = |online: &str, policy: &str| {
-            machine(&[("sys/devices/system/node/online", online), ("proc/self/numa_maps", &maps(policy))])
-                .remove("NUMA")
+            machine(&[
+                ("sys/devices/system/node/online", online),
+                ("proc/self/numa_maps", &maps(policy)),
+            ])
+            .remove("NUMA")
         };
         assert_eq!(on("0\n", "default"), None);
         assert_eq!(on("0-1\n", "interleave:0-1"), None);
         let check = on("0-1\n", "default").unwrap();
         assert_eq!(check.advice[0], "numactl --interleave=all av1enc INPUT");
-        assert_eq!(check.advice[1], "sudo apt install numactl  # if it is not there");
+        assert_eq!(
+            check.advice[1],
+            "sudo apt install numactl  # if it is not there"
+        );
         assert!(on("0,2\n", "prefer:0").is_some());
     }
 }

@@ -11,7 +11,7 @@ mod machine;
 mod place;
 mod profile;
 mod tools;
-pub mod trial;
+pub mod forecast;
 mod vapoursynth;
 
 use std::{env, path::Path, thread};
@@ -21,13 +21,12 @@ use anyhow::{Context, Result, anyhow};
 pub use self::check::{Check, Diagnosis, State};
 use self::{advice::System, tools::Looked, vapoursynth::Around};
 use crate::{
-    config::{self, EncoderChoice},
-    crew::budget::Machine,
     encoder::{self, Encoder},
-    media::Container,
-    probe::Tools,
-    process::{Children, outcome},
-    source::{self, Unusable, VapourSynth, Versions},
+    film::media::Container,
+    os::process::{Children, outcome},
+    plan::workers::Machine,
+    settings::{self, EncoderChoice},
+    source::{self, Unusable, VapourSynth, Versions, probe::Tools},
 };
 
 /// What an encode is wanted to do, as far as it decides what is needed.
@@ -36,7 +35,7 @@ pub struct Wanted<'a> {
     /// The encoder that the user wants.
     pub encoder: &'a EncoderChoice,
     /// Programs that the user names.
-    pub programs: &'a config::Programs,
+    pub programs: &'a settings::Programs,
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
     /// Whether ffmpeg reads the film itself: no VapourSynth is needed.
@@ -65,7 +64,11 @@ pub struct Equipment {
 /// it. `job_dir` is where the job would be.
 ///
 /// Returns the checks, and the programs if an encode would work.
-pub fn examine(children: &Children, wanted: Wanted<'_>, job_dir: &Path) -> (Vec<Check>, Option<Programs>) {
+pub fn examine(
+    children: &Children,
+    wanted: Wanted<'_>,
+    job_dir: &Path,
+) -> (Vec<Check>, Option<Programs>) {
     let system = this_system();
     let ((mut checks, programs), libsvtav1) = thread::scope(|scope| {
         let libsvtav1 = scope.spawn(|| tools::libsvtav1(children, wanted));
@@ -86,22 +89,37 @@ pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
     let (checks, programs) = needed(children, wanted, &this_system());
     let programs = programs.ok_or_else(|| {
         let is_container = |check: &Check| check.name == container::NAME;
-        let failed: Vec<String> =
-            checks.iter().filter(|check| check.state.stops() || is_container(check)).map(Check::to_string).collect();
-        let instead =
-            if checks.iter().any(|check| check.state.stops() && ["VapourSynth", "FFMS2"].contains(&check.name)) {
-                "\nOr, without VapourSynth: add --chunk-method linear, and ffmpeg reads the film"
-            } else {
-                ""
-            };
-        anyhow!("this machine lacks what an encode needs:\n{}{instead}", failed.join("\n"))
+        let failed: Vec<String> = checks
+            .iter()
+            .filter(|check| check.state.stops() || is_container(check))
+            .map(Check::to_string)
+            .collect();
+        let instead = if checks
+            .iter()
+            .any(|check| check.state.stops() && ["VapourSynth", "FFMS2"].contains(&check.name))
+        {
+            "\nOr, without VapourSynth: add --chunk-method linear, and ffmpeg reads the film"
+        } else {
+            ""
+        };
+        anyhow!(
+            "this machine lacks what an encode needs:\n{}{instead}",
+            failed.join("\n")
+        )
     })?;
     if wanted.direct {
-        return Ok(Equipment { programs, vapoursynth: None });
+        return Ok(Equipment {
+            programs,
+            vapoursynth: None,
+        });
     }
     // Another process has loaded it a moment ago.
-    let vapoursynth = VapourSynth::load().context("loading VapourSynth; `av1enc doctor` may know more")?;
-    Ok(Equipment { programs, vapoursynth: Some(vapoursynth) })
+    let vapoursynth =
+        VapourSynth::load().context("loading VapourSynth; `av1enc doctor` may know more")?;
+    Ok(Equipment {
+        programs,
+        vapoursynth: Some(vapoursynth),
+    })
 }
 
 /// The program that marks an interlaced film as that.
@@ -111,8 +129,14 @@ const MARKER: &str = "mkvpropedit";
 #[must_use]
 pub fn lacking_for(children: &Children, container: &Container) -> Option<Check> {
     container.video.fields?;
-    let check = tools::mkvtoolnix(&tools::look(children, MARKER, None, "--version"), &this_system());
-    check.state.stops().then(|| check.adding(", and the film is interlaced: it marks the output as that"))
+    let check = tools::mkvtoolnix(
+        &tools::look(children, MARKER, None, "--version"),
+        &this_system(),
+    );
+    check
+        .state
+        .stops()
+        .then(|| check.adding(", and the film is interlaced: it marks the output as that"))
 }
 
 fn this_system() -> System {
@@ -133,7 +157,8 @@ struct Answers {
 /// Asks all of them at once, each on a thread of its own: each takes its time.
 fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers {
     thread::scope(|scope| {
-        let look = |name, given, option| scope.spawn(move || tools::look(children, name, given, option));
+        let look =
+            |name, given, option| scope.spawn(move || tools::look(children, name, given, option));
         let named = wanted.programs;
         let ffprobe = look("ffprobe", named.ffprobe.as_deref(), "-version");
         let ffmpeg = look("ffmpeg", named.ffmpeg.as_deref(), "-version");
@@ -154,26 +179,55 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
 }
 
 /// Looks at what an encode cannot do without.
-fn needed(children: &Children, wanted: Wanted<'_>, system: &System) -> (Vec<Check>, Option<Programs>) {
+fn needed(
+    children: &Children,
+    wanted: Wanted<'_>,
+    system: &System,
+) -> (Vec<Check>, Option<Programs>) {
     let answers = ask_all(children, wanted, system);
     let (encoder_check, encoder) = answers.encoder;
     let mut checks = vec![
         tools::ffmpeg(&answers.ffprobe, system),
         tools::ffmpeg(&answers.ffmpeg, system),
         tools::mkvtoolnix(&answers.mkvmerge, system),
-        tools::needed_by_few(tools::mkvtoolnix(&answers.mkvpropedit, system), "an interlaced film"),
+        tools::needed_by_few(
+            tools::mkvtoolnix(&answers.mkvpropedit, system),
+            "an interlaced film",
+        ),
     ];
     if !wanted.direct {
         checks.extend(vapoursynth::checks(&answers.trial, &answers.around, system));
     }
     checks.push(encoder_check);
-    let missing = checks.iter().filter(|check| check.state == State::Missing).map(|check| check.name);
+    let missing = checks
+        .iter()
+        .filter(|check| check.state == State::Missing)
+        .map(|check| check.name);
     checks.extend(container::check(&missing.collect::<Vec<_>>(), system));
     let fit = !checks.iter().any(|check| check.state.stops());
     let programs = || {
-        let (ffprobe, ffmpeg, mkvmerge) = (answers.ffprobe.path?, answers.ffmpeg.path?, answers.mkvmerge.path?);
-        let (mkvpropedit, encoder::Found { encoder, passed_over }) = (answers.mkvpropedit.path, encoder?);
-        Some(Programs { tools: Tools { ffprobe, ffmpeg, mkvmerge, mkvpropedit }, encoder, passed_over })
+        let (ffprobe, ffmpeg, mkvmerge) = (
+            answers.ffprobe.path?,
+            answers.ffmpeg.path?,
+            answers.mkvmerge.path?,
+        );
+        let (
+            mkvpropedit,
+            encoder::Found {
+                encoder,
+                passed_over,
+            },
+        ) = (answers.mkvpropedit.path, encoder?);
+        Some(Programs {
+            tools: Tools {
+                ffprobe,
+                ffmpeg,
+                mkvmerge,
+                mkvpropedit,
+            },
+            encoder,
+            passed_over,
+        })
     };
     let programs = if fit { programs() } else { None };
     (checks, programs)

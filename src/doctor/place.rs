@@ -19,7 +19,15 @@ const NETWORK: [(i64, &str); 8] = [
 ];
 
 /// Programs behind FUSE that reach over a network; others, NTFS say, do not.
-const NETWORK_FUSE: [&str; 7] = ["sshfs", "rclone", "glusterfs", "s3fs", "davfs", "curlftpfs", "gvfsd-fuse"];
+const NETWORK_FUSE: [&str; 7] = [
+    "sshfs",
+    "rclone",
+    "glusterfs",
+    "s3fs",
+    "davfs",
+    "curlftpfs",
+    "gvfsd-fuse",
+];
 
 /// The job directory, or the directory in which it will be made.
 pub fn job_dir(dir: &Path) -> Option<Check> {
@@ -29,9 +37,12 @@ pub fn job_dir(dir: &Path) -> Option<Check> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let network = network_file_system(kind, &mounts, &dir)?;
     Some(
-        Check::warning("job directory", format!("is on {network}: av1enc writes much here, and locks may not hold"))
-            .at(Some(dir.to_string_lossy()))
-            .advise(["av1enc --temp DIR INPUT  # DIR on a disk of this machine"]),
+        Check::warning(
+            "job directory",
+            format!("is on {network}: av1enc writes much here, and locks may not hold"),
+        )
+        .at(Some(dir.to_string_lossy()))
+        .advise(["av1enc --temp DIR INPUT  # DIR on a disk of this machine"]),
     )
 }
 
@@ -42,9 +53,15 @@ fn network_file_system(kind: statfs::FsType, mounts: &str, dir: &Path) -> Option
     let number = kind.0 as i64 & 0xffff_ffff;
     if number == i64::from(FUSE) {
         let name = type_of_mount(mounts, dir)?;
-        return NETWORK_FUSE.iter().any(|program| name.ends_with(program)).then(|| name.to_owned());
+        return NETWORK_FUSE
+            .iter()
+            .any(|program| name.ends_with(program))
+            .then(|| name.to_owned());
     }
-    NETWORK.iter().find(|(magic, _)| *magic == number).map(|(_, name)| (*name).to_owned())
+    NETWORK
+        .iter()
+        .find(|(magic, _)| *magic == number)
+        .map(|(_, name)| (*name).to_owned())
 }
 
 /// linux/magic.h: FUSE_SUPER_MAGIC.
@@ -56,9 +73,12 @@ fn type_of_mount<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
         let (mount, rest) = line.split_once(" - ")?;
         // Blanks in names are octal there.
         let point = mount.split(' ').nth(4)?.replace("\\040", " ");
-        dir.starts_with(&point).then(|| (point.len(), rest.split(' ').next().unwrap_or("")))
+        dir.starts_with(&point)
+            .then(|| (point.len(), rest.split(' ').next().unwrap_or("")))
     });
-    points.max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+    points
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, kind)| kind)
 }
 
 #[cfg(test)]

@@ -6,43 +6,81 @@ use std::{
 };
 
 use super::check::Check;
-use crate::process::quoted;
+use crate::os::process::quoted;
 
 /// Variables whose values are files or directories, and which break programs or are useless when those are gone.
-const VARIABLES: [&str; 6] =
-    ["VSSCRIPT_PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VAPOURSYNTH_EXTRA_PLUGIN_PATH"];
+const VARIABLES: [&str; 6] = [
+    "VSSCRIPT_PATH",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VAPOURSYNTH_EXTRA_PLUGIN_PATH",
+];
 
 /// What shells read when they start, in the home directory.
-const PROFILES: [&str; 7] = [".profile", ".bash_profile", ".bash_login", ".bashrc", ".zshenv", ".zprofile", ".zshrc"];
+const PROFILES: [&str; 7] = [
+    ".profile",
+    ".bash_profile",
+    ".bash_login",
+    ".bashrc",
+    ".zshenv",
+    ".zprofile",
+    ".zshrc",
+];
 
 /// One check for each line that names something which is not there.
 pub fn checks() -> Vec<Check> {
-    let Some(home) = env::home_dir() else { return Vec::new() };
+    let Some(home) = env::home_dir() else {
+        return Vec::new();
+    };
     let config = env::var_os("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
     let zsh = env::var_os("ZDOTDIR").map_or_else(|| home.clone(), PathBuf::from);
-    let dir_of = |name: &str| if name.starts_with(".z") { zsh.clone() } else { home.clone() };
-    let mut files: Vec<PathBuf> = PROFILES.iter().map(|name| dir_of(name).join(name)).collect();
+    let dir_of = |name: &str| {
+        if name.starts_with(".z") {
+            zsh.clone()
+        } else {
+            home.clone()
+        }
+    };
+    let mut files: Vec<PathBuf> = PROFILES
+        .iter()
+        .map(|name| dir_of(name).join(name))
+        .collect();
     files.push(config.join("fish/config.fish"));
-    let snippets = fs::read_dir(config.join("fish/conf.d")).into_iter().flatten();
+    let snippets = fs::read_dir(config.join("fish/conf.d"))
+        .into_iter()
+        .flatten();
     files.extend(snippets.filter_map(|entry| Some(entry.ok()?.path())));
     files.iter().flat_map(|file| in_file(file, &home)).collect()
 }
 
 fn in_file(file: &Path, home: &Path) -> Vec<Check> {
     // A profile may be in any encoding.
-    let text = fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let text = fs::read(file)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
     let found = stale_lines(&text, &home.to_string_lossy(), |path| path.exists());
     found
         .into_iter()
-        .map(|Stale { line, variable, path }| {
-            let place = quoted(file.as_os_str());
-            Check::warning(
-                "shell profile",
-                format!("line {line} sets {variable} to {}, which is not there", path.display()),
-            )
-            .at(Some(file.to_string_lossy()))
-            .advise([format!("sed -i.bak {line}d {place}; unset {variable}")])
-        })
+        .map(
+            |Stale {
+                 line,
+                 variable,
+                 path,
+             }| {
+                let place = quoted(file.as_os_str());
+                Check::warning(
+                    "shell profile",
+                    format!(
+                        "line {line} sets {variable} to {}, which is not there",
+                        path.display()
+                    ),
+                )
+                .at(Some(file.to_string_lossy()))
+                .advise([format!("sed -i.bak {line}d {place}; unset {variable}")])
+            },
+        )
         .collect()
 }
 
@@ -61,9 +99,15 @@ fn stale_lines(text: &str, home: &str, exists: impl Fn(&Path) -> bool) -> Vec<St
     let lines = text.lines().enumerate();
     let set = lines.filter_map(|(n, line)| Some((n + 1, assignment(line)?)));
     set.filter_map(|(line, (variable, value))| {
-        let paths = value.split([':', ' ', '\t']).filter_map(|path| expanded(path, home));
+        let paths = value
+            .split([':', ' ', '\t'])
+            .filter_map(|path| expanded(path, home));
         let path = paths.into_iter().find(|path| !exists(path))?;
-        Some(Stale { line, variable, path })
+        Some(Stale {
+            line,
+            variable,
+            path,
+        })
     })
     .collect()
 }
@@ -72,11 +116,17 @@ fn stale_lines(text: &str, home: &str, exists: impl Fn(&Path) -> bool) -> Vec<St
 fn assignment(line: &str) -> Option<(&'static str, String)> {
     // A comment, or a line that no shell could read either, has no words.
     let words = shlex::split(line)?;
-    let words: Vec<&str> = words.iter().map(|word| word.trim_end_matches(';')).collect();
+    let words: Vec<&str> = words
+        .iter()
+        .map(|word| word.trim_end_matches(';'))
+        .collect();
     let known = |name: &str| VARIABLES.into_iter().find(|variable| *variable == name);
     match words.as_slice() {
         ["set", rest @ ..] => {
-            let mut rest = rest.iter().copied().skip_while(|word| word.starts_with('-'));
+            let mut rest = rest
+                .iter()
+                .copied()
+                .skip_while(|word| word.starts_with('-'));
             let variable = known(rest.next()?)?;
             Some((variable, rest.collect::<Vec<_>>().join(" ")))
         }
@@ -109,17 +159,49 @@ mod tests {
     #[test]
     fn lines_that_name_what_is_gone_are_found_in_every_shells_words() {
         for (line, variable, path) in [
-            ("export VSSCRIPT_PATH=/gone/libvsscript.so", "VSSCRIPT_PATH", "/gone/libvsscript.so"),
-            ("  export PYTHONHOME=\"$HOME/gone dir\"  # for vs", "PYTHONHOME", "/home/me/gone"),
-            ("LD_PRELOAD='/there/a.so /gone/b.so'", "LD_PRELOAD", "/gone/b.so"),
-            ("export EDITOR=vi PYTHONPATH=/there:~/gone:$PYTHONPATH", "PYTHONPATH", "/home/me/gone"),
-            ("set -gx VSSCRIPT_PATH /gone/libvsscript.so", "VSSCRIPT_PATH", "/gone/libvsscript.so"),
-            ("set -x LD_LIBRARY_PATH /there ${HOME}/gone;", "LD_LIBRARY_PATH", "/home/me/gone"),
+            (
+                "export VSSCRIPT_PATH=/gone/libvsscript.so",
+                "VSSCRIPT_PATH",
+                "/gone/libvsscript.so",
+            ),
+            (
+                "  export PYTHONHOME=\"$HOME/gone dir\"  # for vs",
+                "PYTHONHOME",
+                "/home/me/gone",
+            ),
+            (
+                "LD_PRELOAD='/there/a.so /gone/b.so'",
+                "LD_PRELOAD",
+                "/gone/b.so",
+            ),
+            (
+                "export EDITOR=vi PYTHONPATH=/there:~/gone:$PYTHONPATH",
+                "PYTHONPATH",
+                "/home/me/gone",
+            ),
+            (
+                "set -gx VSSCRIPT_PATH /gone/libvsscript.so",
+                "VSSCRIPT_PATH",
+                "/gone/libvsscript.so",
+            ),
+            (
+                "set -x LD_LIBRARY_PATH /there ${HOME}/gone;",
+                "LD_LIBRARY_PATH",
+                "/home/me/gone",
+            ),
         ] {
             let found = stale_lines(&format!("# comment\n\n{line}\n"), "/home/me", |path| {
                 !path.to_string_lossy().contains("gone")
             });
-            assert_eq!(found, [Stale { line: 3, variable, path: path.into() }], "{line}");
+            assert_eq!(
+                found,
+                [Stale {
+                    line: 3,
+                    variable,
+                    path: path.into()
+                }],
+                "{line}"
+            );
         }
     }
 
@@ -127,6 +209,9 @@ mod tests {
     fn lines_that_are_right_or_not_ours_are_left_alone() {
         let text = "# export PYTHONHOME=/gone\nexport VSSCRIPT_PATH=/there/x.so\nexport GOPATH=/gone\nexport PYTHONPATH=$OTHER/gone\n\
                     export PYTHONPATH=\nexport LD_PRELOAD=`echo /gone`\nif [ -n \"$x ]; then\nset -e\nalias vs=\"PYTHONHOME=/gone vspipe\"\n";
-        assert_eq!(stale_lines(text, "/home/me", |path| path.starts_with("/there")), []);
+        assert_eq!(
+            stale_lines(text, "/home/me", |path| path.starts_with("/there")),
+            []
+        );
     }
 }

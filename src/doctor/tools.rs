@@ -14,7 +14,7 @@ use super::{
 use crate::{
     cli::EncoderName,
     encoder::{self, Capabilities, Family, NotFound, cache::Cache, svt_av1},
-    process::{Children, ToolFailure, quoted},
+    os::process::{Children, ToolFailure, quoted},
     source::private_dir,
 };
 
@@ -47,12 +47,24 @@ pub struct Looked {
 pub fn look(children: &Children, name: &'static str, given: Option<&Path>, option: &str) -> Looked {
     let path = which::which(given.unwrap_or(Path::new(name))).ok();
     let answer = path.as_deref().map(|path| ask(children, path, option));
-    let elsewhere = if path.is_none() && given.is_none() { outside_path(name) } else { None };
+    let elsewhere = if path.is_none() && given.is_none() {
+        outside_path(name)
+    } else {
+        None
+    };
     let absent = || match given {
-        Some(given) => format!("is given as {}, which is not a program", quoted(given.as_os_str())),
+        Some(given) => format!(
+            "is given as {}, which is not a program",
+            quoted(given.as_os_str())
+        ),
         None => "is not in PATH".to_owned(),
     };
-    Looked { name, elsewhere, path, answer: answer.unwrap_or_else(|| Err(absent())) }
+    Looked {
+        name,
+        elsewhere,
+        path,
+        answer: answer.unwrap_or_else(|| Err(absent())),
+    }
 }
 
 /// What a program prints when it is given one option.
@@ -65,20 +77,37 @@ fn ask(children: &Children, program: &Path, option: &str) -> Result<String, Stri
 
 /// What went wrong, in one line.
 fn words(error: &anyhow::Error) -> String {
-    error.downcast_ref::<ToolFailure>().map_or_else(|| format!("{error:#}"), ToolFailure::line)
+    error
+        .downcast_ref::<ToolFailure>()
+        .map_or_else(|| format!("{error:#}"), ToolFailure::line)
 }
 
 /// A program in a directory in which users put programs, and which shells do not always search.
 fn outside_path(name: &str) -> Option<PathBuf> {
     let home = env::home_dir().unwrap_or_default();
-    let mut dirs = vec![home.join(".local/bin"), home.join("bin"), home.join(".cargo/bin"), "/usr/local/bin".into()];
-    dirs.extend(entries(Path::new("/opt")).into_iter().map(|dir| dir.join("bin")));
-    dirs.into_iter().map(|dir| dir.join(name)).find_map(|path| which::which(path).ok())
+    let mut dirs = vec![
+        home.join(".local/bin"),
+        home.join("bin"),
+        home.join(".cargo/bin"),
+        "/usr/local/bin".into(),
+    ];
+    dirs.extend(
+        entries(Path::new("/opt"))
+            .into_iter()
+            .map(|dir| dir.join("bin")),
+    );
+    dirs.into_iter()
+        .map(|dir| dir.join(name))
+        .find_map(|path| which::which(path).ok())
 }
 
 /// What is in a directory; nothing where it cannot be read.
 fn entries(dir: &Path) -> Vec<PathBuf> {
-    fs::read_dir(dir).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
+    fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect()
 }
 
 fn shown(path: &Path) -> String {
@@ -95,7 +124,11 @@ fn absent(looked: &Looked, thing: Thing, system: &System) -> Check {
                 .advise([format!("export PATH={}:\"$PATH\"", quoted(dir.as_os_str()))])
         }
         None => {
-            let note = looked.answer.as_ref().err().map_or("is not in PATH", String::as_str);
+            let note = looked
+                .answer
+                .as_ref()
+                .err()
+                .map_or("is not in PATH", String::as_str);
             Check::missing(looked.name, note).advise(system.install(thing))
         }
     }
@@ -103,12 +136,18 @@ fn absent(looked: &Looked, thing: Thing, system: &System) -> Check {
 
 /// ffmpeg and ffprobe, from their `-version`.
 pub fn ffmpeg(looked: &Looked, system: &System) -> Check {
-    let Some(path) = &looked.path else { return absent(looked, Thing::Ffmpeg, system) };
-    let broken = |note: String| Check::broken(looked.name, note).advise(system.install(Thing::Ffmpeg));
+    let Some(path) = &looked.path else {
+        return absent(looked, Thing::Ffmpeg, system);
+    };
+    let broken =
+        |note: String| Check::broken(looked.name, note).advise(system.install(Thing::Ffmpeg));
     let check = match &looked.answer {
         Err(why) => broken(format!("does not run: {why}")),
         Ok(answer) => {
-            let version = answer.split_whitespace().nth(2).unwrap_or("of an unknown version");
+            let version = answer
+                .split_whitespace()
+                .nth(2)
+                .unwrap_or("of an unknown version");
             match number(version) {
                 Some(found) if found < OLDEST_FFMPEG => {
                     let (major, minor) = OLDEST_FFMPEG;
@@ -136,11 +175,20 @@ pub fn libsvtav1(children: &Children, wanted: Wanted<'_>) -> Option<Check> {
 }
 
 fn wanted_ffmpeg(wanted: Wanted<'_>) -> Option<PathBuf> {
-    which::which(wanted.programs.ffmpeg.as_deref().unwrap_or(Path::new("ffmpeg"))).ok()
+    which::which(
+        wanted
+            .programs
+            .ffmpeg
+            .as_deref()
+            .unwrap_or(Path::new("ffmpeg")),
+    )
+    .ok()
 }
 
 fn ffmpeg_without_svt(encoders: &str) -> Option<Check> {
-    let has = encoders.lines().any(|line| line.split_whitespace().nth(1) == Some("libsvtav1"));
+    let has = encoders
+        .lines()
+        .any(|line| line.split_whitespace().nth(1) == Some("libsvtav1"));
     (!has).then(|| {
         Check::warning(
             "libsvtav1",
@@ -155,18 +203,25 @@ pub fn needed_by_few(check: Check, film: &str) -> Check {
     if !check.state.stops() {
         return check;
     }
-    Check { state: State::Warning, ..check.adding(&format!(": only {film} needs it")) }
+    Check {
+        state: State::Warning,
+        ..check.adding(&format!(": only {film} needs it"))
+    }
 }
 
 /// mkvmerge or another program of MKVToolNix, from its `--version`: `mkvmerge v74.0.0 ('You Oughta Know') 64-bit`.
 pub fn mkvtoolnix(looked: &Looked, system: &System) -> Check {
-    let Some(path) = &looked.path else { return absent(looked, Thing::Mkvtoolnix, system) };
+    let Some(path) = &looked.path else {
+        return absent(looked, Thing::Mkvtoolnix, system);
+    };
     match &looked.answer {
-        Err(why) => {
-            Check::broken(looked.name, format!("does not run: {why}")).advise(system.install(Thing::Mkvtoolnix))
-        }
+        Err(why) => Check::broken(looked.name, format!("does not run: {why}"))
+            .advise(system.install(Thing::Mkvtoolnix)),
         Ok(answer) => {
-            let version = answer.split_whitespace().nth(1).unwrap_or("of an unknown version");
+            let version = answer
+                .split_whitespace()
+                .nth(1)
+                .unwrap_or("of an unknown version");
             Check::ok(looked.name).version(version.trim_start_matches('v'))
         }
     }
@@ -174,45 +229,77 @@ pub fn mkvtoolnix(looked: &Looked, system: &System) -> Check {
 }
 
 /// The encoder that is wanted, or the first that works.
-pub fn encoder(children: &Children, wanted: Wanted<'_>, system: &System) -> (Check, Option<encoder::Found>) {
+pub fn encoder(
+    children: &Children,
+    wanted: Wanted<'_>,
+    system: &System,
+) -> (Check, Option<encoder::Found>) {
     let choice = wanted.encoder;
-    let is_svt = matches!(choice.name, EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1);
-    let error = match encoder::find(children, &Cache::of_user(), choice, wanted_ffmpeg(wanted).as_deref()) {
+    let is_svt = matches!(
+        choice.name,
+        EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1
+    );
+    let error = match encoder::find(
+        children,
+        &Cache::of_user(),
+        choice,
+        wanted_ffmpeg(wanted).as_deref(),
+    ) {
         Ok(found) => {
             let check = match found.encoder.identity().family {
-                Family::SvtAv1 => encoder_that_runs(found.encoder.capabilities(), wanted.bit_depth, system),
+                Family::SvtAv1 => {
+                    encoder_that_runs(found.encoder.capabilities(), wanted.bit_depth, system)
+                }
                 _ => Check::ok("encoder").version(&found.encoder.identity().version),
             };
             let check = check.at(Some(shown(found.encoder.program())));
-            return if check.state.stops() { (check, None) } else { (check, Some(found)) };
+            return if check.state.stops() {
+                (check, None)
+            } else {
+                (check, Some(found))
+            };
         }
         Err(error) => error,
     };
     let note = encoder::in_one_line(&error);
-    let check = match (&choice.path, error.downcast_ref::<NotFound>()) {
-        // Of ffmpeg's encoders, what does not work says itself what to do.
-        _ if !is_svt => Check::broken("encoder", note),
-        (Some(_), Some(_)) => {
-            Check::missing(svt_av1::PROGRAM, note).advise(["leave --encoder-path out, or give the path of the program"])
-        }
-        (None, Some(_)) => {
-            let name = svt_av1::PROGRAM;
-            let looked = Looked { name, path: None, elsewhere: outside_path(name), answer: Err(note) };
-            let mut check = absent(&looked, Thing::SvtAv1, system);
-            let path = looked.elsewhere.iter();
-            check.advice.extend(path.map(|path| format!("av1enc --encoder-path {} INPUT", quoted(path.as_os_str()))));
-            check
-        }
-        (given, None) => {
-            let program = given.clone().or_else(|| svt_av1::installed().into_iter().next());
-            let check = encoder_that_fails(
-                &words(&error),
-                |name| program.as_deref().map(|program| libraries(program, name)).unwrap_or_default(),
-                system,
-            );
-            check.at(program.as_deref().map(shown))
-        }
-    };
+    let check =
+        match (&choice.path, error.downcast_ref::<NotFound>()) {
+            // Of ffmpeg's encoders, what does not work says itself what to do.
+            _ if !is_svt => Check::broken("encoder", note),
+            (Some(_), Some(_)) => Check::missing(svt_av1::PROGRAM, note)
+                .advise(["leave --encoder-path out, or give the path of the program"]),
+            (None, Some(_)) => {
+                let name = svt_av1::PROGRAM;
+                let looked = Looked {
+                    name,
+                    path: None,
+                    elsewhere: outside_path(name),
+                    answer: Err(note),
+                };
+                let mut check = absent(&looked, Thing::SvtAv1, system);
+                let path = looked.elsewhere.iter();
+                check.advice.extend(path.map(|path| {
+                    format!("av1enc --encoder-path {} INPUT", quoted(path.as_os_str()))
+                }));
+                check
+            }
+            (given, None) => {
+                let program = given
+                    .clone()
+                    .or_else(|| svt_av1::installed().into_iter().next());
+                let check = encoder_that_fails(
+                    &words(&error),
+                    |name| {
+                        program
+                            .as_deref()
+                            .map(|program| libraries(program, name))
+                            .unwrap_or_default()
+                    },
+                    system,
+                );
+                check.at(program.as_deref().map(shown))
+            }
+        };
     (check, None)
 }
 
@@ -225,13 +312,18 @@ fn encoder_that_runs(capabilities: &Capabilities, bit_depth: u8, system: &System
         .map(|(option, what)| format!("--{option} ({what})"))
         .collect();
     let check = if !lacks.is_empty() {
-        Check::broken(NAME, format!("has no option {}", lacks.join(", "))).advise(system.install(Thing::SvtAv1))
+        Check::broken(NAME, format!("has no option {}", lacks.join(", ")))
+            .advise(system.install(Thing::SvtAv1))
     } else if !capabilities.accepts("input-depth", bit_depth.into()) {
         let mut advice = system.install(Thing::SvtAv1);
         if bit_depth == 10 {
             advice.push("av1enc --pix-format yuv420p INPUT  # encodes 8 bit with it".to_owned());
         }
-        Check::broken(NAME, format!("cannot encode {bit_depth} bit (--input-depth {bit_depth})")).advise(advice)
+        Check::broken(
+            NAME,
+            format!("cannot encode {bit_depth} bit (--input-depth {bit_depth})"),
+        )
+        .advise(advice)
     } else {
         Check::ok(NAME)
     };
@@ -239,24 +331,52 @@ fn encoder_that_runs(capabilities: &Capabilities, bit_depth: u8, system: &System
 }
 
 /// An encoder that does not run, by its words; `libraries` finds the files that begin with a name.
-fn encoder_that_fails(said: &str, libraries: impl Fn(&str) -> Vec<PathBuf>, system: &System) -> Check {
+fn encoder_that_fails(
+    said: &str,
+    libraries: impl Fn(&str) -> Vec<PathBuf>,
+    system: &System,
+) -> Check {
     const NAME: &str = svt_av1::PROGRAM;
     if let Some(library) = missing_library(said) {
         let check = |note| Check::broken(NAME, note);
         let found = libraries(library);
-        if let Some(dir) = found.iter().find(|path| path.ends_with(library)).and_then(|path| path.parent()) {
+        if let Some(dir) = found
+            .iter()
+            .find(|path| path.ends_with(library))
+            .and_then(|path| path.parent())
+        {
             let export = format!("export LD_LIBRARY_PATH={}", quoted(dir.as_os_str()));
-            let loader = if dir.starts_with("/usr") { Some("sudo ldconfig".to_owned()) } else { None };
-            return check(format!("does not find its library {library}, which is in {}", dir.display()))
-                .advise(loader.into_iter().chain([export]));
+            let loader = if dir.starts_with("/usr") {
+                Some("sudo ldconfig".to_owned())
+            } else {
+                None
+            };
+            return check(format!(
+                "does not find its library {library}, which is in {}",
+                dir.display()
+            ))
+            .advise(loader.into_iter().chain([export]));
         }
-        let other = found.first().map(|other| format!(" (there is {}, of another version)", other.display()));
-        return check(format!("does not find its library {library}{}", other.unwrap_or_default()))
-            .advise(system.install(Thing::SvtAv1));
+        let other = found
+            .first()
+            .map(|other| format!(" (there is {}, of another version)", other.display()));
+        return check(format!(
+            "does not find its library {library}{}",
+            other.unwrap_or_default()
+        ))
+        .advise(system.install(Thing::SvtAv1));
     }
     let newer = said.contains("GLIBC_") && said.contains("not found");
-    let note = if newer { format!("was built for a newer system: {said}") } else { format!("does not run: {said}") };
-    Check::broken(NAME, note).advise(if newer { vec![SETUP.to_owned()] } else { system.install(Thing::SvtAv1) })
+    let note = if newer {
+        format!("was built for a newer system: {said}")
+    } else {
+        format!("does not run: {said}")
+    };
+    Check::broken(NAME, note).advise(if newer {
+        vec![SETUP.to_owned()]
+    } else {
+        system.install(Thing::SvtAv1)
+    })
 }
 
 /// The library that the system's loader did not find: `error while loading shared libraries: libSvtAv1Enc.so.4: cannot
@@ -264,7 +384,8 @@ fn encoder_that_fails(said: &str, libraries: impl Fn(&str) -> Vec<PathBuf>, syst
 fn missing_library(said: &str) -> Option<&str> {
     let rest = said.split_once("error while loading shared libraries: ")?.1;
     let (name, why) = rest.split_once(": ")?;
-    why.contains("cannot open shared object file").then_some(name)
+    why.contains("cannot open shared object file")
+        .then_some(name)
 }
 
 /// Files of a library near `program` and where libraries are; any version of it, the wanted one first.
@@ -272,19 +393,52 @@ fn libraries(program: &Path, wanted: &str) -> Vec<PathBuf> {
     let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
     let beside = program.parent().unwrap_or(Path::new("/"));
     let home = env::home_dir().unwrap_or_default();
-    let mut roots = vec![beside.to_owned(), beside.join("../lib"), beside.join("../lib64")];
-    roots.extend(["/usr/local/lib", "/usr/local/lib64", "/usr/lib", "/usr/lib64"].map(PathBuf::from));
-    roots.extend([home.join(".local/lib"), home.join(".local/lib64"), home.join("lib")]);
-    roots.extend(entries(Path::new("/opt")).into_iter().map(|dir| dir.join("lib")));
+    let mut roots = vec![
+        beside.to_owned(),
+        beside.join("../lib"),
+        beside.join("../lib64"),
+    ];
+    roots.extend(
+        [
+            "/usr/local/lib",
+            "/usr/local/lib64",
+            "/usr/lib",
+            "/usr/lib64",
+        ]
+        .map(PathBuf::from),
+    );
+    roots.extend([
+        home.join(".local/lib"),
+        home.join(".local/lib64"),
+        home.join("lib"),
+    ]);
+    roots.extend(
+        entries(Path::new("/opt"))
+            .into_iter()
+            .map(|dir| dir.join("lib")),
+    );
     roots.extend(private_dir().map(|dir| dir.join("svt-av1/root/usr/lib")));
     // Debian's multiarch directories, x86_64-linux-gnu for example.
-    let below = |root: &PathBuf| entries(root).into_iter().filter(|dir| dir.to_string_lossy().contains("-linux-"));
-    let dirs: Vec<PathBuf> = roots.iter().flat_map(|root| below(root).chain([root.clone()])).collect();
+    let below = |root: &PathBuf| {
+        entries(root)
+            .into_iter()
+            .filter(|dir| dir.to_string_lossy().contains("-linux-"))
+    };
+    let dirs: Vec<PathBuf> = roots
+        .iter()
+        .flat_map(|root| below(root).chain([root.clone()]))
+        .collect();
     let stem = wanted.split(".so").next().unwrap_or(wanted);
-    let is_one =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{stem}.so")));
-    let mut found: Vec<PathBuf> =
-        dirs.iter().filter_map(|dir| fs::canonicalize(dir).ok()).flat_map(|dir| entries(&dir)).filter(is_one).collect();
+    let is_one = |path: &PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(&format!("{stem}.so")))
+    };
+    let mut found: Vec<PathBuf> = dirs
+        .iter()
+        .filter_map(|dir| fs::canonicalize(dir).ok())
+        .flat_map(|dir| entries(&dir))
+        .filter(is_one)
+        .collect();
     found.sort_by_key(|path| !path.ends_with(wanted));
     found
 }
@@ -304,7 +458,12 @@ mod tests {
     }
 
     fn answering(name: &'static str, answer: &str) -> Looked {
-        Looked { name, path: Some("/usr/bin/x".into()), elsewhere: None, answer: Ok(answer.to_owned()) }
+        Looked {
+            name,
+            path: Some("/usr/bin/x".into()),
+            elsewhere: None,
+            answer: Ok(answer.to_owned()),
+        }
     }
 
     #[test]
@@ -318,33 +477,52 @@ mod tests {
             ("3.4.13", State::Broken),
             ("10.0", State::Ok),
         ] {
-            let answer =
-                format!("ffmpeg version {version} Copyright (c) 2000-2025 the FFmpeg developers\nbuilt with gcc");
+            let answer = format!(
+                "ffmpeg version {version} Copyright (c) 2000-2025 the FFmpeg developers\nbuilt with gcc"
+            );
             let check = ffmpeg(&answering("ffmpeg", &answer), &debian());
-            assert_eq!((check.state, check.version.as_deref()), (state, Some(version)));
+            assert_eq!(
+                (check.state, check.version.as_deref()),
+                (state, Some(version))
+            );
             assert_eq!(check.advice.is_empty(), state == State::Ok);
         }
     }
 
     #[test]
     fn an_ffmpeg_without_libsvtav1_is_worth_a_warning() {
-        assert_eq!(ffmpeg_without_svt(" V..... libsvtav1            SVT-AV1 encoder (codec av1)\n"), None);
-        let check = ffmpeg_without_svt(" V....D libaom-av1           libaom AV1 (codec av1)\n").unwrap();
+        assert_eq!(
+            ffmpeg_without_svt(" V..... libsvtav1            SVT-AV1 encoder (codec av1)\n"),
+            None
+        );
+        let check =
+            ffmpeg_without_svt(" V....D libaom-av1           libaom AV1 (codec av1)\n").unwrap();
         assert_eq!(check.state, State::Warning);
     }
 
     #[test]
     fn a_program_outside_of_path_is_named_with_the_line_that_adds_it() {
         let elsewhere = Some(PathBuf::from("/home/a b/.local/bin/mkvmerge"));
-        let check =
-            mkvtoolnix(&Looked { name: "mkvmerge", path: None, elsewhere, answer: Err(String::new()) }, &debian());
+        let check = mkvtoolnix(
+            &Looked {
+                name: "mkvmerge",
+                path: None,
+                elsewhere,
+                answer: Err(String::new()),
+            },
+            &debian(),
+        );
         assert_eq!(check.state, State::Missing);
-        assert_eq!(check.advice, ["export PATH='/home/a b/.local/bin':\"$PATH\""]);
+        assert_eq!(
+            check.advice,
+            ["export PATH='/home/a b/.local/bin':\"$PATH\""]
+        );
     }
 
     fn capabilities(depth: (f64, f64), without: &str) -> Capabilities {
-        let names =
-            ["crf", "preset", "keyint", "progress", "lp", "input-depth"].into_iter().filter(|name| *name != without);
+        let names = ["crf", "preset", "keyint", "progress", "lp", "input-depth"]
+            .into_iter()
+            .filter(|name| *name != without);
         let range = |name: &str| (name == "input-depth").then(|| vec![depth]);
         Capabilities {
             identity: Identity {
@@ -353,7 +531,9 @@ mod tests {
                 version: "SVT-AV1 v4.2.0".to_owned(),
                 number: (4, 2),
             },
-            options: names.map(|name| (name.to_owned(), range(name))).collect::<BTreeMap<_, _>>(),
+            options: names
+                .map(|name| (name.to_owned(), range(name)))
+                .collect::<BTreeMap<_, _>>(),
             quarter_crf: true,
             takes_unknown: false,
         }
@@ -361,8 +541,14 @@ mod tests {
 
     #[test]
     fn an_encoder_lacks_10_bit_or_an_option() {
-        assert_eq!(encoder_that_runs(&capabilities((8.0, 10.0), ""), 10, &debian()).state, State::Ok);
-        assert_eq!(encoder_that_runs(&capabilities((8.0, 8.0), ""), 8, &debian()).state, State::Ok);
+        assert_eq!(
+            encoder_that_runs(&capabilities((8.0, 10.0), ""), 10, &debian()).state,
+            State::Ok
+        );
+        assert_eq!(
+            encoder_that_runs(&capabilities((8.0, 8.0), ""), 8, &debian()).state,
+            State::Ok
+        );
         let check = encoder_that_runs(&capabilities((8.0, 8.0), ""), 10, &debian());
         assert_eq!(check.state, State::Broken);
         assert!(check.note.unwrap().contains("10 bit") && check.advice[2].contains("yuv420p"));
@@ -376,11 +562,27 @@ mod tests {
                     cannot open shared object file: No such file or directory";
         let at = |path: &str| encoder_that_fails(said, |_| vec![PathBuf::from(path)], &debian());
         let check = at("/usr/local/lib/libSvtAv1Enc.so.4");
-        assert!(check.note.unwrap().ends_with("libSvtAv1Enc.so.4, which is in /usr/local/lib"));
-        assert_eq!(check.advice, ["sudo ldconfig", "export LD_LIBRARY_PATH=/usr/local/lib"]);
-        assert_eq!(at("/home/x/lib/libSvtAv1Enc.so.4").advice, ["export LD_LIBRARY_PATH=/home/x/lib"]);
+        assert!(
+            check
+                .note
+                .unwrap()
+                .ends_with("libSvtAv1Enc.so.4, which is in /usr/local/lib")
+        );
+        assert_eq!(
+            check.advice,
+            ["sudo ldconfig", "export LD_LIBRARY_PATH=/usr/local/lib"]
+        );
+        assert_eq!(
+            at("/home/x/lib/libSvtAv1Enc.so.4").advice,
+            ["export LD_LIBRARY_PATH=/home/x/lib"]
+        );
         let check = at("/usr/lib/libSvtAv1Enc.so.2");
-        assert!(check.note.unwrap().contains("there is /usr/lib/libSvtAv1Enc.so.2, of another version"));
+        assert!(
+            check
+                .note
+                .unwrap()
+                .contains("there is /usr/lib/libSvtAv1Enc.so.2, of another version")
+        );
         assert_eq!(check.advice[0], SETUP);
     }
 

@@ -13,15 +13,17 @@ use super::{
     check::Check,
 };
 use crate::{
-    process::{Children, quoted},
+    os::process::{Children, quoted},
     source::{Unusable, VSSCRIPT_PATH, Versions, private_dir},
 };
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
 const OLDEST_PYTHON: (u32, u32) = (3, 12);
 /// How to get a newer one; libvsscript loads it as a library.
-const NEWER_PYTHON: [&str; 2] =
-    ["PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.13 && ./setup", "uv python install 3.13 && ./setup"];
+const NEWER_PYTHON: [&str; 2] = [
+    "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.13 && ./setup",
+    "uv python install 3.13 && ./setup",
+];
 /// The last release that loads plugins of API 3, such as FFMS2 2.40 of Debian 12.
 const LAST_WITH_API_3: i32 = 79;
 /// Where VapourSynth looks for plugins besides its own directory: its wheels read the first, and nothing reads the
@@ -79,7 +81,9 @@ pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> A
     });
     let has_library = |dir: &PathBuf| {
         let entries = fs::read_dir(dir).into_iter().flatten();
-        entries.filter_map(Result::ok).any(|entry| entry.file_name().to_string_lossy().contains(".so"))
+        entries
+            .filter_map(Result::ok)
+            .any(|entry| entry.file_name().to_string_lossy().contains(".so"))
     };
     let plugin_dirs = env::var_os(PLUGIN_DIRS).unwrap_or_default();
     Around {
@@ -87,7 +91,11 @@ pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> A
         python: library.as_deref().and_then(python_of),
         library,
         stale,
-        newest_python: if *trial == Err(Unusable::NoLibrary) { newest_python(children) } else { None },
+        newest_python: if *trial == Err(Unusable::NoLibrary) {
+            newest_python(children)
+        } else {
+            None
+        },
         empty_plugin_dirs: env::split_paths(&plugin_dirs)
             .filter(|dir| !dir.as_os_str().is_empty() && !has_library(dir))
             .collect(),
@@ -97,8 +105,9 @@ pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> A
 
 /// The Python of a script library: its line in the user's `vapoursynth.toml`.
 fn python_of(library: &Path) -> Option<Python> {
-    let config =
-        env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".config")))?;
+    let config = env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".config")))?;
     let text = fs::read_to_string(config.join("vapoursynth/vapoursynth.toml")).ok()?;
     let mut python = python_in(&text, &library.to_string_lossy())?;
     python.library_exists = python.library.exists();
@@ -109,9 +118,15 @@ fn python_of(library: &Path) -> Option<Python> {
 fn python_in(toml: &str, library: &str) -> Option<Python> {
     // libvsscript looks for itself under this name.
     let key = library.replace("/lib64/", "/lib/");
-    let fields =
-        toml.lines().map(|line| line.split('"').collect::<Vec<_>>()).find(|fields| fields.get(1) == Some(&&*key))?;
-    Some(Python { program: fields.get(3)?.into(), library: fields.get(5)?.into(), library_exists: true })
+    let fields = toml
+        .lines()
+        .map(|line| line.split('"').collect::<Vec<_>>())
+        .find(|fields| fields.get(1) == Some(&&*key))?;
+    Some(Python {
+        program: fields.get(3)?.into(),
+        library: fields.get(5)?.into(),
+        library_exists: true,
+    })
 }
 
 /// The newest Python in PATH and its version, as it says itself: shims exist and yet fail.
@@ -129,15 +144,26 @@ fn newest_python(children: &Children) -> Option<(String, PathBuf)> {
 /// The checks, from what came of the trial and what lies around.
 pub fn checks(trial: &Result<Versions, Unusable>, around: &Around, system: &System) -> Vec<Check> {
     let mut checks = match trial {
-        Ok(versions) => vec![script_library(versions.core.clone(), versions.library.clone()), ffms2(versions)],
+        Ok(versions) => vec![
+            script_library(versions.core.clone(), versions.library.clone()),
+            ffms2(versions),
+        ],
         Err(Unusable::NoLibrary) => vec![no_library(around, system)],
-        Err(Unusable::Library { path, said }) => vec![does_not_start(path.as_deref(), said, around, system)],
+        Err(Unusable::Library { path, said }) => {
+            vec![does_not_start(path.as_deref(), said, around, system)]
+        }
         Err(Unusable::Crashed { said }) => vec![crashed(said, around, system)],
         Err(Unusable::NoPlugin { core }) => {
-            vec![script_library(format!("R{core}"), library(around)), no_plugin(system)]
+            vec![
+                script_library(format!("R{core}"), library(around)),
+                no_plugin(system),
+            ]
         }
         Err(Unusable::Refused { core, libraries }) => {
-            vec![script_library(format!("R{core}"), library(around)), refused(*core, libraries, around, system)]
+            vec![
+                script_library(format!("R{core}"), library(around)),
+                refused(*core, libraries, around, system),
+            ]
         }
     };
     checks.extend(plugin_dirs(around));
@@ -145,7 +171,10 @@ pub fn checks(trial: &Result<Versions, Unusable>, around: &Around, system: &Syst
 }
 
 fn library(around: &Around) -> Option<String> {
-    around.library.as_ref().map(|path| path.to_string_lossy().into_owned())
+    around
+        .library
+        .as_ref()
+        .map(|path| path.to_string_lossy().into_owned())
 }
 
 fn script_library(core: String, path: Option<String>) -> Check {
@@ -153,16 +182,26 @@ fn script_library(core: String, path: Option<String>) -> Check {
 }
 
 fn ffms2(versions: &Versions) -> Check {
-    let check = Check::ok("FFMS2").version(&versions.ffms2).at(versions.plugin.as_deref());
+    let check = Check::ok("FFMS2")
+        .version(&versions.ffms2)
+        .at(versions.plugin.as_deref());
     let in_plugin_dir = versions.plugin.as_deref().is_some_and(|path| {
-        let parent = Path::new(path).parent().and_then(Path::file_name).unwrap_or_default();
+        let parent = Path::new(path)
+            .parent()
+            .and_then(Path::file_name)
+            .unwrap_or_default();
         parent == "plugins" || parent == "vapoursynth"
     });
-    if in_plugin_dir { check } else { check.note("not among VapourSynth's plugins; loaded from where it is") }
+    if in_plugin_dir {
+        check
+    } else {
+        check.note("not among VapourSynth's plugins; loaded from where it is")
+    }
 }
 
 fn no_library(around: &Around, system: &System) -> Check {
-    let check = Check::missing("VapourSynth", "is not installed").advise(system.install(Thing::VapourSynth));
+    let check = Check::missing("VapourSynth", "is not installed")
+        .advise(system.install(Thing::VapourSynth));
     match &around.newest_python {
         Some((found, path)) if version(found).is_some_and(|version| version < OLDEST_PYTHON) => {
             let (major, minor) = OLDEST_PYTHON;
@@ -181,20 +220,30 @@ fn no_library(around: &Around, system: &System) -> Check {
 fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &System) -> Check {
     let broken = |note: String| Check::broken("VapourSynth", note).at(path);
     if around.library.is_some() && !around.library_exists {
-        return broken(format!("{VSSCRIPT_PATH} names this file, which is not there"))
-            .advise([format!("unset {VSSCRIPT_PATH}")]);
+        return broken(format!(
+            "{VSSCRIPT_PATH} names this file, which is not there"
+        ))
+        .advise([format!("unset {VSSCRIPT_PATH}")]);
     }
     if let Some((name, value)) = &around.stale {
         return stale_python(path, name, value);
     }
     let configure = || {
         // `bin/vapoursynth` of the environment in whose `lib/python3.13/site-packages/vapoursynth` the library is.
-        let tool = path.and_then(|path| Path::new(path).ancestors().nth(5)).map(|dir| dir.join("bin/vapoursynth"));
-        let tool = tool.filter(|tool| tool.exists()).map(|tool| format!("{} config", quoted(tool.as_os_str())));
+        let tool = path
+            .and_then(|path| Path::new(path).ancestors().nth(5))
+            .map(|dir| dir.join("bin/vapoursynth"));
+        let tool = tool
+            .filter(|tool| tool.exists())
+            .map(|tool| format!("{} config", quoted(tool.as_os_str())));
         tool.into_iter().chain([SETUP.to_owned()])
     };
     match &around.python {
-        Some(python) if python.version().is_some_and(|version| version < OLDEST_PYTHON) => {
+        Some(python)
+            if python
+                .version()
+                .is_some_and(|version| version < OLDEST_PYTHON) =>
+        {
             let (major, minor) = OLDEST_PYTHON;
             let (a, b) = python.version().unwrap_or_default();
             broken(format!(
@@ -203,26 +252,37 @@ fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &Syst
             ))
             .advise([SETUP, NEWER_PYTHON[0]])
         }
-        Some(python) if !python.library_exists => {
-            broken(format!("has lost its Python: {} is not there any more", python.library.display()))
-                .advise(configure())
-        }
+        Some(python) if !python.library_exists => broken(format!(
+            "has lost its Python: {} is not there any more",
+            python.library.display()
+        ))
+        .advise(configure()),
         Some(python) if said.contains("Failed to import") => {
-            let install = format!("{} install --only-binary :all: vapoursynth=={LAST_WITH_API_3}", pip(around));
-            broken(format!("its Python ({}) has no VapourSynth module", python.program.display()))
-                .advise([SETUP.to_owned(), install])
+            let install = format!(
+                "{} install --only-binary :all: vapoursynth=={LAST_WITH_API_3}",
+                pip(around)
+            );
+            broken(format!(
+                "its Python ({}) has no VapourSynth module",
+                python.program.display()
+            ))
+            .advise([SETUP.to_owned(), install])
         }
         None if said.contains("couldn't be determined") => {
             broken("does not know which Python is its own".to_owned()).advise(configure())
         }
-        _ => broken(format!("does not start: {}", first_sentence(said))).advise(system.install(Thing::VapourSynth)),
+        _ => broken(format!("does not start: {}", first_sentence(said)))
+            .advise(system.install(Thing::VapourSynth)),
     }
 }
 
 fn stale_python(path: Option<&str>, name: &str, value: &OsString) -> Check {
     Check::broken(
         "VapourSynth",
-        format!("its Python does not start: {name} names {}, which is not there", quoted(value)),
+        format!(
+            "its Python does not start: {name} names {}, which is not there",
+            quoted(value)
+        ),
     )
     .at(path)
     .advise([format!("unset {name}")])
@@ -230,7 +290,10 @@ fn stale_python(path: Option<&str>, name: &str, value: &OsString) -> Check {
 
 /// What ends a sentence of libvsscript is advice of its own, for another program.
 fn first_sentence(said: &str) -> &str {
-    said.split(". ").next().unwrap_or(said).trim_end_matches('.')
+    said.split(". ")
+        .next()
+        .unwrap_or(said)
+        .trim_end_matches('.')
 }
 
 /// A trial that has died: a library that is cut short kills by SIGBUS, a Python without its modules exits.
@@ -239,27 +302,40 @@ fn crashed(said: &[String], around: &Around, system: &System) -> Check {
     if let Some((name, value)) = &around.stale {
         return stale_python(path.as_deref(), name, value);
     }
-    let fatal = said.iter().find(|line| line.contains("Fatal Python error")).or(said.last());
+    let fatal = said
+        .iter()
+        .find(|line| line.contains("Fatal Python error"))
+        .or(said.last());
     let why = fatal.map_or("it says nothing", String::as_str);
     let mut advice = system.install(Thing::VapourSynth);
     if around.python.is_some()
-        || private_dir().is_some_and(|dir| around.library.as_ref().is_some_and(|l| l.starts_with(dir)))
+        || private_dir()
+            .is_some_and(|dir| around.library.as_ref().is_some_and(|l| l.starts_with(dir)))
     {
         advice = vec![SETUP.to_owned()];
     }
-    Check::broken("VapourSynth", format!("crashes when it is loaded, the file or its Python is damaged: {why}"))
-        .at(path)
-        .advise(advice)
+    Check::broken(
+        "VapourSynth",
+        format!("crashes when it is loaded, the file or its Python is damaged: {why}"),
+    )
+    .at(path)
+    .advise(advice)
 }
 
 fn no_plugin(system: &System) -> Check {
-    Check::missing("FFMS2", "is not installed: VapourSynth reads no films without this plugin")
-        .advise(system.install(Thing::Ffms2))
+    Check::missing(
+        "FFMS2",
+        "is not installed: VapourSynth reads no films without this plugin",
+    )
+    .advise(system.install(Thing::Ffms2))
 }
 
 /// pip of the environment in which VapourSynth is.
 fn pip(around: &Around) -> String {
-    let python = around.python.as_ref().map(|python| quoted(python.program.as_os_str()));
+    let python = around
+        .python
+        .as_ref()
+        .map(|python| quoted(python.program.as_os_str()));
     python.map_or_else(|| "pip".to_owned(), |python| format!("{python} -m pip"))
 }
 
@@ -275,24 +351,38 @@ fn refused(core: i32, libraries: &[(String, String)], around: &Around, system: &
         ))
         .advise([pip(format!("vapoursynth=={LAST_WITH_API_3}"))])
     } else if is("requires API") {
-        broken(format!("VapourSynth R{core} is too old for it: this FFMS2 needs a later one"))
-            .advise([pip("--upgrade vapoursynth".to_owned())])
+        broken(format!(
+            "VapourSynth R{core} is too old for it: this FFMS2 needs a later one"
+        ))
+        .advise([pip("--upgrade vapoursynth".to_owned())])
     } else {
         let said: Vec<&str> = libraries.iter().map(|(_, said)| said.as_str()).collect();
-        broken(format!("VapourSynth R{core} cannot load it: {}", said.join("; "))).advise(system.install(Thing::Ffms2))
+        broken(format!(
+            "VapourSynth R{core} cannot load it: {}",
+            said.join("; ")
+        ))
+        .advise(system.install(Thing::Ffms2))
     }
 }
 
 fn plugin_dirs(around: &Around) -> Vec<Check> {
     let empty = around.empty_plugin_dirs.iter().map(|dir| {
-        let note = if dir.exists() { "holds no plugin" } else { "is not there" };
-        Check::warning("plugin path", format!("{PLUGIN_DIRS} names this directory, which {note}"))
-            .at(Some(dir.to_string_lossy()))
-            .advise([format!("unset {PLUGIN_DIRS}")])
+        let note = if dir.exists() {
+            "holds no plugin"
+        } else {
+            "is not there"
+        };
+        Check::warning(
+            "plugin path",
+            format!("{PLUGIN_DIRS} names this directory, which {note}"),
+        )
+        .at(Some(dir.to_string_lossy()))
+        .advise([format!("unset {PLUGIN_DIRS}")])
     });
     let unread = around.unread_plugin_dirs.then(|| {
         let note = format!("{UNREAD_PLUGIN_DIRS} is set, and VapourSynth does not read it");
-        Check::warning("plugin path", note).advise([format!("export {PLUGIN_DIRS}=\"${UNREAD_PLUGIN_DIRS}\"")])
+        Check::warning("plugin path", note)
+            .advise([format!("export {PLUGIN_DIRS}=\"${UNREAD_PLUGIN_DIRS}\"")])
     });
     empty.chain(unread).collect()
 }
@@ -315,13 +405,20 @@ mod tests {
         Around {
             library: Some("/env/lib/python3.13/site-packages/vapoursynth/libvsscript.so".into()),
             library_exists: true,
-            python: Some(Python { program: "/env/bin/python3".into(), library: library.into(), library_exists }),
+            python: Some(Python {
+                program: "/env/bin/python3".into(),
+                library: library.into(),
+                library_exists,
+            }),
             ..Around::default()
         }
     }
 
     fn library_says(said: &str) -> Unusable {
-        Unusable::Library { path: Some("/env/libvsscript.so".to_owned()), said: said.to_owned() }
+        Unusable::Library {
+            path: Some("/env/libvsscript.so".to_owned()),
+            said: said.to_owned(),
+        }
     }
 
     #[test]
@@ -330,50 +427,98 @@ mod tests {
             newest_python: Some((version.to_owned(), "/usr/bin/python3".into())),
             ..Around::default()
         };
-        for (around, advice) in
-            [(Around::default(), SETUP), (with("3.12.1"), SETUP), (with("3.11.2"), "pyenv install 3.13 && ./setup")]
-        {
+        for (around, advice) in [
+            (Around::default(), SETUP),
+            (with("3.12.1"), SETUP),
+            (with("3.11.2"), "pyenv install 3.13 && ./setup"),
+        ] {
             let check = one(Unusable::NoLibrary, &around);
             assert_eq!(check.state, State::Missing);
             assert!(check.advice[0].contains(advice), "{check}");
         }
         let note = one(Unusable::NoLibrary, &with("3.11.2")).note.unwrap();
-        assert!(note.contains("needs Python 3.12 or later: here is 3.11.2 (/usr/bin/python3)"), "{note}");
+        assert!(
+            note.contains("needs Python 3.12 or later: here is 3.11.2 (/usr/bin/python3)"),
+            "{note}"
+        );
     }
 
     #[test]
     fn a_script_library_is_told_from_its_python() {
         let import = "Failed to import the VapourSynth Python module.";
-        let unknown =
-            "Python executable and library path couldn't be determined despite automatic configuration. Run it";
+        let unknown = "Python executable and library path couldn't be determined despite automatic configuration. Run it";
         let known = "/p/libpython3.13.so.1.0";
         for (said, around, note) in [
-            (import, with_python(known, true), "has no VapourSynth module"),
-            (import, with_python("/p/libpython3.11.so.1.0", true), "its Python 3.11 (/env/bin/python3) is too old"),
+            (
+                import,
+                with_python(known, true),
+                "has no VapourSynth module",
+            ),
+            (
+                import,
+                with_python("/p/libpython3.11.so.1.0", true),
+                "its Python 3.11 (/env/bin/python3) is too old",
+            ),
             (
                 "Python library failed to load from /p",
                 with_python(known, false),
                 "has lost its Python: /p/libpython3.13.so.1.0",
             ),
-            (unknown, Around::default(), "does not know which Python is its own"),
-            ("/x.so: file too short", Around::default(), "does not start: /x.so: file too short"),
+            (
+                unknown,
+                Around::default(),
+                "does not know which Python is its own",
+            ),
+            (
+                "/x.so: file too short",
+                Around::default(),
+                "does not start: /x.so: file too short",
+            ),
         ] {
             let check = one(library_says(said), &around);
             assert_eq!(check.state, State::Broken);
             assert!(check.note.as_deref().unwrap().contains(note), "{check}");
             assert!(check.advice.contains(&SETUP.to_owned()), "{check}");
         }
-        let gone = Around { library: Some("/gone".into()), ..Around::default() };
-        assert_eq!(one(library_says("/gone: cannot open"), &gone).advice, ["unset VSSCRIPT_PATH"]);
+        let gone = Around {
+            library: Some("/gone".into()),
+            ..Around::default()
+        };
+        assert_eq!(
+            one(library_says("/gone: cannot open"), &gone).advice,
+            ["unset VSSCRIPT_PATH"]
+        );
     }
 
     #[test]
     fn a_crash_is_told_with_its_reason() {
-        let said = ["Fatal Python error: Failed to import encodings module", "exited with status 1"].map(str::to_owned);
-        let check = one(Unusable::Crashed { said: said.to_vec() }, &Around::default());
-        assert!(check.note.unwrap().contains("Failed to import encodings module"));
-        let stale = Around { stale: Some(("PYTHONHOME", "/gone".into())), ..Around::default() };
-        let check = one(Unusable::Crashed { said: said.to_vec() }, &stale);
+        let said = [
+            "Fatal Python error: Failed to import encodings module",
+            "exited with status 1",
+        ]
+        .map(str::to_owned);
+        let check = one(
+            Unusable::Crashed {
+                said: said.to_vec(),
+            },
+            &Around::default(),
+        );
+        assert!(
+            check
+                .note
+                .unwrap()
+                .contains("Failed to import encodings module")
+        );
+        let stale = Around {
+            stale: Some(("PYTHONHOME", "/gone".into())),
+            ..Around::default()
+        };
+        let check = one(
+            Unusable::Crashed {
+                said: said.to_vec(),
+            },
+            &stale,
+        );
         assert!(check.note.unwrap().contains("PYTHONHOME names /gone"));
         assert_eq!(check.advice, ["unset PYTHONHOME"]);
     }
@@ -381,7 +526,12 @@ mod tests {
     #[test]
     fn interfaces_that_do_not_fit_are_told_from_a_broken_plugin() {
         for (core, said, note, advice) in [
-            (80, "Plugin /x uses API 3, which is no longer supported.", "R80 is too new", "vapoursynth==79"),
+            (
+                80,
+                "Plugin /x uses API 3, which is no longer supported.",
+                "R80 is too new",
+                "vapoursynth==79",
+            ),
             (
                 65,
                 "Core only supports API R4.0 but the loaded plugin requires API R4.1; f",
@@ -398,7 +548,10 @@ mod tests {
             let libraries = vec![("/x".to_owned(), said.to_owned())];
             let check = one(Unusable::Refused { core, libraries }, &Around::default());
             assert_eq!((check.name, check.state), ("FFMS2", State::Broken));
-            assert!(check.note.as_deref().unwrap().contains(note) && check.advice[0].contains(advice), "{check}");
+            assert!(
+                check.note.as_deref().unwrap().contains(note) && check.advice[0].contains(advice),
+                "{check}"
+            );
         }
         let check = one(Unusable::NoPlugin { core: 79 }, &Around::default());
         assert_eq!((check.name, check.state), ("FFMS2", State::Missing));
@@ -407,12 +560,20 @@ mod tests {
     #[test]
     fn an_ffms2_that_is_no_plugin_is_used_and_it_is_said() {
         let at = |plugin: &str| {
-            let versions =
-                Versions { core: "R79".into(), library: None, ffms2: "2.40".into(), plugin: Some(plugin.into()) };
-            checks(&Ok(versions), &Around::default(), &debian()).pop().unwrap()
+            let versions = Versions {
+                core: "R79".into(),
+                library: None,
+                ffms2: "2.40".into(),
+                plugin: Some(plugin.into()),
+            };
+            checks(&Ok(versions), &Around::default(), &debian())
+                .pop()
+                .unwrap()
         };
         let check = at("/usr/lib/x86_64-linux-gnu/libffms2.so.5");
-        assert!(check.state == State::Ok && check.note.unwrap().contains("loaded from where it is"));
+        assert!(
+            check.state == State::Ok && check.note.unwrap().contains("loaded from where it is")
+        );
         assert_eq!(at("/usr/lib/vapoursynth/libffms2.so").note, None);
     }
 
@@ -420,7 +581,10 @@ mod tests {
     fn the_python_of_a_library_is_read_from_its_line() {
         let toml = "\"/a.so\" = [\"/a/python3\",\"/a/libpython3.12.so.1.0\",\"1\"]\n\"/e/lib/b.so\" = [\"/b/python3\",\"/b/libpython3.13.so.1.0\",\"2\"]\n";
         let python = python_in(toml, "/e/lib64/b.so").unwrap();
-        assert_eq!((python.program.as_path(), python.version()), (Path::new("/b/python3"), Some((3, 13))));
+        assert_eq!(
+            (python.program.as_path(), python.version()),
+            (Path::new("/b/python3"), Some((3, 13)))
+        );
         assert_eq!(python_in(toml, "/c.so"), None);
         assert_eq!(python_in("\"/c.so\" = [", "/c.so"), None);
     }
@@ -433,7 +597,10 @@ mod tests {
             unread_plugin_dirs: true,
             ..Around::default()
         };
-        let notes: Vec<String> = plugin_dirs(&around).into_iter().filter_map(|check| check.note).collect();
+        let notes: Vec<String> = plugin_dirs(&around)
+            .into_iter()
+            .filter_map(|check| check.note)
+            .collect();
         assert!(notes[0].ends_with("holds no plugin") && notes[1].ends_with("is not there"));
         assert!(notes[2].contains("does not read it"));
     }

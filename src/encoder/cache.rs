@@ -46,14 +46,22 @@ impl Cache {
     /// The cache of this user; one that forgets everything where there is no place for it.
     #[must_use]
     pub fn of_user() -> Self {
-        let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-        Self { dir: base.or_else(|| Some(env::home_dir()?.join(".cache"))).map(|base| base.join("av1enc")) }
+        let base = env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute());
+        Self {
+            dir: base
+                .or_else(|| Some(env::home_dir()?.join(".cache")))
+                .map(|base| base.join("av1enc")),
+        }
     }
 
     /// A cache in `dir`.
     #[must_use]
     pub fn in_dir(dir: &Path) -> Self {
-        Self { dir: Some(dir.to_owned()) }
+        Self {
+            dir: Some(dir.to_owned()),
+        }
     }
 
     /// What `program` answers to `question`: from the cache if it is the same file as then, else from `ask`.
@@ -66,12 +74,17 @@ impl Cache {
         question: &str,
         ask: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        let (Some(dir), Some(key)) = (&self.dir, Key::of(program, question)) else { return ask() };
+        let (Some(dir), Some(key)) = (&self.dir, Key::of(program, question)) else {
+            return ask();
+        };
         let name = key.file_name();
         if let Some(answer) = read(&dir.join(&name), &key) {
             return Ok(answer);
         }
-        let entry = Entry { key, answer: ask()? };
+        let entry = Entry {
+            key,
+            answer: ask()?,
+        };
         // Without it the next run asks again.
         let _ = write(dir, &name, &entry);
         Ok(entry.answer)
@@ -100,7 +113,10 @@ impl Key {
     /// One file for one question to one path: an exchanged program replaces its answer.
     fn file_name(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(self.path.as_os_str().as_encoded_bytes()).update(&[0]).update(self.question.as_bytes());
+        hasher
+            .update(self.path.as_os_str().as_encoded_bytes())
+            .update(&[0])
+            .update(self.question.as_bytes());
         format!("{}.json", &hasher.finalize().to_hex()[..24])
     }
 }
@@ -137,41 +153,76 @@ mod tests {
     #[test]
     fn the_same_file_is_asked_once_and_another_one_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let (cache, program, asked) =
-            (Cache::in_dir(&dir.path().join("a/b")), dir.path().join("encoder"), Cell::new(0));
+        let (cache, program, asked) = (
+            Cache::in_dir(&dir.path().join("a/b")),
+            dir.path().join("encoder"),
+            Cell::new(0),
+        );
         fs::write(&program, "\x7fELF one").unwrap();
-        assert_eq!([ask(&cache, &program, &asked), ask(&cache, &program, &asked)], [1, 1]);
-        assert_eq!(cache.answer(&program, "-version", || Ok(70)).unwrap(), 70, "another question");
+        assert_eq!(
+            [ask(&cache, &program, &asked), ask(&cache, &program, &asked)],
+            [1, 1]
+        );
+        assert_eq!(
+            cache.answer(&program, "-version", || Ok(70)).unwrap(),
+            70,
+            "another question"
+        );
         fs::write(&program, "\x7fELF another").unwrap();
-        assert_eq!([ask(&cache, &program, &asked), ask(&cache, &program, &asked)], [2, 2]);
+        assert_eq!(
+            [ask(&cache, &program, &asked), ask(&cache, &program, &asked)],
+            [2, 2]
+        );
     }
 
     #[test]
     fn a_script_is_asked_every_time() {
         let dir = tempfile::tempdir().unwrap();
-        let (cache, program, asked) =
-            (Cache::in_dir(&dir.path().join("cache")), dir.path().join("script"), Cell::new(0));
+        let (cache, program, asked) = (
+            Cache::in_dir(&dir.path().join("cache")),
+            dir.path().join("script"),
+            Cell::new(0),
+        );
         fs::write(&program, "#!/bin/sh\nexec other").unwrap();
-        assert_eq!([ask(&cache, &program, &asked), ask(&cache, &program, &asked)], [1, 2]);
+        assert_eq!(
+            [ask(&cache, &program, &asked), ask(&cache, &program, &asked)],
+            [1, 2]
+        );
     }
 
     #[test]
     fn a_damaged_or_unwritable_cache_only_costs_time() {
         let dir = tempfile::tempdir().unwrap();
-        let (place, program, asked) = (dir.path().join("cache"), dir.path().join("encoder"), Cell::new(0));
+        let (place, program, asked) = (
+            dir.path().join("cache"),
+            dir.path().join("encoder"),
+            Cell::new(0),
+        );
         fs::write(&program, "\x7fELF").unwrap();
         let cache = Cache::in_dir(&place);
         assert_eq!(ask(&cache, &program, &asked), 1);
-        for damage in [&b"{"[..], b"", b"\0\xff", br#"{"key":{},"answer":1}"#, b"[]"] {
+        for damage in [
+            &b"{"[..],
+            b"",
+            b"\0\xff",
+            br#"{"key":{},"answer":1}"#,
+            b"[]",
+        ] {
             for entry in fs::read_dir(&place).unwrap() {
                 fs::write(entry.unwrap().path(), damage).unwrap();
             }
             let before = asked.get();
-            assert_eq!([ask(&cache, &program, &asked), ask(&cache, &program, &asked)], [before + 1, before + 1]);
+            assert_eq!(
+                [ask(&cache, &program, &asked), ask(&cache, &program, &asked)],
+                [before + 1, before + 1]
+            );
         }
         // A file where its directory should be: no user, root included, can write there.
         let file = Cache::in_dir(&program);
         let before = asked.get();
-        assert_eq!([ask(&file, &program, &asked), ask(&file, &program, &asked)], [before + 1, before + 2]);
+        assert_eq!(
+            [ask(&file, &program, &asked), ask(&file, &program, &asked)],
+            [before + 1, before + 2]
+        );
     }
 }

@@ -15,13 +15,13 @@ use anyhow::{Context, Result, bail, ensure};
 use num_rational::Ratio;
 
 use super::{
-    Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Ranges, Speech, Video, cache::Cache,
-    session::Session, svt_av1,
+    Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Ranges, Speech, Video,
+    cache::Cache, session::Session, svt_av1,
 };
 use crate::{
-    media::{ChromaLocation, Color, Range, UNSPECIFIED},
-    probe::file_url,
-    process::{Children, ToolFailure},
+    film::media::{ChromaLocation, Color, Range, UNSPECIFIED},
+    os::process::{Children, ToolFailure},
+    source::probe::file_url,
 };
 
 /// The oldest ffmpeg whose command line is ours: 5.1 has `-fps_mode`, and later ones have not what was there before it.
@@ -66,7 +66,16 @@ pub(super) const LIBAOM: Library = Library {
         ("usage", "-usage"),
         ("tiles", "-tiles"),
     ],
-    fixed: &["-b:v", "0", "-row-mt", "1", "-g", "9999", "-keyint_min", "9999"],
+    fixed: &[
+        "-b:v",
+        "0",
+        "-row-mt",
+        "1",
+        "-g",
+        "9999",
+        "-keyint_min",
+        "9999",
+    ],
     crf: (0.0, 63.0),
 };
 pub(super) const LIBRAV1E: Library = Library {
@@ -94,10 +103,22 @@ pub(super) const OWNED: &[(&str, &str)] = &[
     ("target-bitrate", "chunks are encoded at a constant quality"),
     ("bitrate", "chunks are encoded at a constant quality"),
     ("end-usage", "chunks are encoded at a constant quality"),
-    ("kf-max-dist", "every chunk begins with a keyframe; see --extra-split"),
-    ("kf-min-dist", "every chunk begins with a keyframe; see --extra-split"),
-    ("key_frame_interval", "every chunk begins with a keyframe; see --extra-split"),
-    ("min_key_frame_interval", "every chunk begins with a keyframe; see --extra-split"),
+    (
+        "kf-max-dist",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
+    (
+        "kf-min-dist",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
+    (
+        "key_frame_interval",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
+    (
+        "min_key_frame_interval",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
     ("width", "the source decides"),
     ("height", "the source decides"),
     ("row-mt", "it is always on: other bytes come without it"),
@@ -112,14 +133,24 @@ pub(super) const OWNED: &[(&str, &str)] = &[
 const IMPLIED: &[(&str, &str)] = &[("end-usage", "q")];
 
 /// What the family's own users call our options.
-const ALIASES: &[(&str, &str)] = &[("cpu-used", "preset"), ("speed", "preset"), ("cq-level", "crf"), ("threads", "lp")];
+const ALIASES: &[(&str, &str)] = &[
+    ("cpu-used", "preset"),
+    ("speed", "preset"),
+    ("cq-level", "crf"),
+    ("threads", "lp"),
+];
 
 /// Major and minor version, from the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`,
 /// `ffmpeg version n9.0.2-17-g2a571b6068`. A build from between versions (`N-118000-g…`) has none.
 #[must_use]
 pub fn version(text: &str) -> Option<(u32, u32)> {
-    let word = text.strip_prefix("ffmpeg version ")?.split_whitespace().next()?;
-    let mut parts = word.trim_start_matches('n').split(|c: char| !c.is_ascii_digit());
+    let word = text
+        .strip_prefix("ffmpeg version ")?
+        .split_whitespace()
+        .next()?;
+    let mut parts = word
+        .trim_start_matches('n')
+        .split(|c: char| !c.is_ascii_digit());
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
@@ -131,13 +162,26 @@ pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
     let mut command = Command::new(ffmpeg);
     command.arg("-version");
     let text = String::from_utf8_lossy(&children.output(command)?).into_owned();
-    let shown = text.lines().next().unwrap_or_default().split(" Copyright").next().unwrap_or_default().to_owned();
-    ensure!(shown.starts_with("ffmpeg version"), "`{} -version` is not the answer of an ffmpeg", ffmpeg.display());
+    let shown = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split(" Copyright")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    ensure!(
+        shown.starts_with("ffmpeg version"),
+        "`{} -version` is not the answer of an ffmpeg",
+        ffmpeg.display()
+    );
     if let Some(found) = version(&text)
         && found < OLDEST
     {
         let (major, minor) = OLDEST;
-        bail!("{shown} is too old: {major}.{minor} or later is needed. Name another one with --ffmpeg PATH");
+        bail!(
+            "{shown} is too old: {major}.{minor} or later is needed. Name another one with --ffmpeg PATH"
+        );
     }
     Ok(shown.replace("ffmpeg version", "ffmpeg"))
 }
@@ -146,7 +190,12 @@ pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
 ///
 /// # Errors
 /// If ffmpeg is too old, has no such encoder, or the encoder does not work.
-pub fn capabilities(children: &Children, cache: &Cache, ffmpeg: &Path, family: Family) -> Result<Capabilities> {
+pub fn capabilities(
+    children: &Children,
+    cache: &Cache,
+    ffmpeg: &Path,
+    family: Family,
+) -> Result<Capabilities> {
     let shown = require_version(children, ffmpeg)?;
     let library = library(family);
     let said = try_params(children, ffmpeg, library, "")?
@@ -154,15 +203,32 @@ pub fn capabilities(children: &Children, cache: &Cache, ffmpeg: &Path, family: F
     let library_version = library_version(family, &said);
     let question = format!("{family:?} {library_version:?} of {shown}");
     cache.answer(ffmpeg, &question, || {
-        let named = library_version.as_ref().map_or_else(String::new, |(_, _, version)| format!(" {version}"));
-        let (fork, number, _) = library_version.clone().unwrap_or((Fork::Mainline, (0, 0), String::new()));
-        let identity = Identity { family, fork, version: format!("{}{named} in {shown}", library.codec), number };
+        let named = library_version
+            .as_ref()
+            .map_or_else(String::new, |(_, _, version)| format!(" {version}"));
+        let (fork, number, _) =
+            library_version
+                .clone()
+                .unwrap_or((Fork::Mainline, (0, 0), String::new()));
+        let identity = Identity {
+            family,
+            fork,
+            version: format!("{}{named} in {shown}", library.codec),
+            number,
+        };
         let help = encoder_help(children, ffmpeg, library.codec)?;
-        let mut capabilities =
-            Capabilities { identity, options: common_options(), quarter_crf: false, takes_unknown: true };
+        let mut capabilities = Capabilities {
+            identity,
+            options: common_options(),
+            quarter_crf: false,
+            takes_unknown: true,
+        };
         let mut know = |name: &str, ranges| capabilities.options.insert(name.to_owned(), ranges);
         // Below zero is `not set`, or for research.
-        know("preset", range_in_help(&help, library.preset).map(|(low, high)| vec![(low.max(0.0), high)]));
+        know(
+            "preset",
+            range_in_help(&help, library.preset).map(|(low, high)| vec![(low.max(0.0), high)]),
+        );
         know("crf", Some(vec![library.crf]));
         match family {
             Family::Librav1e => capabilities.quarter_crf = true,
@@ -184,14 +250,28 @@ pub(super) fn common_options() -> BTreeMap<String, Option<Ranges>> {
         "color-range",
         "chroma-sample-position",
     ];
-    names.into_iter().map(|name| (name.to_owned(), None)).collect()
+    names
+        .into_iter()
+        .map(|name| (name.to_owned(), None))
+        .collect()
 }
 
 /// Finds out what differs from one SVT-AV1 to the next and decides about a recipe.
-fn ask_libsvtav1(children: &Children, ffmpeg: &Path, capabilities: &mut Capabilities) -> Result<()> {
-    let takes = |param: &str| try_params(children, ffmpeg, &LIBSVTAV1, param).map(|said| said.is_ok());
+fn ask_libsvtav1(
+    children: &Children,
+    ffmpeg: &Path,
+    capabilities: &mut Capabilities,
+) -> Result<()> {
+    let takes =
+        |param: &str| try_params(children, ffmpeg, &LIBSVTAV1, param).map(|said| said.is_ok());
     let mut know = |name: &str, ranges| capabilities.options.insert(name.to_owned(), ranges);
-    for name in ["keyint", "scd", "tune", "mastering-display", "content-light"] {
+    for name in [
+        "keyint",
+        "scd",
+        "tune",
+        "mastering-display",
+        "content-light",
+    ] {
         know(name, None);
     }
     if takes("enable-hdr=1")? {
@@ -218,8 +298,28 @@ fn try_params(
     params: &str,
 ) -> Result<Result<Vec<String>, ToolFailure>> {
     let mut command = Command::new(ffmpeg);
-    command.args(["-nostdin", "-hide_banner", "-v", "verbose", "-f", "rawvideo", "-pix_fmt", "yuv420p"]);
-    command.args(["-s", "64x64", "-r", "24", "-i", "/dev/zero", "-frames:v", "2", "-c:v", library.codec]);
+    command.args([
+        "-nostdin",
+        "-hide_banner",
+        "-v",
+        "verbose",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+    ]);
+    command.args([
+        "-s",
+        "64x64",
+        "-r",
+        "24",
+        "-i",
+        "/dev/zero",
+        "-frames:v",
+        "2",
+        "-c:v",
+        library.codec,
+    ]);
     command.args(library.fixed);
     command.args([library.preset, "8"]);
     if !params.is_empty() {
@@ -232,7 +332,11 @@ fn try_params(
         let _ = sender.send(line.to_owned());
     };
     let ended = Session::start_heard(children, command, Stdio::null(), hear)?.end()?;
-    Ok(if ended.is_success() { Ok(lines.into_iter().collect()) } else { Err(ended.into_failure()) })
+    Ok(if ended.is_success() {
+        Ok(lines.into_iter().collect())
+    } else {
+        Err(ended.into_failure())
+    })
 }
 
 /// The version of the library behind the encoder, if it has said it: line of development, number, words.
@@ -247,9 +351,16 @@ fn library_version(family: Family, said: &[String]) -> Option<(Fork, (u32, u32),
         }
         // `[libaom-av1 @ 0x55d7a033df40] v3.6.0`
         Family::Libaom => {
-            let version = said.iter().find_map(|line| line.strip_prefix("[libaom-av1 @ ")?.split_once("] v"))?.1;
+            let version = said
+                .iter()
+                .find_map(|line| line.strip_prefix("[libaom-av1 @ ")?.split_once("] v"))?
+                .1;
             let mut parts = version.split('.');
-            Some((Fork::Mainline, (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?), format!("v{version}")))
+            Some((
+                Fork::Mainline,
+                (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?),
+                format!("v{version}"),
+            ))
         }
         _ => None,
     }
@@ -267,7 +378,11 @@ pub(super) fn options_in_help(help: &str) -> impl Iterator<Item = (&str, Option<
     help.lines().filter_map(|line| {
         let line = line.strip_prefix("  -")?;
         let name = line.split_whitespace().next()?;
-        Some((name, line.rsplit_once("(from ").and_then(|(_, range)| read_range(range))))
+        Some((
+            name,
+            line.rsplit_once("(from ")
+                .and_then(|(_, range)| read_range(range)),
+        ))
     })
 }
 
@@ -278,16 +393,37 @@ fn read_range(text: &str) -> Option<(f64, f64)> {
 }
 
 fn range_in_help(help: &str, option: &str) -> Option<(f64, f64)> {
-    options_in_help(help).find(|(name, _)| Some(*name) == option.strip_prefix('-'))?.1
+    options_in_help(help)
+        .find(|(name, _)| Some(*name) == option.strip_prefix('-'))?
+        .1
 }
 
 /// ffmpeg as it reads our y4m, up to the name of the encoder; `before_input` and `filter` are the family's own.
-pub(super) fn reader(ffmpeg: &Path, color: &Color, before_input: &[&str], filter: Option<&str>) -> Command {
+pub(super) fn reader(
+    ffmpeg: &Path,
+    color: &Color,
+    before_input: &[&str],
+    filter: Option<&str>,
+) -> Command {
     let mut command = Command::new(ffmpeg);
     // Its own lines of progress end in a carriage return: they are read, and are in no error message.
-    command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"]).args(before_input);
-    command.args(["-f", "yuv4mpegpipe", "-i", "pipe:0", "-map", "0:v:0", "-fps_mode", "passthrough"]);
-    let filters: Vec<String> = [Some(color_filter(color)), filter.map(str::to_owned)].into_iter().flatten().collect();
+    command
+        .args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"])
+        .args(before_input);
+    command.args([
+        "-f",
+        "yuv4mpegpipe",
+        "-i",
+        "pipe:0",
+        "-map",
+        "0:v:0",
+        "-fps_mode",
+        "passthrough",
+    ]);
+    let filters: Vec<String> = [Some(color_filter(color)), filter.map(str::to_owned)]
+        .into_iter()
+        .flatten()
+        .collect();
     command.args(["-vf", &filters.join(",")]);
     command
 }
@@ -299,7 +435,11 @@ pub(super) fn write_ivf(command: &mut Command, output: &Path) {
 
 /// A filter that says the colours: y4m does not, and newer ffmpegs take no encoder option for them.
 fn color_filter(color: &Color) -> String {
-    let codes = [("color_primaries", color.primaries), ("color_trc", color.transfer), ("colorspace", color.matrix)];
+    let codes = [
+        ("color_primaries", color.primaries),
+        ("color_trc", color.transfer),
+        ("colorspace", color.matrix),
+    ];
     let said = codes.into_iter().filter(|(_, code)| *code != UNSPECIFIED);
     let mut words: Vec<String> = said.map(|(name, code)| format!("{name}={code}")).collect();
     words.push(format!("range={}", range(color)));
@@ -307,11 +447,19 @@ fn color_filter(color: &Color) -> String {
 }
 
 fn range(color: &Color) -> &'static str {
-    if color.range == Some(Range::Full) { "pc" } else { "tv" }
+    if color.range == Some(Range::Full) {
+        "pc"
+    } else {
+        "tv"
+    }
 }
 
 fn pixel_format(video: &Video) -> &'static str {
-    if video.picture.bit_depth == 8 { "yuv420p" } else { "yuv420p10le" }
+    if video.picture.bit_depth == 8 {
+        "yuv420p"
+    } else {
+        "yuv420p10le"
+    }
 }
 
 /// A film that ffmpeg reads itself.
@@ -331,11 +479,24 @@ impl Encoder {
     /// The command line for a whole film, which ffmpeg reads itself; it is written to `output`. For an encoder of
     /// ffmpeg's libraries.
     #[must_use]
-    pub fn film_command(&self, video: &Video, lp: u32, film: &WholeFilm<'_>, output: &Path) -> Command {
-        let WholeFilm { file, stream, size: (width, height), fps } = film;
+    pub fn film_command(
+        &self,
+        video: &Video,
+        lp: u32,
+        film: &WholeFilm<'_>,
+        output: &Path,
+    ) -> Command {
+        let WholeFilm {
+            file,
+            stream,
+            size: (width, height),
+            fps,
+        } = film;
         let (numer, denom) = (fps.numer(), fps.denom());
         let mut command = Command::new(self.program());
-        command.args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"]).arg(file_url(file));
+        command
+            .args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"])
+            .arg(file_url(file));
         command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);
         command.args(["-enc_time_base", &format!("{denom}/{numer}")]);
         let color = &video.picture.color;
@@ -354,7 +515,12 @@ impl Encoder {
         // Of its own accord ffmpeg tells its encoder the rate that the container says.
         let rate = [Param::new("fps-num", numer), Param::new("fps-denom", denom)];
         let library = library(self.identity().family);
-        library.encode_to(&mut command, &library.words(self, video, lp).and(&rate), video, output);
+        library.encode_to(
+            &mut command,
+            &library.words(self, video, lp).and(&rate),
+            video,
+            output,
+        );
         command
     }
 }
@@ -373,7 +539,8 @@ impl Words {
 
     fn passed(&mut self, param: &Param) {
         let value = param.value.as_deref().unwrap_or("1");
-        self.passed.push(format!("{}={}", param.name, escaped(value)));
+        self.passed
+            .push(format!("{}={}", param.name, escaped(value)));
     }
 
     fn and(mut self, params: &[Param]) -> Self {
@@ -399,9 +566,19 @@ impl Library {
                     words.own("-crf", crf);
                 }
                 // The words of libaom.
-                let position = |location| if location == ChromaLocation::Left { "vertical" } else { "colocated" };
-                let chroma = chroma.map(|location| Param::new("chroma-sample-position", position(location)));
-                chroma.into_iter().chain(video.extra.iter().cloned()).collect()
+                let position = |location| {
+                    if location == ChromaLocation::Left {
+                        "vertical"
+                    } else {
+                        "colocated"
+                    }
+                };
+                let chroma =
+                    chroma.map(|location| Param::new("chroma-sample-position", position(location)));
+                chroma
+                    .into_iter()
+                    .chain(video.extra.iter().cloned())
+                    .collect()
             }
             (_, quality) => {
                 // rav1e counts its quantiser in the steps that AV1's tables have.
@@ -409,14 +586,20 @@ impl Library {
                     words.passed(&Param::new("quantizer", crf.quarters()));
                 }
                 if let Some(location) = chroma {
-                    words.own("-chroma_sample_location", svt_av1::chroma_position(location));
+                    words.own(
+                        "-chroma_sample_location",
+                        svt_av1::chroma_position(location),
+                    );
                 }
                 video.extra.clone()
             }
         };
         words.own(self.preset, video.preset);
         for param in &params {
-            match (param.name.as_str(), self.options.iter().find(|(ours, _)| *ours == param.name)) {
+            match (
+                param.name.as_str(),
+                self.options.iter().find(|(ours, _)| *ours == param.name),
+            ) {
                 // Said already.
                 ("input-depth" | "preset", _) => (),
                 (_, Some((_, option))) => words.own(option, param.value.as_deref().unwrap_or("1")),
@@ -429,7 +612,9 @@ impl Library {
     /// The encoder and its options, and the IVF file that it writes.
     fn encode_to(&self, command: &mut Command, words: &Words, video: &Video, output: &Path) {
         command.args(["-c:v", self.codec]).args(self.fixed);
-        command.args(["-pix_fmt", pixel_format(video)]).args(&words.own);
+        command
+            .args(["-pix_fmt", pixel_format(video)])
+            .args(&words.own);
         if !words.passed.is_empty() {
             command.args([self.params, &words.passed.join(":")]);
         }
@@ -440,7 +625,8 @@ impl Library {
 impl Speech for Library {
     fn memory_estimate(&self, identity: &Identity, size: (u32, u32), preset: i32, lp: u32) -> u64 {
         let pixels = u64::from(size.0) * u64::from(size.1);
-        let measured = |bytes_per_pixel: f64| (FLOOR + pixels as f64 * bytes_per_pixel * MARGIN) as u64;
+        let measured =
+            |bytes_per_pixel: f64| (FLOOR + pixels as f64 * bytes_per_pixel * MARGIN) as u64;
         match self.family {
             Family::Libaom => measured(LIBAOM_BYTES_PER_PIXEL),
             Family::Librav1e => measured(LIBRAV1E_BYTES_PER_PIXEL),
@@ -459,29 +645,53 @@ impl Speech for Library {
     }
 
     fn max_lp(&self, identity: &Identity) -> u32 {
-        if self.family == Family::Libsvtav1 { svt_av1::max_lp(identity) } else { 4 }
+        if self.family == Family::Libsvtav1 {
+            svt_av1::max_lp(identity)
+        } else {
+            4
+        }
     }
 
     /// Seen with 1, 2 and 4 threads: rav1e 0.5.1 and that of ffmpeg 9.0.2, libaom 3.6.0 and 3.15.1.
     fn same_bytes_up_to(&self, identity: &Identity, lp: u32) -> u32 {
-        if self.family == Family::Libsvtav1 { svt_av1::same_bytes_up_to(identity, lp) } else { self.max_lp(identity) }
+        if self.family == Family::Libsvtav1 {
+            svt_av1::same_bytes_up_to(identity, lp)
+        } else {
+            self.max_lp(identity)
+        }
     }
 
     fn owned(&self) -> Vec<(&'static str, &'static str)> {
-        if self.family == Family::Libsvtav1 { svt_av1::OWNED.to_vec() } else { OWNED.to_vec() }
+        if self.family == Family::Libsvtav1 {
+            svt_av1::OWNED.to_vec()
+        } else {
+            OWNED.to_vec()
+        }
     }
 
     fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        if self.family == Family::Libsvtav1 { &[] } else { ALIASES }
+        if self.family == Family::Libsvtav1 {
+            &[]
+        } else {
+            ALIASES
+        }
     }
 
     fn implied(&self) -> &'static [(&'static str, &'static str)] {
-        if self.family == Family::Libaom { IMPLIED } else { &[] }
+        if self.family == Family::Libaom {
+            IMPLIED
+        } else {
+            &[]
+        }
     }
 
     /// 0.5.1 of rav1e, and that of ffmpeg 9.0.2.
     fn least_side(&self) -> u32 {
-        if self.family == Family::Librav1e { 16 } else { 0 }
+        if self.family == Family::Librav1e {
+            16
+        } else {
+            0
+        }
     }
 
     fn chunk_command(&self, encoder: &Encoder, video: &Video, lp: u32, output: &Path) -> Command {
@@ -513,12 +723,18 @@ fn escaped(value: &str) -> String {
 
 /// Frames encoded so far, from `frame=   50 fps= 31 q=0.0 Lsize= …`.
 pub(super) fn progress(line: &str) -> Option<u64> {
-    line.strip_prefix("frame=")?.split_whitespace().next()?.parse().ok()
+    line.strip_prefix("frame=")?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Whether librav1e did not understand an option: ffmpeg warns, and goes on without it.
 fn has_complained(lines: &[String]) -> bool {
-    lines.iter().any(|line| line.starts_with("[librav1e @ ") && line.contains("] Invalid value for "))
+    lines
+        .iter()
+        .any(|line| line.starts_with("[librav1e @ ") && line.contains("] Invalid value for "))
 }
 
 /// Frames that ffmpeg itself holds before its encoder: its queues hold 8 each (`DEFAULT_FRAME_THREAD_QUEUE_SIZE`).
@@ -539,25 +755,53 @@ mod tests {
     use super::*;
     use crate::{
         encoder::{Crf, Picture},
-        hdr::Hdr10,
+        film::hdr::Hdr10,
     };
 
     fn line(family: Family, video: &Video) -> String {
-        let identity = Identity { family, fork: Fork::Mainline, version: String::new(), number: (4, 2) };
+        let identity = Identity {
+            family,
+            fork: Fork::Mainline,
+            version: String::new(),
+            number: (4, 2),
+        };
         let mut options = common_options();
         options.extend(["crf", "preset"].map(|name| (name.to_owned(), None)));
-        let capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: true };
+        let capabilities = Capabilities {
+            identity,
+            options,
+            quarter_crf: false,
+            takes_unknown: true,
+        };
         let encoder = Encoder::new("ffmpeg".into(), capabilities);
         let command = encoder.chunk_command(video, 1, Path::new("chunks/00001.ivf.part"));
-        let words: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let words: Vec<_> = command
+            .get_args()
+            .map(|arg| arg.to_string_lossy().into_owned())
+            .collect();
         words.join(" ")
     }
 
     fn pq(extra: &[Param]) -> Video {
         let chroma_location = Some(ChromaLocation::Left);
-        let color = Color { primaries: 9, transfer: 16, matrix: 9, range: Some(Range::Limited), chroma_location };
-        let picture = Picture { bit_depth: 10, color, hdr10: Hdr10::default() };
-        Video { picture, quality: Quality::Crf(Crf::whole(28)), preset: 6, extra: extra.to_vec() }
+        let color = Color {
+            primaries: 9,
+            transfer: 16,
+            matrix: 9,
+            range: Some(Range::Limited),
+            chroma_location,
+        };
+        let picture = Picture {
+            bit_depth: 10,
+            color,
+            hdr10: Hdr10::default(),
+        };
+        Video {
+            picture,
+            quality: Quality::Crf(Crf::whole(28)),
+            preset: 6,
+            extra: extra.to_vec(),
+        }
     }
 
     #[test]
@@ -569,12 +813,22 @@ mod tests {
                 "-preset 6 -svtav1-params lp=1:crf=28:color-primaries=9:transfer-characteristics=16:\
                  matrix-coefficients=9:color-range=0:chroma-sample-position=left -f ivf",
             ),
-            (Family::Libaom, "-threads 2 -crf 28 -cpu-used 6 -aom-params chroma-sample-position=vertical -f ivf"),
-            (Family::Librav1e, "-threads 1 -chroma_sample_location left -speed 6 -rav1e-params quantizer=112 -f ivf"),
+            (
+                Family::Libaom,
+                "-threads 2 -crf 28 -cpu-used 6 -aom-params chroma-sample-position=vertical -f ivf",
+            ),
+            (
+                Family::Librav1e,
+                "-threads 1 -chroma_sample_location left -speed 6 -rav1e-params quantizer=112 -f ivf",
+            ),
         ] {
             let line = line(family, &pq(&[]));
             assert!(line.contains(colors) && line.contains(words), "{line}");
-            assert!(line.ends_with("-y file:chunks/00001.ivf.part") && line.contains("-pix_fmt yuv420p10le"), "{line}");
+            assert!(
+                line.ends_with("-y file:chunks/00001.ivf.part")
+                    && line.contains("-pix_fmt yuv420p10le"),
+                "{line}"
+            );
         }
     }
 
@@ -587,9 +841,18 @@ mod tests {
     #[test]
     fn versions_of_ffmpeg_are_read() {
         for (text, number) in [
-            ("ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026", Some((5, 1))),
-            ("ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright", Some((9, 0))),
-            ("ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright", Some((4, 4))),
+            (
+                "ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026",
+                Some((5, 1)),
+            ),
+            (
+                "ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright",
+                Some((9, 0)),
+            ),
+            (
+                "ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright",
+                Some((4, 4)),
+            ),
             ("ffmpeg version N-118000-gabcdef Copyright", None),
             ("av1enc", None),
         ] {
@@ -600,20 +863,33 @@ mod tests {
     #[test]
     fn libraries_say_which_they_are() {
         let said = |line: &str| [line.to_owned()];
-        let svt = library_version(Family::Libsvtav1, &said("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0"));
+        let svt = library_version(
+            Family::Libsvtav1,
+            &said("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0"),
+        );
         assert_eq!(svt, Some((Fork::Mainline, (4, 2), "v4.2.0".to_owned())));
-        let aom = library_version(Family::Libaom, &said("[libaom-av1 @ 0x55ce26c6b340] v3.15.1"));
+        let aom = library_version(
+            Family::Libaom,
+            &said("[libaom-av1 @ 0x55ce26c6b340] v3.15.1"),
+        );
         assert_eq!(aom, Some((Fork::Mainline, (3, 15), "v3.15.1".to_owned())));
-        assert_eq!(library_version(Family::Libaom, &said("[libaom-av1 @ 0x55] cmake ../")), None);
+        assert_eq!(
+            library_version(Family::Libaom, &said("[libaom-av1 @ 0x55] cmake ../")),
+            None
+        );
     }
 
     #[test]
     fn lines_of_ffmpeg_are_read() {
-        assert_eq!(progress("frame=   50 fps= 31 q=0.0 Lsize=      44kB time=00:00:02.08"), Some(50));
+        assert_eq!(
+            progress("frame=   50 fps= 31 q=0.0 Lsize=      44kB time=00:00:02.08"),
+            Some(50)
+        );
         assert_eq!(progress("frames are lost"), None);
-        assert!(has_complained(&["[librav1e @ 0x565518bc8fc0] Invalid value for bogus: 3.".to_owned()]));
-        let help =
-            "  -cpu-used          <int>        E..V....... Ratio (from 0 to 8) (default 1)\n     ssim  1  E..V\n";
+        assert!(has_complained(&[
+            "[librav1e @ 0x565518bc8fc0] Invalid value for bogus: 3.".to_owned()
+        ]));
+        let help = "  -cpu-used          <int>        E..V....... Ratio (from 0 to 8) (default 1)\n     ssim  1  E..V\n";
         assert_eq!(range_in_help(help, "-cpu-used"), Some((0.0, 8.0)));
     }
 }

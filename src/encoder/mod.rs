@@ -20,12 +20,13 @@ use num_rational::Ratio;
 use self::cache::Cache;
 use crate::{
     cli::EncoderName,
-    config::EncoderChoice,
-    process::{Children, ToolFailure},
+    os::process::{Children, ToolFailure},
+    settings::EncoderChoice,
 };
 
+pub(crate) use crate::settings::params::{Crf, Param};
 pub use types::{
-    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, SourceKind, Video,
+    Capabilities, Encoder, Family, Fork, Identity, Picture, Quality, Ranges, SourceKind, Video,
 };
 
 /// How one family is spoken to, and what it costs. Everything that differs from one family to the next is here.
@@ -142,19 +143,29 @@ impl Identity {
     /// Why a user cannot set this option, if av1enc sets it itself.
     #[must_use]
     pub fn why_owned(&self, name: &str) -> Option<&'static str> {
-        self.speech().owned().into_iter().find(|(owned, _)| *owned == name).map(|(_, why)| why)
+        self.speech()
+            .owned()
+            .into_iter()
+            .find(|(owned, _)| *owned == name)
+            .map(|(_, why)| why)
     }
 
     /// The name under which we know an option of the user's.
     #[must_use]
     pub fn our_name<'a>(&self, name: &'a str) -> &'a str {
-        self.speech().aliases().iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours)
+        self.speech()
+            .aliases()
+            .iter()
+            .find(|(theirs, _)| *theirs == name)
+            .map_or(name, |(_, ours)| ours)
     }
 
     /// Whether an option of the user's says what is done anyway.
     #[must_use]
     pub fn implies(&self, param: &Param) -> bool {
-        let said = |(name, value): &(&str, &str)| *name == param.name && param.value.as_deref() == Some(*value);
+        let said = |(name, value): &(&str, &str)| {
+            *name == param.name && param.value.as_deref() == Some(*value)
+        };
         self.speech().implied().iter().any(said)
     }
 
@@ -181,7 +192,9 @@ impl Encoder {
     /// The command line for one chunk: y4m on standard input, of any number of frames, becomes the IVF file `output`.
     #[must_use]
     pub fn chunk_command(&self, video: &Video, lp: u32, output: &Path) -> Command {
-        self.identity().speech().chunk_command(self, video, lp, output)
+        self.identity()
+            .speech()
+            .chunk_command(self, video, lp, output)
     }
 
     /// Whether it has said of an option that it does not understand it, and gone on.
@@ -208,7 +221,10 @@ pub fn rate(fps: Ratio<u32>) -> Ratio<u32> {
     if *fps.numer().max(fps.denom()) <= LARGEST {
         return fps;
     }
-    Ratio::new((u64::from(*fps.numer()) * 1000 / u64::from(*fps.denom())) as u32, 1000)
+    Ratio::new(
+        (u64::from(*fps.numer()) * 1000 / u64::from(*fps.denom())) as u32,
+        1000,
+    )
 }
 
 /// There is no such encoder.
@@ -239,7 +255,12 @@ pub struct Found {
 ///
 /// # Errors
 /// [`NotFound`] if there is none; others say why the one that was asked for does not work.
-pub fn find(children: &Children, cache: &Cache, wanted: &EncoderChoice, ffmpeg: Option<&Path>) -> Result<Found> {
+pub fn find(
+    children: &Children,
+    cache: &Cache,
+    wanted: &EncoderChoice,
+    ffmpeg: Option<&Path>,
+) -> Result<Found> {
     let one = |family| through_ffmpeg(children, cache, wanted, ffmpeg, family).map(Found::alone);
     match wanted.name {
         EncoderName::SvtAv1 => find_svt_av1(children, cache, wanted),
@@ -250,7 +271,9 @@ pub fn find(children: &Children, cache: &Cache, wanted: &EncoderChoice, ffmpeg: 
         EncoderName::Auto => find_software(children, cache, wanted, ffmpeg),
         EncoderName::AutoHw => one(Family::Av1Qsv).or_else(|error| {
             let mut found = find_software(children, cache, wanted, ffmpeg)?;
-            found.passed_over.insert(0, format!("no av1_qsv: {}", in_one_line(&error)));
+            found
+                .passed_over
+                .insert(0, format!("no av1_qsv: {}", in_one_line(&error)));
             Ok(found)
         }),
     }
@@ -258,11 +281,19 @@ pub fn find(children: &Children, cache: &Cache, wanted: &EncoderChoice, ffmpeg: 
 
 impl Found {
     fn alone(encoder: Encoder) -> Self {
-        Self { encoder, passed_over: Vec::new() }
+        Self {
+            encoder,
+            passed_over: Vec::new(),
+        }
     }
 }
 
-fn find_software(children: &Children, cache: &Cache, wanted: &EncoderChoice, ffmpeg: Option<&Path>) -> Result<Found> {
+fn find_software(
+    children: &Children,
+    cache: &Cache,
+    wanted: &EncoderChoice,
+    ffmpeg: Option<&Path>,
+) -> Result<Found> {
     let first = match find_svt_av1(children, cache, wanted) {
         Ok(found) => return Ok(found),
         // What was named must be it.
@@ -272,7 +303,12 @@ fn find_software(children: &Children, cache: &Cache, wanted: &EncoderChoice, ffm
     let mut passed_over = vec![in_one_line(&first)];
     for family in [Family::Libsvtav1, Family::Libaom, Family::Librav1e] {
         match through_ffmpeg(children, cache, wanted, ffmpeg, family) {
-            Ok(encoder) => return Ok(Found { encoder, passed_over }),
+            Ok(encoder) => {
+                return Ok(Found {
+                    encoder,
+                    passed_over,
+                });
+            }
             Err(error) => passed_over.push(in_one_line(&error)),
         }
     }
@@ -286,7 +322,10 @@ fn find_svt_av1(children: &Children, cache: &Cache, wanted: &EncoderChoice) -> R
     };
     if let Some(given) = &wanted.path {
         let path = which::which(given).map_err(|_| {
-            NotFound(format!("--encoder-path: `{}` is not a program (SvtAv1EncApp is expected)", given.display()))
+            NotFound(format!(
+                "--encoder-path: `{}` is not a program (SvtAv1EncApp is expected)",
+                given.display()
+            ))
         })?;
         return ask(path).map(Found::alone);
     }
@@ -300,9 +339,16 @@ fn find_svt_av1(children: &Children, cache: &Cache, wanted: &EncoderChoice) -> R
     // The sort is stable: among equals the one that comes first in PATH.
     works.sort_by_key(|encoder| encoder.identity().fork == Fork::Mainline);
     match works.into_iter().next() {
-        Some(encoder) => Ok(Found { encoder, passed_over: fails.iter().map(in_one_line).collect() }),
+        Some(encoder) => Ok(Found {
+            encoder,
+            passed_over: fails.iter().map(in_one_line).collect(),
+        }),
         None => Err(fails.into_iter().next().unwrap_or_else(|| {
-            NotFound(format!("no {} in PATH or ~/.local/bin, and none installed by ./setup", svt_av1::PROGRAM)).into()
+            NotFound(format!(
+                "no {} in PATH or ~/.local/bin, and none installed by ./setup",
+                svt_av1::PROGRAM
+            ))
+            .into()
         })),
     }
 }
@@ -314,11 +360,17 @@ fn through_ffmpeg(
     ffmpeg: Option<&Path>,
     family: Family,
 ) -> Result<Encoder> {
-    let program = ffmpeg.ok_or_else(|| NotFound("no ffmpeg in PATH".to_owned()))?.to_owned();
+    let program = ffmpeg
+        .ok_or_else(|| NotFound("no ffmpeg in PATH".to_owned()))?
+        .to_owned();
     if family == Family::Av1Qsv {
         let device = qsv::node(wanted.device.as_deref())?;
         let capabilities = qsv::capabilities(children, cache, &program, &device)?;
-        return Ok(Encoder { program, capabilities, device: Some(device) });
+        return Ok(Encoder {
+            program,
+            capabilities,
+            device: Some(device),
+        });
     }
     let capabilities = ffmpeg::capabilities(children, cache, &program, family)?;
     Ok(Encoder::new(program, capabilities))
@@ -352,7 +404,11 @@ mod tests {
             ((1_000_000_009, 1_000_000_007), (1, 1)),
             ((u32::MAX, 143_165_577), (29_999, 1000)),
         ] {
-            assert_eq!(rate(Ratio::new(fps.0, fps.1)), Ratio::new(told.0, told.1), "{fps:?}");
+            assert_eq!(
+                rate(Ratio::new(fps.0, fps.1)),
+                Ratio::new(told.0, told.1),
+                "{fps:?}"
+            );
         }
     }
 }

@@ -13,10 +13,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Gid, Group};
 
 use super::{
-    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Quality, SourceKind, Speech, Video, cache::Cache,
-    ffmpeg, svt_av1,
+    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Quality, SourceKind, Speech, Video,
+    cache::Cache, ffmpeg, svt_av1,
 };
-use crate::process::{Children, Finished, ToolFailure};
+use crate::os::process::{Children, Finished, ToolFailure};
 
 /// ffmpeg's name of the encoder.
 const CODEC: &str = "av1_qsv";
@@ -30,7 +30,10 @@ const OWNED: &[(&str, &str)] = &[
     ("global_quality", "use --crf"),
     ("profile", "it is main, the only one that av1_qsv has"),
     ("g", "every chunk begins with a keyframe; see --extra-split"),
-    ("forced_idr", "every chunk begins with a keyframe; see --extra-split"),
+    (
+        "forced_idr",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
     ("init_hw_device", "use --device"),
 ];
 
@@ -69,7 +72,10 @@ fn first_node_in(root: &Path) -> Option<PathBuf> {
         name.to_string_lossy().starts_with("renderD")
             && fs::read_to_string(vendor).is_ok_and(|vendor| vendor.trim() == INTEL)
     };
-    names.into_iter().find(is_intel).map(|name| root.join("dev/dri").join(name))
+    names
+        .into_iter()
+        .find(is_intel)
+        .map(|name| root.join("dev/dri").join(name))
 }
 
 /// The render node to use, which this user may use.
@@ -85,9 +91,12 @@ pub fn node(given: Option<&Path>) -> Result<PathBuf> {
         )?,
     };
     let shown = node.display();
-    let metadata = fs::metadata(&node).with_context(|| format!("the render node `{shown}` is not there"))?;
+    let metadata =
+        fs::metadata(&node).with_context(|| format!("the render node `{shown}` is not there"))?;
     if let Err(error) = fs::OpenOptions::new().read(true).write(true).open(&node) {
-        let group = Group::from_gid(Gid::from_raw(metadata.gid())).ok().flatten();
+        let group = Group::from_gid(Gid::from_raw(metadata.gid()))
+            .ok()
+            .flatten();
         let group = group.map_or_else(|| metadata.gid().to_string(), |group| group.name);
         return Err(anyhow!(error).context(format!(
             "you may not use `{shown}`: join its group with `sudo usermod -aG {group} $USER`, and log in again"
@@ -100,17 +109,52 @@ pub fn node(given: Option<&Path>) -> Result<PathBuf> {
 ///
 /// # Errors
 /// If ffmpeg has no av1_qsv, or the GPU does not encode with it; the error says why, and what to type.
-pub fn capabilities(children: &Children, cache: &Cache, program: &Path, node: &Path) -> Result<Capabilities> {
+pub fn capabilities(
+    children: &Children,
+    cache: &Cache,
+    program: &Path,
+    node: &Path,
+) -> Result<Capabilities> {
     let shown = ffmpeg::require_version(children, program)?;
     let question = format!("{CODEC} of {shown}");
-    let help = cache.answer(program, &question, || ffmpeg::encoder_help(children, program, CODEC))?;
+    let help = cache.answer(program, &question, || {
+        ffmpeg::encoder_help(children, program, CODEC)
+    })?;
     if !help.contains(&format!("Encoder {CODEC}")) {
-        bail!("{} has no {CODEC}: name another ffmpeg with --ffmpeg PATH", program.display());
+        bail!(
+            "{} has no {CODEC}: name another ffmpeg with --ffmpeg PATH",
+            program.display()
+        );
     }
     let mut command = Command::new(program);
-    command.args(["-nostdin", "-hide_banner", "-v", "verbose"]).args(device_options(node));
-    command.args(["-f", "rawvideo", "-pix_fmt", "nv12", "-s", "256x256", "-r", "24", "-i", "/dev/zero"]);
-    command.args(["-frames:v", "2", "-c:v", CODEC, "-profile:v", "main", "-global_quality", "28", "-f", "null", "-"]);
+    command
+        .args(["-nostdin", "-hide_banner", "-v", "verbose"])
+        .args(device_options(node));
+    command.args([
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "nv12",
+        "-s",
+        "256x256",
+        "-r",
+        "24",
+        "-i",
+        "/dev/zero",
+    ]);
+    command.args([
+        "-frames:v",
+        "2",
+        "-c:v",
+        CODEC,
+        "-profile:v",
+        "main",
+        "-global_quality",
+        "28",
+        "-f",
+        "null",
+        "-",
+    ]);
     choose_driver(&mut command);
     let Finished { failure, .. } = children.finish(command)?;
     if let Some(failure) = failure {
@@ -123,37 +167,66 @@ pub fn capabilities(children: &Children, cache: &Cache, program: &Path, node: &P
         number: ffmpeg::version(&shown.replace("ffmpeg", "ffmpeg version")).unwrap_or_default(),
     };
     let mut options = ffmpeg::common_options();
-    options.extend(ffmpeg::options_in_help(&help).map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))));
+    options.extend(
+        ffmpeg::options_in_help(&help)
+            .map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))),
+    );
     options.insert("preset".to_owned(), Some(vec![(1.0, 7.0)]));
     options.insert("crf".to_owned(), Some(vec![(1.0, 51.0)]));
-    Ok(Capabilities { identity, options, quarter_crf: false, takes_unknown: false })
+    Ok(Capabilities {
+        identity,
+        options,
+        quarter_crf: false,
+        takes_unknown: false,
+    })
 }
 
 /// Why av1_qsv does not work here, from what ffmpeg has said.
 fn explained(failure: &ToolFailure, node: &Path) -> anyhow::Error {
-    let said = |words: &[&str]| failure.stderr.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    let said = |words: &[&str]| {
+        failure
+            .stderr
+            .iter()
+            .any(|line| words.iter().any(|word| line.contains(word)))
+    };
     let shown = node.display();
-    let why = if said(&["Cannot open a VA display", "No VA display", "vaInitialize", "Failed to initialise VAAPI"]) {
+    let why = if said(&[
+        "Cannot open a VA display",
+        "No VA display",
+        "vaInitialize",
+        "Failed to initialise VAAPI",
+    ]) {
         format!(
             "the driver of `{shown}` does not open it: av1_qsv needs Intel's iHD driver (apt: intel-media-va-driver, dnf: \
              intel-media-driver, pacman: intel-media-driver), and a GPU that it knows"
         )
-    } else if said(&["Error creating a MFX session", "Error initializing an internal MFX session", "MFXLoad"]) {
+    } else if said(&[
+        "Error creating a MFX session",
+        "Error initializing an internal MFX session",
+        "MFXLoad",
+    ]) {
         "Intel's encoder runtime is missing (apt: libmfx-gen1.2, dnf: oneVPL-intel-gpu, pacman: vpl-gpu-rt)".to_owned()
     } else if said(&["unsupported", "not supported", "Function not implemented"]) {
-        format!("the GPU of `{shown}` does not encode AV1: Arc, and the GPUs of Core Ultra and later, do")
+        format!(
+            "the GPU of `{shown}` does not encode AV1: Arc, and the GPUs of Core Ultra and later, do"
+        )
     } else {
         format!("av1_qsv does not work with `{shown}`")
     };
     let mut failure = failure.clone();
     // The last thing that newer ones say is that they end.
-    failure.stderr.retain(|line| !line.starts_with("Exiting with exit code"));
+    failure
+        .stderr
+        .retain(|line| !line.starts_with("Exiting with exit code"));
     anyhow!(failure).context(why)
 }
 
 /// The device, by the node itself: behind `qsv=hw:` ffmpeg would take no notice of it, and open the first that it finds.
 fn device_options(node: &Path) -> [String; 2] {
-    ["-init_hw_device".to_owned(), format!("qsv=qsv:hw_any,child_device={}", node.display())]
+    [
+        "-init_hw_device".to_owned(),
+        format!("qsv=qsv:hw_any,child_device={}", node.display()),
+    ]
 }
 
 fn choose_driver(command: &mut Command) {
@@ -172,7 +245,13 @@ pub(super) struct Av1Qsv;
 
 impl Speech for Av1Qsv {
     /// Not measured, for want of the hardware.
-    fn memory_estimate(&self, _identity: &Identity, (width, height): (u32, u32), _preset: i32, _lp: u32) -> u64 {
+    fn memory_estimate(
+        &self,
+        _identity: &Identity,
+        (width, height): (u32, u32),
+        _preset: i32,
+        _lp: u32,
+    ) -> u64 {
         (200 << 20) + u64::from(width) * u64::from(height) * 3 * FRAMES_HELD
     }
 
@@ -205,21 +284,34 @@ impl Speech for Av1Qsv {
     }
 
     fn chunk_command(&self, encoder: &Encoder, video: &Video, _lp: u32, output: &Path) -> Command {
-        let format = if video.picture.bit_depth == 8 { "format=nv12" } else { "format=p010le" };
+        let format = if video.picture.bit_depth == 8 {
+            "format=nv12"
+        } else {
+            "format=p010le"
+        };
         let device = device_options(encoder.device.as_deref().unwrap_or(Path::new("")));
         let color = &video.picture.color;
-        let mut command =
-            ffmpeg::reader(encoder.program(), color, &device.each_ref().map(String::as_str), Some(format));
+        let mut command = ffmpeg::reader(
+            encoder.program(),
+            color,
+            &device.each_ref().map(String::as_str),
+            Some(format),
+        );
         command.args(["-c:v", CODEC, "-profile:v", "main", "-g", "9999"]);
         if let Quality::Crf(crf) = video.quality {
             command.args(["-global_quality", &crf.to_string()]);
         }
         command.args(["-preset", &video.preset.to_string()]);
         if let Some(location) = color.chroma_location {
-            command.args(["-chroma_sample_location", svt_av1::chroma_position(location)]);
+            command.args([
+                "-chroma_sample_location",
+                svt_av1::chroma_position(location),
+            ]);
         }
         for Param { name, value } in &video.extra {
-            command.arg(format!("-{name}")).arg(value.as_deref().unwrap_or("1"));
+            command
+                .arg(format!("-{name}"))
+                .arg(value.as_deref().unwrap_or("1"));
         }
         choose_driver(&mut command);
         ffmpeg::write_ivf(&mut command, output);
@@ -236,11 +328,20 @@ mod tests {
     use std::{collections::BTreeMap, os::unix::fs::symlink};
 
     use super::*;
-    use crate::{encoder::Picture, hdr::Hdr10, media::Color};
+    use crate::{
+        encoder::Picture,
+        film::{hdr::Hdr10, media::Color},
+    };
 
     #[test]
     fn the_table_of_qualities_stays_within_20_and_40() {
-        let quality = |codec, size, bit_depth| quality(SourceKind { codec, size, bit_depth });
+        let quality = |codec, size, bit_depth| {
+            quality(SourceKind {
+                codec,
+                size,
+                bit_depth,
+            })
+        };
         assert_eq!(quality("h264", (1920, 1080), 8), 26);
         assert_eq!(quality("hevc", (3840, 2160), 10), 34);
         assert_eq!(quality("mpeg2video", (720, 576), 8), 22);
@@ -257,9 +358,12 @@ mod tests {
     fn the_first_intel_node_is_found_among_others() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(first_node_in(root.path()), None);
-        for (name, vendor) in
-            [("renderD128", "0x10de"), ("renderD129", "0x8086"), ("renderD130", "0x8086"), ("card0", "0x8086")]
-        {
+        for (name, vendor) in [
+            ("renderD128", "0x10de"),
+            ("renderD129", "0x8086"),
+            ("renderD130", "0x8086"),
+            ("card0", "0x8086"),
+        ] {
             let device = root.path().join(format!("sys/devices/{name}"));
             fs::create_dir_all(&device).unwrap();
             fs::write(device.join("vendor"), format!("{vendor}\n")).unwrap();
@@ -267,20 +371,40 @@ mod tests {
             fs::create_dir_all(&class).unwrap();
             symlink(device, class.join("device")).unwrap();
         }
-        assert_eq!(first_node_in(root.path()), Some(root.path().join("dev/dri/renderD129")));
+        assert_eq!(
+            first_node_in(root.path()),
+            Some(root.path().join("dev/dri/renderD129"))
+        );
     }
 
     #[test]
     fn failures_are_explained_by_what_ffmpeg_says() {
         for (line, words) in [
-            ("[VAAPI @ 0x5] Cannot open a VA display from DRM device /dev/dri/renderD128.", "iHD"),
-            ("[av1_qsv @ 0x55e31eca9140] Error creating a MFX session: -9.", "runtime"),
-            ("[av1_qsv @ 0x5] Selected ratecontrol mode is unsupported", "does not encode AV1"),
+            (
+                "[VAAPI @ 0x5] Cannot open a VA display from DRM device /dev/dri/renderD128.",
+                "iHD",
+            ),
+            (
+                "[av1_qsv @ 0x55e31eca9140] Error creating a MFX session: -9.",
+                "runtime",
+            ),
+            (
+                "[av1_qsv @ 0x5] Selected ratecontrol mode is unsupported",
+                "does not encode AV1",
+            ),
             ("something else", "does not work"),
         ] {
             let (stdout, stderr) = (Vec::new(), vec![line.to_owned()]);
-            let failure = ToolFailure { command: "ffmpeg".to_owned(), status: None, stdout, stderr };
-            let error = format!("{:#}", explained(&failure, Path::new("/dev/dri/renderD128")));
+            let failure = ToolFailure {
+                command: "ffmpeg".to_owned(),
+                status: None,
+                stdout,
+                stderr,
+            };
+            let error = format!(
+                "{:#}",
+                explained(&failure, Path::new("/dev/dri/renderD128"))
+            );
             assert!(error.contains(words) && error.contains(line), "{error}");
         }
     }
@@ -289,18 +413,47 @@ mod tests {
     fn depth_decides_about_the_format_and_crf_is_the_global_quality() {
         let options = BTreeMap::new();
         let version = String::new();
-        let identity = Identity { family: Family::Av1Qsv, fork: Fork::Mainline, version, number: (9, 0) };
-        let capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: false };
+        let identity = Identity {
+            family: Family::Av1Qsv,
+            fork: Fork::Mainline,
+            version,
+            number: (9, 0),
+        };
+        let capabilities = Capabilities {
+            identity,
+            options,
+            quarter_crf: false,
+            takes_unknown: false,
+        };
         let device = Some("/dev/dri/renderD129".into());
-        let encoder = Encoder { program: "ffmpeg".into(), capabilities, device };
+        let encoder = Encoder {
+            program: "ffmpeg".into(),
+            capabilities,
+            device,
+        };
         let line = |bit_depth| {
-            let picture = Picture { bit_depth, color: Color::default(), hdr10: Hdr10::default() };
-            let video = Video { picture, quality: Quality::Crf(Crf::whole(30)), preset: 4, extra: Vec::new() };
-            crate::process::shown(&encoder.chunk_command(&video, 1, Path::new("a.ivf")))
+            let picture = Picture {
+                bit_depth,
+                color: Color::default(),
+                hdr10: Hdr10::default(),
+            };
+            let video = Video {
+                picture,
+                quality: Quality::Crf(Crf::whole(30)),
+                preset: 4,
+                extra: Vec::new(),
+            };
+            crate::os::process::shown(&encoder.chunk_command(&video, 1, Path::new("a.ivf")))
         };
         let ten = line(10);
-        assert!(ten.contains("qsv=qsv:hw_any,child_device=/dev/dri/renderD129"), "{ten}");
-        assert!(ten.contains(",format=p010le") && ten.contains("-profile:v main"), "{ten}");
+        assert!(
+            ten.contains("qsv=qsv:hw_any,child_device=/dev/dri/renderD129"),
+            "{ten}"
+        );
+        assert!(
+            ten.contains(",format=p010le") && ten.contains("-profile:v main"),
+            "{ten}"
+        );
         assert!(ten.contains("-global_quality 30 -preset 4"), "{ten}");
         assert!(line(8).contains(",format=nv12"));
     }

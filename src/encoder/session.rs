@@ -15,8 +15,8 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::Encoder;
 use crate::{
-    bitstream::{self, Ivf},
-    process::{self, Children, Running, TailReader, ToolFailure},
+    os::process::{self, Children, Running, TailReader, ToolFailure},
+    stream::bitstream::{self, Ivf},
 };
 
 /// With so many frames left in it, an encoder is about to end: a group of pictures of SVT-AV1, which it cannot fill any
@@ -57,7 +57,10 @@ impl Pulse {
     /// A pulse that calls `on_last_frames` once, when the encoder has all its frames and only its last ones to encode.
     #[must_use]
     pub fn new(on_last_frames: impl Fn() + Send + Sync + 'static) -> Self {
-        Self { on_last_frames: Some(Box::new(on_last_frames)), ..Self::default() }
+        Self {
+            on_last_frames: Some(Box::new(on_last_frames)),
+            ..Self::default()
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,7 +150,12 @@ impl Session {
     ) -> Result<Self> {
         let mut running = children.spawn(command, stdin)?;
         let (stdout, stderr) = running.drain(on_line);
-        Ok(Self { running, stdout, stderr, _limit: None })
+        Ok(Self {
+            running,
+            stdout,
+            stderr,
+            _limit: None,
+        })
     }
 
     /// Kills it if it runs longer than `limit` from now on.
@@ -169,7 +177,9 @@ impl Session {
     /// # Errors
     /// If it has none.
     pub fn take_stdin(&mut self) -> Result<ChildStdin> {
-        self.running.take_stdin().context("the encoder has no input")
+        self.running
+            .take_stdin()
+            .context("the encoder has no input")
     }
 
     /// Waits for its end.
@@ -180,7 +190,12 @@ impl Session {
         let command = self.running.command().to_owned();
         let status = self.running.wait()?;
         let (stdout, stderr) = (self.stdout.join().lines(), self.stderr.join().lines());
-        Ok(Ended(ToolFailure { command, status: Some(status), stdout, stderr }))
+        Ok(Ended(ToolFailure {
+            command,
+            status: Some(status),
+            stdout,
+            stderr,
+        }))
     }
 }
 
@@ -272,10 +287,17 @@ mod tests {
     #[test]
     fn one_that_takes_too_long_is_killed_and_one_that_fails_is_quoted() {
         let children = Children::default();
-        let start = |script| Session::start_heard(&children, shell(script), Stdio::null(), |_| ()).unwrap();
-        let ended = start("sleep 60").limited(&children, Duration::from_millis(50)).end().unwrap();
+        let start =
+            |script| Session::start_heard(&children, shell(script), Stdio::null(), |_| ()).unwrap();
+        let ended = start("sleep 60")
+            .limited(&children, Duration::from_millis(50))
+            .end()
+            .unwrap();
         assert!(ended.was_killed() && !ended.is_success());
-        let ended = start("echo no such option >&2; exit 3").limited(&children, Duration::from_secs(60)).end().unwrap();
+        let ended = start("echo no such option >&2; exit 3")
+            .limited(&children, Duration::from_secs(60))
+            .end()
+            .unwrap();
         assert!(!ended.was_killed() && !ended.is_success());
         assert!(ended.words().to_string().contains("no such option"));
     }
@@ -283,14 +305,25 @@ mod tests {
     #[test]
     fn what_it_wrote_is_read_and_its_words_are_in_every_error() {
         let (children, dir) = (Children::default(), tempfile::tempdir().unwrap());
-        let session = Session::start_heard(&children, shell("echo all is well >&2"), Stdio::null(), |_| ());
+        let session = Session::start_heard(
+            &children,
+            shell("echo all is well >&2"),
+            Stdio::null(),
+            |_| (),
+        );
         let ended = session.unwrap().end().unwrap();
         assert!(ended.is_success());
         let file = dir.path().join("x.ivf");
         let error = ended.wrote(&file, |_| Ok(())).unwrap_err().to_string();
-        assert!(error.contains("wrote no file") && error.contains("all is well"), "{error}");
+        assert!(
+            error.contains("wrote no file") && error.contains("all is well"),
+            "{error}"
+        );
         std::fs::write(&file, "noise").unwrap();
         let error = ended.wrote(&file, |_| Ok(())).unwrap_err().to_string();
-        assert!(error.contains("a damaged file") && error.contains("all is well"), "{error}");
+        assert!(
+            error.contains("a damaged file") && error.contains("all is well"),
+            "{error}"
+        );
     }
 }

@@ -10,11 +10,12 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    Capabilities, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, Speech, Video, cache::Cache,
+    Capabilities, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, Speech, Video,
+    cache::Cache,
 };
 use crate::{
-    media::{ChromaLocation, Range, UNSPECIFIED},
-    process::Children,
+    film::media::{ChromaLocation, Range, UNSPECIFIED},
+    os::process::Children,
     source::private_dir,
 };
 
@@ -43,13 +44,22 @@ pub const OWNED: &[(&str, &str)] = &[
     ("passes", "chunks are encoded in one pass"),
     ("stats", "chunks are encoded in one pass"),
     ("errlog", "av1enc reads the encoder's messages"),
-    ("recon", "chunks are encoded in parallel: they would overwrite it"),
-    ("stat-file", "chunks are encoded in parallel: they would overwrite it"),
+    (
+        "recon",
+        "chunks are encoded in parallel: they would overwrite it",
+    ),
+    (
+        "stat-file",
+        "chunks are encoded in parallel: they would overwrite it",
+    ),
     ("obu", "av1enc joins IVF"),
     ("ivf", "av1enc joins IVF anyway"),
     ("webm", "av1enc joins IVF"),
     ("avif", "a film is not a still picture"),
-    ("force-key-frames", "every chunk begins with a keyframe; see --extra-split"),
+    (
+        "force-key-frames",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
     ("help", "use `SvtAv1EncApp --help`"),
     ("color-help", "use `SvtAv1EncApp --color-help`"),
     ("version", "use `av1enc doctor`"),
@@ -58,10 +68,19 @@ pub const OWNED: &[(&str, &str)] = &[
 /// Every SvtAv1EncApp of this user: those in PATH, in `~/.local/bin`, and the one that `./setup` installed.
 #[must_use]
 pub fn installed() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = which::which_all(PROGRAM).map(Iterator::collect).unwrap_or_default();
-    let others =
-        [env::home_dir().map(|home| home.join(".local/bin")), private_dir().map(|dir| dir.join("svt-av1/bin"))];
-    found.extend(others.into_iter().flatten().filter_map(|dir| which::which(dir.join(PROGRAM)).ok()));
+    let mut found: Vec<PathBuf> = which::which_all(PROGRAM)
+        .map(Iterator::collect)
+        .unwrap_or_default();
+    let others = [
+        env::home_dir().map(|home| home.join(".local/bin")),
+        private_dir().map(|dir| dir.join("svt-av1/bin")),
+    ];
+    found.extend(
+        others
+            .into_iter()
+            .flatten()
+            .filter_map(|dir| which::which(dir.join(PROGRAM)).ok()),
+    );
     let mut seen = HashSet::new();
     found.retain(|path| seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
     found
@@ -75,25 +94,47 @@ pub fn capabilities(children: &Children, cache: &Cache, encoder: &Path) -> Resul
     let ask = |option: &str| {
         let mut command = Command::new(encoder);
         command.arg(option);
-        children.output(command).map(|output| String::from_utf8_lossy(&output).into_owned())
+        children
+            .output(command)
+            .map(|output| String::from_utf8_lossy(&output).into_owned())
     };
     let version = ask("--version")?;
-    let identity = identify(&version)
-        .with_context(|| format!("`{} --version` does not say which SVT-AV1 it is", encoder.display()))?;
+    let identity = identify(&version).with_context(|| {
+        format!(
+            "`{} --version` does not say which SVT-AV1 it is",
+            encoder.display()
+        )
+    })?;
     let help = cache.answer(encoder, &format!("--help of {version}"), || {
         let help = ask("--help")?;
         // Essential's `--help` shows what most people need.
-        if parse_help(&help).iter().any(|(name, _)| name == "full-help") { ask("--full-help") } else { Ok(help) }
+        if parse_help(&help)
+            .iter()
+            .any(|(name, _)| name == "full-help")
+        {
+            ask("--full-help")
+        } else {
+            Ok(help)
+        }
     })?;
     let capabilities = read_help(identity, &help);
-    anyhow::ensure!(capabilities.has("crf"), "`{} --help` is not the help of an SVT-AV1 encoder", encoder.display());
+    anyhow::ensure!(
+        capabilities.has("crf"),
+        "`{} --help` is not the help of an SVT-AV1 encoder",
+        encoder.display()
+    );
     Ok(capabilities)
 }
 
 /// Reads a whole help text.
 fn read_help(identity: Identity, help: &str) -> Capabilities {
     let options = parse_help(help).into_iter().collect();
-    let mut capabilities = Capabilities { identity, options, quarter_crf: false, takes_unknown: false };
+    let mut capabilities = Capabilities {
+        identity,
+        options,
+        quarter_crf: false,
+        takes_unknown: false,
+    };
     // A CRF beyond the 63 steps of AV1's quantiser is one of those that count in quarters, whether the help says so or
     // not (PSY's does not).
     capabilities.quarter_crf = takes_quarters(help) || capabilities.accepts("crf", 70.0);
@@ -103,7 +144,9 @@ fn read_help(identity: Identity, help: &str) -> Capabilities {
 /// Reads the output of `--version`: `SVT-AV1 v4.2.0 (release)`, `SVT-AV1-HDR v4.1.0 (release)`.
 pub(super) fn identify(text: &str) -> Option<Identity> {
     let line = text.lines().find(|line| line.contains("SVT"))?.trim();
-    let name = line.split_once("SVT-AV1-").map(|(_, rest)| rest.split([' ', '-']).next().unwrap_or_default());
+    let name = line
+        .split_once("SVT-AV1-")
+        .map(|(_, rest)| rest.split([' ', '-']).next().unwrap_or_default());
     let fork = match name.map(str::to_ascii_lowercase).as_deref() {
         None => Fork::Mainline,
         Some("hdr") => Fork::Hdr,
@@ -115,13 +158,18 @@ pub(super) fn identify(text: &str) -> Option<Identity> {
         let mut parts = word.strip_prefix('v').unwrap_or(word).split('.');
         Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     })?;
-    Some(Identity { family: Family::SvtAv1, fork, version: line.to_owned(), number })
+    Some(Identity {
+        family: Family::SvtAv1,
+        fork,
+        version: line.to_owned(),
+        number,
+    })
 }
 
 /// Reads a help text: `  -q, --qp    Initial QP level value, default is 35 [1-63]`. Both layouts that exist have the
 /// option's name first in its line; colours of 4.x are stripped.
 fn parse_help(text: &str) -> Vec<(String, Option<Ranges>)> {
-    let text = text.lines().map(crate::process::without_ansi);
+    let text = text.lines().map(crate::os::process::without_ansi);
     let mut options = Vec::new();
     for line in text {
         let line = line.trim_start();
@@ -130,7 +178,9 @@ fn parse_help(text: &str) -> Vec<(String, Option<Ranges>)> {
             [b'-', short, b',', b' ', ..] if short.is_ascii_alphanumeric() => &line[4..],
             _ => line,
         };
-        let Some(rest) = rest.strip_prefix("--") else { continue };
+        let Some(rest) = rest.strip_prefix("--") else {
+            continue;
+        };
         let (name, description) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             options.push((name.to_owned(), ranges(description)));
@@ -141,7 +191,10 @@ fn parse_help(text: &str) -> Vec<(String, Option<Ranges>)> {
 
 /// Whether the help says of `--crf` that it takes steps of 0.25.
 fn takes_quarters(help: &str) -> bool {
-    let line = help.lines().map(crate::process::without_ansi).find(|line| line.trim_start().starts_with("--crf "));
+    let line = help
+        .lines()
+        .map(crate::os::process::without_ansi)
+        .find(|line| line.trim_start().starts_with("--crf "));
     line.is_some_and(|line| line.contains("0.25") || line.contains("quarter"))
 }
 
@@ -149,13 +202,17 @@ fn takes_quarters(help: &str) -> bool {
 /// where anything in it is not a number.
 fn ranges(description: &str) -> Option<Ranges> {
     let inside = description.rsplit_once('[')?.1.split_once(']')?.0;
-    let items: Option<Ranges> =
-        inside.split(',').map(|item| range(item.split([':', '=']).next().unwrap_or("").trim())).collect();
+    let items: Option<Ranges> = inside
+        .split(',')
+        .map(|item| range(item.split([':', '=']).next().unwrap_or("").trim()))
+        .collect();
     let items = items.filter(|items| !items.is_empty())?;
     let explained = inside.contains([':', '=']);
     match items.as_slice() {
         // `[0, 6]` means from 0 to 6; so may `[8, 10]` be read.
-        [(low, a), (b, high)] if low == a && b == high && low < high && !explained => Some(vec![(*low, *high)]),
+        [(low, a), (b, high)] if low == a && b == high && low < high && !explained => {
+            Some(vec![(*low, *high)])
+        }
         // `[-2: ~5 seconds, -1: infinite]` explains some values, and does not say that these are all.
         items if explained && items.iter().all(|(low, high)| low == high) => None,
         items => Some(items.to_vec()),
@@ -220,7 +277,11 @@ impl Speech for SvtAv1 {
 /// What is asked for, in the words of SVT-AV1, as far as this one has them.
 #[must_use]
 pub fn params(video: &Video, capabilities: &Capabilities) -> Vec<Param> {
-    let Picture { bit_depth, color, hdr10 } = &video.picture;
+    let Picture {
+        bit_depth,
+        color,
+        hdr10,
+    } = &video.picture;
     let code = |value: u8| (value != UNSPECIFIED).then(|| value.to_string());
     let zero = || Some("0".to_owned());
     let all = [
@@ -230,15 +291,38 @@ pub fn params(video: &Video, capabilities: &Capabilities) -> Vec<Param> {
         // Keyframes only where chunks begin.
         ("keyint", zero()),
         ("scd", zero()),
-        ("crf", if let Quality::Crf(crf) = video.quality { Some(crf.to_string()) } else { None }),
+        (
+            "crf",
+            if let Quality::Crf(crf) = video.quality {
+                Some(crf.to_string())
+            } else {
+                None
+            },
+        ),
         ("preset", Some(video.preset.to_string())),
         ("color-primaries", code(color.primaries)),
         ("transfer-characteristics", code(color.transfer)),
         ("matrix-coefficients", code(color.matrix)),
-        ("color-range", color.range.map(|range| if range == Range::Full { "1" } else { "0" }.to_owned())),
-        ("chroma-sample-position", color.chroma_location.map(|location| chroma_position(location).to_owned())),
-        ("mastering-display", hdr10.mastering.map(|mastering| mastering.to_string())),
-        ("content-light", hdr10.content_light.map(|light| light.to_string())),
+        (
+            "color-range",
+            color
+                .range
+                .map(|range| if range == Range::Full { "1" } else { "0" }.to_owned()),
+        ),
+        (
+            "chroma-sample-position",
+            color
+                .chroma_location
+                .map(|location| chroma_position(location).to_owned()),
+        ),
+        (
+            "mastering-display",
+            hdr10.mastering.map(|mastering| mastering.to_string()),
+        ),
+        (
+            "content-light",
+            hdr10.content_light.map(|light| light.to_string()),
+        ),
         // Encoders before 3.0 write HDR metadata only when told to.
         ("enable-hdr", (!hdr10.is_empty()).then(|| "1".to_owned())),
     ];
@@ -261,15 +345,23 @@ pub(super) fn chroma_position(location: ChromaLocation) -> &'static str {
 pub fn progress(line: &str) -> Option<u64> {
     let rest = line.trim_start().strip_prefix("Encoding")?;
     let digits = rest.trim_start_matches(|c: char| !c.is_ascii_digit());
-    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    digits
+        .split(|c: char| !c.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Peak resident memory of one encoder in MiB, measured with 10-bit y4m at lp 1, 2, 4, 6; rows are presets 4, 6, 8, 10.
 /// At 1920x1080 over 120 frames, and at 3840x2160 over 100 frames, with SVT-AV1-HDR 4.1.0 on two cores.
 const MEASURED_LP: [u32; 4] = [1, 2, 4, 6];
 const MEASURED_PRESETS: [i32; 4] = [4, 6, 8, 10];
-const MIB_1080P: [[f64; 4]; 4] =
-    [[907., 1091., 1893., 2810.], [771., 993., 1637., 2009.], [467., 618., 1095., 1845.], [446., 568., 1051., 1749.]];
+const MIB_1080P: [[f64; 4]; 4] = [
+    [907., 1091., 1893., 2810.],
+    [771., 993., 1637., 2009.],
+    [467., 618., 1095., 1845.],
+    [446., 568., 1051., 1749.],
+];
 const MIB_2160P: [[f64; 4]; 4] = [
     [3274., 4041., 6590., 9538.],
     [2742., 3498., 5678., 7033.],
@@ -289,21 +381,36 @@ const FLOOR_MIB: f64 = 60.0;
 /// Expected peak memory of one encoder in bytes: linear in pixels between what was measured, nearest preset below,
 /// nearest lp above.
 #[must_use]
-pub fn memory_estimate(identity: &Identity, (width, height): (u32, u32), preset: i32, lp: u32) -> u64 {
+pub fn memory_estimate(
+    identity: &Identity,
+    (width, height): (u32, u32),
+    preset: i32,
+    lp: u32,
+) -> u64 {
     let megapixels = f64::from(width) * f64::from(height) / 1e6;
     // Of an unknown fork the number says nothing.
     let (hd, uhd) = if identity.number.0 < 2 && identity.fork != Fork::Other {
         let column = usize::from(lp > 1);
         (OLD_MIB_1080P[column], OLD_MIB_2160P[column])
     } else {
-        let row = MEASURED_PRESETS.iter().rposition(|measured| *measured <= preset).unwrap_or(0);
-        let column = MEASURED_LP.iter().position(|measured| *measured >= lp).unwrap_or(MEASURED_LP.len() - 1);
+        let row = MEASURED_PRESETS
+            .iter()
+            .rposition(|measured| *measured <= preset)
+            .unwrap_or(0);
+        let column = MEASURED_LP
+            .iter()
+            .position(|measured| *measured >= lp)
+            .unwrap_or(MEASURED_LP.len() - 1);
         (MIB_1080P[row][column], MIB_2160P[row][column])
     };
     let slope = (uhd - hd) / (MEGAPIXELS_2160P - MEGAPIXELS_1080P);
     let mib = (hd + slope * (megapixels - MEGAPIXELS_1080P)).max(FLOOR_MIB);
     // Slower than what was measured takes more than what was measured.
-    let slower = if preset < MEASURED_PRESETS[0] { 1.3 } else { 1.0 };
+    let slower = if preset < MEASURED_PRESETS[0] {
+        1.3
+    } else {
+        1.0
+    };
     ((mib * MARGIN * slower) as u64).saturating_mul(1024 * 1024)
 }
 
@@ -380,12 +487,20 @@ Options:
         assert!(!old.quarter_crf);
         assert!(old.accepts("qp", 63.0) && !old.accepts("qp", 64.0) && !old.has("q"));
         assert!(old.accepts("preset", -2.0) && !old.accepts("preset", 14.0));
-        assert!(old.accepts("lp", 4096.0), "the range is not a number: anything goes");
+        assert!(
+            old.accepts("lp", 4096.0),
+            "the range is not a number: anything goes"
+        );
         assert!(old.accepts("lookahead", -1.0) && !old.accepts("lookahead", 121.0));
         assert!(old.accepts("color-primaries", 22.0) && !old.accepts("color-primaries", 13.0));
         assert!(old.accepts("fps-num", 1e9));
         let new = caps(HELP_4);
-        assert!(new.quarter_crf && new.accepts("crf", 70.0) && new.accepts("lp", 3.0) && !new.accepts("lp", 7.0));
+        assert!(
+            new.quarter_crf
+                && new.accepts("crf", 70.0)
+                && new.accepts("lp", 3.0)
+                && !new.accepts("lp", 7.0)
+        );
         assert!(new.accepts("sharpness", -7.0) && !new.accepts("sharpness", 8.0));
         assert!(!new.accepts("variance-boost-curve", 3.0) && new.accepts("ac-bias", 0.5));
         assert!(new.accepts("tune", 2.0), "explained values need not be all");
@@ -394,11 +509,26 @@ Options:
 
     /// What real builds print: `--version`, and the help (of Essential, the full one).
     const REAL: [(&str, &str); 5] = [
-        ("SVT-AV1 v1.4.1 (release)", include_str!("../../tests/data/svt-av1-1.4.1-help.txt")),
-        ("SVT-AV1 v4.2.0 (release)", include_str!("../../tests/data/svt-av1-4.2.0-help.txt")),
-        ("SVT-AV1-PSY v3.0.2 (release)", include_str!("../../tests/data/svt-av1-psy-3.0.2-help.txt")),
-        ("SVT-AV1-HDR v4.1.0 (release)", include_str!("../../tests/data/svt-av1-hdr-4.1.0-help.txt")),
-        ("SVT-AV1-Essential v4.0.1 (release)", include_str!("../../tests/data/svt-av1-essential-4.0.1-full-help.txt")),
+        (
+            "SVT-AV1 v1.4.1 (release)",
+            include_str!("../../tests/data/svt-av1-1.4.1-help.txt"),
+        ),
+        (
+            "SVT-AV1 v4.2.0 (release)",
+            include_str!("../../tests/data/svt-av1-4.2.0-help.txt"),
+        ),
+        (
+            "SVT-AV1-PSY v3.0.2 (release)",
+            include_str!("../../tests/data/svt-av1-psy-3.0.2-help.txt"),
+        ),
+        (
+            "SVT-AV1-HDR v4.1.0 (release)",
+            include_str!("../../tests/data/svt-av1-hdr-4.1.0-help.txt"),
+        ),
+        (
+            "SVT-AV1-Essential v4.0.1 (release)",
+            include_str!("../../tests/data/svt-av1-essential-4.0.1-full-help.txt"),
+        ),
     ];
 
     #[test]
@@ -406,37 +536,96 @@ Options:
         let read = REAL.map(|(version, help)| read_help(identify(version).unwrap(), help));
         let column = |of: fn(&Capabilities) -> bool| read.each_ref().map(of);
         let forks = read.each_ref().map(|build| build.identity.fork);
-        assert_eq!(forks, [Fork::Mainline, Fork::Mainline, Fork::Psy, Fork::Hdr, Fork::Essential]);
-        assert_eq!(column(|build| build.has("enable-hdr")), [true, false, false, false, false]);
-        assert_eq!(column(|build| build.quarter_crf), [false, true, true, true, true]);
-        assert_eq!(column(|build| build.accepts("crf", 70.0)), [false, true, true, true, true]);
+        assert_eq!(
+            forks,
+            [
+                Fork::Mainline,
+                Fork::Mainline,
+                Fork::Psy,
+                Fork::Hdr,
+                Fork::Essential
+            ]
+        );
+        assert_eq!(
+            column(|build| build.has("enable-hdr")),
+            [true, false, false, false, false]
+        );
+        assert_eq!(
+            column(|build| build.quarter_crf),
+            [false, true, true, true, true]
+        );
+        assert_eq!(
+            column(|build| build.accepts("crf", 70.0)),
+            [false, true, true, true, true]
+        );
         assert_eq!(column(|build| build.accepts("crf", 63.0)), [true; 5]);
-        assert_eq!(column(|build| build.accepts("variance-boost-curve", 2.0)), [false, true, true, true, true]);
-        assert_eq!(column(|build| build.accepts("variance-boost-curve", 3.0)), [false, false, false, true, true]);
+        assert_eq!(
+            column(|build| build.accepts("variance-boost-curve", 2.0)),
+            [false, true, true, true, true]
+        );
+        assert_eq!(
+            column(|build| build.accepts("variance-boost-curve", 3.0)),
+            [false, false, false, true, true]
+        );
         assert_eq!(column(|build| build.accepts("preset", 13.0)), [true; 5]);
         assert_eq!(column(|build| build.accepts("preset", 14.0)), [false; 5]);
-        assert_eq!(column(|build| build.accepts("tune", 5.0)), [false, true, false, true, false]);
-        assert_eq!(column(|build| build.has("ac-bias")), [false, true, false, true, true]);
-        assert_eq!(column(|build| build.has("webm")), [false, false, false, false, true]);
-        for name in ["input-depth", "keyint", "scd", "lp", "color-primaries", "mastering-display", "content-light"] {
-            assert_eq!(read.each_ref().map(|build| build.has(name)), [true; 5], "{name}");
+        assert_eq!(
+            column(|build| build.accepts("tune", 5.0)),
+            [false, true, false, true, false]
+        );
+        assert_eq!(
+            column(|build| build.has("ac-bias")),
+            [false, true, false, true, true]
+        );
+        assert_eq!(
+            column(|build| build.has("webm")),
+            [false, false, false, false, true]
+        );
+        for name in [
+            "input-depth",
+            "keyint",
+            "scd",
+            "lp",
+            "color-primaries",
+            "mastering-display",
+            "content-light",
+        ] {
+            assert_eq!(
+                read.each_ref().map(|build| build.has(name)),
+                [true; 5],
+                "{name}"
+            );
         }
         // A number of threads then, a level now.
-        assert_eq!(column(|build| build.accepts("lp", 7.0)), [true, false, false, false, false]);
-        assert_eq!(read.each_ref().map(|build| build.identity.max_lp()), [16, 6, 6, 6, 6]);
-        assert_eq!(column(|build| build.identity.bytes_depend_on_lp()), [false, false, true, true, true]);
+        assert_eq!(
+            column(|build| build.accepts("lp", 7.0)),
+            [true, false, false, false, false]
+        );
+        assert_eq!(
+            read.each_ref().map(|build| build.identity.max_lp()),
+            [16, 6, 6, 6, 6]
+        );
+        assert_eq!(
+            column(|build| build.identity.bytes_depend_on_lp()),
+            [false, false, true, true, true]
+        );
     }
 
     #[test]
     fn the_short_help_of_essential_points_to_the_full_one() {
-        let short = parse_help(include_str!("../../tests/data/svt-av1-essential-4.0.1-help.txt"));
+        let short = parse_help(include_str!(
+            "../../tests/data/svt-av1-essential-4.0.1-help.txt"
+        ));
         let has = |name: &str| short.iter().any(|(option, _)| option == name);
         assert!(has("full-help") && !has("crf"));
     }
 
     #[test]
     fn a_typo_is_answered_with_the_nearest_name() {
-        assert_eq!(caps(HELP_4).nearest("variance-boost-curv"), Some("variance-boost-curve"));
+        assert_eq!(
+            caps(HELP_4).nearest("variance-boost-curv"),
+            Some("variance-boost-curve")
+        );
         assert_eq!(caps(HELP_4).nearest("zzz"), None);
     }
 
@@ -448,8 +637,16 @@ Options:
             ("SVT-AV1-PSY v3.0.2-B (release)", Fork::Psy, (3, 0)),
             ("SVT-AV1-Essential v4.0.1-A", Fork::Essential, (4, 0)),
             ("SVT-AV1-Tritium v1.0.0 (release)", Fork::Other, (1, 0)),
-            ("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0", Fork::Mainline, (4, 2)),
-            ("Svt[info]: SVT [version]:\tSVT-AV1-PSY Encoder Lib v3.0.2", Fork::Psy, (3, 0)),
+            (
+                "Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0",
+                Fork::Mainline,
+                (4, 2),
+            ),
+            (
+                "Svt[info]: SVT [version]:\tSVT-AV1-PSY Encoder Lib v3.0.2",
+                Fork::Psy,
+                (3, 0),
+            ),
         ] {
             let identity = identify(text).unwrap();
             assert_eq!((identity.fork, identity.number), (fork, number), "{text}");
@@ -461,16 +658,32 @@ Options:
     fn the_last_chunks_may_have_more_threads_only_where_that_was_seen_to_change_nothing() {
         let up_to = |version, lp| same_bytes_up_to(&identify(version).unwrap(), lp);
         assert_eq!([1, 4].map(|lp| up_to("SVT-AV1 v4.2.0", lp)), [6, 6]);
-        assert_eq!([1, 2, 3, 5].map(|lp| up_to("SVT-AV1-HDR v4.1.0", lp)), [2, 2, 3, 5]);
+        assert_eq!(
+            [1, 2, 3, 5].map(|lp| up_to("SVT-AV1-HDR v4.1.0", lp)),
+            [2, 2, 3, 5]
+        );
         assert_eq!([1, 4].map(|lp| up_to("SVT-AV1-PSY v3.0.2", lp)), [1, 4]);
-        assert_eq!([1, 4].map(|lp| up_to("SVT-AV1-Tritium v4.1.0", lp)), [1, 4], "nobody has seen it");
+        assert_eq!(
+            [1, 4].map(|lp| up_to("SVT-AV1-Tritium v4.1.0", lp)),
+            [1, 4],
+            "nobody has seen it"
+        );
     }
 
     #[test]
     fn progress_lines_of_both_layouts_are_read() {
-        assert_eq!(progress("Encoding:    9 Frames @ 8.38 fps | 133.70 kb/s"), Some(9));
-        assert_eq!(progress("Encoding:    7/72 Frames @ 13.68 fps | 69.21 kb/s"), Some(7));
-        assert_eq!(progress("Encoding frame   33 117.34 kbps 56.41 fps"), Some(33));
+        assert_eq!(
+            progress("Encoding:    9 Frames @ 8.38 fps | 133.70 kb/s"),
+            Some(9)
+        );
+        assert_eq!(
+            progress("Encoding:    7/72 Frames @ 13.68 fps | 69.21 kb/s"),
+            Some(7)
+        );
+        assert_eq!(
+            progress("Encoding frame   33 117.34 kbps 56.41 fps"),
+            Some(33)
+        );
         assert_eq!(progress("Encoding          "), None);
         assert_eq!(progress("Svt[info]: SVT [config]: width 1920"), None);
     }
@@ -485,6 +698,10 @@ Options:
         assert!(mib(64, 64, 10, 1) >= 60);
         let unknown = identify("SVT-AV1-Tritium v1.0.0").unwrap();
         let heaviest = memory_estimate(&unknown, (1920, 1080), 6, 4) / (1024 * 1024);
-        assert_eq!(heaviest, mib(1920, 1080, 6, 4), "its number is not mainline's");
+        assert_eq!(
+            heaviest,
+            mib(1920, 1080, 6, 4),
+            "its number is not mainline's"
+        );
     }
 }

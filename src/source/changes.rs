@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::media::{Color, Container, Extra, HLG};
+use crate::film::media::{Color, Container, Extra, HLG};
 
 /// Something that is said of a picture and holds for the whole of an AV1 film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,14 @@ pub enum Trait {
 }
 
 impl Trait {
-    const ALL: [Self; 6] = [Self::Size, Self::Aspect, Self::Scan, Self::Format, Self::Transfer, Self::Colors];
+    const ALL: [Self; 6] = [
+        Self::Size,
+        Self::Aspect,
+        Self::Scan,
+        Self::Format,
+        Self::Transfer,
+        Self::Colors,
+    ];
 }
 
 impl fmt::Display for Trait {
@@ -83,7 +90,11 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, from, to, ms } = self;
-        write!(f, "the picture's {what} changes from {from} to {to} at {:.3} s", ms / 1000.0)
+        write!(
+            f,
+            "the picture's {what} changes from {from} to {to} at {:.3} s",
+            ms / 1000.0
+        )
     }
 }
 
@@ -91,7 +102,8 @@ impl fmt::Display for Change {
 /// differ by less than screens do, and broadcasts change between them and none at every advertisement; that of BT.2020
 /// stands for HLG where a receiver may know only that.
 fn other_brightness(from: &str, to: &str) -> bool {
-    let curve = |name: &str| Color::transfer_code(name).filter(|code| Color::is_hdr_transfer(*code));
+    let curve =
+        |name: &str| Color::transfer_code(name).filter(|code| Color::is_hdr_transfer(*code));
     let stands_for_hlg = |name: &str| name.starts_with("bt2020-");
     match (curve(from), curve(to)) {
         (Some(HLG), None) => !stands_for_hlg(to),
@@ -111,8 +123,9 @@ pub fn by_kind(changes: &[Change]) -> impl Iterator<Item = (&Change, usize)> {
 /// What is said of `changes` in a film that is encoded all the same: one sentence for each kind.
 #[must_use]
 pub fn warnings(changes: &[Change]) -> Vec<String> {
-    let sentence =
-        |(first, times): (&Change, usize)| format!("{first}{}: {}", again(times), first.outcome(&first.from));
+    let sentence = |(first, times): (&Change, usize)| {
+        format!("{first}{}: {}", again(times), first.outcome(&first.from))
+    };
     by_kind(changes).map(sentence).collect()
 }
 
@@ -141,7 +154,12 @@ impl Divided {
     /// The film `source`, if one of `changes` divides it; `described_anew`, where its container describes each part, and the
     /// parts do not themselves.
     #[must_use]
-    pub fn by(changes: &[Change], container: &Container, source: &Path, described_anew: bool) -> Option<Self> {
+    pub fn by(
+        changes: &[Change],
+        container: &Container,
+        source: &Path,
+        described_anew: bool,
+    ) -> Option<Self> {
         let dividing = changes.iter().filter(|change| change.divides());
         let first = dividing.clone().next()?.clone();
         let mut times_ms: Vec<f64> = dividing.map(|change| change.ms).collect();
@@ -151,14 +169,21 @@ impl Divided {
             true => decoded(&times_ms),
             false => copied(&times_ms, clock, extension(source)),
         };
-        Some(Self { first, places: times_ms.len(), cut })
+        Some(Self {
+            first,
+            places: times_ms.len(),
+            cut,
+        })
     }
 }
 
 /// The command that cuts a film, and loses and doubles nothing: at the first keyframe from each of `times_ms` on, by the
 /// clock by which the film is read.
 fn copied(times_ms: &[f64], clock: &str, extension: &str) -> String {
-    let times: Vec<String> = times_ms.iter().map(|ms| format!("{:.3}", (ms - EARLIER_MS) / 1000.0)).collect();
+    let times: Vec<String> = times_ms
+        .iter()
+        .map(|ms| format!("{:.3}", (ms - EARLIER_MS) / 1000.0))
+        .collect();
     format!(
         "ffmpeg {clock}-i INPUT -map 0 -dn -ignore_unknown -c copy -f segment -segment_times {} -reset_timestamps 1 \
          PART%d.{extension}",
@@ -186,7 +211,10 @@ fn decoded(times_ms: &[f64]) -> String {
 
 /// The ending that makes ffmpeg write a part of `source` as it is: headers inside the stream stay where they are.
 fn extension(source: &Path) -> &'static str {
-    let ending = source.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let ending = source
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default();
     match ending.as_str() {
         "ts" | "m2ts" | "mts" | "trp" | "tp" | "m2t" => "ts",
         "mpg" | "mpeg" | "m2p" => "mpg",
@@ -245,11 +273,16 @@ impl Looks {
     /// colours.
     pub fn hear(&mut self, line: &str, ms: Option<f64>) {
         if let Some((_, name)) = line.split_once("side data - ") {
-            let extra = Extra::named(name).filter(|extra| self.extras.iter().all(|(known, _)| known != extra));
+            let extra = Extra::named(name)
+                .filter(|extra| self.extras.iter().all(|(known, _)| known != extra));
             self.extras.extend(extra.map(|extra| (extra, self.ms)));
             return;
         }
-        let word = |name: &str| line.split_whitespace().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
+        let word = |name: &str| {
+            line.split_whitespace()
+                .find_map(|word| word.strip_prefix(name))
+                .map(str::to_owned)
+        };
         if let (Some(size), Some(aspect), Some(format)) = (word("s:"), word("sar:"), word("fmt:")) {
             (self.now.size, self.now.aspect, self.now.format) = (size, aspect, format);
             self.now.scan = scan(word("i:").as_deref()).to_owned();
@@ -257,10 +290,16 @@ impl Looks {
             return;
         }
         let colors = ["color_range:", "color_space:", "color_primaries:"].map(word);
-        let Some(transfer) = word("color_trc:").filter(|_| colors.iter().all(Option::is_some)) else { return };
+        let Some(transfer) = word("color_trc:").filter(|_| colors.iter().all(Option::is_some))
+        else {
+            return;
+        };
         self.now.transfer = transfer;
         self.now.colors = colors.map(Option::unwrap_or_default).join("/");
-        let before = self.before.replace(self.now.clone()).unwrap_or_else(|| self.now.clone());
+        let before = self
+            .before
+            .replace(self.now.clone())
+            .unwrap_or_else(|| self.now.clone());
         let pairs = [
             (Trait::Size, before.size, &self.now.size),
             (Trait::Aspect, before.aspect, &self.now.aspect),
@@ -271,7 +310,12 @@ impl Looks {
         ];
         let changed = pairs.into_iter().filter(|(_, from, to)| from != *to);
         let ms = self.ms;
-        self.changes.extend(changed.map(|(what, from, to)| Change { what, from, to: to.clone(), ms }));
+        self.changes.extend(changed.map(|(what, from, to)| Change {
+            what,
+            from,
+            to: to.clone(),
+            ms,
+        }));
     }
 }
 
@@ -291,8 +335,16 @@ mod tests {
     fn changes(pictures: &[(f64, &str, &str, &str)]) -> Vec<Change> {
         let mut looks = Looks::default();
         for (ms, size, sar, trc) in pictures {
-            looks.hear(&format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"), Some(*ms));
-            looks.hear(&format!("[x] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:{trc}"), None);
+            looks.hear(
+                &format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"),
+                Some(*ms),
+            );
+            looks.hear(
+                &format!(
+                    "[x] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:{trc}"
+                ),
+                None,
+            );
         }
         looks.changes
     }
@@ -306,7 +358,9 @@ mod tests {
             (120.0, "320x240", "16/9", "smpte2084"),
             (160.0, "240x320", "1/1", "smpte2084"),
         ]);
-        let said: Vec<String> = by_kind(&changes).map(|(change, times)| format!("{times}: {change}")).collect();
+        let said: Vec<String> = by_kind(&changes)
+            .map(|(change, times)| format!("{times}: {change}"))
+            .collect();
         assert_eq!(
             said,
             [
@@ -321,12 +375,22 @@ mod tests {
     #[test]
     fn a_size_and_a_curve_that_is_shown_wrongly_divide_a_film() {
         let divides = |from: &str, to: &str| {
-            changes(&[(0.0, "2x2", "1/1", from), (40.0, "2x2", "1/1", to)]).iter().any(Change::divides)
+            changes(&[(0.0, "2x2", "1/1", from), (40.0, "2x2", "1/1", to)])
+                .iter()
+                .any(Change::divides)
         };
-        for (from, to) in [("bt709", "smpte2084"), ("unknown", "arib-std-b67"), ("arib-std-b67", "smpte2084")] {
+        for (from, to) in [
+            ("bt709", "smpte2084"),
+            ("unknown", "arib-std-b67"),
+            ("arib-std-b67", "smpte2084"),
+        ] {
             assert!(divides(from, to) && divides(to, from), "{from}, {to}");
         }
-        for (from, to) in [("bt709", "unknown"), ("bt709", "smpte170m"), ("bt2020-10", "arib-std-b67")] {
+        for (from, to) in [
+            ("bt709", "unknown"),
+            ("bt709", "smpte170m"),
+            ("bt2020-10", "arib-std-b67"),
+        ] {
             assert!(!divides(from, to) && !divides(to, from), "{from}, {to}");
         }
     }

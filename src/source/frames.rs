@@ -4,7 +4,7 @@ use std::{slice, sync::Arc};
 
 use vapoursynth::frame::FrameRef;
 
-use crate::y4m::Plane;
+use crate::stream::y4m::Plane;
 
 /// A frame, reference counted.
 #[derive(Clone)]
@@ -44,9 +44,17 @@ impl Layout {
         let luma = self.width * self.height * self.sample_bytes();
         let (at, length, row_bytes) = match plane {
             0 => (0, luma, self.width * self.sample_bytes()),
-            n => (luma + (n - 1) * luma / 4, luma / 4, self.width / 2 * self.sample_bytes()),
+            n => (
+                luma + (n - 1) * luma / 4,
+                luma / 4,
+                self.width / 2 * self.sample_bytes(),
+            ),
         };
-        Plane { data: &data[at..at + length], stride: row_bytes, row_bytes }
+        Plane {
+            data: &data[at..at + length],
+            stride: row_bytes,
+            row_bytes,
+        }
     }
 }
 
@@ -114,7 +122,11 @@ impl Frame {
         // SAFETY: VapourSynth keeps `height` rows of `stride` bytes there for as long as the frame lives; the padding
         // after the last row is left out.
         let data = unsafe { slice::from_raw_parts(frame.data_ptr(plane), length) };
-        Plane { data, stride, row_bytes }
+        Plane {
+            data,
+            stride,
+            row_bytes,
+        }
     }
 
     /// How the picture was coded, by what the decoder says: `I`, `P`, `B`. Only FFMS2 tells, of the picture that it
@@ -136,7 +148,10 @@ impl Frame {
             hasher.update(&row[..luma.row_bytes]);
         }
         let hash = hasher.finalize();
-        hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+        hash.as_bytes()
+            .iter()
+            .take(8)
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     /// The picture, small.
@@ -159,13 +174,23 @@ impl Small {
     #[must_use]
     pub fn of(luma: &Plane<'_>, bit_depth: u8) -> Self {
         let bytes = if bit_depth > 8 { 2 } else { 1 };
-        let rows: Vec<&[u8]> = luma.data.chunks(luma.stride).map(|row| &row[..luma.row_bytes]).collect();
+        let rows: Vec<&[u8]> = luma
+            .data
+            .chunks(luma.stride)
+            .map(|row| &row[..luma.row_bytes])
+            .collect();
         let (width, height) = (luma.row_bytes / bytes, rows.len());
         let mut small = [0; SMALL.0 * SMALL.1];
         for (cell, mean) in small.iter_mut().enumerate() {
-            let (x, y) = (part(cell % SMALL.0, SMALL.0, width), part(cell / SMALL.0, SMALL.1, height));
+            let (x, y) = (
+                part(cell % SMALL.0, SMALL.0, width),
+                part(cell / SMALL.0, SMALL.1, height),
+            );
             let count = (x.len() * y.len()) as u64;
-            let sum: u64 = rows[y].iter().map(|row| sum(&row[x.start * bytes..x.end * bytes], bytes)).sum();
+            let sum: u64 = rows[y]
+                .iter()
+                .map(|row| sum(&row[x.start * bytes..x.end * bytes], bytes))
+                .sum();
             let value = (sum << 1).checked_div(count).unwrap_or(0) >> (bit_depth.max(8) - 8);
             *mean = u8::try_from(value.div_ceil(2).min(255)).unwrap_or(u8::MAX);
         }
@@ -175,7 +200,12 @@ impl Small {
     /// How far two pictures are from each other: the mean difference of a cell, in steps of 8 bit.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
-        let sum: u32 = self.0.iter().zip(&other.0).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+        let sum: u32 = self
+            .0
+            .iter()
+            .zip(&other.0)
+            .map(|(a, b)| u32::from(a.abs_diff(*b)))
+            .sum();
         f64::from(sum) / (SMALL.0 * SMALL.1) as f64
     }
 }
@@ -189,7 +219,12 @@ fn part(n: usize, parts: usize, length: usize) -> std::ops::Range<usize> {
 fn sum(row: &[u8], bytes: usize) -> u64 {
     match bytes {
         1 => row.iter().map(|sample| u64::from(*sample)).sum(),
-        _ => row.as_chunks().0.iter().map(|sample| u64::from(u16::from_le_bytes(*sample))).sum(),
+        _ => row
+            .as_chunks()
+            .0
+            .iter()
+            .map(|sample| u64::from(u16::from_le_bytes(*sample)))
+            .sum(),
     }
 }
 
@@ -197,14 +232,24 @@ fn sum(row: &[u8], bytes: usize) -> u64 {
 mod tests {
     use super::*;
 
-    fn frame(width: usize, height: usize, bit_depth: u8, sample: impl Fn(usize, usize) -> u16) -> Frame {
-        let layout = Layout { width, height, bit_depth };
+    fn frame(
+        width: usize,
+        height: usize,
+        bit_depth: u8,
+        sample: impl Fn(usize, usize) -> u16,
+    ) -> Frame {
+        let layout = Layout {
+            width,
+            height,
+            bit_depth,
+        };
         let mut data = vec![0; layout.bytes()];
         for y in 0..height {
             for x in 0..width {
                 let bytes = sample(x, y).to_le_bytes();
                 let at = (y * width + x) * layout.sample_bytes();
-                data[at..at + layout.sample_bytes()].copy_from_slice(&bytes[..layout.sample_bytes()]);
+                data[at..at + layout.sample_bytes()]
+                    .copy_from_slice(&bytes[..layout.sample_bytes()]);
             }
         }
         Frame::of_bytes(data, layout)
@@ -212,10 +257,18 @@ mod tests {
 
     #[test]
     fn the_planes_of_a_frame_in_one_piece_lie_one_after_the_other() {
-        let layout = Layout { width: 4, height: 2, bit_depth: 10 };
+        let layout = Layout {
+            width: 4,
+            height: 2,
+            bit_depth: 10,
+        };
         let data: Vec<u8> = (0..24).collect();
         let frame = Frame::of_bytes(data, layout);
-        let planes: Vec<(usize, &[u8])> = frame.planes().iter().map(|plane| (plane.row_bytes, plane.data)).collect();
+        let planes: Vec<(usize, &[u8])> = frame
+            .planes()
+            .iter()
+            .map(|plane| (plane.row_bytes, plane.data))
+            .collect();
         assert_eq!(planes[0], (8, (0..16).collect::<Vec<u8>>().as_slice()));
         assert_eq!(planes[1], (4, [16, 17, 18, 19].as_slice()));
         assert_eq!(planes[2], (4, [20, 21, 22, 23].as_slice()));

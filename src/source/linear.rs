@@ -24,9 +24,9 @@ use super::{
     places::seeks,
 };
 use crate::{
-    media::{Container, Range as SampleRange},
-    probe::Tools,
-    process::{Children, Running, TailReader, ToolFailure},
+    film::media::{Container, Range as SampleRange},
+    os::process::{Children, Running, TailReader, ToolFailure},
+    source::probe::Tools,
 };
 
 /// What is known of a picture that was read: enough to find it again.
@@ -90,7 +90,14 @@ impl Linear {
         tools: &Tools,
         (dir, source): (PathBuf, &str),
         container: Container,
-        Reading { layout, keys_ms, usual_ms, decoder_threads, only_keyframes, keep_on }: Reading,
+        Reading {
+            layout,
+            keys_ms,
+            usual_ms,
+            decoder_threads,
+            only_keyframes,
+            keep_on,
+        }: Reading,
     ) -> Self {
         Self {
             children: children.clone(),
@@ -124,13 +131,19 @@ impl Linear {
     /// What ffmpeg complained of while it read the film: the first and the last of it.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What changes in the middle of the film: shape of pixels, interlacing, colours.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What makes several films of this one, if `changes` do.
@@ -143,13 +156,19 @@ impl Linear {
     /// What pictures carry beside themselves, and since when.
     #[must_use]
     pub fn extras(&self) -> Extras {
-        self.extras.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.extras
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// All that is known of the pictures, to be kept for a later run.
     #[must_use]
     pub fn known(&self) -> Vec<u8> {
-        self.marks().iter().flat_map(|mark| [mark.ms.to_le_bytes(), mark.digest.to_le_bytes()].concat()).collect()
+        self.marks()
+            .iter()
+            .flat_map(|mark| [mark.ms.to_le_bytes(), mark.digest.to_le_bytes()].concat())
+            .collect()
     }
 
     /// Takes over what an earlier run has learnt.
@@ -158,13 +177,19 @@ impl Linear {
     /// If it is not that.
     pub fn learn(&self, known: &[u8]) -> Result<()> {
         let (marks, rest) = known.as_chunks::<MARK_BYTES>();
-        ensure!(rest.is_empty() && !marks.is_empty(), "the list of pictures is damaged");
+        ensure!(
+            rest.is_empty() && !marks.is_empty(),
+            "the list of pictures is damaged"
+        );
         let half = |mark: &[u8; MARK_BYTES], at: usize| {
             let mut bytes = [0; 8];
             bytes.copy_from_slice(&mark[at..at + 8]);
             bytes
         };
-        let mark = |bytes| Mark { ms: f64::from_le_bytes(half(bytes, 0)), digest: u64::from_le_bytes(half(bytes, 8)) };
+        let mark = |bytes| Mark {
+            ms: f64::from_le_bytes(half(bytes, 0)),
+            digest: u64::from_le_bytes(half(bytes, 8)),
+        };
         *self.marks() = marks.iter().map(mark).collect();
         Ok(())
     }
@@ -175,19 +200,35 @@ impl Linear {
     /// If ffmpeg cannot be started.
     pub fn whole(self: &Arc<Self>, threads: usize) -> Result<Whole> {
         self.marks().clear();
-        Ok(Whole { film: self.clone(), pipe: self.decode(threads, None)? })
+        Ok(Whole {
+            film: self.clone(),
+            pipe: self.decode(threads, None)?,
+        })
     }
 
     /// Reads the pictures of `range` again.
     #[must_use]
     pub fn part(self: &Arc<Self>, range: Range<u64>) -> Part {
-        Part { film: self.clone(), next: range.start as usize, end: range.end as usize, pipe: None, from_start: false }
+        Part {
+            film: self.clone(),
+            next: range.start as usize,
+            end: range.end as usize,
+            pipe: None,
+            from_start: false,
+        }
     }
 
     /// Starts ffmpeg at the beginning of the film, or at the keyframe before a time by the film's clock.
     fn decode(&self, threads: usize, from_ms: Option<f64>) -> Result<Pipe> {
         let mut command = Command::new(&self.tools.ffmpeg);
-        command.current_dir(&self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info", "-y"]);
+        command.current_dir(&self.dir).args([
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-loglevel",
+            "level+info",
+            "-y",
+        ]);
         command.args(["-threads", &threads.to_string()]);
         let by_container = self.container.direct || from_ms.is_some();
         if by_container {
@@ -202,21 +243,50 @@ impl Linear {
         }
         command.arg("-i").arg(format!("file:{}", self.source));
         let video = &self.container.video;
-        command.args(["-map", &format!("0:{}", video.stream), "-fps_mode", "passthrough"]);
-        command.args(["-max_error_rate", "1", "-vf", &self.filter(), "-f", "rawvideo", "pipe:1"]);
+        command.args([
+            "-map",
+            &format!("0:{}", video.stream),
+            "-fps_mode",
+            "passthrough",
+        ]);
+        command.args([
+            "-max_error_rate",
+            "1",
+            "-vf",
+            &self.filter(),
+            "-f",
+            "rawvideo",
+            "pipe:1",
+        ]);
         if from_ms.is_none() {
             keep_clock(&mut command, &self.container);
         }
-        let origin_ms = if by_container { self.container.clock.origin_ms } else { 0.0 };
+        let origin_ms = if by_container {
+            self.container.clock.origin_ms
+        } else {
+            0.0
+        };
         Pipe::open(&self.children, command, self.layout, origin_ms)
     }
 
     /// What is done to every picture: cut to an even size, and brought to 4:2:0 of the depth that is wanted. Where the size
     /// may change, pictures of another one are scaled, as ffmpeg by itself scales them to the size of the first.
     fn filter(&self) -> String {
-        let Layout { width, height, bit_depth } = self.layout;
-        let range = if self.container.video.color.range == Some(SampleRange::Full) { "pc" } else { "tv" };
-        let format = if bit_depth == 8 { "yuv420p" } else { "yuv420p10le" };
+        let Layout {
+            width,
+            height,
+            bit_depth,
+        } = self.layout;
+        let range = if self.container.video.color.range == Some(SampleRange::Full) {
+            "pc"
+        } else {
+            "tv"
+        };
+        let format = if bit_depth == 8 {
+            "yuv420p"
+        } else {
+            "yuv420p10le"
+        };
         let cut = match self.keep_on {
             true => "trunc(iw/2)*2:trunc(ih/2)*2".to_owned(),
             false => format!("min(iw\\,{width}):min(ih\\,{height})"),
@@ -229,7 +299,12 @@ impl Linear {
 
 impl fmt::Debug for Linear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}, decoded in order", self.source, self.dir.display())
+        write!(
+            f,
+            "{} in {}, decoded in order",
+            self.source,
+            self.dir.display()
+        )
     }
 }
 
@@ -252,9 +327,21 @@ impl Iterator for Whole {
         match next {
             Err(error) => Some(Err(error)),
             Ok(None) => {
-                *self.film.changes.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.changes();
-                *self.film.extras.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.extras();
-                *self.film.complaints.lock().unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
+                *self
+                    .film
+                    .changes
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = self.pipe.changes();
+                *self
+                    .film
+                    .extras
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = self.pipe.extras();
+                *self
+                    .film
+                    .complaints
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
                 None
             }
             Ok(Some((ms, frame))) => {
@@ -263,7 +350,10 @@ impl Iterator for Whole {
                     Some(last) => last.ms + self.film.usual_ms,
                     None => self.film.container.clock.first_ms,
                 });
-                marks.push(Mark { ms, digest: frame.digest() });
+                marks.push(Mark {
+                    ms,
+                    digest: frame.digest(),
+                });
                 Some(Ok(frame))
             }
         }
@@ -290,14 +380,25 @@ impl Part {
         if self.from_start {
             let mut pipe = self.film.decode(threads, None)?;
             for n in 0..self.next {
-                pipe.next()?.with_context(|| format!("the film ends at picture {n}, and had more before"))?;
+                pipe.next()?.with_context(|| {
+                    format!("the film ends at picture {n}, and had more before")
+                })?;
             }
             self.pipe = Some(pipe);
             return Ok(());
         }
-        let at = self.film.marks().get(self.next).copied().context("a picture that was never read")?;
+        let at = self
+            .film
+            .marks()
+            .get(self.next)
+            .copied()
+            .context("a picture that was never read")?;
         // The keyframe before the last one: pictures that are shown behind the last one may need what is before it.
-        let before = self.film.keys_ms.partition_point(|key| *key <= at.ms).saturating_sub(2);
+        let before = self
+            .film
+            .keys_ms
+            .partition_point(|key| *key <= at.ms)
+            .saturating_sub(2);
         for from_ms in seeks(self.film.keys_ms.get(before).copied()).flatten() {
             let mut pipe = self.film.decode(threads, Some(from_ms))?;
             while let Some((ms, frame)) = pipe.next()? {
@@ -319,12 +420,20 @@ impl Part {
         if self.pipe.is_none() {
             self.open()?;
         }
-        let mark = self.film.marks().get(self.next).copied().context("a picture that was never read")?;
+        let mark = self
+            .film
+            .marks()
+            .get(self.next)
+            .copied()
+            .context("a picture that was never read")?;
         let pipe = self.pipe.as_mut().context("no pipe")?;
         match pipe.next()? {
             Some((_, frame)) if frame.digest() == mark.digest => Ok(frame),
             Some(_) => bail!("picture {} is another one than before", self.next),
-            None => bail!("the film ends at picture {}, and had more before", self.next),
+            None => bail!(
+                "the film ends at picture {}, and had more before",
+                self.next
+            ),
         }
     }
 }
@@ -372,7 +481,12 @@ pub(super) struct Pipe {
 impl Pipe {
     /// Starts `command`, which writes frames of `layout` to its standard output and the filter showinfo's words of each
     /// to its standard error. `origin_ms` is taken off their times.
-    pub(super) fn open(children: &Children, command: Command, layout: Layout, origin_ms: f64) -> Result<Self> {
+    pub(super) fn open(
+        children: &Children,
+        command: Command,
+        layout: Layout,
+        origin_ms: f64,
+    ) -> Result<Self> {
         let mut running = children.spawn(command, Stdio::null())?;
         let stdout = running.take_stdout().context("ffmpeg has no output")?;
         // Without a larger pipe it works as well, a little slower.
@@ -384,12 +498,17 @@ impl Pipe {
         let said = running.listen(move |line| {
             let hear = |ms: Option<f64>| {
                 let ms = ms.map(|ms| ms - origin_ms);
-                followed.lock().unwrap_or_else(PoisonError::into_inner).hear(line, ms);
+                followed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .hear(line, ms);
             };
             if let Some(base) = time_base_of(line) {
                 tick_ms = Some(base);
             } else if let Some(ticks) = picture_of(line) {
-                let ms = ticks.zip(tick_ms).map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
+                let ms = ticks
+                    .zip(tick_ms)
+                    .map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
                 hear(ms);
                 // Nobody listens any more if reading was given up.
                 let _ = sender.send(ms);
@@ -407,7 +526,17 @@ impl Pipe {
             complaint.is_some()
         });
         let (running, said, back) = (Some(running), Some(said), None);
-        Ok(Self { running, stdout, said, times, complaints, looks, layout, origin_ms, back })
+        Ok(Self {
+            running,
+            stdout,
+            said,
+            times,
+            complaints,
+            looks,
+            layout,
+            origin_ms,
+            back,
+        })
     }
 
     /// The next frame and its time in milliseconds, if it has one; `None` at the end of the film.
@@ -417,32 +546,61 @@ impl Pipe {
         }
         let wanted = self.layout.bytes();
         let mut data = Vec::with_capacity(wanted);
-        Read::by_ref(&mut self.stdout).take(wanted as u64).read_to_end(&mut data).context("reading from ffmpeg")?;
+        Read::by_ref(&mut self.stdout)
+            .take(wanted as u64)
+            .read_to_end(&mut data)
+            .context("reading from ffmpeg")?;
         if data.len() == wanted {
-            let time =
-                self.times.recv().map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
-            return Ok(Some((time.map(|ms| ms - self.origin_ms), Frame::of_bytes(data, self.layout))));
+            let time = self
+                .times
+                .recv()
+                .map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
+            return Ok(Some((
+                time.map(|ms| ms - self.origin_ms),
+                Frame::of_bytes(data, self.layout),
+            )));
         }
         if let Some(running) = self.running.take() {
             let command = running.command().to_owned();
             let status = running.wait()?;
-            let stderr = self.said.take().map(|said| said.join().lines()).unwrap_or_default();
+            let stderr = self
+                .said
+                .take()
+                .map(|said| said.join().lines())
+                .unwrap_or_default();
             if !status.success() {
-                return Err(ToolFailure { command, status: Some(status), stdout: Vec::new(), stderr }.into());
+                return Err(ToolFailure {
+                    command,
+                    status: Some(status),
+                    stdout: Vec::new(),
+                    stderr,
+                }
+                .into());
             }
         }
-        ensure!(data.is_empty(), "ffmpeg's output ends in the middle of a frame");
+        ensure!(
+            data.is_empty(),
+            "ffmpeg's output ends in the middle of a frame"
+        );
         Ok(None)
     }
 
     /// What has changed so far.
     fn changes(&self) -> Vec<Change> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner).changes.clone()
+        self.looks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .changes
+            .clone()
     }
 
     /// What pictures have carried beside themselves so far.
     pub(super) fn extras(&self) -> Extras {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner).extras.clone()
+        self.looks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extras
+            .clone()
     }
 
     fn put_back(&mut self, frame: (Option<f64>, Frame)) {
@@ -450,7 +608,10 @@ impl Pipe {
     }
 
     fn complaints(&self) -> Vec<String> {
-        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.complaints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -459,7 +620,10 @@ fn time_base_of(line: &str) -> Option<f64> {
     let base = showinfo(line)?.split_once("config in time_base: ")?.1;
     let (num, rest) = base.split_once('/')?;
     let den: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some(1000.0 * num.trim().parse::<f64>().ok()? / den.parse::<f64>().ok().filter(|den| *den > 0.0)?)
+    Some(
+        1000.0 * num.trim().parse::<f64>().ok()?
+            / den.parse::<f64>().ok().filter(|den| *den > 0.0)?,
+    )
 }
 
 /// Ticks at which a picture is shown, where showinfo speaks of one; the inner `None` is a picture without a time.
@@ -481,14 +645,30 @@ mod tests {
     fn times_of_pictures_are_read_from_what_showinfo_says() {
         let head = "[Parsed_showinfo_0 @ 0x55b409642e80] [info] ";
         let line = |text: &str| format!("{head}{text}");
-        assert_eq!(time_base_of(&line("config in time_base: 1/1000, frame_rate: 25/1")), Some(1.0));
-        assert_eq!(time_base_of(&line("config out time_base: 0/0, frame_rate: 0/0")), None);
-        let picture =
-            line("n:   7 pts:  75600 pts_time:0.84    pos:    90428 fmt:yuv420p sar:1/1 s:320x240 i:P iskey:1 type:I ");
+        assert_eq!(
+            time_base_of(&line("config in time_base: 1/1000, frame_rate: 25/1")),
+            Some(1.0)
+        );
+        assert_eq!(
+            time_base_of(&line("config out time_base: 0/0, frame_rate: 0/0")),
+            None
+        );
+        let picture = line(
+            "n:   7 pts:  75600 pts_time:0.84    pos:    90428 fmt:yuv420p sar:1/1 s:320x240 i:P iskey:1 type:I ",
+        );
         assert_eq!(picture_of(&picture), Some(Some(75600)));
-        assert_eq!(picture_of(&line("n:   7 pts:  -3 pts_time:-1")), Some(Some(-3)));
-        assert_eq!(picture_of(&line("n:   7 pts:  NOPTS pts_time:NOPTS")), Some(None));
-        assert_eq!(picture_of(&line("color_range:unknown color_space:unknown")), None);
+        assert_eq!(
+            picture_of(&line("n:   7 pts:  -3 pts_time:-1")),
+            Some(Some(-3))
+        );
+        assert_eq!(
+            picture_of(&line("n:   7 pts:  NOPTS pts_time:NOPTS")),
+            Some(None)
+        );
+        assert_eq!(
+            picture_of(&line("color_range:unknown color_space:unknown")),
+            None
+        );
         assert_eq!(picture_of("[h264 @ 0x1] [error] n: 1 pts: 2"), None);
     }
 }

@@ -34,14 +34,14 @@ use vapoursynth::{
 };
 
 pub use self::frames::Frame;
-use self::{linear::Linear, places::Watch};
+use self::{linear::Linear, places::Watch, probe::Probed};
 use crate::{
-    ending,
-    media::{Container, MediaInfo, Range, Timing},
-    probe::Probed,
-    process::{Children, how_it_ended, quoted},
+    film::media::{Container, MediaInfo, Range, Timing},
+    os::process::{Children, how_it_ended, quoted},
 };
 
+pub mod ending;
+pub mod probe;
 pub mod changes;
 pub mod frames;
 pub mod linear;
@@ -61,15 +61,25 @@ const TRIAL: &str = "try-vapoursynth";
 /// The directory in which `./setup` installs what the distribution does not have.
 #[must_use]
 pub fn private_dir() -> Option<PathBuf> {
-    let data = env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    data.or_else(|| Some(env::home_dir()?.join(".local/share"))).map(|dir| dir.join("av1enc"))
+    let data = env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|dir| dir.is_absolute());
+    data.or_else(|| Some(env::home_dir()?.join(".local/share")))
+        .map(|dir| dir.join("av1enc"))
 }
 
 /// The script library in an environment made by `./setup`, if there is one.
 fn private_library() -> Option<PathBuf> {
     let python_dirs = fs::read_dir(private_dir()?.join("vapoursynth/lib")).ok()?;
     python_dirs
-        .filter_map(|entry| Some(entry.ok()?.path().join("site-packages/vapoursynth/libvsscript.so")))
+        .filter_map(|entry| {
+            Some(
+                entry
+                    .ok()?
+                    .path()
+                    .join("site-packages/vapoursynth/libvsscript.so"),
+            )
+        })
         .find(|library| library.exists())
 }
 
@@ -88,7 +98,12 @@ pub fn choose_library(children: &Children) {
     }
     let mut ask = Command::new("vapoursynth");
     ask.arg("get-vsscript");
-    let on_path = || children.output(ask).ok().map(|out| PathBuf::from(OsString::from_vec(out.trim_ascii().to_vec())));
+    let on_path = || {
+        children
+            .output(ask)
+            .ok()
+            .map(|out| PathBuf::from(OsString::from_vec(out.trim_ascii().to_vec())))
+    };
     let library = on_path().filter(|library| library.is_file()).or_else(|| {
         let library = private_library()?;
         configure(children, &library);
@@ -103,7 +118,9 @@ pub fn choose_library(children: &Children) {
 /// libvsscript learns its Python from the user's `vapoursynth.toml`. `./setup` writes the entry; where another
 /// configuration directory is in use now, this does it again.
 fn configure(children: &Children, library: &Path) {
-    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".config")));
+    let config = env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".config")));
     // Only where there is no such file: `vapoursynth config` empties one that holds what it does not expect.
     if config.is_none_or(|dir| dir.join("vapoursynth/vapoursynth.toml").exists()) {
         return;
@@ -176,12 +193,21 @@ impl fmt::Display for Unusable {
             Self::NoLibrary => write!(f, "VapourSynth is not installed"),
             Self::Library { path, said } => {
                 let path = path.as_deref().unwrap_or("libvsscript.so");
-                write!(f, "VapourSynth's script library {path} does not start: {said}")
+                write!(
+                    f,
+                    "VapourSynth's script library {path} does not start: {said}"
+                )
             }
-            Self::NoPlugin { core } => write!(f, "VapourSynth R{core} has no plugin that reads films"),
+            Self::NoPlugin { core } => {
+                write!(f, "VapourSynth R{core} has no plugin that reads films")
+            }
             Self::Refused { core, libraries } => {
                 let said: Vec<&str> = libraries.iter().map(|(_, said)| said.as_str()).collect();
-                write!(f, "VapourSynth R{core} cannot load FFMS2: {}", said.join("; "))
+                write!(
+                    f,
+                    "VapourSynth R{core} cannot load FFMS2: {}",
+                    said.join("; ")
+                )
             }
             Self::Crashed { said } => write!(f, "VapourSynth crashes: {}", said.join("; ")),
         }
@@ -207,9 +233,14 @@ pub fn try_out(children: &Children) -> Result<Versions, Unusable> {
     let mut command = Command::new("/proc/self/exe");
     command.arg(TRIAL);
     let crashed = |said: Vec<String>| Unusable::Crashed { said };
-    let finished = children.finish(command).map_err(|error| crashed(vec![format!("{error:#}")]))?;
+    let finished = children
+        .finish(command)
+        .map_err(|error| crashed(vec![format!("{error:#}")]))?;
     serde_json::from_slice(&finished.stdout).unwrap_or_else(|_| {
-        let ended = finished.failure.and_then(|failure| failure.status).map(how_it_ended);
+        let ended = finished
+            .failure
+            .and_then(|failure| failure.status)
+            .map(how_it_ended);
         Err(crashed(finished.stderr.into_iter().chain(ended).collect()))
     })
 }
@@ -222,11 +253,20 @@ impl VapourSynth {
     pub fn load() -> Result<Self, Unusable> {
         let given = env::var_os(VSSCRIPT_PATH).map(PathBuf::from);
         let library = open_library(given.as_deref())?;
-        let broken = |said: String| Unusable::Library { path: given.as_deref().map(lossy), said };
-        let api = quietly(API::get).map_err(broken)?.ok_or_else(|| broken(last_error(&library)))?;
-        let environment = quietly(Environment::new).map_err(broken)?.map_err(|error| broken(error.to_string()))?;
+        let broken = |said: String| Unusable::Library {
+            path: given.as_deref().map(lossy),
+            said,
+        };
+        let api = quietly(API::get)
+            .map_err(broken)?
+            .ok_or_else(|| broken(last_error(&library)))?;
+        let environment = quietly(Environment::new)
+            .map_err(broken)?
+            .map_err(|error| broken(error.to_string()))?;
         let environment: &'static Environment = Box::leak(Box::new(environment));
-        let core = environment.get_core().map_err(|error| broken(error.to_string()))?;
+        let core = environment
+            .get_core()
+            .map_err(|error| broken(error.to_string()))?;
         let ffms2 = find_ffms2(api, core)?;
         Ok(Self { core, ffms2, api })
     }
@@ -234,7 +274,10 @@ impl VapourSynth {
     /// What was loaded.
     #[must_use]
     pub fn versions(&self) -> Versions {
-        let version = |map: &OwnedMap<'_>| map.get_data("version").map(|v| String::from_utf8_lossy(v).into_owned());
+        let version = |map: &OwnedMap<'_>| {
+            map.get_data("version")
+                .map(|v| String::from_utf8_lossy(v).into_owned())
+        };
         Versions {
             core: format!("R{}", self.core.info().core_version),
             library: env::var_os(VSSCRIPT_PATH).map(|path| lossy(Path::new(&path))),
@@ -244,15 +287,20 @@ impl VapourSynth {
                 .ok()
                 .and_then(|map| version(&map).ok())
                 .unwrap_or_default(),
-            plugin: self.ffms2.path().map(|path| lossy(Path::new(OsStr::from_bytes(path.to_bytes())))),
+            plugin: self
+                .ffms2
+                .path()
+                .map(|path| lossy(Path::new(OsStr::from_bytes(path.to_bytes())))),
         }
     }
 
     /// Limits the core: `cache_bytes` for its frame cache, which by default is half of memory, and `threads`, of which
     /// it needs one for every clip that is read at the same time.
     pub fn limit(&self, cache_bytes: u64, threads: usize) {
-        self.core.set_max_cache_size(i64::try_from(cache_bytes).unwrap_or(i64::MAX));
-        self.core.set_thread_count(i32::try_from(threads).unwrap_or(i32::MAX));
+        self.core
+            .set_max_cache_size(i64::try_from(cache_bytes).unwrap_or(i64::MAX));
+        self.core
+            .set_thread_count(i32::try_from(threads).unwrap_or(i32::MAX));
     }
 
     /// Builds the frame index of `input` in `index`. Reads the whole file; [`read_position`] says how far it is.
@@ -271,9 +319,16 @@ impl VapourSynth {
         }
     }
 
-    fn invoke(&self, plugin: &str, filter: &str, args: &OwnedMap<'static>) -> Result<Node<'static>> {
-        let plugin =
-            self.core.get_plugin_by_id(plugin)?.with_context(|| format!("VapourSynth lacks its plugin {plugin}"))?;
+    fn invoke(
+        &self,
+        plugin: &str,
+        filter: &str,
+        args: &OwnedMap<'static>,
+    ) -> Result<Node<'static>> {
+        let plugin = self
+            .core
+            .get_plugin_by_id(plugin)?
+            .with_context(|| format!("VapourSynth lacks its plugin {plugin}"))?;
         let result = plugin.invoke(filter, args)?;
         match result.error() {
             Some(error) => bail!("VapourSynth's {filter}: {error}"),
@@ -281,7 +336,13 @@ impl VapourSynth {
         }
     }
 
-    fn filter(&self, plugin: &str, filter: &str, clip: &Node<'static>, ints: &[(&str, i64)]) -> Result<Node<'static>> {
+    fn filter(
+        &self,
+        plugin: &str,
+        filter: &str,
+        clip: &Node<'static>,
+        ints: &[(&str, i64)],
+    ) -> Result<Node<'static>> {
         let mut args = OwnedMap::new(self.api);
         args.set_node("clip", clip)?;
         for (name, value) in ints {
@@ -295,11 +356,16 @@ impl VapourSynth {
 fn open_library(given: Option<&Path>) -> Result<Library, Unusable> {
     // SAFETY: what the library does when it is opened, it would do at once anyway: it is what the user wants to run.
     let open = |name: &OsStr| unsafe { Library::new(name) };
-    let refused =
-        |path, error: libloading::Error| Unusable::Library { path, said: format!("{:#}", anyhow::Error::new(error)) };
+    let refused = |path, error: libloading::Error| Unusable::Library {
+        path,
+        said: format!("{:#}", anyhow::Error::new(error)),
+    };
     match given {
         Some(path) => open(path.as_os_str()).map_err(|error| refused(Some(lossy(path)), error)),
-        None => LIBRARIES.iter().find_map(|name| open(OsStr::new(name)).ok()).ok_or(Unusable::NoLibrary),
+        None => LIBRARIES
+            .iter()
+            .find_map(|name| open(OsStr::new(name)).ok())
+            .ok_or(Unusable::NoLibrary),
     }
 }
 
@@ -309,10 +375,13 @@ fn last_error(library: &Library) -> String {
     // SAFETY: VSScript4.h declares it so; it returns null or a text that stays.
     let said = unsafe {
         let symbol = library.get::<LastError>(b"getVSScriptAPILastError\0").ok();
-        let text = symbol.map(|last_error| last_error()).filter(|text| !text.is_null());
+        let text = symbol
+            .map(|last_error| last_error())
+            .filter(|text| !text.is_null());
         text.map(|text| CStr::from_ptr(text).to_string_lossy().trim().to_owned())
     };
-    said.filter(|said| !said.is_empty()).unwrap_or_else(|| "it does not say why".to_owned())
+    said.filter(|said| !said.is_empty())
+        .unwrap_or_else(|| "it does not say why".to_owned())
 }
 
 /// Runs `f`, which may panic in the crate `vapoursynth` where a library is broken. The panic's message, which means
@@ -324,7 +393,11 @@ fn quietly<T>(f: impl FnOnce() -> T + panic::UnwindSafe) -> Result<T, String> {
     panic::set_hook(hook);
     result.map_err(|panicked| match panicked.downcast::<String>() {
         Ok(text) => *text,
-        Err(panicked) => panicked.downcast_ref::<&str>().copied().unwrap_or("it does not say why").to_owned(),
+        Err(panicked) => panicked
+            .downcast_ref::<&str>()
+            .copied()
+            .unwrap_or("it does not say why")
+            .to_owned(),
     })
 }
 
@@ -342,10 +415,15 @@ fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>, Unusa
     let mut refused = Vec::new();
     for library in ffms2_libraries() {
         let load = || -> Result<Option<String>> {
-            let std = core.get_plugin_by_id(STD)?.context("VapourSynth lacks its standard plugin")?;
+            let std = core
+                .get_plugin_by_id(STD)?
+                .context("VapourSynth lacks its standard plugin")?;
             let mut args = OwnedMap::new(api);
             args.set_data("path", library.as_os_str().as_bytes())?;
-            Ok(std.invoke("LoadPlugin", &args)?.error().map(Cow::into_owned))
+            Ok(std
+                .invoke("LoadPlugin", &args)?
+                .error()
+                .map(Cow::into_owned))
         };
         let said = load().unwrap_or_else(|error| Some(format!("{error:#}")));
         refused.extend(said.map(|said| (lossy(&library), said)));
@@ -355,7 +433,10 @@ fn find_ffms2(api: API, core: CoreRef<'static>) -> Result<Plugin<'static>, Unusa
     }
     Err(match refused.is_empty() {
         true => Unusable::NoPlugin { core: release },
-        false => Unusable::Refused { core: release, libraries: refused },
+        false => Unusable::Refused {
+            core: release,
+            libraries: refused,
+        },
     })
 }
 
@@ -364,11 +445,16 @@ fn ffms2_libraries() -> Vec<PathBuf> {
     let roots = ["/usr/local/lib", "/usr/lib", "/usr/lib64"].map(PathBuf::from);
     // What the user adds comes first.
     let added = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = env::split_paths(&added).filter(|dir| dir.is_absolute()).collect();
+    let mut dirs: Vec<PathBuf> = env::split_paths(&added)
+        .filter(|dir| dir.is_absolute())
+        .collect();
     for root in roots {
         dirs.push(root.join("vapoursynth"));
         // Debian's multiarch directories, x86_64-linux-gnu for example.
-        let below = fs::read_dir(&root).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let below = fs::read_dir(&root)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()));
         dirs.extend(
             below
                 .filter(|dir| dir.to_string_lossy().contains("-linux-"))
@@ -382,7 +468,10 @@ fn ffms2_libraries() -> Vec<PathBuf> {
             .into_iter()
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"libffms2.so")))
+            .filter(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.as_bytes().starts_with(b"libffms2.so"))
+            })
             .collect();
         here.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
         // The others are links to the same file, or would be.
@@ -399,8 +488,10 @@ pub fn read_position(file: &Path) -> Option<u64> {
     let positions = entries.filter_map(|entry| {
         let entry = entry.ok()?;
         (fs::read_link(entry.path()).ok()? == file).then_some(())?;
-        let info = fs::read_to_string(Path::new("/proc/self/fdinfo").join(entry.file_name())).ok()?;
-        info.lines().find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok())
+        let info =
+            fs::read_to_string(Path::new("/proc/self/fdinfo").join(entry.file_name())).ok()?;
+        info.lines()
+            .find_map(|line| line.strip_prefix("pos:")?.trim().parse().ok())
     });
     positions.max()
 }
@@ -465,7 +556,8 @@ impl Source {
             idle: Mutex::new(Vec::new()),
         };
         let decoded = source.decoded(1, Some(scratch))?;
-        let times = fs::read_to_string(scratch).context("reading the frame times that FFMS2 wrote")?;
+        let times =
+            fs::read_to_string(scratch).context("reading the frame times that FFMS2 wrote")?;
         fs::remove_file(scratch).context("removing the frame times that FFMS2 wrote")?;
         let info = decoded.info();
         let encoded = source.shaped(&decoded)?.info();
@@ -512,14 +604,17 @@ impl Source {
         if let Some(times) = times {
             args.set_data("timecodes", times.as_os_str().as_bytes())?;
         }
-        self.vs.invoke(FFMS2, "Source", &args).with_context(|| format!("cannot open `{}`", self.input.display()))
+        self.vs
+            .invoke(FFMS2, "Source", &args)
+            .with_context(|| format!("cannot open `{}`", self.input.display()))
     }
 
     /// The film as it is encoded, short of its bit depth: upright and of even size.
     fn shaped(&self, clip: &Node<'static>) -> Result<Node<'static>> {
         let format = clip.info().format;
         ensure!(
-            format.sample_type() == SampleType::Integer && format.color_family() != ColorFamily::RGB,
+            format.sample_type() == SampleType::Integer
+                && format.color_family() != ColorFamily::RGB,
             "`{}` is decoded to {}, which is not YUV of whole numbers",
             self.input.display(),
             format.name()
@@ -538,7 +633,10 @@ impl Source {
         if let Property::Constant(size) = clip.info().resolution
             && (size.width % 2 == 1 || size.height % 2 == 1)
         {
-            let crop = [("right", (size.width % 2) as i64), ("bottom", (size.height % 2) as i64)];
+            let crop = [
+                ("right", (size.width % 2) as i64),
+                ("bottom", (size.height % 2) as i64),
+            ];
             clip = self.vs.filter(STD, "Crop", &clip, &crop)?;
         }
         Ok(clip)
@@ -557,8 +655,8 @@ impl Source {
         };
         let format = clip.info().format;
         let bits = format.bits_per_sample();
-        let is_420 =
-            format.color_family() == ColorFamily::YUV && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
+        let is_420 = format.color_family() == ColorFamily::YUV
+            && (format.sub_sampling_w(), format.sub_sampling_h()) == (1, 1);
         if is_420 && (bits == wanted || bits == 8 && !self.full_range) {
             return Ok(self.named(clip));
         }
@@ -569,11 +667,16 @@ impl Source {
             // Rounding alone would draw bands into skies.
             args.set_data("dither_type", b"error_diffusion")?;
         }
-        self.vs.invoke(RESIZE, "Bicubic", &args).map(|node| self.named(node))
+        self.vs
+            .invoke(RESIZE, "Bicubic", &args)
+            .map(|node| self.named(node))
     }
 
     fn named(&self, node: Node<'static>) -> Clip {
-        Clip { node, input: self.input.clone() }
+        Clip {
+            node,
+            input: self.input.clone(),
+        }
     }
 
     /// A clip to read a part of the film from: one that was given back, or a new one.
@@ -581,7 +684,12 @@ impl Source {
     /// # Errors
     /// What FFMS2 or VapourSynth say.
     pub fn take_clip(&self) -> Result<Clip> {
-        match self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+        match self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+        {
             Some(clip) => Ok(clip),
             None => self.clip(self.decoder_threads),
         }
@@ -589,7 +697,10 @@ impl Source {
 
     /// Gives a clip back for the next chunk: its decoder is open and its index read.
     pub fn give_back(&self, clip: Clip) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(clip);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(clip);
     }
 }
 
@@ -620,7 +731,12 @@ impl Reader {
     /// If it cannot be opened.
     pub fn whole(&self, threads: usize, frames: u64) -> Result<Pictures> {
         Ok(match self {
-            Self::Indexed(source, watch) => watched(source.clip(threads)?.read(0..frames), 0, true, watch.clone()),
+            Self::Indexed(source, watch) => watched(
+                source.clip(threads)?.read(0..frames),
+                0,
+                true,
+                watch.clone(),
+            ),
             Self::Linear(film) => Box::new(film.whole(threads)?),
         })
     }
@@ -638,7 +754,8 @@ impl Reader {
         match self {
             Self::Indexed(source, watch) => {
                 let clip = source.take_clip().map_err(cannot)?;
-                watched(clip.read(range.clone()), range.start, false, watch.clone()).try_for_each(&mut take)?;
+                watched(clip.read(range.clone()), range.start, false, watch.clone())
+                    .try_for_each(&mut take)?;
                 source.give_back(clip);
                 Ok(())
             }
@@ -717,14 +834,19 @@ impl Reading {
             self.requested += 1;
             let (sender, input) = (self.sender.clone(), self.clip.input.clone());
             // No film has 2^31 frames: its index would have been refused.
-            self.clip.node.get_frame_async(n as usize, move |frame, _, _| {
-                let frame = frame.map(Frame::of_clip).map_err(|error| {
-                    let (input, said) = (quoted(input.as_os_str()), error.into_inner());
-                    anyhow::anyhow!("{input} cannot be read at frame {n}: {}", said.to_string_lossy())
+            self.clip
+                .node
+                .get_frame_async(n as usize, move |frame, _, _| {
+                    let frame = frame.map(Frame::of_clip).map_err(|error| {
+                        let (input, said) = (quoted(input.as_os_str()), error.into_inner());
+                        anyhow::anyhow!(
+                            "{input} cannot be read at frame {n}: {}",
+                            said.to_string_lossy()
+                        )
+                    });
+                    // Nobody listens any more if reading was given up.
+                    let _ = sender.send((n, frame));
                 });
-                // Nobody listens any more if reading was given up.
-                let _ = sender.send((n, frame));
-            });
         }
     }
 }
@@ -759,7 +881,10 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .map(|line| line.parse().with_context(|| format!("`{line}` is not a time")))
+        .map(|line| {
+            line.parse()
+                .with_context(|| format!("`{line}` is not a time"))
+        })
         .collect()
 }
 
@@ -777,13 +902,21 @@ pub fn media_info(
     anything_after: impl FnOnce(f64) -> Result<bool>,
     complaint_between: impl Fn((f64, f64)) -> Result<Option<String>>,
 ) -> Result<MediaInfo> {
-    let Probed { mut container, mut rates, mut truncated, ends_anywhere } = probed;
+    let Probed {
+        mut container,
+        mut rates,
+        mut truncated,
+        ends_anywhere,
+    } = probed;
     let frames = indexed.frames;
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
     let start_ms = container.clock.output_ms(container.clock.first_ms);
     let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
-    let (source, video) = ((container.video.width, container.video.height), (indexed.width, indexed.height));
+    let (source, video) = (
+        (container.video.width, container.video.height),
+        (indexed.width, indexed.height),
+    );
     let turned = container.video.rotation % 180 == 90;
     let upright = if turned { (source.1, source.0) } else { source };
     if upright != video {
@@ -795,8 +928,16 @@ pub fn media_info(
     if turned {
         container.video.sample_aspect = container.video.sample_aspect.recip();
     }
-    let mut info =
-        MediaInfo { container, frames, fps, timing, ends_ms: None, width: video.0, height: video.1, truncated: None };
+    let mut info = MediaInfo {
+        container,
+        frames,
+        fps,
+        timing,
+        ends_ms: None,
+        width: video.0,
+        height: video.1,
+        truncated: None,
+    };
     let last_ms = info.time_ms(usize::try_from(frames - 1)?);
     let first_ms = times.first().copied().unwrap_or(0.0);
     let ends_ms = indexed.ends_ms.map(|ms| ms - first_ms + start_ms);
@@ -805,10 +946,20 @@ pub fn media_info(
     if truncated.is_none() && indexed.ends_within && !ends_anywhere {
         truncated = Some(ending::WITHIN.to_owned());
     }
-    let fewer = info.container.declared_frames.filter(|declared| indexed.packets + 1 < *declared);
-    let fewer =
-        fewer.map(|declared| format!("it declares {declared} frames, of which {} can be read", indexed.packets));
-    let longer = info.container.duration_seconds.filter(|duration| end + 1.0 < *duration);
+    let fewer = info
+        .container
+        .declared_frames
+        .filter(|declared| indexed.packets + 1 < *declared);
+    let fewer = fewer.map(|declared| {
+        format!(
+            "it declares {declared} frames, of which {} can be read",
+            indexed.packets
+        )
+    });
+    let longer = info
+        .container
+        .duration_seconds
+        .filter(|duration| end + 1.0 < *duration);
     if truncated.is_some() {
         truncated = fewer.or(truncated);
     } else if fewer.is_some() || longer.is_some() {
@@ -818,7 +969,9 @@ pub fn media_info(
         } else if let (Some(complaint), Some(longer)) = (&complaint, longer)
             && !anything_after(end + 1.0)?
         {
-            truncated = Some(format!("it declares {longer:.1} s, but ends after {end:.1} s ({complaint})"));
+            truncated = Some(format!(
+                "it declares {longer:.1} s, but ends after {end:.1} s ({complaint})"
+            ));
         }
     }
     if truncated.is_none()
@@ -827,7 +980,9 @@ pub fn media_info(
         for n in pauses(times_ms) {
             let (from, to) = (times_ms[n] / 1000.0, times_ms[n + 1] / 1000.0);
             if let Some(complaint) = complaint_between((from, to))? {
-                truncated = Some(format!("frames are missing after frame {n}, at {from:.1} s ({complaint})"));
+                truncated = Some(format!(
+                    "frames are missing after frame {n}, at {from:.1} s ({complaint})"
+                ));
                 break;
             }
         }
@@ -844,9 +999,15 @@ const LONGER: f64 = 1.5;
 fn last_picture(info: &MediaInfo, last_ms: f64, ends_ms: Option<f64>) -> Option<f64> {
     let usual_ms = 1000.0 * f64::from(*info.fps.denom()) / f64::from(*info.fps.numer());
     let ends_ms = ends_ms?;
-    let declared_ms = info.container.duration_seconds.map(|seconds| info.container.clock.output_ms(seconds * 1000.0));
-    let ends_ms = declared_ms.map_or(ends_ms, |declared_ms| ends_ms.min(declared_ms.max(last_ms + usual_ms)));
-    let own = matches!(info.timing, Timing::Variable { .. }) || ends_ms - last_ms > LONGER * usual_ms;
+    let declared_ms = info
+        .container
+        .duration_seconds
+        .map(|seconds| info.container.clock.output_ms(seconds * 1000.0));
+    let ends_ms = declared_ms.map_or(ends_ms, |declared_ms| {
+        ends_ms.min(declared_ms.max(last_ms + usual_ms))
+    });
+    let own =
+        matches!(info.timing, Timing::Variable { .. }) || ends_ms - last_ms > LONGER * usual_ms;
     (ends_ms - last_ms >= 1.0 && own).then_some(ends_ms)
 }
 
@@ -860,7 +1021,9 @@ fn pauses(times_ms: &[f64]) -> Vec<usize> {
     let mut sorted = lasts.clone();
     sorted.sort_by(f64::total_cmp);
     let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-    let mut found: Vec<usize> = (0..lasts.len()).filter(|n| lasts[*n] > usual * PAUSE).collect();
+    let mut found: Vec<usize> = (0..lasts.len())
+        .filter(|n| lasts[*n] > usual * PAUSE)
+        .collect();
     found.sort_by(|a, b| lasts[*b].total_cmp(&lasts[*a]));
     found.truncate(PAUSES);
     found
@@ -871,7 +1034,9 @@ fn pauses(times_ms: &[f64]) -> Vec<usize> {
 pub fn ascending(times_ms: &[f64]) -> (Vec<f64>, usize) {
     let (mut ascending, mut moved) = (Vec::<f64>::with_capacity(times_ms.len()), 0);
     for ms in times_ms {
-        let least = ascending.last().map_or(f64::NEG_INFINITY, |last| last + 1.0);
+        let least = ascending
+            .last()
+            .map_or(f64::NEG_INFINITY, |last| last + 1.0);
         moved += usize::from(*ms < least);
         ascending.push(ms.max(least));
     }
@@ -884,18 +1049,32 @@ const TIME_TOLERANCE_MS: f64 = 1.1;
 
 /// Finds the frame rate that explains `times_ms`, or says that there is none; the first frame is shown at `start_ms`.
 #[must_use]
-pub fn timing(times_ms: &[f64], start_ms: f64, rates: &[Ratio<u32>]) -> Option<(Timing, Ratio<u32>)> {
+pub fn timing(
+    times_ms: &[f64],
+    start_ms: f64,
+    rates: &[Ratio<u32>],
+) -> Option<(Timing, Ratio<u32>)> {
     let first = *times_ms.first()?;
     let fits = |rate: &&Ratio<u32>| {
         let frame_ms = 1000.0 * f64::from(*rate.denom()) / f64::from(*rate.numer());
-        times_ms.iter().enumerate().all(|(n, time)| (time - first - n as f64 * frame_ms).abs() <= TIME_TOLERANCE_MS)
+        times_ms
+            .iter()
+            .enumerate()
+            .all(|(n, time)| (time - first - n as f64 * frame_ms).abs() <= TIME_TOLERANCE_MS)
     };
     if let Some(rate) = rates.iter().find(fits) {
         return Some((Timing::Constant { start_ms }, *rate));
     }
     // A single picture has no rate, and needs none.
-    let average = if let [_] = times_ms { Ratio::from_integer(24) } else { average(times_ms)? };
-    let times_ms = times_ms.iter().map(|time| time - first + start_ms).collect();
+    let average = if let [_] = times_ms {
+        Ratio::from_integer(24)
+    } else {
+        average(times_ms)?
+    };
+    let times_ms = times_ms
+        .iter()
+        .map(|time| time - first + start_ms)
+        .collect();
     Some((Timing::Variable { times_ms }, average))
 }
 
@@ -905,7 +1084,8 @@ fn average(times_ms: &[f64]) -> Option<Ratio<u32>> {
     let (first, last) = (times_ms.first()?, times_ms.last()?);
     let seconds = (last - first) / 1000.0;
     let thousandths = (times_ms.len() - 1) as f64 * 1000.0 / seconds;
-    (seconds > 0.0).then(|| Ratio::new(thousandths.round().clamp(1.0, u32::MAX.into()) as u32, 1000))
+    (seconds > 0.0)
+        .then(|| Ratio::new(thousandths.round().clamp(1.0, u32::MAX.into()) as u32, 1000))
 }
 
 /// A rate, if there can be one.
@@ -921,7 +1101,9 @@ mod tests {
     #[test]
     fn times_rounded_to_milliseconds_are_a_constant_rate() {
         let rate = Ratio::new(24000, 1001);
-        let times: Vec<f64> = (0..5000).map(|n| (f64::from(n) * 1001.0 / 24.0).round() + 21.0).collect();
+        let times: Vec<f64> = (0..5000)
+            .map(|n| (f64::from(n) * 1001.0 / 24.0).round() + 21.0)
+            .collect();
         let (timing, fps) = timing(&times, 21.0, &[Ratio::new(25, 1), rate]).unwrap();
         assert_eq!((timing, fps), (Timing::Constant { start_ms: 21.0 }, rate));
     }
@@ -931,16 +1113,22 @@ mod tests {
         let mut times: Vec<f64> = (0..10).map(|n| f64::from(n) * 40.0).collect();
         times[7] += 15.0;
         let (timing, _) = timing(&times, 5.0, &[Ratio::new(25, 1)]).unwrap();
-        let Timing::Variable { times_ms } = timing else { panic!("{timing:?}") };
+        let Timing::Variable { times_ms } = timing else {
+            panic!("{timing:?}")
+        };
         assert_eq!((times_ms[0], times_ms[7]), (5.0, 300.0));
     }
 
     #[test]
     fn frames_with_times_of_their_own_have_the_rate_that_they_come_to() {
         let times: Vec<f64> = [0.0, 30.0, 71.0, 99.0, 133.0, 165.0, 200.0].to_vec();
-        let of = |times: &[f64], rates: &[Ratio<u32>]| timing(times, 0.0, rates).map(|(_, fps)| fps);
+        let of =
+            |times: &[f64], rates: &[Ratio<u32>]| timing(times, 0.0, rates).map(|(_, fps)| fps);
         // Said is the unit of the times, or nothing at all.
-        assert_eq!(of(&times, &[Ratio::from_integer(1000)]), Some(Ratio::from_integer(30)));
+        assert_eq!(
+            of(&times, &[Ratio::from_integer(1000)]),
+            Some(Ratio::from_integer(30))
+        );
         assert_eq!(of(&times, &[]), Some(Ratio::from_integer(30)));
         assert_eq!(of(&[0.0, 4e9], &[]), Some(Ratio::new(1, 1000)));
         assert_eq!(of(&[0.0, 1e-9], &[]), Some(Ratio::new(u32::MAX, 1000)));
@@ -965,7 +1153,10 @@ mod tests {
 
     #[test]
     fn timecodes_are_read_and_nonsense_is_refused() {
-        assert_eq!(read_timecodes("# timecode format v2\n0.00\n41.71\n").unwrap(), [0.0, 41.71]);
+        assert_eq!(
+            read_timecodes("# timecode format v2\n0.00\n41.71\n").unwrap(),
+            [0.0, 41.71]
+        );
         assert!(read_timecodes("# timecode format v2\nsoon\n").is_err());
     }
 

@@ -12,10 +12,12 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    media::{Carry, Container, Track, TrackKind},
-    probe::Tools,
-    process::{Children, ToolFailure},
-    words::count,
+    film::media::{Carry, Container, Track, TrackKind},
+    os::{
+        process::{Children, ToolFailure},
+        words::count,
+    },
+    source::probe::Tools,
 };
 
 /// A packet of the picture.
@@ -98,7 +100,14 @@ impl Announced {
 
     /// What `packets` announce; the first picture that a decoder shows is at `first_ms`.
     #[must_use]
-    pub fn of(Packets { list: packets, headers_differ, described_anew }: &Packets, first_ms: f64) -> Self {
+    pub fn of(
+        Packets {
+            list: packets,
+            headers_differ,
+            described_anew,
+        }: &Packets,
+        first_ms: f64,
+    ) -> Self {
         let mut doubt = None;
         let mut doubts = |why: String| {
             doubt.get_or_insert(why);
@@ -107,11 +116,17 @@ impl Announced {
         let visible = packets.iter().filter(|packet| !packet.hidden);
         let lost = visible.clone().filter(early).count();
         if lost > 0 {
-            doubts(format!("{} at its beginning cannot be decoded", count(lost as u64, "picture")));
+            doubts(format!(
+                "{} at its beginning cannot be decoded",
+                count(lost as u64, "picture")
+            ));
         }
         let hidden = packets.len() - visible.clone().count();
         if hidden > 0 {
-            doubts(format!("an edit list hides {}", count(hidden as u64, "picture")));
+            doubts(format!(
+                "an edit list hides {}",
+                count(hidden as u64, "picture")
+            ));
         }
         if visible.clone().any(|packet| packet.damaged) {
             doubts("packets are damaged".to_owned());
@@ -128,7 +143,10 @@ impl Announced {
             pictures.push((ms, packet.key, packet.lasts_ms));
         }
         pictures.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if pictures.windows(2).any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS) {
+        if pictures
+            .windows(2)
+            .any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS)
+        {
             doubts("pictures have one time".to_owned());
         }
         if pictures.first().is_some_and(|(_, key, _)| !key) {
@@ -140,8 +158,16 @@ impl Announced {
         if pictures.len() > 1 && mostly_keys {
             doubts("nearly every picture is a keyframe, so that one that is repeated could not be told".to_owned());
         }
-        let keys = pictures.iter().enumerate().filter(|(_, (_, key, _))| *key).map(|(n, _)| n).collect();
-        let ends_ms = pictures.last().filter(|(_, _, lasts_ms)| *lasts_ms > 0.0).map(|(ms, _, lasts_ms)| ms + lasts_ms);
+        let keys = pictures
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, key, _))| *key)
+            .map(|(n, _)| n)
+            .collect();
+        let ends_ms = pictures
+            .last()
+            .filter(|(_, _, lasts_ms)| *lasts_ms > 0.0)
+            .map(|(ms, _, lasts_ms)| ms + lasts_ms);
         let times_ms = pictures.into_iter().map(|(ms, _, _)| ms).collect();
         let ends_within = packets.last().is_some_and(|packet| packet.damaged);
         Self {
@@ -166,7 +192,11 @@ const ON_TIME_EXACTLY: &str = "aresample=async=1:min_hard_comp=0.002";
 /// Has holes stay where they are in sound that is decoded because it does not get into Matroska as it is.
 #[must_use]
 pub fn filling(container: &Container) -> &'static str {
-    if container.format == "QuickTime/MP4" { ON_TIME_EXACTLY } else { ON_TIME }
+    if container.format == "QuickTime/MP4" {
+        ON_TIME_EXACTLY
+    } else {
+        ON_TIME
+    }
 }
 
 /// Tracks that ffmpeg hands over in one file.
@@ -190,19 +220,32 @@ pub fn read(
     container: &Container,
     others: &[(Handed<'_>, PathBuf)],
 ) -> Result<Packets> {
-    let header = HEADERS.iter().find(|(codec, _)| *codec == container.video.codec).map(|(_, unit)| *unit);
+    let header = HEADERS
+        .iter()
+        .find(|(codec, _)| *codec == container.video.codec)
+        .map(|(_, unit)| *unit);
     let run = |header| {
         let command = listing(tools, (dir, source), container, others, header);
-        children.stream(command, |lines| parse(lines).context("ffmpeg printed what is no list of packets"))
+        children.stream(command, |lines| {
+            parse(lines).context("ffmpeg printed what is no list of packets")
+        })
     };
     let complains_of_filter = |error: &anyhow::Error| {
-        error.downcast_ref::<ToolFailure>().is_some_and(|failed| failed.stderr.iter().any(|line| line.contains(FILTER)))
+        error
+            .downcast_ref::<ToolFailure>()
+            .is_some_and(|failed| failed.stderr.iter().any(|line| line.contains(FILTER)))
     };
     let mut packets = match header.map(|unit| run(Some(unit))) {
         // It does not begin where the container's own headers are damaged, or this ffmpeg lacks it.
-        Some(Err(error)) if complains_of_filter(&error) => Packets { headers_differ: None, ..run(None)? },
+        Some(Err(error)) if complains_of_filter(&error) => Packets {
+            headers_differ: None,
+            ..run(None)?
+        },
         Some(read) => read?,
-        None => Packets { headers_differ: None, ..run(None)? },
+        None => Packets {
+            headers_differ: None,
+            ..run(None)?
+        },
     };
     // Other containers have other things beside packets.
     packets.described_anew &= container.format.to_ascii_lowercase().contains("mp4");
@@ -225,7 +268,12 @@ fn listing(
     let picture = format!("0:{}", container.video.stream);
     command.args(["-map", &picture]);
     if let Some(unit) = header {
-        command.args(["-map", &picture, "-bsf:1", &format!("{FILTER}=pass_types={unit}")]);
+        command.args([
+            "-map",
+            &picture,
+            "-bsf:1",
+            &format!("{FILTER}=pass_types={unit}"),
+        ]);
         // Packets do not wait for headers that are far behind.
         command.args(["-max_interleave_delta", "1"]);
     }
@@ -243,7 +291,9 @@ fn listing(
 #[must_use]
 pub fn reading(tools: &Tools, (dir, source): (&Path, &str), container: &Container) -> Command {
     let mut command = Command::new(&tools.ffmpeg);
-    command.current_dir(dir).args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
+    command
+        .current_dir(dir)
+        .args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
     if container.direct {
         command.arg("-copyts");
     }
@@ -259,7 +309,11 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
         return;
     }
     command.args(["-map", &format!("0:{}", container.video.stream)]);
-    for track in container.other_tracks.iter().filter(|track| track.kind != TrackKind::Video) {
+    for track in container
+        .other_tracks
+        .iter()
+        .filter(|track| track.kind != TrackKind::Video)
+    {
         command.args(["-map", &format!("0:{}", track.stream)]);
     }
     command.args(["-c", "copy"]);
@@ -280,22 +334,53 @@ pub fn is_of_clock(line: &str) -> bool {
 /// edit list hides before the beginning, and always the same bytes.
 fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {
     for (n, track) in handed.tracks.iter().enumerate() {
-        command.args(["-map", &format!("0:{}", track.stream), &format!("-c:{n}"), track.carry.codec()]);
+        command.args([
+            "-map",
+            &format!("0:{}", track.stream),
+            &format!("-c:{n}"),
+            track.carry.codec(),
+        ]);
         if track.carry == Carry::Decoded {
-            let depth = [&format!("-sample_fmt:{n}"), "s32", &format!("-bits_per_raw_sample:{n}"), "24"];
-            command.args([&format!("-filter:{n}"), filling(container)]).args(depth);
+            let depth = [
+                &format!("-sample_fmt:{n}"),
+                "s32",
+                &format!("-bits_per_raw_sample:{n}"),
+                "24",
+            ];
+            command
+                .args([&format!("-filter:{n}"), filling(container)])
+                .args(depth);
         }
         // All before the beginning is hidden, but for what decoders of some kinds need before the first sample.
         let partly = track.begins_before_it_is_heard();
         command.args([format!("-copypriorss:{n}"), u8::from(partly).to_string()]);
         if partly && track.hidden > 0 {
-            command.args([format!("-bsf:{n}"), format!("noise=drop=lt(n\\,{})", track.hidden)]);
+            command.args([
+                format!("-bsf:{n}"),
+                format!("noise=drop=lt(n\\,{})", track.hidden),
+            ]);
         }
     }
     let later_us = f64::from(handed.opus_delay) / 0.048;
     let offset = format!("{}us", container.clock.offset_us + later_us.round() as i64);
-    command.args(["-map_chapters", "-1", "-map_metadata", "-1", "-output_ts_offset", &offset]);
-    command.args(["-avoid_negative_ts", "disabled", "-fflags", "+bitexact", "-f", "matroska"]).arg(file);
+    command.args([
+        "-map_chapters",
+        "-1",
+        "-map_metadata",
+        "-1",
+        "-output_ts_offset",
+        &offset,
+    ]);
+    command
+        .args([
+            "-avoid_negative_ts",
+            "disabled",
+            "-fflags",
+            "+bitexact",
+            "-f",
+            "matroska",
+        ])
+        .arg(file);
 }
 
 /// Reads what ffmpeg's muxer framecrc writes, `stream, dts, pts, duration, size, checksum, F=flags, S=side data`: of the
@@ -318,31 +403,51 @@ pub fn parse(text: impl Read) -> Result<Packets> {
         }
         let (stream, packet) = line.split_once(',').context("a packet has no stream")?;
         if stream == "1" {
-            let checksum = packet.split(',').nth(4).context("headers have no checksum")?.to_owned();
+            let checksum = packet
+                .split(',')
+                .nth(4)
+                .context("headers have no checksum")?
+                .to_owned();
             differ |= header.get_or_insert_with(|| checksum.clone()) != &checksum;
             continue;
         }
         list.push(packet_of(packet, tick_ms.context("no time base")?)?);
         // Containers that have several descriptions of a picture put the next one beside the first packet that it is of;
         // beside the very first packet of a film there are other things too.
-        let side_data = packet.split_once(", S=").map_or("", |(_, side_data)| side_data).to_owned();
+        let side_data = packet
+            .split_once(", S=")
+            .map_or("", |(_, side_data)| side_data)
+            .to_owned();
         if list.len() > 1 {
             described_anew |= beside.get_or_insert_with(|| side_data.clone()) != &side_data;
         }
     }
-    Ok(Packets { list, headers_differ: Some(differ), described_anew })
+    Ok(Packets {
+        list,
+        headers_differ: Some(differ),
+        described_anew,
+    })
 }
 
 /// Reads what framecrc writes of a packet, from its dts on.
 fn packet_of(text: &str, tick_ms: f64) -> Result<Packet> {
     let mut fields = text.split(',').map(str::trim);
     let (_, pts, lasts) = (fields.next(), fields.next(), fields.next());
-    let ticks = |text: Option<&str>| text.context("a packet has no time")?.parse::<i64>().context("a time is a number");
+    let ticks = |text: Option<&str>| {
+        text.context("a packet has no time")?
+            .parse::<i64>()
+            .context("a time is a number")
+    };
     let (pts, lasts) = (ticks(pts)?, ticks(lasts)?);
-    ensure!(fields.clone().count() >= 2, "a packet has a size and a checksum");
+    ensure!(
+        fields.clone().count() >= 2,
+        "a packet has a size and a checksum"
+    );
     // Without flags it is what every packet of most muxers is: one where decoding can begin.
     let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
-    let flags = flags.map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16)).context("flags are a number")?;
+    let flags = flags
+        .map_or(Ok(KEY), |flags| u32::from_str_radix(flags, 16))
+        .context("flags are a number")?;
     Ok(Packet {
         ms: (pts != i64::MIN).then_some(pts as f64 * tick_ms),
         lasts_ms: lasts.max(0) as f64 * tick_ms,
@@ -379,10 +484,20 @@ impl Container {
             if self.direct || self.new_sound && track.kind == TrackKind::Audio {
                 continue;
             }
-            let opus_delay = if track.carry == Carry::Copy { track.opus_delay } else { 0 };
-            match handed.iter_mut().find(|handed| handed.opus_delay == opus_delay) {
+            let opus_delay = if track.carry == Carry::Copy {
+                track.opus_delay
+            } else {
+                0
+            };
+            match handed
+                .iter_mut()
+                .find(|handed| handed.opus_delay == opus_delay)
+            {
                 Some(handed) => handed.tracks.push(track),
-                None => handed.push(Handed { opus_delay, tracks: vec![track] }),
+                None => handed.push(Handed {
+                    opus_delay,
+                    tracks: vec![track],
+                }),
             }
         }
         handed
@@ -402,10 +517,25 @@ mod tests {
         let packets = parse(LIST.as_bytes()).unwrap().list;
         let ms: Vec<f64> = packets.iter().map(|packet| packet.ms.unwrap()).collect();
         assert_eq!(ms, [-80.0, 0.0, 120.0, 40.0, 80.0]);
-        let flags: Vec<_> = packets.iter().map(|packet| (packet.key, packet.hidden, packet.damaged)).collect();
+        let flags: Vec<_> = packets
+            .iter()
+            .map(|packet| (packet.key, packet.hidden, packet.damaged))
+            .collect();
         let (no, yes) = (false, true);
-        assert_eq!(flags, [(yes, yes, no), (yes, no, no), (no, no, no), (no, no, no), (no, no, yes)]);
-        assert!(parse("0, 1, 2, 3, 4, 0x5\n".as_bytes()).is_err(), "no time base");
+        assert_eq!(
+            flags,
+            [
+                (yes, yes, no),
+                (yes, no, no),
+                (no, no, no),
+                (no, no, no),
+                (no, no, yes)
+            ]
+        );
+        assert!(
+            parse("0, 1, 2, 3, 4, 0x5\n".as_bytes()).is_err(),
+            "no time base"
+        );
         assert!(parse("#tb 0: 1/25\n0, 1, x, 3, 4, 0x5\n".as_bytes()).is_err());
         let none = format!("#tb 0: 1/25\n0, 1, {}, 3, 4, 0x5\n", i64::MIN);
         assert_eq!(parse(none.as_bytes()).unwrap().list[0].ms, None);
@@ -417,16 +547,34 @@ mod tests {
             let packets = parse(format!("#tb 0: 1/25\n{lines}").as_bytes()).unwrap();
             (packets.headers_differ.unwrap(), packets.described_anew)
         };
-        let first = "1, 0, 0, 1, 29, 0x6\n0, 0, 0, 1, 90, 0x1, S=1, 40\n0, 1, 1, 1, 10, 0x2, F=0x0\n";
-        assert_eq!(of(&format!("{first}1, 2, 2, 1, 29, 0x6\n0, 2, 2, 1, 90, 0x3\n")), (false, false));
-        assert_eq!(of(&format!("{first}1, 2, 2, 1, 29, 0x7\n0, 2, 2, 1, 90, 0x3\n")), (true, false));
-        assert_eq!(of(&format!("{first}0, 2, 2, 1, 90, 0x3, S=1, 43\n")), (false, true));
+        let first =
+            "1, 0, 0, 1, 29, 0x6\n0, 0, 0, 1, 90, 0x1, S=1, 40\n0, 1, 1, 1, 10, 0x2, F=0x0\n";
+        assert_eq!(
+            of(&format!(
+                "{first}1, 2, 2, 1, 29, 0x6\n0, 2, 2, 1, 90, 0x3\n"
+            )),
+            (false, false)
+        );
+        assert_eq!(
+            of(&format!(
+                "{first}1, 2, 2, 1, 29, 0x7\n0, 2, 2, 1, 90, 0x3\n"
+            )),
+            (true, false)
+        );
+        assert_eq!(
+            of(&format!("{first}0, 2, 2, 1, 90, 0x3, S=1, 43\n")),
+            (false, true)
+        );
         let stream_id = "0, 0, 0, 1, 90, 0x1, S=1, 1\n0, 1, 1, 1, 10, 0x2, F=0x0, S=1, 1\n";
         assert_eq!(of(&stream_id.repeat(2)), (false, false));
     }
 
     fn of(packets: &[Packet]) -> Packets {
-        Packets { list: packets.to_vec(), headers_differ: Some(false), described_anew: false }
+        Packets {
+            list: packets.to_vec(),
+            headers_differ: Some(false),
+            described_anew: false,
+        }
     }
 
     #[test]
@@ -444,25 +592,48 @@ mod tests {
     }
 
     fn packet(ms: f64, key: bool) -> Packet {
-        Packet { ms: Some(ms), lasts_ms: 40.0, key, hidden: false, damaged: false }
+        Packet {
+            ms: Some(ms),
+            lasts_ms: 40.0,
+            key,
+            hidden: false,
+            damaged: false,
+        }
     }
 
     #[test]
     fn pictures_are_announced_in_the_order_in_which_they_are_shown() {
-        let packets = [packet(0.0, true), packet(120.0, false), packet(40.0, false), packet(80.0, true)];
+        let packets = [
+            packet(0.0, true),
+            packet(120.0, false),
+            packet(40.0, false),
+            packet(80.0, true),
+        ];
         let announced = Announced::of(&of(&packets), 0.0);
         assert_eq!(announced.times_ms, [0.0, 40.0, 80.0, 120.0]);
         assert_eq!((announced.keys, announced.doubt), (vec![0, 2], None));
-        assert_eq!((announced.ends_ms, announced.ends_within), (Some(160.0), false));
+        assert_eq!(
+            (announced.ends_ms, announced.ends_within),
+            (Some(160.0), false)
+        );
     }
 
     #[test]
     fn pictures_that_were_not_shown_are_known_by_their_times() {
-        let packets = [packet(0.0, true), packet(40.0, false), packet(80.0, false), packet(120.0, false)];
+        let packets = [
+            packet(0.0, true),
+            packet(40.0, false),
+            packet(80.0, false),
+            packet(120.0, false),
+        ];
         let announced = Announced::of(&of(&packets), 0.0);
         assert_eq!(announced.not_among(&[0.0, 40.4, 120.0]), [80.0]);
         assert_eq!(announced.not_among(&[]), [0.0, 40.0, 80.0, 120.0]);
-        assert!(announced.not_among(&[0.0, 40.0, 60.0, 80.0, 120.0]).is_empty());
+        assert!(
+            announced
+                .not_among(&[0.0, 40.0, 60.0, 80.0, 120.0])
+                .is_empty()
+        );
     }
 
     #[test]
@@ -472,18 +643,48 @@ mod tests {
             let mut packets = good.to_vec();
             change(&mut packets);
             let announced = Announced::of(&of(&packets), first_ms);
-            (announced.times_ms.len(), announced.doubt.unwrap_or_default())
+            (
+                announced.times_ms.len(),
+                announced.doubt.unwrap_or_default(),
+            )
         };
         assert_eq!(doubt(&|_| (), 0.0), (3, String::new()));
-        assert_eq!(doubt(&|_| (), 40.0), (2, "1 picture at its beginning cannot be decoded".to_owned()));
+        assert_eq!(
+            doubt(&|_| (), 40.0),
+            (2, "1 picture at its beginning cannot be decoded".to_owned())
+        );
         assert_eq!(doubt(&|packets| packets[0].hidden = true, 40.0).0, 2);
-        assert!(doubt(&|packets| packets[0].hidden = true, 40.0).1.contains("edit list"));
-        assert!(doubt(&|packets| packets[1].damaged = true, 0.0).1.contains("damaged"));
+        assert!(
+            doubt(&|packets| packets[0].hidden = true, 40.0)
+                .1
+                .contains("edit list")
+        );
+        assert!(
+            doubt(&|packets| packets[1].damaged = true, 0.0)
+                .1
+                .contains("damaged")
+        );
         assert_eq!(doubt(&|packets| packets[1].ms = None, 0.0).0, 3);
-        assert!(doubt(&|packets| packets[1].ms = None, 0.0).1.contains("no times"));
-        assert!(doubt(&|packets| packets[2].ms = Some(40.0), 0.0).1.contains("one time"));
-        assert!(doubt(&|packets| packets[0].key = false, 0.0).1.contains("keyframe"));
-        let intra = doubt(&|packets| packets.iter_mut().for_each(|packet| packet.key = true), 0.0).1;
+        assert!(
+            doubt(&|packets| packets[1].ms = None, 0.0)
+                .1
+                .contains("no times")
+        );
+        assert!(
+            doubt(&|packets| packets[2].ms = Some(40.0), 0.0)
+                .1
+                .contains("one time")
+        );
+        assert!(
+            doubt(&|packets| packets[0].key = false, 0.0)
+                .1
+                .contains("keyframe")
+        );
+        let intra = doubt(
+            &|packets| packets.iter_mut().for_each(|packet| packet.key = true),
+            0.0,
+        )
+        .1;
         assert!(intra.contains("nearly every picture"));
     }
 }

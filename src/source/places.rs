@@ -21,9 +21,9 @@ use super::{
     packets::{Announced, keep_clock},
 };
 use crate::{
-    media::{Container, Extra, Range as SampleRange},
-    probe::Tools,
-    process::Children,
+    film::media::{Container, Extra, Range as SampleRange},
+    os::process::Children,
+    source::probe::Tools,
 };
 
 /// Pictures of a place.
@@ -52,27 +52,41 @@ pub struct Place {
 pub fn choose(announced: &Announced) -> Vec<Place> {
     let (times, keys) = (&announced.times_ms, &announced.keys);
     let end = times.len();
-    let mut places = vec![Place { pictures: 0..end.min(PICTURES), from_ms: None }];
+    let mut places = vec![Place {
+        pictures: 0..end.min(PICTURES),
+        from_ms: None,
+    }];
     // Decoded from the keyframe that is the `back`-th before picture `n`, or is that picture.
     let from = |n: usize, back: usize| {
-        let key = keys.partition_point(|key| *key <= n).checked_sub(1 + back)?;
+        let key = keys
+            .partition_point(|key| *key <= n)
+            .checked_sub(1 + back)?;
         (key > 0).then(|| times[keys[key]])
     };
     if end > PICTURES {
         let first = end.saturating_sub(PICTURES);
-        places.push(Place { pictures: first..end, from_ms: from(first, 0) });
+        places.push(Place {
+            pictures: first..end,
+            from_ms: from(first, 0),
+        });
     }
     let group = end as f64 / keys.len().max(1) as f64 + PICTURES as f64;
     let between = ((end as f64 * PART_DECODED / group) as usize).clamp(FEWEST, MOST) - 2;
     for n in 1..=between {
         let wanted = keys.partition_point(|key| key * (between + 1) < end * n);
-        let around = wanted.saturating_sub(KEYS_AROUND).max(1)..(wanted + KEYS_AROUND).min(keys.len());
+        let around =
+            wanted.saturating_sub(KEYS_AROUND).max(1)..(wanted + KEYS_AROUND).min(keys.len());
         // The one whose last group of pictures is the shortest: the pictures before it need all of that.
         let key = around.min_by_key(|key| (keys[*key] - keys[*key - 1], key.abs_diff(wanted)));
         let at = key.map_or(end * n / (between + 1), |key| keys[key]);
         let pictures = at.saturating_sub(PICTURES / 2)..(at + PICTURES / 2).min(end);
-        if places.iter().all(|place| place.pictures.end <= pictures.start || pictures.end <= place.pictures.start) {
-            places.push(Place { from_ms: from(pictures.start, 0), pictures });
+        if places.iter().all(|place| {
+            place.pictures.end <= pictures.start || pictures.end <= place.pictures.start
+        }) {
+            places.push(Place {
+                from_ms: from(pictures.start, 0),
+                pictures,
+            });
         }
     }
     places
@@ -114,7 +128,16 @@ impl<'a> Film<'a> {
         let stream = format!("0:{}", container.video.stream);
         let origin_ms = container.clock.origin_ms;
         let full_range = container.video.color.range == Some(SampleRange::Full);
-        Self { children, tools, dir, name, stream, container: Some(container), origin_ms, full_range }
+        Self {
+            children,
+            tools,
+            dir,
+            name,
+            stream,
+            container: Some(container),
+            origin_ms,
+            full_range,
+        }
     }
 
     /// Pictures from `from_ms` to `until_ms` by the film's clock, decoded from the keyframe at `from_ms` or from the
@@ -124,12 +147,19 @@ impl<'a> Film<'a> {
     /// If ffmpeg cannot read it.
     pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<(Vec<Seen>, Extras)> {
         let mut command = Command::new(&self.tools.ffmpeg);
-        command.current_dir(self.dir).args(["-nostdin", "-hide_banner", "-nostats", "-loglevel", "level+info"]);
+        command.current_dir(self.dir).args([
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-loglevel",
+            "level+info",
+        ]);
         if self.container.is_some() {
             // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
             command.args(["-threads", "1"]);
         }
-        let by_container = self.container.is_none_or(|container| container.direct) || from_ms.is_some();
+        let by_container =
+            self.container.is_none_or(|container| container.direct) || from_ms.is_some();
         if by_container {
             command.arg("-copyts");
         }
@@ -137,18 +167,40 @@ impl<'a> Film<'a> {
             let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
         }
-        command.arg("-i").arg(format!("file:{}", self.name)).args(["-map", &self.stream, "-fps_mode", "passthrough"]);
+        command.arg("-i").arg(format!("file:{}", self.name)).args([
+            "-map",
+            &self.stream,
+            "-fps_mode",
+            "passthrough",
+        ]);
         let (width, height) = SMALL;
         let range = if self.full_range { "pc" } else { "tv" };
         let filter = format!(
             "showinfo=checksum=0,scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
         );
-        command.args(["-max_error_rate", "1", "-vf", &filter, "-f", "rawvideo", "pipe:1"]);
+        command.args([
+            "-max_error_rate",
+            "1",
+            "-vf",
+            &filter,
+            "-f",
+            "rawvideo",
+            "pipe:1",
+        ]);
         if let Some(container) = self.container.filter(|_| from_ms.is_none()) {
             keep_clock(&mut command, container);
         }
         let origin_ms = if by_container { self.origin_ms } else { 0.0 };
-        let mut pipe = Pipe::open(self.children, command, Layout { width, height, bit_depth: 8 }, origin_ms)?;
+        let mut pipe = Pipe::open(
+            self.children,
+            command,
+            Layout {
+                width,
+                height,
+                bit_depth: 8,
+            },
+            origin_ms,
+        )?;
         let mut seen = Vec::new();
         while let Some((ms, frame)) = pipe.next().context("decoding a part of the film")? {
             let Some(ms) = ms else { continue };
@@ -196,7 +248,11 @@ impl Reference {
         if own > ANOTHER {
             return Some(false);
         }
-        let others = self.neighbours.iter().flatten().filter(|other| self.own.distance(other) >= DIFFERENT);
+        let others = self
+            .neighbours
+            .iter()
+            .flatten()
+            .filter(|other| self.own.distance(other) >= DIFFERENT);
         let nearer = others.map(|other| other.distance(found) < own);
         nearer.reduce(|a, b| a || b).map(|wrong| !wrong)
     }
@@ -231,29 +287,53 @@ impl References {
     pub fn look(film: &Film<'_>, announced: &Announced, places: &[Place]) -> Result<Self> {
         let (mut references, mut missing_ms, mut extras) = (Vec::new(), Vec::new(), Extras::new());
         for place in places {
-            let (first, last) = (announced.times_ms[place.pictures.start], announced.times_ms[place.pictures.end - 1]);
+            let (first, last) = (
+                announced.times_ms[place.pictures.start],
+                announced.times_ms[place.pictures.end - 1],
+            );
             let (mut seen, mut carried) = Default::default();
             for from_ms in seeks(place.from_ms) {
                 (seen, carried) = film.look(from_ms, last + SAME_TIME_MS)?;
-                if seen.first().is_some_and(|(ms, _): &Seen| *ms <= first + SAME_TIME_MS) {
+                if seen
+                    .first()
+                    .is_some_and(|(ms, _): &Seen| *ms <= first + SAME_TIME_MS)
+                {
                     break;
                 }
             }
             extras.extend(carried);
-            let shown = |ms: &&f64| seen.iter().any(|(other, _)| (other - **ms).abs() <= SAME_TIME_MS);
-            missing_ms.extend(announced.times_ms[place.pictures.clone()].iter().filter(|ms| !shown(ms)));
+            let shown = |ms: &&f64| {
+                seen.iter()
+                    .any(|(other, _)| (other - **ms).abs() <= SAME_TIME_MS)
+            };
+            missing_ms.extend(
+                announced.times_ms[place.pictures.clone()]
+                    .iter()
+                    .filter(|ms| !shown(ms)),
+            );
             // The last but one of the pictures before is the neighbour of the first that is compared.
             let start = seen.partition_point(|(ms, _)| *ms < first - SAME_TIME_MS);
             for n in start..seen.len() {
-                let beside = |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small)| small.clone());
+                let beside =
+                    |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small)| small.clone());
                 let neighbours = [beside(n.checked_sub(1)), beside(n.checked_add(1))];
-                references.push((seen[n].0, Reference { own: seen[n].1.clone(), neighbours }));
+                references.push((
+                    seen[n].0,
+                    Reference {
+                        own: seen[n].1.clone(),
+                        neighbours,
+                    },
+                ));
             }
         }
         references.sort_by(|a, b| a.0.total_cmp(&b.0));
         references.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
         extras.sort_by(|a, b| a.1.total_cmp(&b.1));
-        Ok(Self { seen: references, missing_ms, extras })
+        Ok(Self {
+            seen: references,
+            missing_ms,
+            extras,
+        })
     }
 
     /// How many pictures that packets announce no decoder shows.
@@ -276,19 +356,30 @@ impl References {
     /// From when to when there are pictures without a pause longer than `apart_ms`.
     pub fn runs(&self, apart_ms: f64) -> Vec<Range<f64>> {
         let near = |a: &(f64, Reference), b: &(f64, Reference)| b.0 - a.0 <= apart_ms;
-        self.seen.chunk_by(near).map(|run| run[0].0..run[run.len() - 1].0).collect()
+        self.seen
+            .chunk_by(near)
+            .map(|run| run[0].0..run[run.len() - 1].0)
+            .collect()
     }
 
     /// The pictures in groups of those of one place, counted from the end, which is so always a group of its own: also in a
     /// film so short that its places touch.
     #[must_use]
     pub fn groups(&self) -> Vec<Range<f64>> {
-        self.seen.rchunks(PICTURES).map(|group| group[0].0..group[group.len() - 1].0).collect()
+        self.seen
+            .rchunks(PICTURES)
+            .map(|group| group[0].0..group[group.len() - 1].0)
+            .collect()
     }
 
     fn at(&self, ms: f64) -> Option<&Reference> {
-        let n = self.seen.partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
-        self.seen.get(n).filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS).map(|(_, reference)| reference)
+        let n = self
+            .seen
+            .partition_point(|(other, _)| *other < ms - SAME_TIME_MS);
+        self.seen
+            .get(n)
+            .filter(|(other, _)| (other - ms).abs() <= SAME_TIME_MS)
+            .map(|(_, reference)| reference)
     }
 
     /// Compares all pictures with those that `found` has at their times.
@@ -299,9 +390,17 @@ impl References {
 
     /// Compares the pictures from one time to another, both included, with those that `found` has at their times.
     #[must_use]
-    pub fn compare_within(&self, part: &Range<f64>, found: impl Fn(f64) -> Option<Small>) -> Comparison {
+    pub fn compare_within(
+        &self,
+        part: &Range<f64>,
+        found: impl Fn(f64) -> Option<Small>,
+    ) -> Comparison {
         let mut comparison = Comparison::default();
-        for (ms, reference) in self.seen.iter().filter(|(ms, _)| (part.start..=part.end).contains(ms)) {
+        for (ms, reference) in self
+            .seen
+            .iter()
+            .filter(|(ms, _)| (part.start..=part.end).contains(ms))
+        {
             match found(*ms).map(|found| reference.agrees(&found)) {
                 Some(Some(true)) => comparison.agree += 1,
                 Some(None) => comparison.alike += 1,
@@ -352,7 +451,11 @@ impl Watch {
     /// Expects what is `announced`, and at its times what the `references` are.
     #[must_use]
     pub fn new(announced: Announced, references: References) -> Self {
-        Self { announced, references, right_until: AtomicU64::new(0) }
+        Self {
+            announced,
+            references,
+            right_until: AtomicU64::new(0),
+        }
     }
 
     /// Picture number `n` has come, `in_order` if all before it have come from the same reading.
@@ -361,13 +464,26 @@ impl Watch {
     /// A [`Mismatch`] if it is another one.
     pub fn see(&self, n: u64, frame: &Frame, in_order: bool) -> Result<(), Mismatch> {
         let at = n as usize;
-        let mismatch = |why: String| Mismatch { right_until: self.right_until.load(Ordering::Relaxed), why };
-        if self.announced.keys.binary_search(&at).is_ok() && frame.picture_type().is_some_and(|kind| kind != b'I') {
-            return Err(mismatch(format!("picture {n} is no keyframe, and should be one")));
+        let mismatch = |why: String| Mismatch {
+            right_until: self.right_until.load(Ordering::Relaxed),
+            why,
+        };
+        if self.announced.keys.binary_search(&at).is_ok()
+            && frame.picture_type().is_some_and(|kind| kind != b'I')
+        {
+            return Err(mismatch(format!(
+                "picture {n} is no keyframe, and should be one"
+            )));
         }
-        let reference = self.announced.times_ms.get(at).and_then(|ms| self.references.at(*ms));
+        let reference = self
+            .announced
+            .times_ms
+            .get(at)
+            .and_then(|ms| self.references.at(*ms));
         match reference.and_then(|reference| reference.agrees(&frame.small())) {
-            Some(false) => Err(mismatch(format!("picture {n} is another one than a decoder shows"))),
+            Some(false) => Err(mismatch(format!(
+                "picture {n} is another one than a decoder shows"
+            ))),
             Some(true) if in_order => {
                 self.right_until.fetch_max(n + 1, Ordering::Relaxed);
                 Ok(())
@@ -399,17 +515,38 @@ mod tests {
     fn a_short_film_is_looked_at_in_three_places_and_a_long_one_in_more() {
         let places = choose(&announced(300, 50));
         assert_eq!(places.len(), 3);
-        assert_eq!(places[0], Place { pictures: 0..10, from_ms: None });
-        assert_eq!(places[1], Place { pictures: 290..300, from_ms: Some(250.0 * 40.0) });
+        assert_eq!(
+            places[0],
+            Place {
+                pictures: 0..10,
+                from_ms: None
+            }
+        );
+        assert_eq!(
+            places[1],
+            Place {
+                pictures: 290..300,
+                from_ms: Some(250.0 * 40.0)
+            }
+        );
         // Across a keyframe, from the one before it on.
-        assert!(places[2].pictures.contains(&150) || places[2].pictures.contains(&100), "{places:?}");
+        assert!(
+            places[2].pictures.contains(&150) || places[2].pictures.contains(&100),
+            "{places:?}"
+        );
         let long = choose(&announced(172_800, 24));
         assert_eq!(long.len(), MOST);
-        let decoded: usize = long.iter().map(|place| place.pictures.end - place.pictures.start + 24).sum();
+        let decoded: usize = long
+            .iter()
+            .map(|place| place.pictures.end - place.pictures.start + 24)
+            .sum();
         assert!((decoded as f64) < 172_800.0 * PART_DECODED);
         for tiny in 1..12 {
             let places = choose(&announced(tiny, 50));
-            assert!(places.iter().all(|place| place.pictures.end <= tiny), "{places:?}");
+            assert!(
+                places.iter().all(|place| place.pictures.end <= tiny),
+                "{places:?}"
+            );
         }
     }
 
@@ -422,28 +559,58 @@ mod tests {
 
     fn references(pictures: Range<usize>) -> References {
         let seen: Vec<Seen> = pictures.map(|n| (n as f64 * 40.0, picture(n))).collect();
-        let beside = |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small): &Seen| small.clone());
+        let beside = |n: Option<usize>| {
+            n.and_then(|n| seen.get(n))
+                .map(|(_, small): &Seen| small.clone())
+        };
         let reference = |n: usize| Reference {
             own: seen[n].1.clone(),
             neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
         };
-        References { seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(), ..References::default() }
+        References {
+            seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(),
+            ..References::default()
+        }
     }
 
     #[test]
     fn pictures_that_are_all_one_early_are_all_wrong() {
         let references = references(20..30);
         let right = references.compare(|ms| Some(picture((ms / 40.0).round() as usize)));
-        assert_eq!(right, Comparison { agree: 10, wrong: 0, alike: 0 });
+        assert_eq!(
+            right,
+            Comparison {
+                agree: 10,
+                wrong: 0,
+                alike: 0
+            }
+        );
         let early = references.compare(|ms| Some(picture((ms / 40.0).round() as usize + 1)));
         // The last one's neighbour is not known.
         assert!(early.wrong >= 9, "{early:?}");
-        let gone = references.compare(|ms| (ms < 1000.0).then(|| picture((ms / 40.0).round() as usize)));
+        let gone =
+            references.compare(|ms| (ms < 1000.0).then(|| picture((ms / 40.0).round() as usize)));
         assert_eq!((gone.agree, gone.wrong), (5, 5));
-        let alike = Reference { own: picture(0), neighbours: [Some(picture(0)), None] };
-        let seen = references.times_ms().map(|ms| (ms, alike.clone())).collect();
-        let still = References { seen, ..References::default() };
-        assert_eq!(still.compare(|_| Some(picture(0))), Comparison { agree: 0, wrong: 0, alike: 10 });
+        let alike = Reference {
+            own: picture(0),
+            neighbours: [Some(picture(0)), None],
+        };
+        let seen = references
+            .times_ms()
+            .map(|ms| (ms, alike.clone()))
+            .collect();
+        let still = References {
+            seen,
+            ..References::default()
+        };
+        assert_eq!(
+            still.compare(|_| Some(picture(0))),
+            Comparison {
+                agree: 0,
+                wrong: 0,
+                alike: 10
+            }
+        );
     }
 
     #[test]
@@ -455,8 +622,16 @@ mod tests {
         };
         let groups = references.groups();
         assert_eq!(groups, [400.0..760.0, 0.0..360.0]);
-        assert!(!references.compare_within(&groups[0], late_end).is_the_place());
-        assert!(references.compare_within(&groups[1], late_end).is_the_place());
+        assert!(
+            !references
+                .compare_within(&groups[0], late_end)
+                .is_the_place()
+        );
+        assert!(
+            references
+                .compare_within(&groups[1], late_end)
+                .is_the_place()
+        );
     }
 
     #[test]

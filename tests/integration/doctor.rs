@@ -48,17 +48,25 @@ impl Report {
     #[track_caller]
     fn check(&self, name: &str, state: &str, note: &str) -> &Value {
         let is = |check: &&Value| {
-            check["name"] == name && check["state"] == state && check["note"].as_str().unwrap_or("").contains(note)
+            check["name"] == name
+                && check["state"] == state
+                && check["note"].as_str().unwrap_or("").contains(note)
         };
         let found = self.all().find(is);
-        self.ended.expect(found.is_some(), &format!("{name} is {state}: {note}"));
+        self.ended
+            .expect(found.is_some(), &format!("{name} is {state}: {note}"));
         found.unwrap()
     }
 }
 
 /// The commands that a check advises.
 fn advice(check: &Value) -> Vec<&str> {
-    check["advice"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect()
+    check["advice"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line.as_str().unwrap())
+        .collect()
 }
 
 /// The doctor finds that `name` is `state` with `note` and advises `command` (a part of a line); an encode stops with
@@ -72,22 +80,37 @@ fn stops(
 ) {
     let report = Report::of(run().args(["doctor", "--json"]).args(options));
     let check = report.check(name, state, note);
-    report.ended.expect(advice(check).iter().any(|line| line.contains(command)), &format!("{command:?} is advised"));
+    report.ended.expect(
+        advice(check).iter().any(|line| line.contains(command)),
+        &format!("{command:?} is advised"),
+    );
     let shown = run().arg("doctor").args(options).ends().exits(1);
-    let text = block(&shown.stdout, &format!("{:<8} {name}", state.to_uppercase()));
+    let text = block(
+        &shown.stdout,
+        &format!("{:<8} {name}", state.to_uppercase()),
+    );
     shown.expect(!text.is_empty(), &format!("{name} is shown to be {state}"));
     let film = dir.join("film.mkv");
     if !film.exists() {
         fs::copy(clips::one_frame(), film).unwrap();
     }
-    run().arg("film.mkv").args(options).fails(1).says("this machine lacks what an encode needs").says(&text);
+    run()
+        .arg("film.mkv")
+        .args(options)
+        .fails(1)
+        .says("this machine lacks what an encode needs")
+        .says(&text);
 }
 
 /// The lines of a check for a person: the one that begins with `head`, and those below it that are indented.
 fn block(text: &str, head: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.starts_with(head));
     let first: Vec<&str> = lines.by_ref().take(1).collect();
-    first.into_iter().chain(lines.take_while(|line| line.starts_with("  "))).collect::<Vec<_>>().join("\n")
+    first
+        .into_iter()
+        .chain(lines.take_while(|line| line.starts_with("  ")))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The doctor warns of `name` with `note` and advises `command`; an encode would still work.
@@ -95,9 +118,18 @@ fn block(text: &str, head: &str) -> String {
 fn warns(run: impl Fn() -> Run, (name, note, command): (&str, &str, &str)) {
     let report = Report::of(run().args(["doctor", "--json"]));
     let check = report.check(name, "warning", note);
-    report.ended.expect(advice(check).iter().any(|line| line.contains(command)), &format!("{command:?} is advised"));
-    report.ended.expect(report.json["ok"] == true, "an encode would work");
-    run().arg("doctor").succeeds().prints(&format!("warning  {name}")).prints("An encode would work; see the");
+    report.ended.expect(
+        advice(check).iter().any(|line| line.contains(command)),
+        &format!("{command:?} is advised"),
+    );
+    report
+        .ended
+        .expect(report.json["ok"] == true, "an encode would work");
+    run()
+        .arg("doctor")
+        .succeeds()
+        .prints(&format!("warning  {name}"))
+        .prints("An encode would work; see the");
 }
 
 fn nothing_given() -> [&'static OsStr; 0] {
@@ -117,7 +149,8 @@ struct Wheel {
 }
 
 fn config_dir() -> PathBuf {
-    env::var_os("XDG_CONFIG_HOME").map_or_else(|| env::home_dir().unwrap().join(".config"), PathBuf::from)
+    env::var_os("XDG_CONFIG_HOME")
+        .map_or_else(|| env::home_dir().unwrap().join(".config"), PathBuf::from)
 }
 
 /// `None`, and a loud word, where VapourSynth is not a wheel.
@@ -128,9 +161,15 @@ fn wheel() -> Option<&'static Wheel> {
         let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json"]));
         let library = PathBuf::from(report.check("VapourSynth", "ok", "")["path"].as_str()?);
         let toml = fs::read_to_string(config_dir().join("vapoursynth/vapoursynth.toml")).ok()?;
-        let line = toml.lines().find(|line| line.contains(library.to_str().unwrap()))?;
+        let line = toml
+            .lines()
+            .find(|line| line.contains(library.to_str().unwrap()))?;
         let fields: Vec<&str> = line.split('"').collect();
-        Some(Wheel { library, python: fields[3].into(), libpython: fields[5].into() })
+        Some(Wheel {
+            library,
+            python: fields[3].into(),
+            libpython: fields[5].into(),
+        })
     });
     if wheel.is_none() {
         eprintln!("SKIPPED, nothing is tested here: the VapourSynth of this machine is no wheel");
@@ -147,8 +186,12 @@ fn write(path: &Path, text: &str) {
 /// A configuration in `dir/config` by which the script library `library` starts this Python.
 fn configure(dir: &Path, library: &Path, python: &Path, libpython: &Path) {
     let mtime = fs::metadata(python).unwrap().mtime();
-    let text =
-        format!("\"{}\" = [\"{}\",\"{}\",\"{mtime}\"]\n", library.display(), python.display(), libpython.display());
+    let text = format!(
+        "\"{}\" = [\"{}\",\"{}\",\"{mtime}\"]\n",
+        library.display(),
+        python.display(),
+        libpython.display()
+    );
     write(&dir.join("config/vapoursynth/vapoursynth.toml"), &text);
 }
 
@@ -163,7 +206,9 @@ fn lone_library(dir: &Path, wheel: &Wheel) -> PathBuf {
 /// av1enc with this script library, and the configuration in `dir/config`.
 fn with_library(dir: &Path, library: &Path) -> Run {
     let config = dir.canonicalize().unwrap().join("config");
-    Run::bare(dir).env("VSSCRIPT_PATH", library).env("XDG_CONFIG_HOME", config)
+    Run::bare(dir)
+        .env("VSSCRIPT_PATH", library)
+        .env("XDG_CONFIG_HOME", config)
 }
 
 /// Makes `dir/bin` with these programs of PATH and no others.
@@ -172,8 +217,9 @@ pub fn only(dir: &Path, programs: &[&str]) -> PathBuf {
     if !bin.exists() {
         fs::create_dir(&bin).unwrap();
         for name in programs {
-            let path =
-                env::split_paths(&env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|path| path.is_file());
+            let path = env::split_paths(&env::var_os("PATH").unwrap())
+                .map(|dir| dir.join(name))
+                .find(|path| path.is_file());
             symlink(path.unwrap(), bin.join(name)).unwrap();
         }
     }
@@ -184,28 +230,55 @@ pub fn only(dir: &Path, programs: &[&str]) -> PathBuf {
 fn newcomer(dir: &Path, wheel: &Wheel) -> Run {
     let home = dir.canonicalize().unwrap().join("home");
     fs::create_dir_all(&home).unwrap();
-    let run = Run::bare(dir).env("VSSCRIPT_PATH", &wheel.library).env("XDG_CONFIG_HOME", config_dir());
+    let run = Run::bare(dir)
+        .env("VSSCRIPT_PATH", &wheel.library)
+        .env("XDG_CONFIG_HOME", config_dir());
     run.env("HOME", home).without_env("XDG_DATA_HOME")
 }
 
 #[test]
 fn the_doctor_finds_all_that_is_needed_here() {
     let dir = tempfile::tempdir().unwrap();
-    Run::bare(dir.path()).arg("doctor").succeeds().prints("An encode would work");
+    Run::bare(dir.path())
+        .arg("doctor")
+        .succeeds()
+        .prints("An encode would work");
     let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json"]));
-    report.ended.expect(report.json["ok"] == true, "all is well");
-    for name in ["ffprobe", "ffmpeg", "mkvmerge", "VapourSynth", "FFMS2", "SvtAv1EncApp"] {
+    report
+        .ended
+        .expect(report.json["ok"] == true, "all is well");
+    for name in [
+        "ffprobe",
+        "ffmpeg",
+        "mkvmerge",
+        "VapourSynth",
+        "FFMS2",
+        "SvtAv1EncApp",
+    ] {
         let check = report.check(name, "ok", "");
-        assert!(check["version"].is_string() && Path::new(check["path"].as_str().unwrap()).is_file(), "{check}");
+        assert!(
+            check["version"].is_string() && Path::new(check["path"].as_str().unwrap()).is_file(),
+            "{check}"
+        );
     }
 }
 
 #[test]
 fn on_a_bare_machine_the_doctor_says_what_to_type() {
     let dir = tempfile::tempdir().unwrap();
-    let shown = naked(dir.path()).arg("doctor").ends().exits(1).prints("An encode would not work");
+    let shown = naked(dir.path())
+        .arg("doctor")
+        .ends()
+        .exits(1)
+        .prints("An encode would not work");
     let report = Report::of(naked(dir.path()).args(["doctor", "--json"]));
-    for name in ["ffmpeg", "ffprobe", "mkvmerge", "VapourSynth", "SvtAv1EncApp"] {
+    for name in [
+        "ffmpeg",
+        "ffprobe",
+        "mkvmerge",
+        "VapourSynth",
+        "SvtAv1EncApp",
+    ] {
         let check = report.check(name, "missing", "");
         assert!(advice(check).contains(&"./setup"), "{check}");
         shown.expect(shown.stdout.contains(&format!("MISSING  {name}")), name);
@@ -218,16 +291,29 @@ fn on_a_bare_machine_the_doctor_says_what_to_type() {
 #[test]
 fn without_a_script_library_vapoursynth_is_missing() {
     let dir = tempfile::tempdir().unwrap();
-    let run = || Run::bare(dir.path()).env("XDG_DATA_HOME", "/nonexistent").without_env("VSSCRIPT_PATH");
-    stops(dir.path(), run, &with_encoder(), ("VapourSynth", "missing", "is not installed", "./setup"));
+    let run = || {
+        Run::bare(dir.path())
+            .env("XDG_DATA_HOME", "/nonexistent")
+            .without_env("VSSCRIPT_PATH")
+    };
+    stops(
+        dir.path(),
+        run,
+        &with_encoder(),
+        ("VapourSynth", "missing", "is not installed", "./setup"),
+    );
 }
 
 #[test]
 fn a_script_library_that_is_gone_is_a_variable_to_unset() {
     let dir = tempfile::tempdir().unwrap();
     let run = || Run::bare(dir.path()).env("VSSCRIPT_PATH", "/gone/libvsscript.so");
-    let expected =
-        ("VapourSynth", "broken", "VSSCRIPT_PATH names this file, which is not there", "unset VSSCRIPT_PATH");
+    let expected = (
+        "VapourSynth",
+        "broken",
+        "VSSCRIPT_PATH names this file, which is not there",
+        "unset VSSCRIPT_PATH",
+    );
     stops(dir.path(), run, &nothing_given(), expected);
 }
 
@@ -236,10 +322,23 @@ fn a_script_library_that_is_cut_short_crashes_no_one() {
     let Some(wheel) = wheel() else { return };
     let dir = tempfile::tempdir().unwrap();
     let library = lone_library(dir.path(), wheel);
-    for (bytes, note) in [(100_000, "crashes when it is loaded"), (10, "file too short")] {
-        fs::File::options().write(true).open(&library).unwrap().set_len(bytes).unwrap();
+    for (bytes, note) in [
+        (100_000, "crashes when it is loaded"),
+        (10, "file too short"),
+    ] {
+        fs::File::options()
+            .write(true)
+            .open(&library)
+            .unwrap()
+            .set_len(bytes)
+            .unwrap();
         let run = || with_library(dir.path(), &library);
-        stops(dir.path(), run, &nothing_given(), ("VapourSynth", "broken", note, "./setup"));
+        stops(
+            dir.path(),
+            run,
+            &nothing_given(),
+            ("VapourSynth", "broken", note, "./setup"),
+        );
     }
 }
 
@@ -252,8 +351,12 @@ fn a_python_without_the_vapoursynth_module_is_named() {
     let python = fs::canonicalize(&wheel.python).unwrap();
     configure(dir.path(), &library, &python, &wheel.libpython);
     let run = || with_library(dir.path(), &library);
-    let expected =
-        ("VapourSynth", "broken", "has no VapourSynth module", "-m pip install --only-binary :all: vapoursynth==79");
+    let expected = (
+        "VapourSynth",
+        "broken",
+        "has no VapourSynth module",
+        "-m pip install --only-binary :all: vapoursynth==79",
+    );
     stops(dir.path(), run, &nothing_given(), expected);
 }
 
@@ -261,10 +364,20 @@ fn a_python_without_the_vapoursynth_module_is_named() {
 fn a_script_library_that_has_lost_its_python_says_which() {
     let Some(wheel) = wheel() else { return };
     let dir = tempfile::tempdir().unwrap();
-    configure(dir.path(), &wheel.library, &wheel.python, Path::new("/gone/libpython3.13.so.1.0"));
+    configure(
+        dir.path(),
+        &wheel.library,
+        &wheel.python,
+        Path::new("/gone/libpython3.13.so.1.0"),
+    );
     let run = || with_library(dir.path(), &wheel.library);
     let note = "has lost its Python: /gone/libpython3.13.so.1.0";
-    stops(dir.path(), run, &nothing_given(), ("VapourSynth", "broken", note, "bin/vapoursynth config"));
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        ("VapourSynth", "broken", note, "bin/vapoursynth config"),
+    );
 }
 
 #[test]
@@ -275,7 +388,12 @@ fn a_script_library_that_knows_no_python_is_told_how_to_learn_it() {
     write(&dir.path().join("config/vapoursynth/vapoursynth.toml"), "");
     let run = || with_library(dir.path(), &library);
     let note = "does not know which Python is its own";
-    stops(dir.path(), run, &nothing_given(), ("VapourSynth", "broken", note, "./setup"));
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        ("VapourSynth", "broken", note, "./setup"),
+    );
 }
 
 #[test]
@@ -283,7 +401,12 @@ fn a_python_that_cannot_start_crashes_no_one() {
     let dir = tempfile::tempdir().unwrap();
     let run = || Run::bare(dir.path()).env("PYTHONHOME", "/gone");
     let note = "PYTHONHOME names /gone, which is not there";
-    stops(dir.path(), run, &nothing_given(), ("VapourSynth", "broken", note, "unset PYTHONHOME"));
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        ("VapourSynth", "broken", note, "unset PYTHONHOME"),
+    );
 }
 
 /// A Python before 3.12 with a shared library: its program and library. `None`, and a loud word, where there is none.
@@ -297,40 +420,59 @@ fn old_python() -> Option<(PathBuf, PathBuf)> {
         let output = Command::new(program).args(["-c", question]).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
         let (program, library) = text.trim().split_once('\n')?;
-        Some((PathBuf::from(program), PathBuf::from(library))).filter(|(_, library)| library.is_file())
+        Some((PathBuf::from(program), PathBuf::from(library)))
+            .filter(|(_, library)| library.is_file())
     });
     if found.is_none() {
-        eprintln!("SKIPPED, nothing is tested here: there is no Python before 3.12 with a shared library");
+        eprintln!(
+            "SKIPPED, nothing is tested here: there is no Python before 3.12 with a shared library"
+        );
     }
     found
 }
 
 #[test]
 fn a_python_that_is_too_old_for_vapoursynth_is_named_with_its_version() {
-    let (Some(wheel), Some((python, libpython))) = (wheel(), old_python()) else { return };
+    let (Some(wheel), Some((python, libpython))) = (wheel(), old_python()) else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let library = lone_library(dir.path(), wheel);
     configure(dir.path(), &library, &python, &libpython);
     let run = || with_library(dir.path(), &library);
-    let expected = ("VapourSynth", "broken", "is too old: VapourSynth needs 3.12 or later", "pyenv install 3.13");
+    let expected = (
+        "VapourSynth",
+        "broken",
+        "is too old: VapourSynth needs 3.12 or later",
+        "pyenv install 3.13",
+    );
     stops(dir.path(), run, &nothing_given(), expected);
 }
 
 #[test]
 fn without_vapoursynth_a_python_that_is_too_old_for_it_is_the_first_thing_to_change() {
-    let Some((python, _)) = old_python() else { return };
+    let Some((python, _)) = old_python() else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let bin = only(dir.path(), &["ffmpeg", "ffprobe", "mkvmerge"]);
     symlink(python, bin.join("python3")).unwrap();
     let run = || naked(dir.path()).env("PATH", &bin);
     let note = "needs Python 3.12 or later: here is 3.";
-    stops(dir.path(), run, &with_encoder(), ("VapourSynth", "missing", note, "uv python install 3.13"));
+    stops(
+        dir.path(),
+        run,
+        &with_encoder(),
+        ("VapourSynth", "missing", note, "uv python install 3.13"),
+    );
 }
 
 #[test]
 fn a_vapoursynth_that_is_too_new_for_the_plugin_is_told_apart() {
-    let data =
-        env::var_os("XDG_DATA_HOME").map_or_else(|| env::home_dir().unwrap().join(".local/share"), PathBuf::from);
+    let data = env::var_os("XDG_DATA_HOME").map_or_else(
+        || env::home_dir().unwrap().join(".local/share"),
+        PathBuf::from,
+    );
     let environment = data.join("av1enc/vapoursynth-80");
     if !environment.join(".complete").exists() {
         eprintln!("SKIPPED, nothing is tested here: ./setup test has made no VapourSynth R80");
@@ -347,11 +489,26 @@ fn a_vapoursynth_that_is_too_new_for_the_plugin_is_told_apart() {
     let toml = fs::read_to_string(config.join("vapoursynth/vapoursynth.toml")).unwrap();
     let run = || with_library(dir.path(), Path::new(toml.split('"').nth(1).unwrap()));
     let report = Report::of(run().args(["doctor", "--json"]));
-    if report.all().any(|check| check["name"] == "FFMS2" && check["state"] == "ok") {
-        eprintln!("SKIPPED, nothing is tested here: the FFMS2 of this machine is a plugin of API 4");
+    if report
+        .all()
+        .any(|check| check["name"] == "FFMS2" && check["state"] == "ok")
+    {
+        eprintln!(
+            "SKIPPED, nothing is tested here: the FFMS2 of this machine is a plugin of API 4"
+        );
         return;
     }
-    stops(dir.path(), run, &nothing_given(), ("FFMS2", "broken", "R80 is too new for it", "vapoursynth==79"));
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        (
+            "FFMS2",
+            "broken",
+            "R80 is too new for it",
+            "vapoursynth==79",
+        ),
+    );
 }
 
 /// What hides every FFMS2 of the system: a copy of each library directory, of links, without it.
@@ -370,7 +527,17 @@ fn without_any_source_plugin_nothing_hangs() {
         return;
     }
     let run = || Run::in_namespace(dir.path(), HIDE_FFMS2).unwrap();
-    stops(dir.path(), run, &nothing_given(), ("FFMS2", "missing", "reads no films without this plugin", "ffms2"));
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        (
+            "FFMS2",
+            "missing",
+            "reads no films without this plugin",
+            "ffms2",
+        ),
+    );
 }
 
 #[test]
@@ -397,20 +564,36 @@ fn a_vapoursynth_that_is_too_old_for_the_plugin_is_told_apart() {
     if Run::in_namespace(dir.path(), HIDE_FFMS2).is_none() {
         return;
     }
-    let run = || Run::in_namespace(dir.path(), HIDE_FFMS2).unwrap().env("LD_LIBRARY_PATH", &plugins);
-    stops(dir.path(), run, &nothing_given(), ("FFMS2", "broken", "is too old for it", "--upgrade"));
+    let run = || {
+        Run::in_namespace(dir.path(), HIDE_FFMS2)
+            .unwrap()
+            .env("LD_LIBRARY_PATH", &plugins)
+    };
+    stops(
+        dir.path(),
+        run,
+        &nothing_given(),
+        ("FFMS2", "broken", "is too old for it", "--upgrade"),
+    );
 }
 
 #[test]
 fn an_ffms2_that_is_no_plugin_is_used_from_where_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json"]));
-    let ours = report.check("FFMS2", "ok", "")["path"].as_str().unwrap().to_owned();
+    let ours = report.check("FFMS2", "ok", "")["path"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let copy = dir.path().canonicalize().unwrap().join("libffms2.so.5");
     fs::copy(ours, &copy).unwrap();
     let run = || Run::bare(dir.path()).env("LD_LIBRARY_PATH", copy.parent().unwrap());
     let report = Report::of(run().args(["doctor", "--json"]));
-    let check = report.check("FFMS2", "ok", "not among VapourSynth's plugins; loaded from where it is");
+    let check = report.check(
+        "FFMS2",
+        "ok",
+        "not among VapourSynth's plugins; loaded from where it is",
+    );
     assert_eq!(check["path"], copy.to_str().unwrap());
     fs::copy(clips::one_frame(), dir.path().join("film.mkv")).unwrap();
     run().args(["film.mkv", "--preset", "12"]).succeeds();
@@ -419,7 +602,10 @@ fn an_ffms2_that_is_no_plugin_is_used_from_where_it_is() {
 #[test]
 fn an_encoder_that_does_not_find_its_library_is_told_where_it_is() {
     // What `./setup` has unpacked runs only by its starter, which says where the libraries are.
-    let unpacked = real().parent().and_then(Path::parent).map(|dir| dir.join("root/usr/bin/SvtAv1EncApp"));
+    let unpacked = real()
+        .parent()
+        .and_then(Path::parent)
+        .map(|dir| dir.join("root/usr/bin/SvtAv1EncApp"));
     let Some(unpacked) = unpacked.filter(|path| path.is_file()) else {
         eprintln!("SKIPPED, nothing is tested here: the encoder was not unpacked by ./setup");
         return;
@@ -434,13 +620,26 @@ fn an_encoder_that_does_not_find_its_library_is_told_where_it_is() {
     let given = [OsStr::new("--encoder-path"), unpacked.as_os_str()];
     let there = unpacked.parent().unwrap().with_file_name("lib");
     let note = format!(", which is in {}", there.display());
-    stops(dir.path(), run, &given, ("SvtAv1EncApp", "broken", &note, "export LD_LIBRARY_PATH="));
+    stops(
+        dir.path(),
+        run,
+        &given,
+        ("SvtAv1EncApp", "broken", &note, "export LD_LIBRARY_PATH="),
+    );
     // Alone, there is nothing to be found.
     let alone = dir.path().join("SvtAv1EncApp");
     fs::copy(&unpacked, &alone).unwrap();
     let run = || Run::bare(dir.path()).env("XDG_DATA_HOME", "/nonexistent");
-    let report = Report::of(run().args(["doctor", "--json", "--encoder-path"]).arg(&alone));
-    report.check("SvtAv1EncApp", "broken", "does not find its library libSvtAv1Enc.so.");
+    let report = Report::of(
+        run()
+            .args(["doctor", "--json", "--encoder-path"])
+            .arg(&alone),
+    );
+    report.check(
+        "SvtAv1EncApp",
+        "broken",
+        "does not find its library libSvtAv1Enc.so.",
+    );
 }
 
 #[test]
@@ -454,8 +653,18 @@ fn an_encoder_in_a_directory_of_the_user_is_named_with_the_line_that_adds_it() {
     symlink(real(), local.join("SvtAv1EncApp")).unwrap();
     let export = format!("export PATH={}:\"$PATH\"", local.display());
     let note = "is there, but its directory is not in PATH";
-    stops(dir.path(), run, &["-e", "svt-av1"].map(OsStr::new), ("SvtAv1EncApp", "missing", note, &export));
-    stops(dir.path(), run, &["-e", "svt-av1"].map(OsStr::new), ("SvtAv1EncApp", "missing", note, "--encoder-path"));
+    stops(
+        dir.path(),
+        run,
+        &["-e", "svt-av1"].map(OsStr::new),
+        ("SvtAv1EncApp", "missing", note, &export),
+    );
+    stops(
+        dir.path(),
+        run,
+        &["-e", "svt-av1"].map(OsStr::new),
+        ("SvtAv1EncApp", "missing", note, "--encoder-path"),
+    );
 }
 
 /// An encoder in `dir` that answers as the real one does, but for what `sed` changes in its help.
@@ -463,14 +672,19 @@ fn encoder_with_other_help(dir: &Path, sed: &str) -> PathBuf {
     let real = real().display();
     encoder_script(
         dir,
-        &format!("case $1 in --help) '{real}' --help 2>&1 | sed '{sed}';; *) exec '{real}' \"$@\";; esac"),
+        &format!(
+            "case $1 in --help) '{real}' --help 2>&1 | sed '{sed}';; *) exec '{real}' \"$@\";; esac"
+        ),
     )
 }
 
 /// An encoder in `dir` that answers as the real one does, and does `body` when it is to encode.
 fn encoder_that(dir: &Path, body: &str) -> PathBuf {
     let real = real().display();
-    encoder_script(dir, &format!("case $1 in --version | --help) exec '{real}' \"$1\" ;; esac\n{body}"))
+    encoder_script(
+        dir,
+        &format!("case $1 in --version | --help) exec '{real}' \"$1\" ;; esac\n{body}"),
+    )
 }
 
 fn encoder_script(dir: &Path, body: &str) -> PathBuf {
@@ -488,9 +702,17 @@ fn an_encoder_without_10_bit_encodes_8_bit_only() {
     let encoder = encoder_with_other_help(dir.path(), "/--input-depth/s/, *10/, 8/");
     let given = [OsStr::new("--encoder-path"), encoder.as_os_str()];
     let run = || Run::bare(dir.path());
-    let expected = ("SvtAv1EncApp", "broken", "cannot encode 10 bit", "--pix-format yuv420p");
+    let expected = (
+        "SvtAv1EncApp",
+        "broken",
+        "cannot encode 10 bit",
+        "--pix-format yuv420p",
+    );
     stops(dir.path(), run, &given, expected);
-    run().args(["doctor", "--pix-format", "yuv420p"]).args(given).succeeds();
+    run()
+        .args(["doctor", "--pix-format", "yuv420p"])
+        .args(given)
+        .succeeds();
 }
 
 #[test]
@@ -498,7 +720,12 @@ fn an_encoder_without_an_option_that_every_chunk_needs_is_named_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = encoder_with_other_help(dir.path(), "/--keyint /d");
     let given = [OsStr::new("--encoder-path"), encoder.as_os_str()];
-    let expected = ("SvtAv1EncApp", "broken", "has no option --keyint", "./setup");
+    let expected = (
+        "SvtAv1EncApp",
+        "broken",
+        "has no option --keyint",
+        "./setup",
+    );
     stops(dir.path(), || Run::bare(dir.path()), &given, expected);
 }
 
@@ -511,7 +738,12 @@ fn an_ffmpeg_that_is_too_old_is_named_with_its_version() {
         "case $1 in -version) \"$real\" -version | sed '1s/version [^ ]*/version 4.3.9/';; *) exec \"$real\" \"$@\";; esac",
     );
     let run = || with_fakes(dir.path(), Run::bare(dir.path()));
-    let expected = ("ffmpeg", "broken", "is too old: av1enc needs 4.4 or later", "ffmpeg");
+    let expected = (
+        "ffmpeg",
+        "broken",
+        "is too old: av1enc needs 4.4 or later",
+        "ffmpeg",
+    );
     stops(dir.path(), run, &nothing_given(), expected);
 }
 
@@ -523,15 +755,27 @@ fn an_ffmpeg_without_libsvtav1_is_worth_a_warning() {
         "ffmpeg",
         "case $1 in -encoders) \"$real\" -encoders | grep -v libsvtav1;; *) exec \"$real\" \"$@\";; esac",
     );
-    warns(|| with_fakes(dir.path(), Run::bare(dir.path())), ("libsvtav1", "is built without it", "another ffmpeg"));
+    warns(
+        || with_fakes(dir.path(), Run::bare(dir.path())),
+        ("libsvtav1", "is built without it", "another ffmpeg"),
+    );
 }
 
 #[test]
 fn an_ffprobe_that_does_not_run_is_quoted() {
     let dir = tempfile::tempdir().unwrap();
-    fake(dir.path(), "ffprobe", "echo 'ffprobe: symbol lookup error: libavdevice.so.59' >&2; exit 127");
+    fake(
+        dir.path(),
+        "ffprobe",
+        "echo 'ffprobe: symbol lookup error: libavdevice.so.59' >&2; exit 127",
+    );
     let run = || with_fakes(dir.path(), Run::bare(dir.path()));
-    let expected = ("ffprobe", "broken", "exited with status 127: ffprobe: symbol lookup error", "ffmpeg");
+    let expected = (
+        "ffprobe",
+        "broken",
+        "exited with status 127: ffprobe: symbol lookup error",
+        "ffmpeg",
+    );
     stops(dir.path(), run, &nothing_given(), expected);
 }
 
@@ -541,7 +785,12 @@ fn without_mkvmerge_its_package_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let bin = only(dir.path(), &["ffmpeg", "ffprobe"]);
     let run = || newcomer(dir.path(), wheel).env("PATH", &bin);
-    stops(dir.path(), run, &with_encoder(), ("mkvmerge", "missing", "is not in PATH", "mkvtoolnix"));
+    stops(
+        dir.path(),
+        run,
+        &with_encoder(),
+        ("mkvmerge", "missing", "is not in PATH", "mkvtoolnix"),
+    );
 }
 
 #[test]
@@ -553,15 +802,32 @@ fn each_distribution_is_told_its_own_command() {
         ("debian", "", "sudo apt install mkvtoolnix"),
         ("fedora", "", "sudo dnf install mkvtoolnix"),
         ("arch", "", "sudo pacman -S mkvtoolnix-cli"),
-        ("void", "", "install the package mkvtoolnix as this system does it"),
+        (
+            "void",
+            "",
+            "install the package mkvtoolnix as this system does it",
+        ),
         // An immutable host: the tools live in a container.
-        ("fedora", "touch /run/ostree-booted", "toolbox create; toolbox enter"),
-        ("fedora", "touch /run/ostree-booted /run/.containerenv", "sudo dnf install mkvtoolnix"),
+        (
+            "fedora",
+            "touch /run/ostree-booted",
+            "toolbox create; toolbox enter",
+        ),
+        (
+            "fedora",
+            "touch /run/ostree-booted /run/.containerenv",
+            "sudo dnf install mkvtoolnix",
+        ),
     ] {
         fs::write(dir.path().join("release"), format!("ID={id}\n")).unwrap();
-        let script = format!("mount --bind release /etc/os-release; mount -t tmpfs run /run; {extra}");
-        let Some(run) = Run::in_namespace(dir.path(), &script) else { return };
-        let run = run.env("VSSCRIPT_PATH", &wheel.library).env("PATH", bin_and_unshare(&bin));
+        let script =
+            format!("mount --bind release /etc/os-release; mount -t tmpfs run /run; {extra}");
+        let Some(run) = Run::in_namespace(dir.path(), &script) else {
+            return;
+        };
+        let run = run
+            .env("VSSCRIPT_PATH", &wheel.library)
+            .env("PATH", bin_and_unshare(&bin));
         let report = Report::of(run.without_env("container").args(["doctor", "--json"]));
         let first = advice(report.check("mkvmerge", "missing", ""))[0].to_owned();
         report.ended.expect(first.starts_with(command), command);
@@ -571,8 +837,9 @@ fn each_distribution_is_told_its_own_command() {
 /// A PATH with what a namespace is made with, but no mkvmerge.
 fn bin_and_unshare(bin: &Path) -> PathBuf {
     for name in ["unshare", "sh", "mount", "touch"] {
-        let path =
-            env::split_paths(&env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|path| path.is_file());
+        let path = env::split_paths(&env::var_os("PATH").unwrap())
+            .map(|dir| dir.join(name))
+            .find(|path| path.is_file());
         // Made by an earlier turn.
         let _ = symlink(path.unwrap(), bin.join(name));
     }
@@ -583,10 +850,20 @@ fn bin_and_unshare(bin: &Path) -> PathBuf {
 fn plugin_directories_that_hold_nothing_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let run = || Run::bare(dir.path()).env("VAPOURSYNTH_EXTRA_PLUGIN_PATH", dir.path());
-    warns(run, ("plugin path", "names this directory, which holds no plugin", "unset VAPOURSYNTH_EXTRA_PLUGIN_PATH"));
+    warns(
+        run,
+        (
+            "plugin path",
+            "names this directory, which holds no plugin",
+            "unset VAPOURSYNTH_EXTRA_PLUGIN_PATH",
+        ),
+    );
     let run = || Run::bare(dir.path()).env("VAPOURSYNTH_PLUGIN_PATH", "/usr/lib");
     let note = "VAPOURSYNTH_PLUGIN_PATH is set, and VapourSynth does not read it";
-    warns(run, ("plugin path", note, "export VAPOURSYNTH_EXTRA_PLUGIN_PATH="));
+    warns(
+        run,
+        ("plugin path", note, "export VAPOURSYNTH_EXTRA_PLUGIN_PATH="),
+    );
 }
 
 #[test]
@@ -594,51 +871,114 @@ fn a_line_of_a_shell_profile_that_names_what_is_gone_is_found() {
     let Some(wheel) = wheel() else { return };
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path().join("home");
-    write(&home.join(".bashrc"), "alias ll='ls -l'\n\nexport VSSCRIPT_PATH=/gone/libvsscript.so\n");
-    write(&home.join(".profile"), "export LD_PRELOAD=\"$HOME/gone.so\"\n");
+    write(
+        &home.join(".bashrc"),
+        "alias ll='ls -l'\n\nexport VSSCRIPT_PATH=/gone/libvsscript.so\n",
+    );
+    write(
+        &home.join(".profile"),
+        "export LD_PRELOAD=\"$HOME/gone.so\"\n",
+    );
     write(&home.join(".zshrc"), "export PYTHONPATH=/usr:$PYTHONPATH\n");
-    write(&dir.path().join("config/fish/config.fish"), "if true\n  set -gx PYTHONHOME /gone\nend\n");
+    write(
+        &dir.path().join("config/fish/config.fish"),
+        "if true\n  set -gx PYTHONHOME /gone\nend\n",
+    );
     let library = &wheel.library;
     configure(dir.path(), library, &wheel.python, &wheel.libpython);
     let bin = real().parent().unwrap().display();
     let path = format!("{bin}:{}", env::var("PATH").unwrap());
     let config = dir.path().canonicalize().unwrap().join("config");
-    let run = || newcomer(dir.path(), wheel).env("PATH", &path).env("XDG_CONFIG_HOME", &config);
-    warns(run, ("shell profile", "line 3 sets VSSCRIPT_PATH to /gone/libvsscript.so", "sed -i.bak 3d"));
-    warns(run, ("shell profile", "line 1 sets LD_PRELOAD to", "unset LD_PRELOAD"));
-    warns(run, ("shell profile", "line 2 sets PYTHONHOME to /gone", "config.fish"));
+    let run = || {
+        newcomer(dir.path(), wheel)
+            .env("PATH", &path)
+            .env("XDG_CONFIG_HOME", &config)
+    };
+    warns(
+        run,
+        (
+            "shell profile",
+            "line 3 sets VSSCRIPT_PATH to /gone/libvsscript.so",
+            "sed -i.bak 3d",
+        ),
+    );
+    warns(
+        run,
+        (
+            "shell profile",
+            "line 1 sets LD_PRELOAD to",
+            "unset LD_PRELOAD",
+        ),
+    );
+    warns(
+        run,
+        (
+            "shell profile",
+            "line 2 sets PYTHONHOME to /gone",
+            "config.fish",
+        ),
+    );
     let report = Report::of(run().args(["doctor", "--json"]));
-    assert_eq!(report.all().filter(|check| check["name"] == "shell profile").count(), 3);
+    assert_eq!(
+        report
+            .all()
+            .filter(|check| check["name"] == "shell profile")
+            .count(),
+        3
+    );
 }
 
 #[test]
 fn a_slow_machine_is_told_why() {
     let dir = tempfile::tempdir().unwrap();
     let write = |path: &str, text: &str| write(&dir.path().join(path), text);
-    write("cpuinfo", "processor\t: 0\nmodel name\t: An Old One\nflags\t\t: fpu sse4_2 avx\n");
+    write(
+        "cpuinfo",
+        "processor\t: 0\nmodel name\t: An Old One\nflags\t\t: fpu sse4_2 avx\n",
+    );
     write("cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
     write("node/online", "0-1\n");
     let system = "/sys/devices/system";
-    let script =
-        format!("mount --bind cpuinfo /proc/cpuinfo; mount --bind cpu {system}/cpu; mount --bind node {system}/node");
+    let script = format!(
+        "mount --bind cpuinfo /proc/cpuinfo; mount --bind cpu {system}/cpu; mount --bind node {system}/node"
+    );
     if Run::in_namespace(dir.path(), &script).is_none() {
         return;
     }
     let run = || Run::in_namespace(dir.path(), &script).unwrap();
     warns(run, ("processor", "has no AVX2", "host"));
-    warns(run, ("governor", "is powersave on 1 of 1 processors", "scaling_governor"));
-    warns(run, ("NUMA", "has the nodes 0-1", "numactl --interleave=all"));
+    warns(
+        run,
+        (
+            "governor",
+            "is powersave on 1 of 1 processors",
+            "scaling_governor",
+        ),
+    );
+    warns(
+        run,
+        ("NUMA", "has the nodes 0-1", "numactl --interleave=all"),
+    );
 }
 
 #[test]
 fn a_job_directory_on_a_network_file_system_is_worth_a_warning() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::sshfs(dir.path().join("nas")) else { return };
-    let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json", "--temp"]).arg(mount.path().join("job")));
+    let Some(mount) = Mount::sshfs(dir.path().join("nas")) else {
+        return;
+    };
+    let report = Report::of(
+        Run::bare(dir.path())
+            .args(["doctor", "--json", "--temp"])
+            .arg(mount.path().join("job")),
+    );
     let check = report.check("job directory", "warning", "is on fuse.sshfs");
     assert!(advice(check)[0].contains("--temp DIR"), "{check}");
     let here = Report::of(Run::bare(dir.path()).args(["doctor", "--json"]));
-    here.ended.expect(here.all().all(|check| check["name"] != "job directory"), "no word of a directory on a disk");
+    here.ended.expect(
+        here.all().all(|check| check["name"] != "job directory"),
+        "no word of a directory on a disk",
+    );
 }
 
 #[test]
@@ -647,21 +987,35 @@ fn outside_of_the_container_that_holds_the_tools_its_name_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let bin = only(dir.path(), &["ffmpeg", "ffprobe"]);
     let storage = dir.path().join("home/.local/share/containers/storage");
-    write(&storage.join("overlay-containers/containers.json"), r#"[{"id":"2","names":["av1"],"layer":"bbb"}]"#);
+    write(
+        &storage.join("overlay-containers/containers.json"),
+        r#"[{"id":"2","names":["av1"],"layer":"bbb"}]"#,
+    );
     write(&storage.join("overlay/bbb/diff/usr/bin/mkvmerge"), "");
     symlink("/bin/true", bin.join("toolbox")).unwrap();
     let run = || newcomer(dir.path(), wheel).env("PATH", &bin);
     let report = Report::of(run().args(["doctor", "--json"]).args(with_encoder()));
-    let container = report.check("container", "warning", "mkvmerge is among the programs of the container av1");
+    let container = report.check(
+        "container",
+        "warning",
+        "mkvmerge is among the programs of the container av1",
+    );
     assert_eq!(advice(container), ["toolbox enter av1"]);
     fs::copy(clips::one_frame(), dir.path().join("film.mkv")).unwrap();
-    run().arg("film.mkv").args(with_encoder()).fails(1).says("toolbox enter av1");
+    run()
+        .arg("film.mkv")
+        .args(with_encoder())
+        .fails(1)
+        .says("toolbox enter av1");
 }
 
 /// The doctor's report on a film, with the options of a fast encode.
 #[track_caller]
 fn film(dir: &Path, film: impl AsRef<OsStr>, options: &[&str]) -> Report {
-    let run = Run::bare(dir).args(["doctor", "--json", "--preset", "12", "-w", "2", "-i"]).arg(film).args(options);
+    let run = Run::bare(dir)
+        .args(["doctor", "--json", "--preset", "12", "-w", "2", "-i"])
+        .arg(film)
+        .args(options);
     Report::of(run)
 }
 
@@ -669,7 +1023,16 @@ fn film(dir: &Path, film: impl AsRef<OsStr>, options: &[&str]) -> Report {
 fn made(dir: &Path, name: &str, size: &str, options: &[&str]) -> PathBuf {
     let path = dir.canonicalize().unwrap().join(name);
     let output = Command::new("ffmpeg")
-        .args(["-v", "error", "-f", "lavfi", "-i", &format!("testsrc2=s={size}:r=24"), "-frames:v", "48"])
+        .args([
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            &format!("testsrc2=s={size}:r=24"),
+            "-frames:v",
+            "48",
+        ])
         .args(options)
         .arg(&path)
         .output()
@@ -682,16 +1045,26 @@ fn made(dir: &Path, name: &str, size: &str, options: &[&str]) -> PathBuf {
 fn of_a_film_it_is_said_what_would_be_done_and_how_long_it_takes() {
     let dir = tempfile::tempdir().unwrap();
     let report = film(dir.path(), clips::hdr10(), &[]);
-    report.check("HDR", "ok", "mastered for 0.0001 to 1000.0000 nit, content light 949,438");
+    report.check(
+        "HDR",
+        "ok",
+        "mastered for 0.0001 to 1000.0000 nit, content light 949,438",
+    );
     report.check("frame rate", "ok", "constant");
     report.check("recipe", "ok", "--crf 28 --preset 12");
     report.check("workers", "ok", "2 cores");
     report.check("disk", "ok", "are needed");
     report.check("time", "ok", "a guess from");
     let forecast = &report.json["forecast"];
-    assert!(forecast["encoder_fps"].as_f64().unwrap() > 0.0 && forecast["video_bytes"].as_u64().unwrap() > 0);
+    assert!(
+        forecast["encoder_fps"].as_f64().unwrap() > 0.0
+            && forecast["video_bytes"].as_u64().unwrap() > 0
+    );
     assert_eq!(report.json["plan"]["recipe"]["preset"], 12);
-    assert!(fs::read_dir(dir.path()).unwrap().next().is_none(), "nothing is written beside");
+    assert!(
+        fs::read_dir(dir.path()).unwrap().next().is_none(),
+        "nothing is written beside"
+    );
     Run::bare(dir.path())
         .arg("doctor")
         .arg(clips::film())
@@ -704,7 +1077,11 @@ fn hdr10_that_the_encoder_cannot_write_is_written_all_the_same_and_said() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = encoder_with_other_help(dir.path(), "/--mastering-display /d");
     let options = ["--encoder-path", encoder.to_str().unwrap()];
-    film(dir.path(), clips::hdr10(), &options).check("HDR", "ok", "written into the stream by av1enc");
+    film(dir.path(), clips::hdr10(), &options).check(
+        "HDR",
+        "ok",
+        "written into the stream by av1enc",
+    );
     film(dir.path(), clips::one_frame(), &options).check("HDR", "ok", "");
 }
 
@@ -713,21 +1090,48 @@ fn what_is_odd_about_a_film_is_said() {
     let dir = tempfile::tempdir().unwrap();
     let variable = film(dir.path(), clips::variable_rate(), &[]);
     variable.check("frame rate", "ok", "variable: frames are shown for");
-    let x264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
-    let interlaced = made(dir.path(), "interlaced.mkv", "320x180", &[&x264[..], &["-x264-params", "tff=1"]].concat());
+    let x264 = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+    ];
+    let interlaced = made(
+        dir.path(),
+        "interlaced.mkv",
+        "320x180",
+        &[&x264[..], &["-x264-params", "tff=1"]].concat(),
+    );
     film(dir.path(), interlaced, &[]).check("film", "warning", "interlaced");
-    let raw = made(dir.path(), "raw.h264", "320x180", &[&x264[..], &["-bf", "0"]].concat());
+    let raw = made(
+        dir.path(),
+        "raw.h264",
+        "320x180",
+        &[&x264[..], &["-bf", "0"]].concat(),
+    );
     let report = film(dir.path(), raw, &[]);
     let check = report.check("film", "warning", "have no time of their own");
     assert!(advice(check)[0].starts_with("mkvmerge -o"));
     let whole = fs::read(clips::film()).unwrap();
     let short = dir.path().join("short.mkv");
     fs::write(&short, &whole[..whole.len() * 3 / 4]).unwrap();
-    let check = film(dir.path(), &short, &[]).check("film", "broken", "is cut short or damaged").clone();
+    let check = film(dir.path(), &short, &[])
+        .check("film", "broken", "is cut short or damaged")
+        .clone();
     assert!(advice(&check)[0].contains("--allow-truncated"));
-    film(dir.path(), &short, &["--allow-truncated"]).check("film", "warning", "is cut short or damaged");
+    film(dir.path(), &short, &["--allow-truncated"]).check(
+        "film",
+        "warning",
+        "is cut short or damaged",
+    );
     fs::write(dir.path().join("text.mkv"), "no film").unwrap();
-    film(dir.path(), "text.mkv", &[]).check("film", "broken", "is not a film that ffprobe can read");
+    film(dir.path(), "text.mkv", &[]).check(
+        "film",
+        "broken",
+        "is not a film that ffprobe can read",
+    );
 }
 
 #[test]
@@ -738,17 +1142,27 @@ fn a_film_whose_middle_is_noise_is_told_before_hours_are_spent_on_it() {
     bytes[from..to].fill(0x55);
     fs::write(dir.path().join("noise.mkv"), bytes).unwrap();
     let report = film(dir.path(), "noise.mkv", &[]);
-    let told = |check: &&Value| check["state"] != "ok" && matches!(check["name"].as_str(), Some("film" | "trial"));
-    report.ended.expect(report.all().any(|check| told(&check)), "the damage is told");
+    let told = |check: &&Value| {
+        check["state"] != "ok" && matches!(check["name"].as_str(), Some("film" | "trial"))
+    };
+    report
+        .ended
+        .expect(report.all().any(|check| told(&check)), "the damage is told");
 }
 
 #[test]
 fn a_film_that_does_not_fit_on_the_disk_is_told_beforehand() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::tmpfs(dir.path().join("small"), 1) else { return };
+    let Some(mount) = Mount::tmpfs(dir.path().join("small"), 1) else {
+        return;
+    };
     mount.fill(4096);
     let job = mount.path().join("job");
-    let report = film(dir.path(), clips::film(), &["--temp", job.to_str().unwrap()]);
+    let report = film(
+        dir.path(),
+        clips::film(),
+        &["--temp", job.to_str().unwrap()],
+    );
     let disk = report.check("disk", "missing", "are free");
     assert!(advice(disk)[0].contains("--temp DIR"), "{disk}");
 }
@@ -756,12 +1170,34 @@ fn a_film_that_does_not_fit_on_the_disk_is_told_beforehand() {
 #[test]
 fn a_film_of_which_not_one_worker_fits_into_memory_is_told_beforehand() {
     let dir = tempfile::tempdir().unwrap();
-    let options = ["-frames:v", "1", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"];
+    let options = [
+        "-frames:v",
+        "1",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+    ];
     let huge = made(dir.path(), "huge.mkv", "8192x8192", &options);
-    let report = Report::of(Run::bare(dir.path()).args(["doctor", "--json", "--preset", "4", "--lp", "6"]).arg(huge));
+    let report = Report::of(
+        Run::bare(dir.path())
+            .args(["doctor", "--json", "--preset", "4", "--lp", "6"])
+            .arg(huge),
+    );
     let available = fs::read_to_string("/proc/meminfo").unwrap();
-    let available = available.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
-    if available.trim_end_matches("kB").trim().parse::<u64>().unwrap() > 80 << 20 {
+    let available = available
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .unwrap();
+    if available
+        .trim_end_matches("kB")
+        .trim()
+        .parse::<u64>()
+        .unwrap()
+        > 80 << 20
+    {
         eprintln!("SKIPPED, nothing is tested here: this machine has the memory");
         return;
     }
@@ -774,15 +1210,27 @@ fn a_film_of_which_not_one_worker_fits_into_memory_is_told_beforehand() {
 fn an_encoder_that_fails_on_the_film_is_told_by_its_trial() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = encoder_that(dir.path(), "echo 'Error: no such thing' >&2; exit 3");
-    let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
-    report.check("trial", "broken", "SvtAv1EncApp exited with status 3: Error: no such thing");
+    let report = film(
+        dir.path(),
+        clips::film(),
+        &["--encoder-path", encoder.to_str().unwrap()],
+    );
+    report.check(
+        "trial",
+        "broken",
+        "SvtAv1EncApp exited with status 3: Error: no such thing",
+    );
 }
 
 #[test]
 fn an_encoder_that_hangs_is_given_up_and_no_one_waits() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = encoder_that(dir.path(), "exec sleep 1000");
-    let report = film(dir.path(), clips::film(), &["--encoder-path", encoder.to_str().unwrap()]);
+    let report = film(
+        dir.path(),
+        clips::film(),
+        &["--encoder-path", encoder.to_str().unwrap()],
+    );
     report.check("time", "warning", "not one frame came out");
 }
 

@@ -16,9 +16,19 @@ pub fn real() -> &'static Path {
     static REAL: OnceLock<PathBuf> = OnceLock::new();
     REAL.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
-        let doctor: Value =
-            serde_json::from_str(&Run::bare(dir.path()).args(["doctor", "--json"]).ends().stdout).unwrap();
-        let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["name"] == "SvtAv1EncApp").unwrap();
+        let doctor: Value = serde_json::from_str(
+            &Run::bare(dir.path())
+                .args(["doctor", "--json"])
+                .ends()
+                .stdout,
+        )
+        .unwrap();
+        let check = doctor["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|check| check["name"] == "SvtAv1EncApp")
+            .unwrap();
         PathBuf::from(check["path"].as_str().unwrap())
     })
 }
@@ -63,7 +73,9 @@ pub fn script(dir: &Path, on_chunk: &str) -> PathBuf {
 fn what_the_encoder_refuses_is_said_before_anything_long_begins() {
     let dir = tempfile::tempdir().unwrap();
     // Every value is in its range; what the encoder refuses is that there are both.
-    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv").arg("--encoder-path").arg(real());
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv")
+        .arg("--encoder-path")
+        .arg(real());
     let run = run.args([
         "--json",
         "-v",
@@ -77,13 +89,23 @@ fn what_the_encoder_refuses_is_said_before_anything_long_begins() {
 fn a_job_with_finished_chunks_goes_on_without_a_trial() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "[ $chunk != 00004 ] || exit 9");
-    let run = || Run::encode(dir.path(), clips::five_scenes(), "out.mkv").arg("--encoder-path").arg(&encoder);
+    let run = || {
+        Run::encode(dir.path(), clips::five_scenes(), "out.mkv")
+            .arg("--encoder-path")
+            .arg(&encoder)
+    };
     let _ = run().fails(1);
     // From now on it refuses everything but the chunk that is missing.
     let text = fs::read_to_string(&encoder).unwrap();
-    let text = text.replace("*chunks/*) ;; *) exec", "*chunks/*) ;; *) exit 9; exec").replace("|| exit 9", "|| :");
+    let text = text
+        .replace("*chunks/*) ;; *) exec", "*chunks/*) ;; *) exit 9; exec")
+        .replace("|| exit 9", "|| :");
     fs::write(dir.path().join("lab/new"), text).unwrap();
-    fs::set_permissions(dir.path().join("lab/new"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(
+        dir.path().join("lab/new"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
     fs::rename(dir.path().join("lab/new"), &encoder).unwrap();
     run().succeeds();
     // A job that begins anew is tried.

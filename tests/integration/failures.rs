@@ -16,7 +16,11 @@ fn encode(dir: &Path, input: &str) -> Run {
 fn what_is_no_film_is_refused_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("empty.mkv"), "").unwrap();
-    fs::write(dir.path().join("letter.mkv"), "Dear all,\nthis is not a film.\n".repeat(100)).unwrap();
+    fs::write(
+        dir.path().join("letter.mkv"),
+        "Dear all,\nthis is not a film.\n".repeat(100),
+    )
+    .unwrap();
     fs::create_dir(dir.path().join("directory.mkv")).unwrap();
     fs::copy(clips::sound_only(), dir.path().join("sound.mka")).unwrap();
     for (name, reason) in [
@@ -27,7 +31,10 @@ fn what_is_no_film_is_refused_with_its_name() {
         ("sound.mka", "no video"),
         ("/dev/null", "not a regular file"),
     ] {
-        let run = encode(dir.path(), name).fails(1).prints_nothing().says(reason);
+        let run = encode(dir.path(), name)
+            .fails(1)
+            .prints_nothing()
+            .says(reason);
         run.says(name);
     }
     nothing_is_left_running(dir.path());
@@ -46,7 +53,10 @@ fn a_film_that_is_cut_short_is_refused() {
     ] {
         let bytes = fs::read(clip).unwrap();
         fs::write(dir.path().join(name), &bytes[..bytes.len() * percent / 100]).unwrap();
-        encode(dir.path(), name).fails(1).prints_nothing().says(name);
+        encode(dir.path(), name)
+            .fails(1)
+            .prints_nothing()
+            .says(name);
     }
 }
 
@@ -55,12 +65,20 @@ fn a_film_that_declares_its_frames_first_is_refused_when_some_are_missing() {
     let dir = tempfile::tempdir().unwrap();
     let whole = dir.path().join("whole.mp4");
     let mut ffmpeg = Command::new("ffmpeg");
-    ffmpeg.args(["-nostdin", "-v", "error", "-i"]).arg(clips::mp4());
-    ffmpeg.args(["-c", "copy", "-movflags", "faststart"]).arg(&whole);
+    ffmpeg
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(clips::mp4());
+    ffmpeg
+        .args(["-c", "copy", "-movflags", "faststart"])
+        .arg(&whole);
     assert!(ffmpeg.status().unwrap().success());
     let bytes = fs::read(&whole).unwrap();
     fs::write(dir.path().join("cut.mp4"), &bytes[..bytes.len() * 6 / 10]).unwrap();
-    encode(dir.path(), "cut.mp4").fails(1).prints_nothing().says("cut short").says("48 frames");
+    encode(dir.path(), "cut.mp4")
+        .fails(1)
+        .prints_nothing()
+        .says("cut short")
+        .says("48 frames");
 }
 
 #[test]
@@ -68,31 +86,58 @@ fn an_output_that_cannot_be_written_is_known_before_the_work_begins() {
     let dir = tempfile::tempdir().unwrap();
     // Nobody may make files in /proc, root included.
     for output in ["missing/out.mkv", "/proc/out.mkv"] {
-        let run = Run::encode(dir.path(), clips::one_frame(), output).fails(1).prints_nothing();
+        let run = Run::encode(dir.path(), clips::one_frame(), output)
+            .fails(1)
+            .prints_nothing();
         let run = run.says("cannot write into the output's directory");
         run.expect(!run.stderr.contains("Encoding"), "no encoding");
     }
-    let run = Run::encode(dir.path(), clips::one_frame(), "out.mkv").args(["--temp", "missing/job"]).fails(1);
+    let run = Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .args(["--temp", "missing/job"])
+        .fails(1);
     run.says("job directory");
     fs::create_dir(dir.path().join("directory.mkv")).unwrap();
-    Run::encode(dir.path(), clips::one_frame(), "directory.mkv").arg("-y").fails(3).says("is a directory");
+    Run::encode(dir.path(), clips::one_frame(), "directory.mkv")
+        .arg("-y")
+        .fails(3)
+        .says("is a directory");
 }
 
 #[test]
 fn an_encoder_that_fails_is_tried_three_times_and_its_words_are_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let encoder = script(dir.path(), "echo x >>../lab/tries; echo 'out of luck' >&2; exit 7");
-    let run = encode(dir.path(), clips::one_scene().to_str().unwrap()).arg("--encoder-path").arg(&encoder).fails(1);
-    run.says("exited with status 7").says("out of luck").says("1 of 1 chunk could");
-    assert_eq!(fs::read_to_string(dir.path().join("lab/tries")).unwrap().lines().count(), 3);
+    let encoder = script(
+        dir.path(),
+        "echo x >>../lab/tries; echo 'out of luck' >&2; exit 7",
+    );
+    let run = encode(dir.path(), clips::one_scene().to_str().unwrap())
+        .arg("--encoder-path")
+        .arg(&encoder)
+        .fails(1);
+    run.says("exited with status 7")
+        .says("out of luck")
+        .says("1 of 1 chunk could");
+    assert_eq!(
+        fs::read_to_string(dir.path().join("lab/tries"))
+            .unwrap()
+            .lines()
+            .count(),
+        3
+    );
 }
 
 #[test]
 fn an_encoder_on_the_path_is_used_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     script(dir.path(), "touch ../lab/used");
-    let path = format!("{}/lab:{}", dir.path().display(), std::env::var("PATH").unwrap());
-    encode(dir.path(), clips::one_frame().to_str().unwrap()).env("PATH", path).succeeds();
+    let path = format!(
+        "{}/lab:{}",
+        dir.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    encode(dir.path(), clips::one_frame().to_str().unwrap())
+        .env("PATH", path)
+        .succeeds();
     assert!(dir.path().join("lab/used").exists());
 }
 
@@ -101,7 +146,10 @@ fn an_encoder_that_is_none_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(clips::one_frame(), dir.path().join("in.mkv")).unwrap();
     for path in ["missing", "/bin/true", "/bin/false", "in.mkv"] {
-        encode(dir.path(), "in.mkv").args(["--encoder-path", path]).fails(1).says("SvtAv1EncApp");
+        encode(dir.path(), "in.mkv")
+            .args(["--encoder-path", path])
+            .fails(1)
+            .says("SvtAv1EncApp");
     }
 }
 
@@ -111,26 +159,48 @@ fn an_encoder_that_loses_frames_and_exits_0_is_tried_again_and_then_fails() {
     // The real one with `-n 5`: it exits 0, and the file is a whole IVF of five frames.
     let real = encoders::real().display();
     // Frames that are left over are read, as they are by an encoder whose disk is full.
-    let few = format!("echo x >>../lab/tries\ncat >../lab/frames\nexec '{real}' \"$@\" -n 5 <../lab/frames");
+    let few = format!(
+        "echo x >>../lab/tries\ncat >../lab/frames\nexec '{real}' \"$@\" -n 5 <../lab/frames"
+    );
     let encoder = script(dir.path(), &few);
-    let run = encode(dir.path(), clips::one_scene().to_str().unwrap()).arg("--encoder-path").arg(&encoder).fails(1);
+    let run = encode(dir.path(), clips::one_scene().to_str().unwrap())
+        .arg("--encoder-path")
+        .arg(&encoder)
+        .fails(1);
     run.says("5 frames instead of 48");
-    assert_eq!(fs::read_to_string(dir.path().join("lab/tries")).unwrap().lines().count(), 3);
+    assert_eq!(
+        fs::read_to_string(dir.path().join("lab/tries"))
+            .unwrap()
+            .lines()
+            .count(),
+        3
+    );
 }
 
 #[test]
 fn an_encoder_that_dies_without_reading_fails_and_does_not_hang() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "exec <&-; exit 0");
-    let run = encode(dir.path(), clips::one_scene().to_str().unwrap()).arg("--encoder-path").arg(&encoder).fails(1);
+    let run = encode(dir.path(), clips::one_scene().to_str().unwrap())
+        .arg("--encoder-path")
+        .arg(&encoder)
+        .fails(1);
     run.says("1 of 1 chunk could not be encoded");
 }
 
 #[test]
 fn an_encoder_that_was_killed_lowers_the_workers_and_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
-    let encoder = script(dir.path(), "[ -e ../lab/killed ] || { touch ../lab/killed; kill -KILL $$; }");
-    let run = encode(dir.path(), clips::five_scenes().to_str().unwrap()).arg("--encoder-path").arg(&encoder).succeeds();
-    run.says("an encoder was killed").says("going on with 1 worker").says("tried again");
+    let encoder = script(
+        dir.path(),
+        "[ -e ../lab/killed ] || { touch ../lab/killed; kill -KILL $$; }",
+    );
+    let run = encode(dir.path(), clips::five_scenes().to_str().unwrap())
+        .arg("--encoder-path")
+        .arg(&encoder)
+        .succeeds();
+    run.says("an encoder was killed")
+        .says("going on with 1 worker")
+        .says("tried again");
     crate::check::is_whole(&dir.path().join("out.mkv"), &clips::five_scenes(), 130);
 }

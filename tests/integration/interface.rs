@@ -13,45 +13,81 @@ use crate::{clips, run::Run};
 #[test]
 fn a_dry_run_prints_the_plan_and_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::hdr10(), "out.mkv").arg("--dry-run").succeeds();
-    for part in ["SvtAv1EncApp", "--crf 28", "workers  2", "bt2020/smpte2084", "HDR10", "1 video, 1 audio"] {
+    let run = Run::encode(dir.path(), clips::hdr10(), "out.mkv")
+        .arg("--dry-run")
+        .succeeds();
+    for part in [
+        "SvtAv1EncApp",
+        "--crf 28",
+        "workers  2",
+        "bt2020/smpte2084",
+        "HDR10",
+        "1 video, 1 audio",
+    ] {
         run.expect(run.stdout.contains(part), &format!("{part:?} in the plan"));
     }
-    run.expect(fs::read_dir(dir.path()).unwrap().next().is_none(), "an empty directory");
+    run.expect(
+        fs::read_dir(dir.path()).unwrap().next().is_none(),
+        "an empty directory",
+    );
 }
 
 #[test]
 fn a_dry_run_with_json_prints_one_object() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::hdr10(), "out.mkv").args(["--dry-run", "--json"]).succeeds();
+    let run = Run::encode(dir.path(), clips::hdr10(), "out.mkv")
+        .args(["--dry-run", "--json"])
+        .succeeds();
     let plan: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(plan["workers"]["workers"], 2);
     assert_eq!(plan["recipe"]["bit_depth"], 10);
-    assert!(plan["encoder_line"].as_str().unwrap().contains("--preset 12"));
+    assert!(
+        plan["encoder_line"]
+            .as_str()
+            .unwrap()
+            .contains("--preset 12")
+    );
     run.expect(run.stdout.lines().count() == 1, "one line");
-    run.expect(fs::read_dir(dir.path()).unwrap().next().is_none(), "an empty directory");
+    run.expect(
+        fs::read_dir(dir.path()).unwrap().next().is_none(),
+        "an empty directory",
+    );
 }
 
 #[test]
 fn with_json_every_line_is_an_object_and_the_last_one_is_the_proof() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::film(), "out.mkv").arg("--json").succeeds();
+    let run = Run::encode(dir.path(), clips::film(), "out.mkv")
+        .arg("--json")
+        .succeeds();
     let events = run.events();
-    let stages: Vec<&Value> = events.iter().filter(|e| e["event"] == "stage").map(|e| &e["stage"]).collect();
+    let stages: Vec<&Value> = events
+        .iter()
+        .filter(|e| e["event"] == "stage")
+        .map(|e| &e["stage"])
+        .collect();
     assert_eq!(stages, ["probe", "index", "encode", "join", "verify"]);
-    run.expect(events.iter().any(|event| event["event"] == "progress"), "progress");
+    run.expect(
+        events.iter().any(|event| event["event"] == "progress"),
+        "progress",
+    );
     let finished = run.finished();
     let bytes = fs::metadata(dir.path().join("out.mkv")).unwrap().len();
     assert_eq!(finished["output_bytes"], bytes);
     assert_eq!(finished["resumed_chunks"], 0);
     let proof = &finished["proof"];
-    assert_eq!((&proof["frames"], &proof["hdr10"]), (&120.into(), &false.into()));
+    assert_eq!(
+        (&proof["frames"], &proof["hdr10"]),
+        (&120.into(), &false.into())
+    );
 }
 
 #[test]
 fn with_json_an_error_is_an_event_too() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), "missing.mkv", "out.mkv").arg("--json").fails(1);
+    let run = Run::encode(dir.path(), "missing.mkv", "out.mkv")
+        .arg("--json")
+        .fails(1);
     let last = run.events().pop().unwrap();
     assert_eq!(last["event"], "error");
     assert!(last["message"].as_str().unwrap().contains("missing.mkv"));
@@ -64,23 +100,37 @@ fn for_people_only_the_summary_is_on_stdout() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     run.expect(lines.len() == 3, "three lines");
     run.expect(lines[0].ends_with("/out.mkv"), "where the output is");
-    run.expect(lines[2].trim_start().starts_with("proven: 48 frames"), "what is proven");
-    run.expect(!run.stderr.contains('\x1b') && !run.stderr.contains('\r'), "no escapes where there is no terminal");
+    run.expect(
+        lines[2].trim_start().starts_with("proven: 48 frames"),
+        "what is proven",
+    );
+    run.expect(
+        !run.stderr.contains('\x1b') && !run.stderr.contains('\r'),
+        "no escapes where there is no terminal",
+    );
 }
 
 #[test]
 fn quiet_prints_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::odd_size(), "out.mkv").arg("-q").succeeds().prints_nothing();
+    let run = Run::encode(dir.path(), clips::odd_size(), "out.mkv")
+        .arg("-q")
+        .succeeds()
+        .prints_nothing();
     run.expect(run.stderr.is_empty(), "nothing on stderr");
 }
 
 #[test]
 fn verbose_tells_of_every_chunk() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::film(), "out.mkv").arg("--verbose").succeeds();
+    let run = Run::encode(dir.path(), clips::film(), "out.mkv")
+        .arg("--verbose")
+        .succeeds();
     for chunk in 0..4 {
-        run.expect(run.stderr.contains(&format!("chunk {chunk}: 30 frames")), &format!("chunk {chunk}"));
+        run.expect(
+            run.stderr.contains(&format!("chunk {chunk}: 30 frames")),
+            &format!("chunk {chunk}"),
+        );
     }
 }
 
@@ -112,11 +162,17 @@ fn wrong_usage_exits_2_and_says_what_to_type() {
         (["--resume", "in.mkv"], "av1an"),
         (["--temp", ""], "--temp"),
     ] {
-        let run = Run::bare(dir.path()).arg("in.mkv").args(args).fails(2).prints_nothing();
+        let run = Run::bare(dir.path())
+            .arg("in.mkv")
+            .args(args)
+            .fails(2)
+            .prints_nothing();
         run.says(says);
     }
     Run::bare(dir.path()).ends().exits(2).says("INPUT");
-    Run::bare(dir.path()).args(["in.mkv", "-i", "in.mkv"]).fails(2);
+    Run::bare(dir.path())
+        .args(["in.mkv", "-i", "in.mkv"])
+        .fails(2);
 }
 
 #[test]
@@ -124,9 +180,13 @@ fn an_output_that_exists_is_only_overwritten_with_y() {
     let dir = tempfile::tempdir().unwrap();
     let output = dir.path().join("out.mkv");
     fs::write(&output, "precious").unwrap();
-    Run::encode(dir.path(), clips::one_frame(), "out.mkv").fails(3).says("-y");
+    Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .fails(3)
+        .says("-y");
     assert_eq!(fs::read(&output).unwrap(), b"precious");
-    Run::encode(dir.path(), clips::one_frame(), "out.mkv").arg("-y").succeeds();
+    Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .arg("-y")
+        .succeeds();
     crate::check::is_whole(&output, &clips::one_frame(), 1);
 }
 
@@ -137,9 +197,18 @@ fn the_film_itself_is_never_overwritten() {
     fs::copy(clips::one_frame(), &film).unwrap();
     fs::hard_link(&film, dir.path().join("hard.mkv")).unwrap();
     std::os::unix::fs::symlink("film.mkv", dir.path().join("soft.mkv")).unwrap();
-    Run::encode(dir.path(), "film.mkv", "film.mkv").arg("-y").fails(2).says("same file");
-    Run::encode(dir.path(), "film.mkv", "soft.mkv").arg("-y").fails(2).says("same file");
-    assert_eq!(fs::read(&film).unwrap(), fs::read(clips::one_frame()).unwrap());
+    Run::encode(dir.path(), "film.mkv", "film.mkv")
+        .arg("-y")
+        .fails(2)
+        .says("same file");
+    Run::encode(dir.path(), "film.mkv", "soft.mkv")
+        .arg("-y")
+        .fails(2)
+        .says("same file");
+    assert_eq!(
+        fs::read(&film).unwrap(),
+        fs::read(clips::one_frame()).unwrap()
+    );
 }
 
 #[test]
@@ -148,11 +217,17 @@ fn the_job_directory_stays_only_where_it_is_wanted() {
     let job = |name: &str| dir.path().join(name).exists();
     Run::encode(dir.path(), clips::one_frame(), "a.mkv").succeeds();
     assert!(!job("a.mkv.av1enc"));
-    Run::encode(dir.path(), clips::one_frame(), "b.mkv").arg("--keep").succeeds();
+    Run::encode(dir.path(), clips::one_frame(), "b.mkv")
+        .arg("--keep")
+        .succeeds();
     assert!(job("b.mkv.av1enc/job.json") && job("b.mkv.av1enc/chunks/00000.ivf"));
-    Run::encode(dir.path(), clips::one_frame(), "c.mkv").args(["--temp", "else where", "--keep"]).succeeds();
+    Run::encode(dir.path(), clips::one_frame(), "c.mkv")
+        .args(["--temp", "else where", "--keep"])
+        .succeeds();
     assert!(job("else where/job.json") && !job("c.mkv.av1enc"));
-    Run::encode(dir.path(), clips::one_frame(), "d.mkv").args(["--temp", "gone"]).succeeds();
+    Run::encode(dir.path(), clips::one_frame(), "d.mkv")
+        .args(["--temp", "gone"])
+        .succeeds();
     assert!(!job("gone"));
 }
 
@@ -161,31 +236,53 @@ fn a_directory_with_other_things_is_no_job_directory() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("mine")).unwrap();
     fs::write(dir.path().join("mine/letter.txt"), "dear").unwrap();
-    Run::encode(dir.path(), clips::one_frame(), "out.mkv").args(["--temp", "mine"]).fails(3).says("--temp");
-    let names: Vec<_> = fs::read_dir(dir.path().join("mine")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .args(["--temp", "mine"])
+        .fails(3)
+        .says("--temp");
+    let names: Vec<_> = fs::read_dir(dir.path().join("mine"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     assert_eq!(names, ["letter.txt"]);
     // An empty one may have been made for the purpose, and others' things in it stay.
     fs::create_dir(dir.path().join("empty")).unwrap();
-    Run::encode(dir.path(), clips::one_frame(), "out.mkv").args(["--temp", "empty"]).succeeds();
+    Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .args(["--temp", "empty"])
+        .succeeds();
 }
 
 #[test]
 fn a_job_of_other_settings_is_refused_and_can_be_restarted() {
     let dir = tempfile::tempdir().unwrap();
     let encode = |source: PathBuf, crf: &str| {
-        Run::encode(dir.path(), source, "out.mkv").args(["--temp", "job", "--keep", "-y", "--crf", crf])
+        Run::encode(dir.path(), source, "out.mkv")
+            .args(["--temp", "job", "--keep", "-y", "--crf", crf])
     };
     encode(clips::one_frame(), "40").succeeds();
-    encode(clips::one_frame(), "41").fails(3).says("--crf: 40 there, 41 now").says("--restart");
-    encode(clips::one_scene(), "40").fails(3).says("source's content");
+    encode(clips::one_frame(), "41")
+        .fails(3)
+        .says("--crf: 40 there, 41 now")
+        .says("--restart");
+    encode(clips::one_scene(), "40")
+        .fails(3)
+        .says("source's content");
     encode(clips::one_scene(), "41").arg("--restart").succeeds();
     crate::check::is_whole(&dir.path().join("out.mkv"), &clips::one_scene(), 48);
 }
 
 /// av1enc on a machine that has nothing of what it needs.
 pub fn naked(dir: &Path) -> Run {
-    let unset = ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "VSSCRIPT_PATH", "PYTHONPATH", "LD_LIBRARY_PATH"];
-    let run = Run::bare(dir).env("PATH", "/nonexistent").env("HOME", "/nonexistent");
+    let unset = [
+        "XDG_DATA_HOME",
+        "XDG_CONFIG_HOME",
+        "VSSCRIPT_PATH",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+    ];
+    let run = Run::bare(dir)
+        .env("PATH", "/nonexistent")
+        .env("HOME", "/nonexistent");
     unset.into_iter().fold(run, Run::without_env)
 }
 
@@ -193,7 +290,11 @@ pub fn naked(dir: &Path) -> Run {
 fn on_a_bare_machine_an_encode_says_what_to_type() {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(clips::one_frame(), dir.path().join("in.mkv")).unwrap();
-    naked(dir.path()).arg("in.mkv").fails(1).says("./setup").says("ffmpeg");
+    naked(dir.path())
+        .arg("in.mkv")
+        .fails(1)
+        .says("./setup")
+        .says("ffmpeg");
 }
 
 #[test]
@@ -223,8 +324,20 @@ fn the_completions_and_the_manual_that_are_kept_are_those_that_are_printed() {
     ] {
         let printed = Run::bare(dir.path()).args(args).succeeds().stdout;
         let kept = fs::read_to_string(kept.join(file)).unwrap();
-        assert!(printed == kept, "completions/{file} is old: av1enc {} > completions/{file}", args.join(" "));
+        assert!(
+            printed == kept,
+            "completions/{file} is old: av1enc {} > completions/{file}",
+            args.join(" ")
+        );
     }
-    let checked = Command::new("bash").arg("-n").arg(kept.join("av1enc.bash")).output().unwrap();
-    assert!(checked.status.success() && checked.stderr.is_empty(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let checked = Command::new("bash")
+        .arg("-n")
+        .arg(kept.join("av1enc.bash"))
+        .output()
+        .unwrap();
+    assert!(
+        checked.status.success() && checked.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
 }

@@ -12,39 +12,72 @@ use crate::{
 
 /// Two seconds of pictures and sound.
 fn film(dir: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let inputs = ["-f", "lavfi", "-i", "testsrc2=s=192x108:r=25:d=2", "-f", "lavfi", "-i", "sine=440:d=2:r=48000"];
-    let codecs = ["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac"];
-    ffmpeg(dir, &[inputs.as_slice(), &codecs, options, &[name]].concat());
+    let inputs = [
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=192x108:r=25:d=2",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=440:d=2:r=48000",
+    ];
+    let codecs = [
+        "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac",
+    ];
+    ffmpeg(
+        dir,
+        &[inputs.as_slice(), &codecs, options, &[name]].concat(),
+    );
     dir.join(name)
 }
 
 /// Encodes a film of `dir`; the output, and what was said.
 #[track_caller]
 fn encoded(dir: &Path, name: &str) -> (File, Ended) {
-    let ended = Run::encode(dir, name, format!("{name}-out.mkv")).arg("--json").succeeds();
+    let ended = Run::encode(dir, name, format!("{name}-out.mkv"))
+        .arg("--json")
+        .succeeds();
     (File::open(&dir.join(format!("{name}-out.mkv"))), ended)
 }
 
 /// The finding of that name in the proof.
 fn finding(ended: &Ended, what: &str) -> Value {
     let findings = ended.finished()["proof"]["findings"].clone();
-    let found = findings.as_array().unwrap().iter().find(|finding| finding["what"] == what).cloned();
+    let found = findings
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["what"] == what)
+        .cloned();
     found.unwrap_or_else(|| panic!("no finding `{what}` in {findings}"))
 }
 
 /// The warnings of a run with `--json`.
 fn warnings(ended: &Ended) -> Vec<String> {
-    let warnings = ended.events().into_iter().filter(|event| event["event"] == "warning");
-    warnings.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+    let warnings = ended
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "warning");
+    warnings
+        .map(|event| event["message"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn tags_of_mp4_mov_and_flv_become_those_of_matroska() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["film.mp4", "film.mov", "film.flv"] {
-        let mut tags = vec!["title=A title", "artist=N. N.", "comment=Hello & <you>, “ça va”"];
+        let mut tags = vec![
+            "title=A title",
+            "artist=N. N.",
+            "comment=Hello & <you>, “ça va”",
+        ];
         if name != "film.flv" {
-            tags.extend(["location=+48.85+002.35/", "creation_time=2024-05-06T07:08:09Z"]);
+            tags.extend([
+                "location=+48.85+002.35/",
+                "creation_time=2024-05-06T07:08:09Z",
+            ]);
         }
         let options: Vec<&str> = tags.iter().flat_map(|tag| ["-metadata", tag]).collect();
         film(dir.path(), name, &options);
@@ -52,13 +85,33 @@ fn tags_of_mp4_mov_and_flv_become_those_of_matroska() {
         let found = &output.ffprobe["format"]["tags"];
         for tag in &tags {
             let (tag, value) = tag.split_once('=').unwrap();
-            let found = found.as_object().unwrap().iter().find(|(known, _)| known.eq_ignore_ascii_case(tag));
-            let found = found.unwrap_or_else(|| panic!("{name} has lost {tag}: {found:?}")).1.as_str().unwrap();
-            let value = if tag == "location" { &value[..6] } else { value };
+            let found = found
+                .as_object()
+                .unwrap()
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(tag));
+            let found = found
+                .unwrap_or_else(|| panic!("{name} has lost {tag}: {found:?}"))
+                .1
+                .as_str()
+                .unwrap();
+            let value = if tag == "location" {
+                &value[..6]
+            } else {
+                value
+            };
             assert!(found.starts_with(value), "{name}: {found}, not {value}");
         }
-        assert!(found.get("MAJOR_BRAND").is_none(), "what is true of the source's file alone");
-        assert!(finding(&ended, "tags")["output"].as_str().unwrap().contains("ARTIST: N. N."));
+        assert!(
+            found.get("MAJOR_BRAND").is_none(),
+            "what is true of the source's file alone"
+        );
+        assert!(
+            finding(&ended, "tags")["output"]
+                .as_str()
+                .unwrap()
+                .contains("ARTIST: N. N.")
+        );
     }
 }
 
@@ -66,35 +119,83 @@ fn tags_of_mp4_mov_and_flv_become_those_of_matroska() {
 fn tags_of_the_picture_are_kept_and_statistics_of_the_source_are_not() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "film.mkv", &[]);
-    let tag = |name: &str, value: &str| format!("<Simple><Name>{name}</Name><String>{value}</String></Simple>");
+    let tag = |name: &str, value: &str| {
+        format!("<Simple><Name>{name}</Name><String>{value}</String></Simple>")
+    };
     let tags = tag("SOURCE_MEDIUM", "A disc &amp; more") + &tag("BPS", "123");
-    std::fs::write(dir.path().join("tags.xml"), format!("<Tags><Tag>{tags}</Tag></Tags>")).unwrap();
-    mkvmerge(dir.path(), &["-o", "tagged.mkv", "--tags", "0:tags.xml", "film.mkv"]);
+    std::fs::write(
+        dir.path().join("tags.xml"),
+        format!("<Tags><Tag>{tags}</Tag></Tags>"),
+    )
+    .unwrap();
+    mkvmerge(
+        dir.path(),
+        &["-o", "tagged.mkv", "--tags", "0:tags.xml", "film.mkv"],
+    );
     let (output, ended) = encoded(dir.path(), "tagged.mkv");
     let found = &output.ffprobe["streams"][0]["tags"];
     assert_eq!(found["SOURCE_MEDIUM"], "A disc & more");
     assert_ne!(found["BPS"], "123");
-    assert_eq!(finding(&ended, "tags of the picture")["output"], "SOURCE_MEDIUM: A disc & more");
+    assert_eq!(
+        finding(&ended, "tags of the picture")["output"],
+        "SOURCE_MEDIUM: A disc & more"
+    );
     assert_eq!(warnings(&ended), [""; 0]);
 }
 
 #[test]
 fn tags_of_every_track_are_kept_also_where_mkvmerge_does_not_read_them() {
     let dir = tempfile::tempdir().unwrap();
-    let tags = ["-metadata", "artist=N. N.", "-metadata", "date=2021", "-metadata:s:a", "catalog=7"];
+    let tags = [
+        "-metadata",
+        "artist=N. N.",
+        "-metadata",
+        "date=2021",
+        "-metadata:s:a",
+        "catalog=7",
+    ];
     // Ogg has no tags of a film: all are those of its tracks.
-    film(dir.path(), "film.ogv", &[&["-c:v", "libtheora", "-c:a", "libvorbis"], tags.as_slice()].concat());
-    film(dir.path(), "film.mkv", &["-metadata:s:a", "catalog=7", "-metadata:s:v", "date=2021"]);
-    for (name, sound) in [("film.ogv", &[][..]), ("film.ogv", &["-a", "-c:a flac"]), ("film.mkv", &["-a", "-c:a flac"])]
-    {
-        let ended = Run::encode(dir.path(), name, "out.mkv").args(["-y", "--json"]).args(sound).succeeds();
-        let tags = |stream: usize| File::open(&dir.path().join("out.mkv")).ffprobe["streams"][stream]["tags"].clone();
+    film(
+        dir.path(),
+        "film.ogv",
+        &[&["-c:v", "libtheora", "-c:a", "libvorbis"], tags.as_slice()].concat(),
+    );
+    film(
+        dir.path(),
+        "film.mkv",
+        &["-metadata:s:a", "catalog=7", "-metadata:s:v", "date=2021"],
+    );
+    for (name, sound) in [
+        ("film.ogv", &[][..]),
+        ("film.ogv", &["-a", "-c:a flac"]),
+        ("film.mkv", &["-a", "-c:a flac"]),
+    ] {
+        let ended = Run::encode(dir.path(), name, "out.mkv")
+            .args(["-y", "--json"])
+            .args(sound)
+            .succeeds();
+        let tags = |stream: usize| {
+            File::open(&dir.path().join("out.mkv")).ffprobe["streams"][stream]["tags"].clone()
+        };
         // mkvmerge's names of a date and a number in a catalogue.
-        assert_eq!((&tags(0)["DATE_RELEASED"], &tags(1)["CATALOG_NUMBER"]), (&"2021".into(), &"7".into()), "{name}");
+        assert_eq!(
+            (&tags(0)["DATE_RELEASED"], &tags(1)["CATALOG_NUMBER"]),
+            (&"2021".into(), &"7".into()),
+            "{name}"
+        );
         if name == "film.ogv" {
-            assert_eq!([&tags(0)["ARTIST"], &tags(1)["ARTIST"]], ["N. N."; 2], "{name}");
+            assert_eq!(
+                [&tags(0)["ARTIST"], &tags(1)["ARTIST"]],
+                ["N. N."; 2],
+                "{name}"
+            );
         }
-        assert!(finding(&ended, "tags of track 2")["output"].as_str().unwrap().contains("CATALOG_NUMBER: 7"));
+        assert!(
+            finding(&ended, "tags of track 2")["output"]
+                .as_str()
+                .unwrap()
+                .contains("CATALOG_NUMBER: 7")
+        );
     }
 }
 
@@ -102,26 +203,73 @@ fn tags_of_every_track_are_kept_also_where_mkvmerge_does_not_read_them() {
 fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "film.mkv", &[]);
-    let pose = ["--projection-pose-yaw", "0:10.5", "--projection-pose-pitch", "0:-5", "--projection-pose-roll", "0:2"];
-    for (stereo, name) in [("0:1", "side"), ("0:2", "top"), ("0:11", "other-side"), ("0:0", "one-eye")] {
+    let pose = [
+        "--projection-pose-yaw",
+        "0:10.5",
+        "--projection-pose-pitch",
+        "0:-5",
+        "--projection-pose-roll",
+        "0:2",
+    ];
+    for (stereo, name) in [
+        ("0:1", "side"),
+        ("0:2", "top"),
+        ("0:11", "other-side"),
+        ("0:0", "one-eye"),
+    ] {
         let args = ["--projection-type", "0:1", "--stereo-mode", stereo];
         let matroska = format!("{name}.mkv");
-        mkvmerge(dir.path(), &[["-o", &matroska].as_slice(), &args, &pose, &["film.mkv"]].concat());
+        mkvmerge(
+            dir.path(),
+            &[["-o", &matroska].as_slice(), &args, &pose, &["film.mkv"]].concat(),
+        );
         // ffmpeg writes whole degrees.
         let mp4 = format!("{name}.mp4");
-        ffmpeg(dir.path(), &["-i", &matroska, "-map", "0:v", "-c", "copy", "-strict", "unofficial", &mp4]);
+        ffmpeg(
+            dir.path(),
+            &[
+                "-i",
+                &matroska,
+                "-map",
+                "0:v",
+                "-c",
+                "copy",
+                "-strict",
+                "unofficial",
+                &mp4,
+            ],
+        );
         // Nor does it write which eye comes first.
         let right_first = ["top", "other-side"].contains(&name);
-        for (source, yaw) in [(&matroska, 10.5), (&mp4, 10.0)].into_iter().take(if right_first { 1 } else { 2 }) {
+        for (source, yaw) in [(&matroska, 10.5), (&mp4, 10.0)]
+            .into_iter()
+            .take(if right_first { 1 } else { 2 })
+        {
             let (output, ended) = encoded(dir.path(), source);
             let found = &output.mkvmerge["tracks"][0]["properties"];
             let angle = |name: &str| found[format!("projection_pose_{name}")].as_f64().unwrap();
             assert_eq!(found["projection_type"], 1, "{source}");
-            assert_eq!([angle("yaw"), angle("pitch"), angle("roll")], [yaw, -5.0, 2.0], "{source}");
-            assert_eq!(found["stereo_mode"].as_u64().unwrap_or(0).to_string(), stereo[2..], "{source}");
-            assert!(finding(&ended, "picture in space")["agrees"].as_bool().unwrap());
+            assert_eq!(
+                [angle("yaw"), angle("pitch"), angle("roll")],
+                [yaw, -5.0, 2.0],
+                "{source}"
+            );
+            assert_eq!(
+                found["stereo_mode"].as_u64().unwrap_or(0).to_string(),
+                stereo[2..],
+                "{source}"
+            );
+            assert!(
+                finding(&ended, "picture in space")["agrees"]
+                    .as_bool()
+                    .unwrap()
+            );
             let shape = |file: &File| file.ffprobe["streams"][0]["sample_aspect_ratio"].clone();
-            assert_eq!(shape(&output), shape(&File::open(&dir.path().join(source))), "{source}");
+            assert_eq!(
+                shape(&output),
+                shape(&File::open(&dir.path().join(source))),
+                "{source}"
+            );
         }
     }
 }
@@ -130,22 +278,54 @@ fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
 fn the_faces_of_a_cube_and_a_part_of_a_sphere_stay_such() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "film.mkv", &[]);
-    let (cube, part) = ("000000000000000000000010", "0000000020000000100000004000000008000000");
+    let (cube, part) = (
+        "000000000000000000000010",
+        "0000000020000000100000004000000008000000",
+    );
     for (name, projection, private) in [("cube", "2", cube), ("part", "1", part)] {
         let (matroska, mp4) = (format!("{name}.mkv"), format!("{name}.mp4"));
-        let args = ["--projection-type", &format!("0:{projection}"), "--projection-private", &format!("0:{private}")];
-        mkvmerge(dir.path(), &[["-o", &matroska].as_slice(), &args, &["film.mkv"]].concat());
-        ffmpeg(dir.path(), &["-i", &matroska, "-map", "0:v", "-c", "copy", "-strict", "unofficial", &mp4]);
+        let args = [
+            "--projection-type",
+            &format!("0:{projection}"),
+            "--projection-private",
+            &format!("0:{private}"),
+        ];
+        mkvmerge(
+            dir.path(),
+            &[["-o", &matroska].as_slice(), &args, &["film.mkv"]].concat(),
+        );
+        ffmpeg(
+            dir.path(),
+            &[
+                "-i",
+                &matroska,
+                "-map",
+                "0:v",
+                "-c",
+                "copy",
+                "-strict",
+                "unofficial",
+                &mp4,
+            ],
+        );
         for source in [&matroska, &mp4] {
             let (output, ended) = encoded(dir.path(), source);
             let found = &output.mkvmerge["tracks"][0]["properties"];
-            assert_eq!(found["projection_type"].as_u64().unwrap().to_string(), projection, "{source}");
+            assert_eq!(
+                found["projection_type"].as_u64().unwrap().to_string(),
+                projection,
+                "{source}"
+            );
             if *source == matroska {
                 assert_eq!(found["projection_private"], private);
             }
             // Edges in pixels, around a face or the part.
             let sides = |file: &File| file.video()["side_data_list"].clone();
-            assert_eq!(sides(&output), sides(&File::open(&dir.path().join(source))), "{source}");
+            assert_eq!(
+                sides(&output),
+                sides(&File::open(&dir.path().join(source))),
+                "{source}"
+            );
             assert_eq!(warnings(&ended), [""; 0]);
         }
     }
@@ -156,12 +336,35 @@ fn what_av1_or_matroska_cannot_hold_is_said_once() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "centre.mp4", &["-x264-params", "chromaloc=1"]);
     let alpha = "testsrc2=s=192x108:r=25:d=1,format=yuva420p";
-    ffmpeg(dir.path(), &["-f", "lavfi", "-i", alpha, "-c:v", "libvpx-vp9", "-deadline", "realtime", "alpha.webm"]);
+    ffmpeg(
+        dir.path(),
+        &[
+            "-f",
+            "lavfi",
+            "-i",
+            alpha,
+            "-c:v",
+            "libvpx-vp9",
+            "-deadline",
+            "realtime",
+            "alpha.webm",
+        ],
+    );
     for (name, words) in [
-        ("centre.mp4", "the place of its chroma samples (center) is left out: AV1 cannot say it"),
-        ("alpha.webm", "transparency is left out: AV1 films have none"),
+        (
+            "centre.mp4",
+            "the place of its chroma samples (center) is left out: AV1 cannot say it",
+        ),
+        (
+            "alpha.webm",
+            "transparency is left out: AV1 films have none",
+        ),
     ] {
         let said = warnings(&encoded(dir.path(), name).1);
-        assert_eq!(said.iter().filter(|said| *said == words).count(), 1, "{name}: {said:?}");
+        assert_eq!(
+            said.iter().filter(|said| *said == words).count(),
+            1,
+            "{name}: {said:?}"
+        );
     }
 }

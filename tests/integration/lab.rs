@@ -58,7 +58,10 @@ pub fn undisturbed() -> &'static [u8] {
 #[track_caller]
 pub fn gives_the_film(dir: &Path, run: Run) -> Ended {
     let ended = run.succeeds();
-    ended.expect(fs::read(dir.join("out.mkv")).unwrap() == undisturbed(), "the bytes of a run that nothing disturbed");
+    ended.expect(
+        fs::read(dir.join("out.mkv")).unwrap() == undisturbed(),
+        "the bytes of a run that nothing disturbed",
+    );
     ended.expect(!dir.join(JOB).exists(), "no job directory");
     nothing_is_left_running(dir);
     ended
@@ -68,7 +71,10 @@ pub fn gives_the_film(dir: &Path, run: Run) -> Ended {
 #[track_caller]
 pub fn goes_on(dir: &Path, run: Run, resumed: u64) -> Ended {
     let ended = gives_the_film(dir, run);
-    ended.expect(ended.finished()["resumed_chunks"] == resumed, &format!("{resumed} chunks of the earlier run"));
+    ended.expect(
+        ended.finished()["resumed_chunks"] == resumed,
+        &format!("{resumed} chunks of the earlier run"),
+    );
     ended
 }
 
@@ -84,21 +90,33 @@ pub fn fails(dir: &Path, run: Run) -> Ended {
 #[track_caller]
 pub fn messages(ended: &Ended, kind: &str) -> Vec<String> {
     let text = |event: &Value| event["message"].as_str().unwrap().to_owned();
-    ended.events().iter().filter(|event| event["event"] == kind).map(text).collect()
+    ended
+        .events()
+        .iter()
+        .filter(|event| event["event"] == kind)
+        .map(text)
+        .collect()
 }
 
 /// One of its warnings or notes holds `text`.
 #[track_caller]
 pub fn tells(ended: &Ended, text: &str) {
     let told = [messages(ended, "warning"), messages(ended, "note")].concat();
-    ended.expect(told.iter().any(|message| message.contains(text)), &format!("{text:?} among {told:#?}"));
+    ended.expect(
+        told.iter().any(|message| message.contains(text)),
+        &format!("{text:?} among {told:#?}"),
+    );
 }
 
 /// Chunks that are recorded as finished in a job directory.
 pub fn finished_in(job: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(job.join("chunks")) else { return 0 };
+    let Ok(entries) = fs::read_dir(job.join("chunks")) else {
+        return 0;
+    };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".json") && !name.contains(".part")).count() as u64
+    names
+        .filter(|name| name.ends_with(".json") && !name.contains(".part"))
+        .count() as u64
 }
 
 /// Whether all scenes are written down in a job directory.
@@ -123,14 +141,20 @@ pub fn all_but_one_with(dir: &Path, args: &[&str]) {
 
 /// Makes `dir/bin/NAME` (shell), in which `$real` is the real one. A run finds it by [`with_fakes`].
 pub fn fake(dir: &Path, name: &str, body: &str) -> PathBuf {
-    let real = env::split_paths(&env::var_os("PATH").unwrap()).map(|dir| dir.join(name)).find(|path| path.is_file());
+    let real = env::split_paths(&env::var_os("PATH").unwrap())
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file());
     let real = real.unwrap_or_else(|| panic!("{name} is not in PATH"));
     let bin = dir.join("bin");
     fs::create_dir_all(&bin).unwrap();
     let path = bin.join(name);
     // Under its name only when it is whole: another thread's fork must not hold it open for writing at our exec.
     let part = bin.join("new");
-    fs::write(&part, format!("#!/bin/sh\nreal='{}'\n{body}\n", real.display())).unwrap();
+    fs::write(
+        &part,
+        format!("#!/bin/sh\nreal='{}'\n{body}\n", real.display()),
+    )
+    .unwrap();
     fs::set_permissions(&part, fs::Permissions::from_mode(0o755)).unwrap();
     fs::rename(&part, &path).unwrap();
     path
@@ -138,13 +162,20 @@ pub fn fake(dir: &Path, name: &str, body: &str) -> PathBuf {
 
 /// Makes an mkvmerge that does `join` (shell) where it is to join the film, and else what the real one does.
 pub fn fake_mkvmerge(dir: &Path, join: &str) -> PathBuf {
-    fake(dir, "mkvmerge", &format!("case \"$*\" in *@join.json*) {join} ;; esac\nexec \"$real\" \"$@\""))
+    fake(
+        dir,
+        "mkvmerge",
+        &format!("case \"$*\" in *@join.json*) {join} ;; esac\nexec \"$real\" \"$@\""),
+    )
 }
 
 /// Lets a run find what [`fake`] has made.
 pub fn with_fakes(dir: &Path, run: Run) -> Run {
     let bin = dir.canonicalize().unwrap().join("bin");
-    run.env("PATH", format!("{}:{}", bin.display(), env::var("PATH").unwrap()))
+    run.env(
+        "PATH",
+        format!("{}:{}", bin.display(), env::var("PATH").unwrap()),
+    )
 }
 
 /// Everything in a directory: kind, mode and content of each entry by its path. Not the lock: it names its holder.
@@ -175,7 +206,14 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, String> {
 
 /// Copies a directory as it is.
 pub fn copy(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg("-a")
+            .args([from, to])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Waits until something is so that is not the program's doing alone.
@@ -194,8 +232,11 @@ pub fn is_stopped(pid: i32) -> bool {
     match state(pid) {
         Some('T') => true,
         Some('D') => {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-            children.split_whitespace().any(|child| child.parse().is_ok_and(|child| state(child) == Some('T')))
+            let children =
+                fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+            children
+                .split_whitespace()
+                .any(|child| child.parse().is_ok_and(|child| state(child) == Some('T')))
         }
         _ => false,
     }
@@ -212,7 +253,10 @@ pub struct Lcg(pub u64);
 
 impl Lcg {
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 33
     }
 
@@ -236,7 +280,10 @@ pub fn mutate(bytes: &mut Vec<u8>, random: &mut Lcg) {
         let length = random.below((bytes.len() - at).min(40)) + 1;
         match random.below(7) {
             0 => bytes[at] ^= 1 << random.below(8),
-            1 => bytes[at] = [0, 0xff, 0x7f, 0x80, b'0', b'9', b'-', b'"', b'{', b'\n'][random.below(10)],
+            1 => {
+                bytes[at] =
+                    [0, 0xff, 0x7f, 0x80, b'0', b'9', b'-', b'"', b'{', b'\n'][random.below(10)]
+            }
             2 => bytes.truncate(at),
             3 => drop(bytes.drain(at..at + length)),
             4 => bytes.splice(at..at, random.bytes(length)).for_each(drop),
@@ -260,7 +307,10 @@ impl Mount {
     pub fn tmpfs(at: PathBuf, mib: u64) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
         let options = format!("size={mib}m,mode=755");
-        let output = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "av1enc-test"]).arg(&at).output();
+        let output = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "av1enc-test"])
+            .arg(&at)
+            .output();
         match output {
             Ok(output) if output.status.success() => Some(Self(at)),
             refused => {
@@ -275,7 +325,9 @@ impl Mount {
     /// An empty directory that the kernel knows as one of sshfs; `None`, and a loud word, where that is refused.
     pub fn sshfs(at: PathBuf) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
-        let skipped = |why: String| eprintln!("SKIPPED, nothing is tested here: mounting needs root and FUSE: {why}");
+        let skipped = |why: String| {
+            eprintln!("SKIPPED, nothing is tested here: mounting needs root and FUSE: {why}")
+        };
         let device = match fs::File::options().read(true).write(true).open("/dev/fuse") {
             Ok(device) => device,
             Err(error) => {
@@ -287,7 +339,10 @@ impl Mount {
         thread::spawn(move || empty_directory(served));
         let options = "fd=0,rootmode=40000,user_id=0,group_id=0";
         let mut mount = Command::new("mount");
-        mount.args(["-i", "-t", "fuse.sshfs", "-o", options, "me@nas:/films"]).arg(&at).stdin(device);
+        mount
+            .args(["-i", "-t", "fuse.sshfs", "-o", options, "me@nas:/films"])
+            .arg(&at)
+            .stdin(device);
         match mount.output() {
             Ok(output) if output.status.success() => Some(Self(at)),
             refused => {
@@ -303,12 +358,16 @@ impl Mount {
 
     /// Makes it read-only.
     pub fn read_only(&self) {
-        let status = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().unwrap();
+        let status = Command::new("mount")
+            .args(["-o", "remount,ro"])
+            .arg(&self.0)
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 
     pub fn free(&self) -> u64 {
-        av1enc::disk::space(&self.0).unwrap().room
+        av1enc::os::disk::space(&self.0).unwrap().room
     }
 
     /// Fills it, but for `free` bytes.
@@ -336,30 +395,55 @@ fn empty_directory(mut device: fs::File) {
         match device.read(&mut request) {
             Ok(40..) => (),
             // Not mounted yet.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && started.elapsed().as_secs() < 10 => {
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied
+                    && started.elapsed().as_secs() < 10 =>
+            {
                 thread::sleep(Duration::from_millis(1));
                 continue;
             }
             _ => return,
         }
         let (operation, unique) = (&request[4..8], &request[8..16]);
-        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<u8>>();
+        let words = |words: &[u32]| {
+            words
+                .iter()
+                .flat_map(|word| word.to_ne_bytes())
+                .collect::<Vec<u8>>()
+        };
         let (error, body) = match u32::from_ne_bytes(operation.try_into().unwrap()) {
             // FORGET and BATCH_FORGET want no answer.
             2 | 42 => continue,
             // LOOKUP: there is no such file.
             1 => (-2, Vec::new()),
             // GETATTR: valid for no time, inode 1, a directory.
-            3 => (0, words(&[&[0; 4][..], &[1, 0], &[0; 13], &[0o40755, 2], &[0; 5]].concat())),
+            3 => (
+                0,
+                words(&[&[0; 4][..], &[1, 0], &[0; 13], &[0o40755, 2], &[0; 5]].concat()),
+            ),
             // STATFS: a million blocks, half of them free.
-            17 => (0, words(&[1_000_000, 0, 500_000, 0, 500_000, 0, 0, 0, 0, 0, 4096, 255, 4096, 0, 0, 0, 0, 0, 0, 0])),
+            17 => (
+                0,
+                words(&[
+                    1_000_000, 0, 500_000, 0, 500_000, 0, 0, 0, 0, 0, 4096, 255, 4096, 0, 0, 0, 0,
+                    0, 0, 0,
+                ]),
+            ),
             // INIT: version 7.31, and room to write.
-            26 => (0, words(&[&[7, 31, 4096, 0, 0, 4096, 1], &[0; 9][..]].concat())),
+            26 => (
+                0,
+                words(&[&[7, 31, 4096, 0, 0, 4096, 1], &[0; 9][..]].concat()),
+            ),
             // DESTROY.
             38 => (0, Vec::new()),
             _ => (-38, Vec::new()),
         };
-        let head = [&(16 + body.len() as u32).to_ne_bytes()[..], &i32::to_ne_bytes(error), unique].concat();
+        let head = [
+            &(16 + body.len() as u32).to_ne_bytes()[..],
+            &i32::to_ne_bytes(error),
+            unique,
+        ]
+        .concat();
         if device.write_all(&[head, body].concat()).is_err() {
             return;
         }
@@ -387,10 +471,19 @@ pub fn gated(dir: &Path, which: &str) -> PathBuf {
 
 /// Process numbers of the encoders that wait.
 pub fn waiting(dir: &Path) -> Vec<i32> {
-    let Ok(entries) = fs::read_dir(dir.join("lab")) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(dir.join("lab")) else {
+        return Vec::new();
+    };
     let paths = entries.map(|entry| entry.unwrap().path());
-    let ours = paths.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("pid-"));
-    ours.map(|path| fs::read_to_string(path).unwrap().trim().parse().unwrap()).collect()
+    let ours = paths.filter(|path| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with("pid-")
+    });
+    ours.map(|path| fs::read_to_string(path).unwrap().trim().parse().unwrap())
+        .collect()
 }
 
 /// Lets them go on.
@@ -403,7 +496,11 @@ pub fn real_chunk() -> &'static [u8] {
     static CHUNK: OnceLock<Vec<u8>> = OnceLock::new();
     CHUNK.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
-        let _ = encode_of(dir.path(), clips::hdr10()).arg("--keep").arg("--encoder-path").arg(real()).succeeds();
+        let _ = encode_of(dir.path(), clips::hdr10())
+            .arg("--keep")
+            .arg("--encoder-path")
+            .arg(real())
+            .succeeds();
         fs::read(dir.path().join(JOB).join("chunks/00001.ivf")).unwrap()
     })
 }
@@ -411,5 +508,12 @@ pub fn real_chunk() -> &'static [u8] {
 /// The process that has started `pid`.
 pub fn parent(pid: i32) -> i32 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap()
+    stat.rsplit_once(") ")
+        .unwrap()
+        .1
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap()
 }

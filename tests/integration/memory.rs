@@ -6,17 +6,27 @@ use crate::{clips, lab::undisturbed, run::Run};
 
 /// An encode of five scenes whose workers are still to be named.
 fn encode(dir: &Path) -> Run {
-    Run::bare(dir).args(["-o", "out.mkv", "--preset", "12"]).arg(clips::five_scenes())
+    Run::bare(dir)
+        .args(["-o", "out.mkv", "--preset", "12"])
+        .arg(clips::five_scenes())
 }
 
 #[test]
 fn a_run_that_may_take_almost_no_memory_has_one_encoder_at_a_time_and_gives_the_same_film() {
     let dir = tempfile::tempdir().unwrap();
-    let ended = encode(dir.path()).args(["-w", "4", "--memory-limit", "1M", "--json"]).succeeds();
+    let ended = encode(dir.path())
+        .args(["-w", "4", "--memory-limit", "1M", "--json"])
+        .succeeds();
     let events = ended.events();
-    let most = events.iter().filter_map(|event| event["workers"].as_u64()).max();
+    let most = events
+        .iter()
+        .filter_map(|event| event["workers"].as_u64())
+        .max();
     ended.expect(most == Some(1), "one encoder at a time");
-    ended.expect(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed(), "the film");
+    ended.expect(
+        fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed(),
+        "the film",
+    );
 }
 
 #[test]
@@ -33,6 +43,10 @@ fn a_plan_for_more_workers_than_fit_says_how_many_do() {
     let dir = tempfile::tempdir().unwrap();
     let options = ["-w", "1000", "--lp", "1", "--dry-run", "--memory-limit"];
     let plan = |limit| encode(dir.path()).args(options).arg(limit).succeeds();
-    plan("1G").prints("1000 were asked for").prints("1.0 GiB of memory allowed");
-    plan("none").prints("workers  1000 with --lp 1: ").prints("no look at memory");
+    plan("1G")
+        .prints("1000 were asked for")
+        .prints("1.0 GiB of memory allowed");
+    plan("none")
+        .prints("workers  1000 with --lp 1: ")
+        .prints("no look at memory");
 }

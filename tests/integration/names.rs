@@ -20,11 +20,19 @@ fn encode_in_bad_company(name: &[u8]) {
     let input = Path::new(&inputs).join(of(&[name, b".mkv"]));
     let output = Path::new(&outputs).join(of(&[name, b"-.mkv"]));
     fs::copy(clips::silent(), dir.path().join(&input)).unwrap();
-    Run::encode(dir.path(), &input, &output).args(["--crf", "20"]).succeeds();
+    Run::encode(dir.path(), &input, &output)
+        .args(["--crf", "20"])
+        .succeeds();
     is_whole(&dir.path().join(&output), &clips::silent(), 48);
-    let left: Vec<_> =
-        fs::read_dir(dir.path().join(&outputs)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, [output.file_name().unwrap()], "the output is all that is there");
+    let left: Vec<_> = fs::read_dir(dir.path().join(&outputs))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(
+        left,
+        [output.file_name().unwrap()],
+        "the output is all that is there"
+    );
 }
 
 #[test]
@@ -61,15 +69,26 @@ fn names_may_look_like_protocols_and_options() {
 fn a_name_with_a_dash_may_follow_a_double_dash_and_the_output_is_named_after_it() {
     let dir = tempfile::tempdir().unwrap();
     fs::copy(clips::one_frame(), dir.path().join("-film.one.mp4")).unwrap();
-    Run::fast(dir.path()).args(["--", "-film.one.mp4"]).succeeds();
-    is_whole(&dir.path().join("-film.one.av1.mkv"), &clips::one_frame(), 1);
+    Run::fast(dir.path())
+        .args(["--", "-film.one.mp4"])
+        .succeeds();
+    is_whole(
+        &dir.path().join("-film.one.av1.mkv"),
+        &clips::one_frame(),
+        1,
+    );
 }
 
 #[test]
 fn without_a_name_the_output_is_in_the_current_directory() {
     let (films, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::copy(clips::one_frame(), films.path().join("Film.mkv")).unwrap();
-    let run = Run::fast(here.path()).arg(films.path().join("Film.mkv")).succeeds();
-    run.expect(fs::read_dir(films.path()).unwrap().count() == 1, "nothing new beside the film");
+    let run = Run::fast(here.path())
+        .arg(films.path().join("Film.mkv"))
+        .succeeds();
+    run.expect(
+        fs::read_dir(films.path()).unwrap().count() == 1,
+        "nothing new beside the film",
+    );
     is_whole(&here.path().join("Film.av1.mkv"), &clips::one_frame(), 1);
 }

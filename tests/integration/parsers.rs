@@ -4,13 +4,15 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use av1enc::{
-    bitstream,
     encoder::{cache::Cache, svt_av1},
-    hdr::{ContentLight, MasteringDisplay},
+    film::{
+        hdr::{ContentLight, MasteringDisplay},
+        media::Chunk,
+    },
     job,
-    media::Chunk,
-    probe::{self, Tools},
-    process::{self, Children},
+    os::process::{self, Children},
+    source::probe::{self, Tools},
+    stream::bitstream,
 };
 
 use crate::{
@@ -44,9 +46,16 @@ fn chunks_that_are_damaged_in_any_way_are_read_without_panic_and_without_memory(
             assert_eq!(32 + 12 * ivf.frames + ivf.payload_bytes, bytes.len() as u64);
             good += 1;
         }
-        let _ = bitstream::scan_unit(bytes.get(44..).unwrap_or_default(), true, &mut blake3::Hasher::new());
+        let _ = bitstream::scan_unit(
+            bytes.get(44..).unwrap_or_default(),
+            true,
+            &mut blake3::Hasher::new(),
+        );
     }
-    assert!(good > 0, "damage inside of a frame's data is not for the walk to find");
+    assert!(
+        good > 0,
+        "damage inside of a frame's data is not for the walk to find"
+    );
     // Lies about sizes, at every place where one can be.
     for at in (32..whole.len() - 4).step_by(97).chain([32]) {
         for lie in [u32::MAX, 512 << 20, (512 << 20) + 1, 0x8000_0000] {
@@ -96,12 +105,22 @@ fn help_of_an_encoder_may_be_anything() {
         }
         fs::write(dir.path().join("--version"), version).unwrap();
         fs::write(dir.path().join("--help"), help).unwrap();
-        if let Ok(capabilities) = svt_av1::capabilities(&Children::default(), &Cache::default(), &encoder) {
+        if let Ok(capabilities) =
+            svt_av1::capabilities(&Children::default(), &Cache::default(), &encoder)
+        {
             for option in capabilities.options.keys() {
-                let _ = (capabilities.accepts(option, 1e9), capabilities.accepts(option, f64::NAN));
+                let _ = (
+                    capabilities.accepts(option, 1e9),
+                    capabilities.accepts(option, f64::NAN),
+                );
             }
-            let _ = (capabilities.nearest("presett"), capabilities.identity.max_lp());
-            let _ = capabilities.identity.memory_estimate((u32::MAX, u32::MAX), i32::MIN, u32::MAX);
+            let _ = (
+                capabilities.nearest("presett"),
+                capabilities.identity.max_lp(),
+            );
+            let _ = capabilities
+                .identity
+                .memory_estimate((u32::MAX, u32::MAX), i32::MIN, u32::MAX);
             good += 1;
         }
     }
@@ -111,7 +130,11 @@ fn help_of_an_encoder_may_be_anything() {
 /// A tool that prints what it finds in files beside it.
 fn answers(dir: &Path, name: &str, cases: &str) -> std::path::PathBuf {
     let path = dir.join(name);
-    fs::write(&path, format!("#!/bin/sh\nhere=${{0%/*}}\ncase \"$*\" in {cases} esac\n")).unwrap();
+    fs::write(
+        &path,
+        format!("#!/bin/sh\nhere=${{0%/*}}\ncase \"$*\" in {cases} esac\n"),
+    )
+    .unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
@@ -120,26 +143,66 @@ fn answers(dir: &Path, name: &str, cases: &str) -> std::path::PathBuf {
 fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
     let dir = tempfile::tempdir().unwrap();
     let film = clips::hdr10();
-    let out = |program: &str, args: &[&str]| Command::new(program).args(args).arg(&film).output().unwrap().stdout;
+    let out = |program: &str, args: &[&str]| {
+        Command::new(program)
+            .args(args)
+            .arg(&film)
+            .output()
+            .unwrap()
+            .stdout
+    };
     let json = ["-v", "error", "-print_format", "json"];
-    let all = out("ffprobe", &[&json, ["-show_format", "-show_streams", "-show_chapters", "-i"].as_slice()].concat());
-    let some = ["-select_streams", "0", "-read_intervals", "%+#8", "-show_frames", "-i"];
+    let all = out(
+        "ffprobe",
+        &[
+            &json,
+            ["-show_format", "-show_streams", "-show_chapters", "-i"].as_slice(),
+        ]
+        .concat(),
+    );
+    let some = [
+        "-select_streams",
+        "0",
+        "-read_intervals",
+        "%+#8",
+        "-show_frames",
+        "-i",
+    ];
     let frames = out("ffprobe", &[&json, some.as_slice()].concat());
     let identified = out("mkvmerge", &["-J"]);
-    let first =
-        ["-show_entries", "packet=stream_index,pts_time,duration_time,flags", "-read_intervals", "%+#400", "-i"];
+    let first = [
+        "-show_entries",
+        "packet=stream_index,pts_time,duration_time,flags",
+        "-read_intervals",
+        "%+#400",
+        "-i",
+    ];
     let packets = out("ffprobe", &[&json, first.as_slice()].concat());
     let ffprobe = answers(
         dir.path(),
         "ffprobe",
         "*show_frames*) cat \"$here/frames\" ;; *packet=*) cat \"$here/packets\" ;; *show_streams*) cat \"$here/all\" ;; *) exit 1 ;;",
     );
-    let mkvmerge = answers(dir.path(), "mkvmerge", "*-J*) cat \"$here/identified\" ;; *) exit 1 ;;");
-    let tools = Tools { ffprobe, ffmpeg: "/bin/false".into(), mkvmerge, mkvpropedit: None };
+    let mkvmerge = answers(
+        dir.path(),
+        "mkvmerge",
+        "*-J*) cat \"$here/identified\" ;; *) exit 1 ;;",
+    );
+    let tools = Tools {
+        ffprobe,
+        ffmpeg: "/bin/false".into(),
+        mkvmerge,
+        mkvpropedit: None,
+    };
     let mut random = Lcg(4);
     let mut good = 0;
     for round in 0..120 {
-        let mut texts = [all.clone(), frames.clone(), identified.clone(), packets.clone()];
+        let mut texts = [
+            all.clone(),
+            frames.clone(),
+            identified.clone(),
+            packets.clone(),
+        ];
         if round > 0 {
             // A single byte in a number or a word more often than a torn text, which is no JSON.
             let which = random.below(4);
@@ -157,7 +220,10 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
                 }
             }
         }
-        for (name, text) in ["all", "frames", "identified", "packets"].iter().zip(&texts) {
+        for (name, text) in ["all", "frames", "identified", "packets"]
+            .iter()
+            .zip(&texts)
+        {
             fs::write(dir.path().join(name), text).unwrap();
         }
         good += u32::from(probe::probe(&Children::default(), &tools, &film).is_ok());
@@ -172,7 +238,10 @@ fn numbers_of_ffprobe_that_cannot_be_are_no_reason_to_panic() {
         (r#""width": [0-9]*"#, r#""width": 0"#),
         (r#""height": [0-9]*"#, r#""height": 4294967294"#),
         (r#""\(width\|height\)": [0-9]*"#, r#""\1": 4294967295"#),
-        (r#""r_frame_rate": "[^"]*""#, r#""r_frame_rate": "4294967295\/1""#),
+        (
+            r#""r_frame_rate": "[^"]*""#,
+            r#""r_frame_rate": "4294967295\/1""#,
+        ),
         (r#"_frame_rate": "[^"]*""#, r#"_frame_rate": "0\/0""#),
         (r#""start_time": "[^"]*""#, r#""start_time": "1e300""#),
         (r#""start_time": "[^"]*""#, r#""start_time": "-99999999""#),
@@ -180,9 +249,18 @@ fn numbers_of_ffprobe_that_cannot_be_are_no_reason_to_panic() {
         (r#""duration": "[^"]*""#, r#""duration": "1e308""#),
         (r#""duration": "[^"]*""#, r#""duration": "NaN""#),
         (r#""duration": "[^"]*""#, r#""duration": "-5""#),
-        (r#""sample_aspect_ratio": "[^"]*""#, r#""sample_aspect_ratio": "4294967295:1""#),
-        (r#""sample_aspect_ratio": "[^"]*""#, r#""sample_aspect_ratio": "0:0""#),
-        (r#""codec_type": "video""#, r#""nb_frames": "18446744073709551615", "codec_type": "video""#),
+        (
+            r#""sample_aspect_ratio": "[^"]*""#,
+            r#""sample_aspect_ratio": "4294967295:1""#,
+        ),
+        (
+            r#""sample_aspect_ratio": "[^"]*""#,
+            r#""sample_aspect_ratio": "0:0""#,
+        ),
+        (
+            r#""codec_type": "video""#,
+            r#""nb_frames": "18446744073709551615", "codec_type": "video""#,
+        ),
         (r#""index": 0"#, r#""index": 18446744073709551615"#),
         (r#""index": 0"#, r#""index": 7"#),
     ] {
@@ -214,8 +292,16 @@ fn files_of_a_job_may_be_anything() {
     let dir = tempfile::tempdir().unwrap();
     all_but_one(dir.path());
     let read = |name: &str| fs::read(dir.path().join(JOB).join(name)).unwrap();
-    let (state, scenes, record) = (read("job.json"), read("scenes.jsonl"), read("chunks/00001.json"));
-    let chunk = Chunk { index: 1, start: 26, end: 52 };
+    let (state, scenes, record) = (
+        read("job.json"),
+        read("scenes.jsonl"),
+        read("chunks/00001.json"),
+    );
+    let chunk = Chunk {
+        index: 1,
+        start: 26,
+        end: 52,
+    };
     assert!(job::parse_state(&state).is_ok() && job::parse_record(&record, chunk).is_ok());
     assert!(job::parse_scenes(&scenes).0.complete);
     let mut random = Lcg(5);
@@ -260,7 +346,10 @@ fn mastering_displays_and_content_light_may_be_anything() {
         if let Ok(display) = MasteringDisplay::parse(&text) {
             // What is written for the encoder is the same display.
             let again = MasteringDisplay::parse(&display.to_string());
-            assert!(again.is_ok_and(|again| again.agrees_with(&display)), "{text}: {display}");
+            assert!(
+                again.is_ok_and(|again| again.agrees_with(&display)),
+                "{text}: {display}"
+            );
             good += 1;
         }
         let mut bytes = b"949,438".to_vec();
@@ -270,9 +359,18 @@ fn mastering_displays_and_content_light_may_be_anything() {
     assert!(good > 100, "{good} are still displays");
     // On the command line, where it is a user's own.
     let dir = tempfile::tempdir().unwrap();
-    for text in ["G", "G(", "G(1,2", "()", "G(0.1,0.2)", "G(é,1)B(1,1)R(1,1)WP(1,1)L(1,1)", "G(nan,nan)B(nan,nan)"] {
-        let run =
-            Run::encode(dir.path(), clips::one_frame(), "out.mkv").arg("-v").arg(format!("--mastering-display {text}"));
+    for text in [
+        "G",
+        "G(",
+        "G(1,2",
+        "()",
+        "G(0.1,0.2)",
+        "G(é,1)B(1,1)R(1,1)WP(1,1)L(1,1)",
+        "G(nan,nan)B(nan,nan)",
+    ] {
+        let run = Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+            .arg("-v")
+            .arg(format!("--mastering-display {text}"));
         let _ = run.fails(2).says("mastering-display");
     }
 }

@@ -16,7 +16,15 @@ use crate::{
 /// The judge's film, encoded with `options`, which are separated by spaces.
 fn film(dir: &Path, options: &str, name: &str) -> PathBuf {
     let base = films::base();
-    ffmpeg(dir, &[&["-i", &base], &options.split(' ').collect::<Vec<_>>()[..], &[name]].concat());
+    ffmpeg(
+        dir,
+        &[
+            &["-i", &base],
+            &options.split(' ').collect::<Vec<_>>()[..],
+            &[name],
+        ]
+        .concat(),
+    );
     dir.join(name)
 }
 
@@ -24,15 +32,22 @@ const H264: &str = "-c:v libx264 -preset veryfast -crf 14 -bf 2 -g 50 -sc_thresh
 const MPEG4: &str = "-c:v mpeg4 -q:v 2 -g 50";
 
 fn encode(dir: &Path, name: &str) -> Run {
-    Run::bare(dir).args(["-w", "2", "--preset", "10", "--crf", "18", "-i", name, "-o", "out.mkv"])
+    Run::bare(dir).args([
+        "-w", "2", "--preset", "10", "--crf", "18", "-i", name, "-o", "out.mkv",
+    ])
 }
 
 /// The film `name` comes out whole, and its sound is FLAC, of which it was told once.
 #[track_caller]
 fn is_kept_decoded(dir: &Path, name: &str) -> Ended {
     let ended = encode(dir, name).succeeds();
-    let said = |text: &&&str| text.starts_with("sound track 1 (") && text.contains("is decoded and kept as FLAC");
-    ended.expect(ended.warnings().iter().filter(said).count() == 1, "one warning of the sound");
+    let said = |text: &&&str| {
+        text.starts_with("sound track 1 (") && text.contains("is decoded and kept as FLAC")
+    };
+    ended.expect(
+        ended.warnings().iter().filter(said).count() == 1,
+        "one warning of the sound",
+    );
     let output = File::open(&dir.join("out.mkv"));
     assert_eq!(output.ffprobe["streams"][1]["codec_name"], "flac", "{name}");
     judge::agree(&dir.join(name), &dir.join("out.mkv"));
@@ -45,7 +60,9 @@ fn chunks_of_sound(avi: &[u8]) -> Vec<(usize, usize)> {
     // Before that, an index has the same name.
     let begin = avi.windows(4).position(|window| window == b"movi").unwrap();
     let at = (begin..avi.len() - 8).filter(|at| &avi[*at..at + 4] == b"01wb");
-    at.map(|at| (at + 8, long(at + 4))).filter(|(at, long)| at + long <= avi.len()).collect()
+    at.map(|at| (at + 8, long(at + 4)))
+        .filter(|(at, long)| at + long <= avi.len())
+        .collect()
 }
 
 #[test]
@@ -66,7 +83,12 @@ fn sound_of_avi_that_begins_in_the_middle_of_a_packet_is_kept() {
 
 /// A box of MP4: its kind, and what is in it.
 fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
-    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes(), kind, body].concat()
+    [
+        &u32::try_from(body.len() + 8).unwrap().to_be_bytes(),
+        kind,
+        body,
+    ]
+    .concat()
 }
 
 /// The four bytes that come `after` bytes after the first `kind`, as a number.
@@ -84,14 +106,29 @@ fn with_edits(bytes: &[u8], edits: &[(f64, Option<f64>)], (film, track): (u32, u
         rest = more;
         let (kind, body) = (&one[4..8], &one[8..]);
         all.extend(match kind {
-            b"moov" => boxed(kind, &with_edits(body, edits, (number(body, b"mvhd", 12), track))),
-            b"trak" => boxed(kind, &with_edits(body, edits, (film, number(body, b"mdhd", 12)))),
+            b"moov" => boxed(
+                kind,
+                &with_edits(body, edits, (number(body, b"mvhd", 12), track)),
+            ),
+            b"trak" => boxed(
+                kind,
+                &with_edits(body, edits, (film, number(body, b"mdhd", 12))),
+            ),
             b"edts" => {
-                let mut list = [0_u32.to_be_bytes(), u32::try_from(edits.len()).unwrap().to_be_bytes()].concat();
+                let mut list = [
+                    0_u32.to_be_bytes(),
+                    u32::try_from(edits.len()).unwrap().to_be_bytes(),
+                ]
+                .concat();
                 for (lasts, begins) in edits {
-                    let units = |seconds: f64, unit: u32| (seconds * f64::from(unit)).round() as i32;
+                    let units =
+                        |seconds: f64, unit: u32| (seconds * f64::from(unit)).round() as i32;
                     let begins = begins.map_or(-1, |begins| units(begins, track));
-                    list.extend([units(*lasts, film), begins, 1 << 16].map(i32::to_be_bytes).concat());
+                    list.extend(
+                        [units(*lasts, film), begins, 1 << 16]
+                            .map(i32::to_be_bytes)
+                            .concat(),
+                    );
                 }
                 boxed(kind, &boxed(b"elst", &list))
             }
@@ -104,7 +141,10 @@ fn with_edits(bytes: &[u8], edits: &[(f64, Option<f64>)], (film, track): (u32, u
 #[test]
 fn sound_of_mp4_that_was_cut_by_several_edits_is_kept() {
     for (codec, edits) in [
-        ("aac", [(0.5, None), (1.4, Some(0.6)), (2.0, Some(3.0))].as_slice()),
+        (
+            "aac",
+            [(0.5, None), (1.4, Some(0.6)), (2.0, Some(3.0))].as_slice(),
+        ),
         ("ac3", &[(1.4, Some(0.6)), (2.0, Some(3.04))]),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -112,7 +152,11 @@ fn sound_of_mp4_that_was_cut_by_several_edits_is_kept() {
         let bytes = fs::read(&path).unwrap();
         fs::write(&path, with_edits(&bytes, edits, (0, 0))).unwrap();
         let seen = judge::look(&path);
-        assert_eq!((seen.pictures.len(), seen.tracks[0].len()), (85, 7), "two parts of the film");
+        assert_eq!(
+            (seen.pictures.len(), seen.tracks[0].len()),
+            (85, 7),
+            "two parts of the film"
+        );
         is_kept_decoded(dir.path(), "film.mp4");
     }
 }
@@ -123,7 +167,10 @@ fn with_damage(dir: &Path, codec: &str, from: f64, change: impl Fn(&mut Vec<&mut
     let path = film(dir, &format!("{H264} -c:a {codec}"), "film.ts");
     let mut bytes = fs::read(&path).unwrap();
     let is_sound = |part: &[u8]| u16::from_be_bytes([part[1], part[2]]) & 0x1fff == SOUND;
-    let mut parts: Vec<&mut [u8]> = bytes.chunks_exact_mut(188).filter(|part| is_sound(part)).collect();
+    let mut parts: Vec<&mut [u8]> = bytes
+        .chunks_exact_mut(188)
+        .filter(|part| is_sound(part))
+        .collect();
     let at = (parts.len() as f64 * from) as usize;
     change(&mut parts, at);
     fs::write(&path, bytes).unwrap();
@@ -134,7 +181,9 @@ fn noise(parts: &mut [&mut [u8]], at: usize) {
     let mut state = 3_u64;
     for part in &mut parts[at..at + 30] {
         for byte in &mut part[20..] {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             *byte = (state >> 56) as u8;
         }
     }
@@ -159,7 +208,11 @@ fn counting(dir: &Path, more: &str) -> String {
 
 /// How often it was tried what mkvmerge takes.
 fn tried(dir: &Path) -> usize {
-    fs::read_to_string(dir.join("trials")).unwrap().lines().filter(|line| line.is_empty()).count()
+    fs::read_to_string(dir.join("trials"))
+        .unwrap()
+        .lines()
+        .filter(|line| line.is_empty())
+        .count()
 }
 
 #[test]
@@ -171,7 +224,10 @@ fn sound_that_does_not_get_through_in_any_way_is_refused_before_the_film_is_join
     let ended = with_fakes(dir.path(), encode(dir.path(), "film.mp4")).fails(1);
     let ended = ended.says("sound track 1 (aac) does not get into Matroska whole");
     let ended = ended.says("add -a \"-c:a libopus\" --restart");
-    ended.expect(!ended.stderr.contains("Joining"), "before the film is joined");
+    ended.expect(
+        !ended.stderr.contains("Joining"),
+        "before the film is joined",
+    );
     assert_eq!(tried(dir.path()), 2, "as it is, and decoded");
     assert!(!dir.path().join("out.mkv").exists());
     // What it says helps, with the same mkvmerge.
@@ -183,19 +239,29 @@ fn sound_that_does_not_get_through_in_any_way_is_refused_before_the_film_is_join
 #[test]
 fn how_a_track_is_kept_is_decided_once_and_again_where_that_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
-    let (output, job) = (dir.path().join("out.mkv"), dir.path().join("out.mkv.av1enc"));
+    let (output, job) = (
+        dir.path().join("out.mkv"),
+        dir.path().join("out.mkv.av1enc"),
+    );
     with_damage(dir.path(), "mp2", 0.5, |parts, at| noise(parts, at));
     let _ = encode(dir.path(), "film.ts").arg("--keep").succeeds();
     let film = fs::read(&output).unwrap();
     fake(dir.path(), "mkvmerge", &counting(dir.path(), ""));
-    for (damaged, trials) in [(None, 0), (Some("others-carried.json"), 2), (Some("others-0.mkv"), 1)] {
+    for (damaged, trials) in [
+        (None, 0),
+        (Some("others-carried.json"), 2),
+        (Some("others-0.mkv"), 1),
+    ] {
         fs::remove_file(&output).unwrap();
         if let Some(name) = damaged {
             fs::write(job.join(name), "{").unwrap();
         }
         fs::write(dir.path().join("trials"), "").unwrap();
         let ended = with_fakes(dir.path(), encode(dir.path(), "film.ts").arg("--keep")).succeeds();
-        ended.expect(ended.warnings()[0].contains("is decoded and kept as FLAC"), "it is said again");
+        ended.expect(
+            ended.warnings()[0].contains("is decoded and kept as FLAC"),
+            "it is said again",
+        );
         ended.expect(fs::read(&output).unwrap() == film, "the same film");
         assert_eq!(tried(dir.path()), trials, "{damaged:?}");
     }

@@ -18,7 +18,10 @@ use crate::{
 
 /// The command that is interrupted and repeated. Where the encoder is does not decide about the film.
 fn encode(dir: &Path, encoder: &Path) -> Run {
-    Run::encode(dir, clips::five_scenes(), "out.mkv").arg("--json").arg("--encoder-path").arg(encoder)
+    Run::encode(dir, clips::five_scenes(), "out.mkv")
+        .arg("--json")
+        .arg("--encoder-path")
+        .arg(encoder)
 }
 
 /// The film of a run that nobody has interrupted.
@@ -33,7 +36,9 @@ fn uninterrupted() -> &'static [u8] {
 
 /// Chunks that are recorded as finished.
 fn finished(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir.join("out.mkv.av1enc/chunks")) else { return 0 };
+    let Ok(entries) = fs::read_dir(dir.join("out.mkv.av1enc/chunks")) else {
+        return 0;
+    };
     entries
         .filter(|entry| {
             let name = entry.as_ref().unwrap().file_name();
@@ -48,9 +53,15 @@ fn finished(dir: &Path) -> u64 {
 fn goes_on(dir: &Path, resumed: u64) {
     let run = encode(dir, real()).succeeds();
     let report = run.finished();
-    run.expect(report["resumed_chunks"] == resumed, &format!("{resumed} chunks of the earlier run"));
+    run.expect(
+        report["resumed_chunks"] == resumed,
+        &format!("{resumed} chunks of the earlier run"),
+    );
     run.expect(report["chunks"] == 5, "five chunks");
-    run.expect(fs::read(dir.join("out.mkv")).unwrap() == uninterrupted(), "the bytes of an uninterrupted run");
+    run.expect(
+        fs::read(dir.join("out.mkv")).unwrap() == uninterrupted(),
+        "the bytes of an uninterrupted run",
+    );
     run.expect(!dir.join("out.mkv.av1enc").exists(), "no job directory");
 }
 
@@ -58,16 +69,24 @@ fn goes_on(dir: &Path, resumed: u64) {
 fn stuck() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     // In place of the shell, so that it is what av1enc has started.
-    let encoder = script(dir.path(), "[ $chunk != 00004 ] || { touch ../lab/stuck; exec sleep 1000000; }");
+    let encoder = script(
+        dir.path(),
+        "[ $chunk != 00004 ] || { touch ../lab/stuck; exec sleep 1000000; }",
+    );
     (dir, encoder)
 }
 
 #[test]
 fn the_number_of_workers_does_not_decide_about_the_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::bare(dir.path()).arg(clips::five_scenes()).args(["-o", "out.mkv", "--preset", "12", "-w", "1"]);
+    let run = Run::bare(dir.path())
+        .arg(clips::five_scenes())
+        .args(["-o", "out.mkv", "--preset", "12", "-w", "1"]);
     let run = run.succeeds();
-    run.expect(fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(), "the bytes of two workers");
+    run.expect(
+        fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(),
+        "the bytes of two workers",
+    );
 }
 
 #[test]
@@ -75,7 +94,8 @@ fn a_chunk_that_fails_does_not_stop_the_others_and_alone_is_encoded_again() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "[ $chunk != 00001 ] || exit 9");
     let run = encode(dir.path(), &encoder).fails(1);
-    run.says("1 of 5 chunks could not be encoded (1)").says("exited with status 9");
+    run.says("1 of 5 chunks could not be encoded (1)")
+        .says("exited with status 9");
     assert_eq!(finished(dir.path()), 4);
     goes_on(dir.path(), 4);
 }
@@ -124,7 +144,10 @@ fn stops_and_goes_on(signal: Signal) {
         ended.dies_of(signal);
     } else {
         let ended = ended.dies_of(signal).says("the same command goes on");
-        let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         names.sort();
         ended.expect(names == ["lab", "out.mkv.av1enc"], "only the job directory");
     }
@@ -154,7 +177,11 @@ fn a_signal_while_the_source_is_probed_ends_it_as_well() {
     fs::write(&path, "#!/bin/sh\n[ \"$1\" = -version ] && echo ffprobe && exit\ntouch probing\nexec sleep 1000000\n")
         .unwrap();
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let search = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let search = format!(
+        "{}:{}",
+        dir.path().display(),
+        std::env::var("PATH").unwrap()
+    );
     let run = encode(dir.path(), real()).env("PATH", search).start();
     let run = run.wait_until("it probes", || dir.path().join("probing").exists());
     run.signal(Signal::SIGINT);
@@ -169,15 +196,26 @@ fn a_second_run_of_the_same_job_is_refused_while_the_first_one_works() {
     nix::unistd::mkfifo(&gate, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert!(fs::metadata(&gate).unwrap().file_type().is_fifo());
     // Opening the gate for reading waits until somebody opens it for writing.
-    let encoder = script(dir.path(), "[ $chunk != 00004 ] || { touch ../lab/waiting; read -r _ <../gate; }");
+    let encoder = script(
+        dir.path(),
+        "[ $chunk != 00004 ] || { touch ../lab/waiting; read -r _ <../gate; }",
+    );
     let first = encode(dir.path(), &encoder).start();
-    let first = first.wait_until("an encoder waits", || dir.path().join("lab/waiting").exists());
+    let first = first.wait_until("an encoder waits", || {
+        dir.path().join("lab/waiting").exists()
+    });
     let second = encode(dir.path(), &encoder).fails(3).says("works on");
-    second.expect(second.stderr.contains("another av1enc (process "), "who it is");
+    second.expect(
+        second.stderr.contains("another av1enc (process "),
+        "who it is",
+    );
     fs::write(&gate, "go\n").unwrap();
     let report = first.ends().exits(0).finished();
     assert_eq!(report["resumed_chunks"], 0);
-    assert!(fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(), "the second run has disturbed the first");
+    assert!(
+        fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(),
+        "the second run has disturbed the first"
+    );
 }
 
 #[test]
@@ -185,9 +223,18 @@ fn an_output_that_appears_meanwhile_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(dir.path(), "[ -e ../out.mkv ] || echo precious >../out.mkv");
     let run = encode(dir.path(), &encoder).ends().exits(3).says("-y");
-    run.expect(fs::read(dir.path().join("out.mkv")).unwrap() == b"precious\n", "the other's file");
+    run.expect(
+        fs::read(dir.path().join("out.mkv")).unwrap() == b"precious\n",
+        "the other's file",
+    );
     // Nothing is encoded twice for it.
     let run = encode(dir.path(), &encoder).arg("-y").succeeds();
-    run.expect(run.finished()["resumed_chunks"] == 5, "all chunks of the first run");
-    run.expect(fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(), "the film");
+    run.expect(
+        run.finished()["resumed_chunks"] == 5,
+        "all chunks of the first run",
+    );
+    run.expect(
+        fs::read(dir.path().join("out.mkv")).unwrap() == uninterrupted(),
+        "the film",
+    );
 }

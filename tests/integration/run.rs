@@ -45,7 +45,9 @@ impl Run {
     pub fn with_open_files(dir: &Path, limit: u32) -> Self {
         let mut run = Self::bare(dir);
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]).arg(run.command.get_program());
+        shell
+            .args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")])
+            .arg(run.command.get_program());
         shell.current_dir(&run.dir).env(MARK, &run.dir);
         run.command = shell;
         run
@@ -56,15 +58,28 @@ impl Run {
     pub fn in_namespace(dir: &Path, script: &str) -> Option<Self> {
         let mut run = Self::bare(dir);
         let mut shell = Command::new("unshare");
-        shell.arg(if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" });
-        shell.current_dir(&run.dir).env(MARK, &run.dir).args(["sh", "-ec"]);
+        shell.arg(if nix::unistd::geteuid().is_root() {
+            "-m"
+        } else {
+            "-rm"
+        });
+        shell
+            .current_dir(&run.dir)
+            .env(MARK, &run.dir)
+            .args(["sh", "-ec"]);
         let mut trial = Command::new(shell.get_program());
-        let tried = trial.args(shell.get_args()).arg(script).current_dir(&run.dir).output();
+        let tried = trial
+            .args(shell.get_args())
+            .arg(script)
+            .current_dir(&run.dir)
+            .output();
         if !tried.as_ref().is_ok_and(|output| output.status.success()) {
             eprintln!("SKIPPED, nothing is tested here: mounting over files is refused: {tried:?}");
             return None;
         }
-        shell.arg(format!("{script}\nexec \"$0\" \"$@\"")).arg(run.command.get_program());
+        shell
+            .arg(format!("{script}\nexec \"$0\" \"$@\""))
+            .arg(run.command.get_program());
         run.command = shell;
         Some(run)
     }
@@ -104,9 +119,16 @@ impl Run {
     pub fn start(mut self) -> Started {
         let shown = format!("{:?}", self.command);
         let before = names(&self.dir);
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut child = self.command.spawn().unwrap();
-        let (stdout, stderr) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+        let (stdout, stderr) = (
+            collect(child.stdout.take().unwrap()),
+            collect(child.stderr.take().unwrap()),
+        );
         let (ended, watched) = mpsc::channel::<()>();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         thread::spawn(move || {
@@ -114,7 +136,17 @@ impl Run {
                 let _ = kill(pid, Signal::SIGKILL);
             }
         });
-        Started { child, pid, stdout, stderr, shown, dir: self.dir, before, _ended: ended, started: Instant::now() }
+        Started {
+            child,
+            pid,
+            stdout,
+            stderr,
+            shown,
+            dir: self.dir,
+            before,
+            _ended: ended,
+            started: Instant::now(),
+        }
     }
 
     /// Runs it to its end, whatever that is.
@@ -138,9 +170,14 @@ impl Run {
         for text in ["panicked", "RUST_BACKTRACE", "stack backtrace"] {
             ended.expect(!ended.stderr.contains(text), "it does not show its inside");
         }
-        let new: Vec<_> = names(&ended.dir).difference(&ended.before).cloned().collect();
+        let new: Vec<_> = names(&ended.dir)
+            .difference(&ended.before)
+            .cloned()
+            .collect();
         // The job directory of a run that had begun stays: its work is used by the next one.
-        let job = |name: &OsString| code == 1 && Path::new(name).extension() == Some(OsStr::new("av1enc"));
+        let job = |name: &OsString| {
+            code == 1 && Path::new(name).extension() == Some(OsStr::new("av1enc"))
+        };
         ended.expect(new.iter().all(job), "it leaves nothing behind");
         ended
     }
@@ -155,7 +192,10 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 fn names(dir: &Path) -> BTreeSet<OsString> {
-    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect()
 }
 
 /// A run that is under way.
@@ -182,12 +222,14 @@ impl Started {
     pub fn wait_until(mut self, what: &str, condition: impl Fn() -> bool) -> Self {
         while !condition() {
             if let Some(status) = self.child.try_wait().unwrap() {
-                self.ends().expect(false, &format!("{what}, before the end ({status})"));
+                self.ends()
+                    .expect(false, &format!("{what}, before the end ({status})"));
                 unreachable!();
             }
             if self.started.elapsed() > LIMIT {
                 self.signal(Signal::SIGKILL);
-                self.ends().expect(false, &format!("{what} within {LIMIT:?}"));
+                self.ends()
+                    .expect(false, &format!("{what} within {LIMIT:?}"));
                 unreachable!();
             }
             thread::sleep(Duration::from_millis(10));
@@ -207,7 +249,10 @@ impl Started {
             dir: self.dir,
             before: self.before,
         };
-        ended.expect(self.started.elapsed() < LIMIT, &format!("it ends within {LIMIT:?}"));
+        ended.expect(
+            self.started.elapsed() < LIMIT,
+            &format!("it ends within {LIMIT:?}"),
+        );
         ended
     }
 }
@@ -248,19 +293,29 @@ impl Ended {
 
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        self.expect(self.status.code() == Some(code), &format!("exit code {code}"));
+        self.expect(
+            self.status.code() == Some(code),
+            &format!("exit code {code}"),
+        );
         self
     }
 
     /// What it said at last, if it did not succeed.
     pub fn failure(&self) -> Option<String> {
-        let last: Vec<&str> = self.stderr.lines().filter(|line| line.contains("rror")).collect();
+        let last: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|line| line.contains("rror"))
+            .collect();
         (!self.status.success()).then(|| format!("{}: {}", self.status, last.join(" / ")))
     }
 
     #[track_caller]
     pub fn dies_of(self, signal: Signal) -> Self {
-        self.expect(self.status.signal() == Some(signal as i32), &format!("death by {signal}"));
+        self.expect(
+            self.status.signal() == Some(signal as i32),
+            &format!("death by {signal}"),
+        );
         self
     }
 
@@ -286,7 +341,10 @@ impl Ended {
 
     /// The warnings that it gave to a person.
     pub fn warnings(&self) -> Vec<&str> {
-        self.stderr.lines().filter_map(|line| line.strip_prefix("warning: ")).collect()
+        self.stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("warning: "))
+            .collect()
     }
 
     /// What it printed with `--json`: objects, one to a line, and nothing else.
@@ -296,7 +354,12 @@ impl Ended {
         self.stdout
             .lines()
             .map(|line| {
-                read(line).unwrap_or_else(|| panic!("expected: JSON objects\n{line:?} is none\n{}", self.report()))
+                read(line).unwrap_or_else(|| {
+                    panic!(
+                        "expected: JSON objects\n{line:?} is none\n{}",
+                        self.report()
+                    )
+                })
             })
             .collect()
     }
@@ -305,7 +368,10 @@ impl Ended {
     #[track_caller]
     pub fn finished(&self) -> Value {
         let last = self.events().pop().unwrap_or_default();
-        self.expect(last["event"] == "finished", "the event `finished` at the end");
+        self.expect(
+            last["event"] == "finished",
+            "the event `finished` at the end",
+        );
         last
     }
 }
@@ -326,17 +392,29 @@ fn list(dir: &Path, depth: usize, text: &mut String) {
 /// Command lines of the processes that a run in `dir` has started and that are still there.
 pub fn left_running(dir: &Path) -> Vec<String> {
     let dir = dir.canonicalize().unwrap();
-    let mark = [MARK.as_bytes(), b"=", dir.as_os_str().as_encoded_bytes(), b"\0"].concat();
+    let mark = [
+        MARK.as_bytes(),
+        b"=",
+        dir.as_os_str().as_encoded_bytes(),
+        b"\0",
+    ]
+    .concat();
     let started_here = |proc: &Path| {
         let environment = fs::read(proc.join("environ")).unwrap_or_default();
         let inside = fs::read_link(proc.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&dir));
         inside || environment.windows(mark.len()).any(|window| window == mark)
     };
-    let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
-    let numbered = processes.filter(|path| path.file_name().unwrap().as_encoded_bytes()[0].is_ascii_digit());
+    let processes = fs::read_dir("/proc")
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let numbered =
+        processes.filter(|path| path.file_name().unwrap().as_encoded_bytes()[0].is_ascii_digit());
     numbered
         .filter(|proc| started_here(proc))
-        .map(|proc| String::from_utf8_lossy(&fs::read(proc.join("cmdline")).unwrap_or_default()).replace('\0', " "))
+        .map(|proc| {
+            String::from_utf8_lossy(&fs::read(proc.join("cmdline")).unwrap_or_default())
+                .replace('\0', " ")
+        })
         .collect()
 }
 
@@ -349,7 +427,10 @@ pub fn nothing_is_left_running(dir: &Path) {
         if left.is_empty() {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(20), "still there: {left:#?}");
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "still there: {left:#?}"
+        );
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -17,8 +17,13 @@ use crate::{
 fn sound_is_encoded_anew_and_keeps_its_language_and_title_and_place() {
     for (options, codec) in [("-c:a libopus -b:a 64k", "opus"), ("-c:a flac", "flac")] {
         let dir = tempfile::tempdir().unwrap();
-        Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", options]).succeeds();
-        let (output, source) = (File::open(&dir.path().join("out.mkv")), File::open(&clips::film()));
+        Run::encode(dir.path(), clips::film(), "out.mkv")
+            .args(["-a", options])
+            .succeeds();
+        let (output, source) = (
+            File::open(&dir.path().join("out.mkv")),
+            File::open(&clips::film()),
+        );
         let streams = output.ffprobe["streams"].as_array().unwrap();
         let kinds: Vec<&Value> = streams.iter().map(|stream| &stream["codec_type"]).collect();
         assert_eq!(kinds[..3], ["video", "audio", "subtitle"]);
@@ -35,9 +40,19 @@ fn sound_is_encoded_anew_and_keeps_its_language_and_title_and_place() {
         let samples: u64 = decoded
             .lines()
             .filter(|line| !line.starts_with('#'))
-            .map(|line| line.split(',').nth(3).unwrap().trim().parse::<u64>().unwrap())
+            .map(|line| {
+                line.split(',')
+                    .nth(3)
+                    .unwrap()
+                    .trim()
+                    .parse::<u64>()
+                    .unwrap()
+            })
             .sum();
-        assert!((48_000 * 5 - 3000..48_000 * 5 + 3000).contains(&samples), "{samples} samples");
+        assert!(
+            (48_000 * 5 - 3000..48_000 * 5 + 3000).contains(&samples),
+            "{samples} samples"
+        );
     }
 }
 
@@ -45,10 +60,16 @@ fn sound_is_encoded_anew_and_keeps_its_language_and_title_and_place() {
 fn sound_that_is_encoded_anew_begins_when_it_did() {
     for clip in [clips::late_altogether(), clips::late_video()] {
         let dir = tempfile::tempdir().unwrap();
-        Run::encode(dir.path(), &clip, "out.mkv").args(["-a", "-c:a flac"]).succeeds();
+        Run::encode(dir.path(), &clip, "out.mkv")
+            .args(["-a", "-c:a flac"])
+            .succeeds();
         let (output, source) = (File::open(&dir.path().join("out.mkv")), File::open(&clip));
         let start = |file: &File, stream: usize| -> f64 {
-            file.ffprobe["streams"][stream]["start_time"].as_str().unwrap().parse().unwrap()
+            file.ffprobe["streams"][stream]["start_time"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap()
         };
         for stream in [0, 1] {
             let (is, should) = (start(&output, stream), start(&source, stream));
@@ -64,14 +85,21 @@ fn sound_that_is_encoded_anew_begins_when_it_did() {
 #[test]
 fn a_film_without_sound_needs_no_sound_options() {
     let dir = tempfile::tempdir().unwrap();
-    Run::encode(dir.path(), clips::silent(), "out.mkv").args(["-a", "-c:a libopus"]).succeeds();
-    assert_eq!(File::open(&dir.path().join("out.mkv")).contents(), File::open(&clips::silent()).contents());
+    Run::encode(dir.path(), clips::silent(), "out.mkv")
+        .args(["-a", "-c:a libopus"])
+        .succeeds();
+    assert_eq!(
+        File::open(&dir.path().join("out.mkv")).contents(),
+        File::open(&clips::silent()).contents()
+    );
 }
 
 #[test]
 fn sound_that_cannot_be_encoded_fails_the_film() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", "-c:a nonsense"]).fails(1);
+    let run = Run::encode(dir.path(), clips::film(), "out.mkv")
+        .args(["-a", "-c:a nonsense"])
+        .fails(1);
     run.says("encoding the sound").says("nonsense");
     assert!(!fs::exists(dir.path().join("out.mkv")).unwrap());
 }
@@ -79,29 +107,70 @@ fn sound_that_cannot_be_encoded_fails_the_film() {
 #[test]
 fn damage_in_the_sound_is_one_warning() {
     let dir = tempfile::tempdir().unwrap();
-    ffmpeg(dir.path(), &["-i", &films::base(), "-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", "film.ts"]);
+    ffmpeg(
+        dir.path(),
+        &[
+            "-i",
+            &films::base(),
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-c:a",
+            "aac",
+            "film.ts",
+        ],
+    );
     let mut bytes = fs::read(dir.path().join("film.ts")).unwrap();
-    let sound = bytes.chunks_exact_mut(188).filter(|part| part[1] & 0x1f == 1 && part[2] == 1);
+    let sound = bytes
+        .chunks_exact_mut(188)
+        .filter(|part| part[1] & 0x1f == 1 && part[2] == 1);
     for part in sound.skip(100).take(30) {
         part[20..].fill(0x55);
     }
     fs::write(dir.path().join("film.ts"), bytes).unwrap();
-    let run = Run::encode(dir.path(), "film.ts", "out.mkv").args(["-a", "-c:a libopus"]).succeeds();
-    let of_sound = run.warnings().into_iter().filter(|text| text.contains("sound")).collect::<Vec<_>>();
+    let run = Run::encode(dir.path(), "film.ts", "out.mkv")
+        .args(["-a", "-c:a libopus"])
+        .succeeds();
+    let of_sound = run
+        .warnings()
+        .into_iter()
+        .filter(|text| text.contains("sound"))
+        .collect::<Vec<_>>();
     let one = "ffmpeg complained while it encoded the sound, and what it could not decode of it is silent: ";
-    let said = matches!(of_sound.as_slice(), [text] if text.starts_with(one) && !text.contains("@ 0x"));
+    let said =
+        matches!(of_sound.as_slice(), [text] if text.starts_with(one) && !text.contains("@ 0x"));
     run.expect(said, "one warning in words of our own");
 }
 
 #[test]
 fn sound_that_is_made_even_keeps_its_rate() {
-    for (options, rate) in [("-c:a flac -af loudnorm", "44100"), ("-c:a libopus -af loudnorm", "48000")] {
+    for (options, rate) in [
+        ("-c:a flac -af loudnorm", "44100"),
+        ("-c:a libopus -af loudnorm", "48000"),
+    ] {
         let dir = tempfile::tempdir().unwrap();
-        let inputs = ["-i", &films::base(), "-c:v", "libx264", "-preset", "veryfast", "-c:a", "flac", "-ar", "44100"];
+        let inputs = [
+            "-i",
+            &films::base(),
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-c:a",
+            "flac",
+            "-ar",
+            "44100",
+        ];
         ffmpeg(dir.path(), &[inputs.as_slice(), &["film.mkv"]].concat());
-        Run::encode(dir.path(), "film.mkv", "out.mkv").args(["-a", options]).succeeds();
+        Run::encode(dir.path(), "film.mkv", "out.mkv")
+            .args(["-a", options])
+            .succeeds();
         let output = File::open(&dir.path().join("out.mkv"));
-        assert_eq!(output.ffprobe["streams"][1]["sample_rate"], rate, "{options}");
+        assert_eq!(
+            output.ffprobe["streams"][1]["sample_rate"], rate,
+            "{options}"
+        );
     }
 }
 
@@ -122,10 +191,16 @@ fn sound_that_comes_out_at_another_time_fails_the_film_at_once() {
             dir.path().display()
         );
         fake(dir.path(), "ffmpeg", &body);
-        let run = with_fakes(dir.path(), Run::encode(dir.path(), films::base(), "out.mkv"));
+        let run = with_fakes(
+            dir.path(),
+            Run::encode(dir.path(), films::base(), "out.mkv"),
+        );
         let run = run.args(["-a", "-c:a flac"]).fails(1);
         assert!(dir.path().join("bin/met").exists());
-        let run = run.says("the sound that was encoded anew is not the source's").says("sound track 1").says(said);
+        let run = run
+            .says("the sound that was encoded anew is not the source's")
+            .says("sound track 1")
+            .says(said);
         run.expect(!run.stderr.contains("joining"), "before the film is joined");
         assert!(!dir.path().join("out.mkv").exists());
         assert!(!dir.path().join("out.mkv.av1enc/audio.mka").exists());
@@ -136,7 +211,10 @@ fn sound_that_comes_out_at_another_time_fails_the_film_at_once() {
 fn sound_that_is_another_one_in_the_output_fails_the_film() {
     let dir = tempfile::tempdir().unwrap();
     fake_mkvmerge(dir.path(), "sed -i 's/:-1000\"/:-990\"/' join.json");
-    let run = with_fakes(dir.path(), Run::encode(dir.path(), films::base(), "out.mkv"));
+    let run = with_fakes(
+        dir.path(),
+        Run::encode(dir.path(), films::base(), "out.mkv"),
+    );
     let run = run.args(["-a", "-c:a flac"]).fails(1);
     let _ = run.says("packets of sound track 1").says("10.0 ms");
 }
@@ -144,30 +222,60 @@ fn sound_that_is_another_one_in_the_output_fails_the_film() {
 /// How loud the tone of `hertz` is in a second of `samples` of a channel: its amplitude (Goertzel's algorithm).
 fn amplitude(samples: &[f32], hertz: u32) -> f64 {
     let turn = 2.0 * (2.0 * PI * f64::from(hertz) / samples.len() as f64).cos();
-    let (one, two) = samples.iter().fold((0.0, 0.0), |(one, two), sample| (f64::from(*sample) + turn * one - two, one));
+    let (one, two) = samples.iter().fold((0.0, 0.0), |(one, two), sample| {
+        (f64::from(*sample) + turn * one - two, one)
+    });
     (one * one + two * two - turn * one * two).max(0.0).sqrt() * 2.0 / samples.len() as f64
 }
 
 /// A second out of the middle of sound track `n` of `file`, channel by channel.
 fn channels(file: &File, dir: &Path, n: usize, count: usize) -> Vec<Vec<f32>> {
     let path = dir.join("samples");
-    let to = ["-ss", "0.5", "-t", "1", "-f", "f32le", "-y", path.to_str().unwrap()];
+    let to = [
+        "-ss",
+        "0.5",
+        "-t",
+        "1",
+        "-f",
+        "f32le",
+        "-y",
+        path.to_str().unwrap(),
+    ];
     file.ffmpeg(&[["-i", "@", "-map", &format!("0:a:{n}")].as_slice(), &to].concat());
-    let samples: Vec<f32> =
-        fs::read(&path).unwrap().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let samples: Vec<f32> = fs::read(&path)
+        .unwrap()
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| f32::from_le_bytes(*bytes))
+        .collect();
     assert_eq!(samples.len(), 48_000 * count);
-    (0..count).map(|channel| samples.iter().skip(channel).step_by(count).copied().collect()).collect()
+    (0..count)
+        .map(|channel| {
+            samples
+                .iter()
+                .skip(channel)
+                .step_by(count)
+                .copied()
+                .collect()
+        })
+        .collect()
 }
 
 #[track_caller]
 fn channels_have_their_own_tones(ffmpeg: &Path) {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::channels(), "out.mkv").arg("--ffmpeg").arg(ffmpeg);
+    let run = Run::encode(dir.path(), clips::channels(), "out.mkv")
+        .arg("--ffmpeg")
+        .arg(ffmpeg);
     let run = run.args(["-a", "-c:a libopus -b:a 448k"]).succeeds();
     run.expect(run.warnings().len() == 1, "one warning");
     let run = run.says("warning: sound track 10: 7.1(wide) becomes 5.1, of which FLC, FRC are mixed into the others");
     let run = run.says("sound track 3: 2.1 becomes 5.1 with silent channels");
-    run.expect(!run.stderr.contains("sound track 0:"), "no word where only names differ");
+    run.expect(
+        !run.stderr.contains("sound track 0:"),
+        "no word where only names differ",
+    );
     let file = File::open(&dir.path().join("out.mkv"));
     let streams = file.ffprobe["streams"].as_array().unwrap();
     // What each channel comes from; `-` is silence.
@@ -192,20 +300,37 @@ fn channels_have_their_own_tones(ffmpeg: &Path) {
     .enumerate()
     {
         assert_eq!(clips::LAYOUTS[n].0, layout);
-        let stream = streams.iter().filter(|stream| stream["codec_type"] == "audio").nth(n).unwrap();
-        assert_eq!((&stream["codec_name"], &stream["channel_layout"]), (&"opus".into(), &becomes.into()), "{layout}");
+        let stream = streams
+            .iter()
+            .filter(|stream| stream["codec_type"] == "audio")
+            .nth(n)
+            .unwrap();
+        assert_eq!(
+            (&stream["codec_name"], &stream["channel_layout"]),
+            (&"opus".into(), &becomes.into()),
+            "{layout}"
+        );
         let from: Vec<&str> = from.split(' ').collect();
         for (channel, from) in channels(&file, dir.path(), n, from.len()).iter().zip(from) {
             let tones: Vec<&str> = from.split('+').collect();
-            let scale = if layout == "7.1(wide)" { 0.2 * 0.5858 } else { 0.2 };
-            for tone in ["LFE", "FL", "FR", "FC", "BL", "BR", "SL", "SR", "BC", "FLC", "FRC"] {
+            let scale = if layout == "7.1(wide)" {
+                0.2 * 0.5858
+            } else {
+                0.2
+            };
+            for tone in [
+                "LFE", "FL", "FR", "FC", "BL", "BR", "SL", "SR", "BC", "FLC", "FRC",
+            ] {
                 let is = amplitude(channel, clips::pitch(tone));
                 let should = match tones.iter().position(|from| *from == tone) {
                     Some(0) => scale,
                     Some(_) => 0.2 * 0.4142,
                     None => 0.0,
                 };
-                assert!((is - should).abs() < 0.02, "{layout}: {tone} is {is:.4} in {from}, not {should:.4}");
+                assert!(
+                    (is - should).abs() < 0.02,
+                    "{layout}: {tone} is {is:.4} in {from}, not {should:.4}"
+                );
             }
         }
     }
@@ -225,11 +350,16 @@ fn every_channel_has_its_own_tone_by_ffmpeg_9() {
 #[test]
 fn what_becomes_of_channels_is_the_users_word() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::channels(), "out.mkv").args(["-a", "-c:a libopus -ac 2"]).succeeds();
+    let run = Run::encode(dir.path(), clips::channels(), "out.mkv")
+        .args(["-a", "-c:a libopus -ac 2"])
+        .succeeds();
     run.expect(!run.stderr.contains("sound track"), "no word");
     let file = File::open(&dir.path().join("out.mkv"));
     let streams = file.ffprobe["streams"].as_array().unwrap();
-    let sound: Vec<&Value> = streams.iter().filter(|stream| stream["codec_type"] == "audio").collect();
+    let sound: Vec<&Value> = streams
+        .iter()
+        .filter(|stream| stream["codec_type"] == "audio")
+        .collect();
     assert_eq!(sound.len(), clips::LAYOUTS.len());
     assert!(sound.iter().all(|stream| stream["channels"] == 2));
 }

@@ -25,9 +25,14 @@ fn faults(film: &Film, args: &[&str]) -> Vec<String> {
 fn faults_in(dir: &Path, film: &Film, args: &[&str]) -> Vec<String> {
     let source = film.path();
     // The encoder's fastest presets leave no number readable.
-    let run = Run::bare(dir).args(["-w", "2", "--preset", "10", "--crf", "18", "-i"]).arg(&source);
+    let run = Run::bare(dir)
+        .args(["-w", "2", "--preset", "10", "--crf", "18", "-i"])
+        .arg(&source);
     let run = run.args(["-o", "out.mkv"]).args(args).ends();
-    run.failure().map_or_else(|| judge::faults(&source, &dir.join("out.mkv")), |said| vec![said])
+    run.failure().map_or_else(
+        || judge::faults(&source, &dir.join("out.mkv")),
+        |said| vec![said],
+    )
 }
 
 /// Fails, naming every film whose output is not what the film is.
@@ -37,7 +42,11 @@ fn all_agree(films: Vec<Film>, args: &[&str]) {
     for film in &films {
         let found = catch_unwind(AssertUnwindSafe(|| faults(film, args))).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
-            vec![text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()]
+            vec![
+                text.or(panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("it panicked")
+                    .to_owned(),
+            ]
         });
         if found.is_empty() {
             eprintln!("right: {}", film.name);
@@ -45,17 +54,29 @@ fn all_agree(films: Vec<Film>, args: &[&str]) {
             wrong.push(format!("{}: {}", film.name, found.join("; ")));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} films are wrong:\n{}", wrong.len(), films.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} films are wrong:\n{}",
+        wrong.len(),
+        films.len(),
+        wrong.join("\n")
+    );
 }
 
 fn every_container(lead: Lead) -> Vec<Film> {
-    films::containers().into_iter().map(|container| films::with_lead(container, lead)).collect()
+    films::containers()
+        .into_iter()
+        .map(|container| films::with_lead(container, lead))
+        .collect()
 }
 
 fn some_containers(lead: Lead) -> Vec<Film> {
     let ends = [".mp4", ".mkv", ".webm", ".flv", ".ts", ".mpg"];
-    let some = films::containers().into_iter().filter(|container| ends.contains(&container.end));
-    some.map(|container| films::with_lead(container, lead)).collect()
+    let some = films::containers()
+        .into_iter()
+        .filter(|container| ends.contains(&container.end));
+    some.map(|container| films::with_lead(container, lead))
+        .collect()
 }
 
 #[test]
@@ -140,7 +161,13 @@ fn sound_that_begins_later_and_is_encoded_anew() {
 
 #[test]
 fn sound_of_trimmed_films_and_recordings_encoded_anew() {
-    all_agree([films::trimmed(), films::recordings()].into_iter().flatten().collect(), &OPUS);
+    all_agree(
+        [films::trimmed(), films::recordings()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        &OPUS,
+    );
 }
 
 /// Has FFMS2 read a film, however short.
@@ -163,7 +190,13 @@ fn an_index_of_codecs_that_are_hard_to_index() {
 
 #[test]
 fn an_index_of_a_film_that_begins_with_what_cannot_be_decoded() {
-    all_agree([films::undecodable("mkv"), films::trimmed()].into_iter().flatten().collect(), &BY_INDEX);
+    all_agree(
+        [films::undecodable("mkv"), films::trimmed()]
+            .into_iter()
+            .flatten()
+            .collect(),
+        &BY_INDEX,
+    );
 }
 
 #[test]
@@ -171,31 +204,51 @@ fn what_an_index_gets_wrong_in_the_middle_is_seen_while_it_is_encoded_and_encode
     let film = films::damaged_far_from_where_it_is_looked_at();
     let dir = tempfile::tempdir().unwrap();
     let command = |output: &str| {
-        let run = Run::bare(dir.path()).args(["-w", "2", "--preset", "10", "--crf", "18", "-x", "60", "--json", "-i"]);
+        let run = Run::bare(dir.path()).args([
+            "-w", "2", "--preset", "10", "--crf", "18", "-x", "60", "--json", "-i",
+        ]);
         run.arg(film.path()).args(["-o", output])
     };
     let run = command("indexed.mkv").args(BY_INDEX).succeeds();
     tells(&run, "FFMS2 delivers wrong pictures");
-    run.expect(run.finished()["resumed_chunks"] != 0, "chunks of what was right are kept");
+    run.expect(
+        run.finished()["resumed_chunks"] != 0,
+        "chunks of what was right are kept",
+    );
     let faults = judge::faults(&film.path(), &dir.path().join("indexed.mkv"));
     assert!(faults.is_empty(), "{faults:?}");
     // What is kept is what the other reader would have delivered.
-    let _ = command("linear.mkv").args(["--chunk-method", "linear"]).succeeds();
+    let _ = command("linear.mkv")
+        .args(["--chunk-method", "linear"])
+        .succeeds();
     let read = |name: &str| std::fs::read(dir.path().join(name)).unwrap();
-    assert!(read("indexed.mkv") == read("linear.mkv"), "another film than that of one reader");
+    assert!(
+        read("indexed.mkv") == read("linear.mkv"),
+        "another film than that of one reader"
+    );
 }
 
 #[test]
 fn sound_encoded_as_aac_stays_with_the_picture() {
     for lead in [Lead::None, Lead::Sound, Lead::Picture] {
-        let films = films::containers().into_iter().filter(|film| [".mp4", ".mkv", ".ts"].contains(&film.end));
-        all_agree(films.map(|film| films::with_lead(film, lead)).collect(), &AAC);
+        let films = films::containers()
+            .into_iter()
+            .filter(|film| [".mp4", ".mkv", ".ts"].contains(&film.end));
+        all_agree(
+            films.map(|film| films::with_lead(film, lead)).collect(),
+            &AAC,
+        );
     }
 }
 
 #[test]
 fn opus_of_little_delay_stays_with_the_picture() {
-    let film = || films::containers().into_iter().find(|film| film.end == ".mp4").unwrap();
+    let film = || {
+        films::containers()
+            .into_iter()
+            .find(|film| film.end == ".mp4")
+            .unwrap()
+    };
     let args = ["-a", "-c:a libopus -application lowdelay -b:a 128k"];
     all_agree(vec![films::with_lead(film(), Lead::None)], &args);
     let Some(ffmpeg) = ffmpeg_9() else { return };

@@ -1,0 +1,3 @@
+//! The commands, one file each: they read like the README's "How it works".
+
+pub mod encode;

@@ -1,0 +1,271 @@
+//! A trial encode: some frames of the real film through the real command line, and what the whole film would take.
+
+use std::{
+    io::{self, Read, Write},
+    path::Path,
+    process::{ChildStdin, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use crossbeam_channel::{RecvTimeoutError, bounded};
+use serde::Serialize;
+
+use super::Programs;
+use crate::{
+    encoder::session::Session,
+    os::process::Children,
+    plan::recipe::Recipe,
+    source::probe::{Probed, file_url},
+};
+
+/// How long the encoder of a trial should take.
+const AIM_SECONDS: f64 = 2.0;
+/// After so long everything that looks into the film is given up.
+pub const LIMIT: Duration = Duration::from_secs(15);
+/// Fewer frames say nothing; more are a film.
+const FRAMES: (f64, f64) = (4.0, 96.0);
+/// Processor seconds for a frame of 1920x1080 at preset 6 (measured: 89 for 776 frames with SVT-AV1-HDR 4.1.0), and how
+/// they grow with each slower preset (23.5 at preset 10). They only choose how many frames are tried.
+const CORE_SECONDS: f64 = 0.115;
+const PER_PRESET: f64 = 1.4;
+const PIXELS_1080P: f64 = 1920.0 * 1080.0;
+
+/// What came of a trial.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// Frames that were encoded.
+    pub frames: u64,
+    /// Seconds from the first frame's arrival at the encoder to its end.
+    pub seconds: f64,
+    /// Bytes of video; nothing if it was given up before its end.
+    pub bytes: Option<u64>,
+}
+
+/// What the whole film would take. Each is a guess from a few frames: half or twice as much is no surprise.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Frames of the trial.
+    pub trial_frames: u64,
+    /// Frames per second of one encoder.
+    pub encoder_fps: f64,
+    /// Seconds for the whole film with all workers, where its length is known.
+    pub seconds: Option<f64>,
+    /// Bytes of video of the whole film.
+    pub video_bytes: Option<u64>,
+}
+
+/// How far a guess from a few frames may be off, as a factor.
+pub const UNCERTAINTY: f64 = 2.0;
+
+impl Trial {
+    /// What a film of `frames` frames would take with so many encoders at full speed.
+    #[must_use]
+    pub fn forecast(&self, frames: Option<u64>, encoders: f64) -> Forecast {
+        let encoder_fps = self.frames as f64 / self.seconds.max(1e-3);
+        let bytes_each = self.bytes.map(|bytes| bytes as f64 / self.frames as f64);
+        Forecast {
+            trial_frames: self.frames,
+            encoder_fps,
+            seconds: frames.map(|frames| frames as f64 / (encoder_fps * encoders)),
+            video_bytes: bytes_each
+                .zip(frames)
+                .map(|(bytes, frames)| (bytes * frames as f64) as u64),
+        }
+    }
+}
+
+/// Frames that keep an encoder busy for about two seconds on `cores` processors.
+#[must_use]
+pub fn frames_to_try((width, height): (u32, u32), preset: i32, cores: f64) -> u64 {
+    let pixels = f64::from(width) * f64::from(height) / PIXELS_1080P;
+    let each = CORE_SECONDS * pixels * PER_PRESET.powi(6 - preset.clamp(-1, 13));
+    (AIM_SECONDS * cores / each).clamp(FRAMES.0, FRAMES.1) as u64
+}
+
+/// Does `work` with tools of its own, and kills them when [`LIMIT`] is over.
+pub fn within_limit<T>(work: impl FnOnce(&Children) -> T) -> T {
+    let children = Children::default();
+    let (done, waiting) = bounded::<()>(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            if waiting.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+                children.close();
+            }
+        });
+        let result = work(&children);
+        drop(done);
+        result
+    })
+}
+
+/// Encodes `frames` frames of `input` from `from` seconds on; `None` if not one came out in [`LIMIT`]. They come from
+/// ffmpeg: the index that exact frames need is not worth reading the whole film for.
+///
+/// # Errors
+/// What ffmpeg or the encoder say.
+pub fn run(
+    programs: &Programs,
+    input: &Path,
+    probed: &Probed,
+    recipe: &Recipe,
+    lp: u32,
+    (from, frames): (f64, u64),
+) -> Result<Option<Trial>> {
+    let dir = tempfile::tempdir().context("making a temporary directory")?;
+    let output = dir.path().join("trial.ivf");
+    let decoder = decoder(
+        &programs.tools.ffmpeg,
+        input,
+        probed,
+        recipe.video.picture.bit_depth,
+        (from, frames),
+    );
+    let command = programs.encoder.chunk_command(&recipe.video, lp, &output);
+    within_limit(|children| {
+        let pulse = Arc::default();
+        let mut session =
+            Session::start(children, &programs.encoder, command, Stdio::piped(), &pulse)?;
+        let mut fed = Fed {
+            encoder: Some(session.take_stdin()?),
+            started: Instant::now(),
+            refused: false,
+        };
+        let decoded = children.stream(decoder, |frames| fed.feed(frames));
+        fed.encoder = None;
+        let ended = session.end()?;
+        let seconds = fed.started.elapsed().as_secs_f64();
+        if children.is_closed() {
+            // Given up, but perhaps not without anything.
+            let frames = pulse.look().encoded;
+            return Ok((frames > 0).then_some(Trial {
+                frames,
+                seconds,
+                bytes: None,
+            }));
+        }
+        // Where the encoder stops reading, ffmpeg fails as well.
+        if !fed.refused {
+            decoded.context("decoding some frames of the film")?;
+        }
+        if !ended.is_success() {
+            return Err(ended.into_failure().into());
+        }
+        let ivf = ended.wrote(&output, |_| Ok(()))?;
+        Ok(Some(Trial {
+            frames: ivf.frames,
+            seconds,
+            bytes: Some(ivf.payload_bytes),
+        }))
+    })
+}
+
+/// How an encoder is fed.
+struct Fed {
+    encoder: Option<ChildStdin>,
+    /// When the first frame came: what ffmpeg takes to find it is not the encoder's time.
+    started: Instant,
+    /// Whether the encoder has stopped reading.
+    refused: bool,
+}
+
+impl Fed {
+    /// Hands frames on.
+    fn feed(&mut self, frames: &mut dyn Read) -> Result<()> {
+        let mut first = [0; 1];
+        frames
+            .read_exact(&mut first)
+            .context("ffmpeg decodes nothing there")?;
+        self.started = Instant::now();
+        let encoder = self.encoder.as_mut().context("the encoder has no input")?;
+        match encoder
+            .write_all(&first)
+            .and_then(|()| io::copy(frames, encoder))
+        {
+            // Its exit status says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.refused = true,
+            fed => fed.map(|_| ()).context("feeding the encoder")?,
+        }
+        Ok(())
+    }
+}
+
+/// ffmpeg, which writes frames as the encoder gets them: 4:2:0 of even size.
+fn decoder(
+    ffmpeg: &Path,
+    input: &Path,
+    probed: &Probed,
+    bit_depth: u8,
+    (from, frames): (f64, u64),
+) -> Command {
+    let mut command = Command::new(ffmpeg);
+    command
+        .args([
+            "-nostdin",
+            "-v",
+            "error",
+            "-ss",
+            &format!("{from:.3}"),
+            "-i",
+        ])
+        .arg(file_url(input));
+    command.args([
+        "-map",
+        &format!("0:{}", probed.container.video.stream),
+        "-frames:v",
+        &frames.to_string(),
+    ]);
+    command.args(["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"]);
+    command.args([
+        "-pix_fmt",
+        if bit_depth == 8 {
+            "yuv420p"
+        } else {
+            "yuv420p10le"
+        },
+    ]);
+    command.args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"]);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_frames_of_a_large_film_are_tried_and_many_of_a_small_one() {
+        let tried = |size, preset| frames_to_try(size, preset, 2.0);
+        assert_eq!(tried((3840, 2160), 2), 4);
+        assert_eq!(tried((1920, 1080), 6), 34);
+        assert_eq!(tried((640, 360), 10), 96);
+    }
+
+    #[test]
+    fn a_forecast_is_in_proportion() {
+        let trial = Trial {
+            frames: 48,
+            seconds: 4.0,
+            bytes: Some(480_000),
+        };
+        let forecast = trial.forecast(Some(1200), 2.0);
+        assert_eq!(
+            (forecast.encoder_fps, forecast.seconds, forecast.video_bytes),
+            (12.0, Some(50.0), Some(12_000_000))
+        );
+        let forecast = Trial {
+            bytes: None,
+            ..trial
+        }
+        .forecast(None, 2.0);
+        assert_eq!((forecast.seconds, forecast.video_bytes), (None, None));
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_waited_for_when_it_is_done() {
+        let started = Instant::now();
+        assert_eq!(within_limit(|_| 7), 7);
+        assert!(started.elapsed() < LIMIT);
+    }
+}

@@ -1,0 +1,3 @@
+//! How alike two recordings are.
+
+pub mod likeness;

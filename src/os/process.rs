@@ -1,0 +1,723 @@
+//! Runs other people's tools: own process group, all streams decided, output tail kept, killed on drop and when we die.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    ffi::OsStr,
+    fmt,
+    fs::{self, File},
+    io::{self, PipeReader, PipeWriter, Read, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    panic,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle, ScopedJoinHandle},
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    sys::{
+        signal::{Signal, killpg},
+        wait::{Id, WaitPidFlag, waitid},
+    },
+    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid},
+};
+
+/// How many of a tool's last lines are kept for its error message.
+const TAIL_LINES: usize = 20;
+/// A line longer than this is cut: a tool that never prints a newline must not fill our memory.
+const LINE_BYTES: usize = 2000;
+
+/// Keeps the C library from making a heap for every thread. Frames are allocated on one thread and freed on another, and
+/// each heap keeps what it once had: over 324 chunks of a small film, one process grew to 540 MB with them, and stayed at
+/// 260 MB with one heap. To be called before threads are started.
+pub fn limit_heaps() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: mallopt only sets a number; no other thread runs yet.
+    unsafe {
+        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// All tools that run now. Clones share one register, so that a signal can reach every one of them.
+///
+/// A process is signalled only while it is in the register, and leaves it before it is reaped: its number cannot have
+/// been given to somebody else.
+#[derive(Clone, Default)]
+pub struct Children(Arc<Mutex<Register>>);
+
+#[derive(Default)]
+struct Register {
+    running: Vec<Pid>,
+    closed: bool,
+    guard: Option<Guard>,
+}
+
+impl Register {
+    fn add(&mut self, pid: Pid) {
+        self.running.push(pid);
+        self.tell_guard(pid.as_raw());
+    }
+
+    fn remove(&mut self, pid: Pid) {
+        self.running.retain(|running| *running != pid);
+        self.tell_guard(-pid.as_raw());
+    }
+
+    fn tell_guard(&mut self, change: i32) {
+        if let Some(Guard(pipe)) = &mut self.guard {
+            // Without its guard the run is no worse off as long as it lives.
+            let _ = pipe.write_all(&change.to_ne_bytes());
+        }
+    }
+}
+
+/// The write end of the pipe to a process that kills our tools when we have ended without ending them: the end of the
+/// pipe tells it. It is told of every tool that starts (its number) and of every one that ends (the number, negative).
+///
+/// The kernel would do the same for each tool by itself (PR_SET_PDEATHSIG), but that must be asked for between fork and
+/// exec. Without code of ours there, a tool is started without a fork, which would copy the page tables of all frames
+/// that we hold, and then fault at every page of them that is written.
+struct Guard(PipeWriter);
+
+impl Guard {
+    /// Starts the guard. To be called before any other thread is started.
+    fn start() -> Result<Self> {
+        let (changes, pipe) = io::pipe().context("making the pipe to the guard")?;
+        // SAFETY: no other thread runs yet, as this function's documentation demands: no lock is held by anybody.
+        match unsafe { fork() }.context("starting the guard")? {
+            ForkResult::Parent { .. } => Ok(Self(pipe)),
+            ForkResult::Child => {
+                drop(pipe);
+                guard(changes)
+            }
+        }
+    }
+}
+
+/// What the guard does: waits for our end, then kills what still runs.
+fn guard(mut changes: PipeReader) -> ! {
+    // Ctrl-C and Ctrl-Z at the terminal are not for it; whoever reads our output does not wait for it.
+    let _ = setsid();
+    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&null)
+            .and(dup2_stdout(&null))
+            .and(dup2_stderr(&null));
+    }
+    let mut running = BTreeSet::new();
+    let mut change = [0; 4];
+    while changes.read_exact(&mut change).is_ok() {
+        match i32::from_ne_bytes(change) {
+            started @ 1.. => running.insert(started),
+            ended => running.remove(&-ended),
+        };
+    }
+    for pid in running {
+        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+    // SAFETY: _exit(2) ends the process and touches nothing; what is registered for our own end is not for the guard.
+    unsafe { nix::libc::_exit(0) }
+}
+
+impl Children {
+    /// An empty register, with a guard that kills what is in it when this process is killed. To be called before any
+    /// other thread is started.
+    ///
+    /// # Errors
+    /// If the guard cannot be started.
+    pub fn guarded() -> Result<Self> {
+        let register = Register {
+            guard: Some(Guard::start()?),
+            ..Register::default()
+        };
+        Ok(Self(Arc::new(Mutex::new(register))))
+    }
+
+    fn register(&self) -> std::sync::MutexGuard<'_, Register> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends `signal` to every tool and whatever it started itself.
+    pub fn signal_all(&self, signal: Signal) {
+        for pid in &self.register().running {
+            // The group may be gone in the instant between its end and our waiting for it: nothing to do then.
+            let _ = killpg(*pid, signal);
+        }
+    }
+
+    /// Kills one tool and whatever it started itself, if it still runs.
+    pub fn kill(&self, pid: i32) {
+        let register = self.register();
+        if register
+            .running
+            .iter()
+            .any(|running| running.as_raw() == pid)
+        {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// Kills every tool, and lets no further one start.
+    pub fn close(&self) {
+        self.register().closed = true;
+        self.signal_all(Signal::SIGKILL);
+    }
+
+    /// Lets tools start again after [`Children::close`]. To be called when everybody who started some has noticed.
+    pub fn reopen(&self) {
+        self.register().closed = false;
+    }
+
+    /// Whether [`Children::close`] has been called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.register().closed
+    }
+
+    /// Process numbers of the tools that run now.
+    #[must_use]
+    pub fn pids(&self) -> Vec<i32> {
+        self.register()
+            .running
+            .iter()
+            .map(|pid| pid.as_raw())
+            .collect()
+    }
+
+    /// Starts `command` in a process group of its own with the given standard input; stdout and stderr are pipes.
+    ///
+    /// # Errors
+    /// If it cannot be started, or [`Children::close`] has been called.
+    pub fn spawn(&self, mut command: Command, stdin: Stdio) -> Result<Running> {
+        let shown = shown(&command);
+        command
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        // The lock is held over the start, so that `close` sees either no child or a registered one.
+        let mut register = self.register();
+        anyhow::ensure!(
+            !register.closed,
+            "not starting `{shown}`: the run is being stopped"
+        );
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start `{shown}`"))?;
+        let pid = Pid::from_raw(i32::try_from(child.id()).context("process number out of range")?);
+        register.add(pid);
+        drop(register);
+        Ok(Running {
+            child,
+            pid,
+            shown,
+            children: self.clone(),
+            done: false,
+        })
+    }
+
+    /// Runs `command` to its end with no input and returns its standard output.
+    ///
+    /// # Errors
+    /// If it cannot be started or does not succeed; the error shows the command, how it ended and its last lines.
+    pub fn output(&self, command: Command) -> Result<Vec<u8>> {
+        let Finished {
+            stdout, failure, ..
+        } = self.finish(command)?;
+        match failure {
+            None => Ok(stdout),
+            Some(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Runs `command` and has its standard output read by `reader` while it runs; memory does not grow with it.
+    ///
+    /// # Errors
+    /// Those of `reader`, or if the tool cannot be started or does not succeed.
+    pub fn stream<T>(
+        &self,
+        command: Command,
+        reader: impl FnOnce(&mut dyn Read) -> Result<T>,
+    ) -> Result<T> {
+        let mut running = self.spawn(command, Stdio::null())?;
+        let mut stdout = running.child.stdout.take().context("no pipe")?;
+        let stderr = running.listen(|_| true);
+        let command = running.shown.clone();
+        // An error kills the tool, by dropping it.
+        let read = reader(&mut stdout)?;
+        drop(stdout);
+        let status = running.wait()?;
+        let stderr = stderr.join().lines();
+        if status.success() {
+            Ok(read)
+        } else {
+            Err(ToolFailure {
+                command,
+                status: Some(status),
+                stdout: Vec::new(),
+                stderr,
+            }
+            .into())
+        }
+    }
+
+    /// As [`Children::output`], but a tool that ran and failed is a value: its output and how it ended.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn finish(&self, command: Command) -> Result<Finished> {
+        let mut running = self.spawn(command, Stdio::null())?;
+        let mut stdout = running.child.stdout.take().context("no pipe")?;
+        let stderr = running.listen(|_| true);
+        let mut output = Vec::new();
+        let read = stdout.read_to_end(&mut output);
+        let shown = running.shown.clone();
+        let status = running.wait()?;
+        let stderr = stderr.join().lines();
+        read.with_context(|| format!("reading the output of `{shown}`"))?;
+        let failure = (!status.success()).then(|| {
+            // mkvmerge writes its errors to stdout.
+            let mut tail = Tail::default();
+            tail.push(&output[output.len().saturating_sub(8000)..], &mut |_| true);
+            ToolFailure {
+                command: shown,
+                status: Some(status),
+                stdout: tail.lines(),
+                stderr: stderr.clone(),
+            }
+        });
+        Ok(Finished {
+            stdout: output,
+            stderr,
+            failure,
+        })
+    }
+}
+
+/// A tool that has run to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// The last lines of its standard error.
+    pub stderr: Vec<String>,
+    /// How it failed, if it did.
+    pub failure: Option<ToolFailure>,
+}
+
+/// A tool that runs. Dropped, it is killed and waited for.
+pub struct Running {
+    child: Child,
+    pid: Pid,
+    shown: String,
+    children: Children,
+    done: bool,
+}
+
+impl Running {
+    /// Its process number, which is also that of its group.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// The command as a person would type it.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        &self.shown
+    }
+
+    /// The write end of its standard input, once.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Reads both output streams to their ends on threads of their own; every line of stderr goes to `on_line`.
+    pub fn drain(
+        &mut self,
+        mut on_line: impl FnMut(&str) + Send + 'static,
+    ) -> (TailReader, TailReader) {
+        let stdout = self
+            .child
+            .stdout
+            .take()
+            .map(|pipe| Tail::drain(pipe, |_| true));
+        let stderr = self.listen(move |line| {
+            on_line(line);
+            true
+        });
+        (stdout.unwrap_or_default(), stderr)
+    }
+
+    /// The read end of its standard output, once.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// Reads stderr to its end on a thread of its own. Every line goes to `keep`, which says whether it may be one of
+    /// the last words that are kept.
+    pub fn listen(&mut self, keep: impl FnMut(&str) -> bool + Send + 'static) -> TailReader {
+        self.child
+            .stderr
+            .take()
+            .map(|pipe| Tail::drain(pipe, keep))
+            .unwrap_or_default()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If the system cannot say how it ended.
+    pub fn wait(mut self) -> Result<ExitStatus> {
+        self.reap()
+    }
+
+    fn reap(&mut self) -> Result<ExitStatus> {
+        self.done = true;
+        // First learn that it has ended, then forget its number, then free that number.
+        while let Err(nix::errno::Errno::EINTR) = waitid(
+            Id::Pid(self.pid),
+            WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
+        ) {}
+        self.children.register().remove(self.pid);
+        self.child
+            .wait()
+            .with_context(|| format!("waiting for `{}`", self.shown))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = killpg(self.pid, Signal::SIGKILL);
+            let _ = self.reap();
+        }
+    }
+}
+
+/// The last lines of a stream that is being read on a thread of its own.
+#[derive(Default)]
+pub struct TailReader(Option<JoinHandle<Tail>>);
+
+impl TailReader {
+    /// Waits for the end of the stream and returns its last lines.
+    #[must_use]
+    pub fn join(self) -> Tail {
+        self.0
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// The last lines of a stream. A progress line (ended by a carriage return) counts as a line but is not kept.
+#[derive(Default)]
+pub struct Tail {
+    kept: VecDeque<String>,
+    open: Vec<u8>,
+}
+
+impl Tail {
+    fn drain(
+        mut pipe: impl Read + Send + 'static,
+        mut keep: impl FnMut(&str) -> bool + Send + 'static,
+    ) -> TailReader {
+        TailReader(Some(thread::spawn(move || {
+            let mut tail = Self::default();
+            let mut buffer = [0; 16 * 1024];
+            // A read error ends the stream as its end does: the exit status says what to think of it.
+            while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+                tail.push(&buffer[..n], &mut keep);
+            }
+            tail.end_line(b'\n', &mut keep);
+            tail
+        })))
+    }
+
+    fn push(&mut self, bytes: &[u8], keep: &mut dyn FnMut(&str) -> bool) {
+        for &byte in bytes {
+            match byte {
+                b'\r' | b'\n' => self.end_line(byte, keep),
+                _ if self.open.len() < LINE_BYTES => self.open.push(byte),
+                _ => (),
+            }
+        }
+    }
+
+    fn end_line(&mut self, end: u8, keep: &mut dyn FnMut(&str) -> bool) {
+        let line = without_ansi(&String::from_utf8_lossy(&self.open));
+        self.open.clear();
+        let line = line.trim_end();
+        if line.trim().is_empty() {
+            return;
+        }
+        if keep(line) && end == b'\n' {
+            if self.kept.len() == TAIL_LINES {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(line.to_owned());
+        }
+    }
+
+    /// The kept lines, oldest first, and what has come of a line that is not ended yet.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.kept.iter().cloned().collect();
+        if !self.open.is_empty() {
+            lines.push(without_ansi(&String::from_utf8_lossy(&self.open)));
+        }
+        lines
+    }
+}
+
+/// Removes ANSI escape sequences and other control characters: a tool's colours do not belong into our messages.
+#[must_use]
+pub fn without_ansi(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '\u{1b}' {
+            // CSI: parameters and intermediates end with a byte from 0x40 to 0x7e.
+            if chars.next_if_eq(&'[').is_some() {
+                for c in chars.by_ref() {
+                    if ('\u{40}'..='\u{7e}').contains(&c) {
+                        break;
+                    }
+                }
+            }
+        } else if c == '\t' || !c.is_control() {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A tool ran and failed: its command, how it ended, and its last lines.
+#[derive(Debug, Clone)]
+pub struct ToolFailure {
+    /// The command as a person would type it.
+    pub command: String,
+    /// How it ended; `None` if it was given up before its end.
+    pub status: Option<ExitStatus>,
+    /// Last lines of its standard output.
+    pub stdout: Vec<String>,
+    /// Last lines of its standard error.
+    pub stderr: Vec<String>,
+}
+
+impl ToolFailure {
+    /// In one line: how it ended, and the last thing it said.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let ended = self
+            .status
+            .map_or_else(|| "was given up".to_owned(), how_it_ended);
+        match self.stderr.last().or(self.stdout.last()) {
+            Some(last) => format!("{ended}: {last}"),
+            None => ended,
+        }
+    }
+
+    /// The tool's name without its directory.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        let program = self.command.split(' ').next().unwrap_or_default();
+        program.rsplit('/').next().unwrap_or(program)
+    }
+
+    /// The signal that ended the tool, if one did.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        self.status.and_then(|status| status.signal())
+    }
+}
+
+impl fmt::Display for ToolFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ended = match self.status {
+            Some(status) => how_it_ended(status),
+            None => "was given up".to_owned(),
+        };
+        write!(f, "`{}` {ended}", self.command)?;
+        for (name, lines) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !lines.is_empty() {
+                write!(f, "\n--- {name}\n{}", lines.join("\n"))?;
+            }
+        }
+        if self.stdout.is_empty() && self.stderr.is_empty() {
+            write!(f, "\n(it printed nothing)")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ToolFailure {}
+
+/// `exited with status 1`, or `was killed by SIGKILL`.
+#[must_use]
+pub fn how_it_ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with status {code}"),
+        (None, Some(signal)) => match Signal::try_from(signal) {
+            Ok(signal) => format!("was killed by {signal}"),
+            Err(_) => format!("was killed by signal {signal}"),
+        },
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+/// What a thread came to; its panic is ours.
+pub fn outcome<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread
+        .join()
+        .unwrap_or_else(|panicked| panic::resume_unwind(panicked))
+}
+
+/// Resident memory of a process in bytes; 0 if it is gone.
+#[must_use]
+pub fn resident(pid: i32) -> u64 {
+    status_field(pid, "VmRSS:")
+}
+
+/// Highest resident memory of a process so far, in bytes; 0 if it is gone.
+#[must_use]
+pub fn peak_resident(pid: i32) -> u64 {
+    status_field(pid, "VmHWM:")
+}
+
+fn status_field(pid: i32, field: &str) -> u64 {
+    fs::read_to_string(format!("/proc/{pid}/status"))
+        .ok()
+        .and_then(|text| kib_field(&text, field))
+        .unwrap_or(0)
+}
+
+/// A field of `/proc/meminfo` or `/proc/PID/status`, in bytes.
+pub(crate) fn kib_field(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value
+        .trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(1024)
+}
+
+/// A command as a person would type it: for messages only, never handed to a shell.
+#[must_use]
+pub fn shown(command: &Command) -> String {
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(quoted)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// One word, quoted for a shell where it needs to be. For messages only.
+#[must_use]
+pub fn quoted(word: &OsStr) -> String {
+    let word = word
+        .to_string_lossy()
+        .replace(|c: char| c.is_control(), "\u{fffd}");
+    shlex::try_quote(&word)
+        .map(|quoted| quoted.into_owned())
+        .unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failed_tool_shows_its_command_its_status_and_its_last_lines() {
+        let error = Children::default()
+            .output(shell("echo to-out; echo to-err >&2; exit 3"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("sh -c"), "{error}");
+        assert!(error.contains("exited with status 3"), "{error}");
+        assert!(
+            error.contains("--- stdout\nto-out\n--- stderr\nto-err"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_tool_that_writes_much_to_both_streams_does_not_block() {
+        let script = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; echo err >&2; i=$((i+1)); done";
+        let output = Children::default().output(shell(script)).unwrap();
+        assert_eq!(output.len(), 3000 * 41);
+    }
+
+    #[test]
+    fn a_dropped_tool_is_dead_with_all_it_started() {
+        let children = Children::default();
+        let mut running = children
+            .spawn(shell("sleep 1000 & echo $!; wait"), Stdio::null())
+            .unwrap();
+        let mut grandchild = [0; 32];
+        let n = running
+            .child
+            .stdout
+            .as_mut()
+            .unwrap()
+            .read(&mut grandchild)
+            .unwrap();
+        let grandchild: i32 = String::from_utf8_lossy(&grandchild[..n])
+            .trim()
+            .parse()
+            .unwrap();
+        drop(running);
+        assert!(children.pids().is_empty());
+        for _ in 0..100 {
+            let state =
+                std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
+            if state.is_empty() || state.contains(") Z ") {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("process {grandchild} is still there");
+    }
+
+    #[test]
+    fn a_closed_register_starts_nothing() {
+        let children = Children::default();
+        children.close();
+        assert!(
+            children
+                .output(shell("exit 0"))
+                .unwrap_err()
+                .to_string()
+                .contains("being stopped")
+        );
+    }
+
+    #[test]
+    fn progress_lines_are_seen_but_not_kept_and_colours_go() {
+        let mut tail = Tail::default();
+        let mut seen = Vec::new();
+        tail.push(b"\x1b[32mone\x1b[0m\n10%\r20%\r\ntwo\nthr", &mut |line| {
+            seen.push(line.to_owned());
+            true
+        });
+        assert_eq!(seen, ["one", "10%", "20%", "two"]);
+        assert_eq!(tail.lines(), ["one", "two", "thr"]);
+    }
+
+    #[test]
+    fn a_tail_keeps_a_bounded_part_of_endless_output() {
+        let mut tail = Tail::default();
+        tail.push(&vec![b'x'; 1 << 20], &mut |_| true);
+        assert_eq!(tail.lines()[0].len(), LINE_BYTES);
+        for i in 0..100 {
+            tail.push(format!("{i}\n").as_bytes(), &mut |_| true);
+        }
+        assert_eq!(tail.lines().len(), TAIL_LINES);
+    }
+}

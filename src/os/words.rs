@@ -1,0 +1,67 @@
+//! Numbers as people read them.
+
+/// `1:02:03`, or `2:03` below an hour.
+#[must_use]
+pub fn clock(seconds: f64) -> String {
+    let seconds = seconds.round().clamp(0.0, 1e9) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// `12.3 MB`: decimal units, as file managers and shops have them.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 999.5 {
+            break;
+        }
+        (value, unit) = (value / 1000.0, next);
+    }
+    if unit == "B" || value >= 99.95 {
+        format!("{value:.0} {unit}")
+    } else {
+        format!("{value:.1} {unit}")
+    }
+}
+
+/// `12.3 GiB`: binary units, as memory is counted.
+#[must_use]
+pub fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}
+
+/// `1 chapter`, `3 chapters`.
+#[must_use]
+pub fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_thing_has_no_plural() {
+        assert_eq!(
+            (count(1, "chapter"), count(0, "chapter")),
+            ("1 chapter".to_owned(), "0 chapters".to_owned())
+        );
+    }
+
+    #[test]
+    fn times_and_sizes_are_short() {
+        assert_eq!(clock(59.6), "1:00");
+        assert_eq!(clock(3723.0), "1:02:03");
+        assert_eq!(bytes(0), "0 B");
+        assert_eq!(bytes(999_900), "1.0 MB");
+        assert_eq!(bytes(12_345_678), "12.3 MB");
+        assert_eq!(bytes(512_000_000_000), "512 GB");
+        assert_eq!(gib(3 << 29), "1.5 GiB");
+    }
+}

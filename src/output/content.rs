@@ -1,0 +1,823 @@
+//! Compares tracks of two files by what is in them: packet by packet where both have the same packets, else sample by
+//! sample, else by how it sounds.
+//!
+//! Both files are read by ffmpeg, the source again from its beginning: neither what mkvmerge has read of it counts, nor what
+//! an earlier run of ours has.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Command,
+    thread,
+};
+
+use anyhow::{Context, Result, ensure};
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::{
+    film::media::{Carry, Container, Track, TrackKind},
+    finding::Finding,
+    os::{
+        process::{Children, outcome},
+        words::count,
+    },
+    source::{
+        packets,
+        probe::{Tools, file_url},
+    },
+};
+
+/// The tracks that are copied, with their places in the output; `film` is whether the picture is there as well.
+#[must_use]
+pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
+    let mut counts = [0; 3];
+    let all = container
+        .other_tracks
+        .iter()
+        .chain(film.then_some(&container.video_track));
+    let mut all: Vec<&Track> = all.collect();
+    all.sort_by_key(|track| track.id);
+    let mut pairs = Vec::new();
+    for track in all {
+        let position = counts[track.kind as usize];
+        counts[track.kind as usize] += 1;
+        let (letter, name) = match track.kind {
+            TrackKind::Video => ('v', "video track"),
+            TrackKind::Audio => ('a', "sound track"),
+            TrackKind::Subtitles => ('s', "subtitle track"),
+        };
+        let copied = track.id != container.video_track.id
+            && !(container.new_sound && track.kind == TrackKind::Audio);
+        if copied && track.stream != usize::MAX {
+            let (output, name) = (
+                format!("0:{letter}:{position}"),
+                format!("{name} {}", position + 1),
+            );
+            pairs.push(Pair {
+                track,
+                output,
+                name,
+            });
+        }
+    }
+    pairs
+}
+
+/// A track of the source, and where it is in the output.
+#[derive(Debug, Clone)]
+pub struct Pair<'a> {
+    /// The track of the source.
+    pub track: &'a Track,
+    /// ffmpeg's name of it in the output: `0:a:1`.
+    pub output: String,
+    /// For people: `sound track 2`.
+    pub name: String,
+}
+
+/// Two films whose tracks are compared.
+pub struct Films<'a> {
+    /// The register of running tools.
+    pub children: &'a Children,
+    /// ffmpeg.
+    pub tools: &'a Tools,
+    /// Where the source lies, and its plain name there.
+    pub source: (&'a Path, &'a str),
+    /// What the source is.
+    pub container: &'a Container,
+    /// The output.
+    pub output: &'a Path,
+}
+
+/// Times of one packet in two files differ by rounding to a millisecond, and where several are in one block of Matroska, by
+/// what ffmpeg's reader loses when it divides that block.
+const SAME_TIME_MS: f64 = 2.01;
+/// On average over a track they differ by less.
+const SAME_ON_AVERAGE_MS: f64 = 1.0;
+/// Lines that one reader may be ahead of the other, so that memory stays bounded.
+const AHEAD: usize = 4096;
+
+/// One line of ffmpeg's muxer framehash.
+#[derive(Debug, Clone, PartialEq)]
+struct Line {
+    stream: usize,
+    ms: f64,
+    hash: String,
+}
+
+impl Films<'_> {
+    fn read_source(&self) -> Command {
+        packets::reading(self.tools, self.source, self.container)
+    }
+
+    fn read_output(&self) -> Command {
+        self.reading(self.output)
+    }
+
+    /// ffmpeg, reading a file of ours.
+    fn reading(&self, file: &Path) -> Command {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command
+            .args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"])
+            .arg(file_url(file));
+        command
+    }
+
+    /// Compares all tracks that are copied, one finding for each.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn copied(&self, pairs: &[Pair<'_>]) -> Result<Vec<Finding>> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let whole: Vec<bool> = pairs
+            .iter()
+            .map(|pair| pair.track.carry == Carry::Copy)
+            .collect();
+        let mut compared = vec![Packets::default(); pairs.len()];
+        if whole.contains(&true) {
+            let (mut source, mut output) = (self.read_source(), self.read_output());
+            for (pair, _) in pairs.iter().zip(&whole).filter(|(_, whole)| **whole) {
+                source.args(["-map", &format!("0:{}", pair.track.stream)]);
+                output.args(["-map", &pair.output]);
+            }
+            source.args(["-c", "copy"]);
+            for (n, (pair, _)) in pairs
+                .iter()
+                .zip(&whole)
+                .filter(|(_, whole)| **whole)
+                .enumerate()
+            {
+                if pair.track.codec == "aac" {
+                    // Transport streams have headers in front of every packet that Matroska has not.
+                    source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
+                }
+            }
+            output.args(["-c", "copy"]);
+            let places: Vec<usize> = (0..pairs.len()).filter(|n| whole[*n]).collect();
+            let offsets_ms = vec![self.offset_ms(); places.len()];
+            packets::keep_clock(hashed(&mut source), self.container);
+            hashed(&mut output);
+            for (n, packets) in places
+                .iter()
+                .zip(self.in_lockstep(source, output, &offsets_ms)?)
+            {
+                compared[*n] = packets;
+            }
+        }
+        pairs
+            .iter()
+            .zip(whole)
+            .zip(compared)
+            .map(|((pair, whole), packets)| self.one(pair, whole, packets))
+            .collect()
+    }
+
+    /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`: one finding for each.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn encoded(&self, encoded: &Path, sync_ms: &[i64]) -> Result<Vec<Finding>> {
+        let (mut source, mut output) = (self.reading(encoded), self.read_output());
+        for command in [&mut source, &mut output] {
+            hashed(command.args(["-map", "0:a", "-c", "copy"]));
+        }
+        let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
+        let compared = self.in_lockstep(source, output, &offsets_ms)?;
+        let by = "hashes and times of all packets that were encoded, by ffmpeg";
+        let finding = |(n, packets): (usize, Packets)| {
+            let agrees = packets.agree();
+            Finding::new(
+                format!("packets of sound track {n}"),
+                packets.source(),
+                packets.output(),
+                by,
+                agrees,
+            )
+        };
+        Ok((1..).zip(compared).map(finding).collect())
+    }
+
+    /// What is added to times of the source for the output.
+    fn offset_ms(&self) -> f64 {
+        self.container.clock.offset_us as f64 / 1000.0
+    }
+
+    fn one(&self, pair: &Pair<'_>, whole: bool, packets: Packets) -> Result<Finding> {
+        let by = "hashes and times of all packets, by ffmpeg";
+        if whole && packets.agree() {
+            return Ok(Finding::new(
+                &pair.name,
+                packets.source(),
+                packets.output(),
+                by,
+                true,
+            ));
+        }
+        match pair.track.kind {
+            TrackKind::Audio => self.samples(pair),
+            TrackKind::Video => self.frames(pair),
+            TrackKind::Subtitles if !whole => self.texts(pair),
+            _ => Ok(Finding::new(
+                &pair.name,
+                packets.source(),
+                packets.output(),
+                by,
+                false,
+            )),
+        }
+    }
+
+    /// Compares packets of both, as they come; those of each stream are later in the output by one of `offsets_ms`.
+    fn in_lockstep(
+        &self,
+        source: Command,
+        output: Command,
+        offsets_ms: &[f64],
+    ) -> Result<Vec<Packets>> {
+        let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
+        thread::scope(|scope| {
+            let a = scope.spawn(move || {
+                self.children
+                    .stream(source, |text| send(text, &from_source))
+            });
+            let b = scope.spawn(move || {
+                self.children
+                    .stream(output, |text| send(text, &from_output))
+            });
+            let packets = compare(&ours, &theirs, offsets_ms, self.container.restarts);
+            drop((ours, theirs));
+            outcome(a).context("reading the source's other tracks again")?;
+            outcome(b).context("reading the output's other tracks")?;
+            Ok(packets)
+        })
+    }
+
+    /// Compares decoded sound, sample by sample.
+    fn samples(&self, pair: &Pair<'_>) -> Result<Finding> {
+        let (mut source, mut output) = (self.read_source(), self.read_output());
+        source.args(["-map", &format!("0:{}", pair.track.stream)]);
+        output.args(["-map", &pair.output]);
+        // Of the same samples, the same blocks, whatever packets they come in.
+        let blocks = "asetnsamples=n=4800:p=0";
+        let (filled, depth) = match pair.track.carry {
+            Carry::Decoded => (
+                format!("{},{blocks}", packets::filling(self.container)),
+                "pcm_s24le",
+            ),
+            _ => (blocks.to_owned(), "pcm_f64le"),
+        };
+        source.args(["-af", &filled, "-c:a", depth]);
+        output.args(["-af", blocks, "-c:a", depth]);
+        packets::keep_clock(hashed(&mut source), self.container);
+        hashed(&mut output);
+        let packets = self
+            .in_lockstep(source, output, &[self.offset_ms()])?
+            .pop()
+            .unwrap_or_default();
+        let block = |packets: &Packets, text: String| {
+            text.replace("packet", "block")
+                + if packets.same > 0 {
+                    " of decoded samples"
+                } else {
+                    ""
+                }
+        };
+        let by = "all samples and their times, decoded by ffmpeg";
+        let (source, output) = (
+            block(&packets, packets.source()),
+            block(&packets, packets.output()),
+        );
+        Ok(Finding::new(
+            &pair.name,
+            source,
+            output,
+            by,
+            packets.agree() && packets.same > 0,
+        ))
+    }
+
+    /// Compares decoded pictures: packets of some codecs have another form in transport streams.
+    fn frames(&self, pair: &Pair<'_>) -> Result<Finding> {
+        let (mut source, mut output) = (self.read_source(), self.read_output());
+        source.args(["-map", &format!("0:{}", pair.track.stream)]);
+        output.args(["-map", &pair.output]);
+        let all = [
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "1/1000000",
+            "-c:v",
+            "rawvideo",
+        ];
+        packets::keep_clock(hashed(source.args(all)), self.container);
+        hashed(output.args(all));
+        let packets = self
+            .in_lockstep(source, output, &[self.offset_ms()])?
+            .pop()
+            .unwrap_or_default();
+        let pictures = |text: String| text.replace("packet", "decoded picture");
+        let (source, output) = (pictures(packets.source()), pictures(packets.output()));
+        let by = "all pictures and their times, decoded by ffmpeg";
+        Ok(Finding::new(
+            &pair.name,
+            source,
+            output,
+            by,
+            packets.agree() && packets.same > 0,
+        ))
+    }
+
+    /// Compares words and times of subtitles whose form has changed.
+    fn texts(&self, pair: &Pair<'_>) -> Result<Finding> {
+        let as_text = |mut command: Command, stream: String, clock: bool| -> Result<String> {
+            command.args(["-map", &stream, "-c:s", "srt"]);
+            if clock {
+                command.args([
+                    "-output_ts_offset",
+                    &format!("{}us", self.container.clock.offset_us),
+                ]);
+            }
+            command.args(["-f", "srt", "pipe:1"]);
+            if clock {
+                packets::keep_clock(&mut command, self.container);
+            }
+            Ok(String::from_utf8_lossy(
+                &self.children.output(command).context("reading subtitles")?,
+            )
+            .into_owned())
+        };
+        let source = subtitles(&as_text(
+            self.read_source(),
+            format!("0:{}", pair.track.stream),
+            true,
+        )?);
+        let output = subtitles(&as_text(self.read_output(), pair.output.clone(), false)?);
+        let same = |(a, b): (&(f64, f64, String), &(f64, f64, String))| {
+            (a.0 - b.0).abs() <= SAME_TIME_MS
+                && (a.1 - b.1).abs() <= 2.0 * SAME_TIME_MS
+                && a.2 == b.2
+        };
+        let agrees = source.len() == output.len() && source.iter().zip(&output).all(same);
+        let texts = |found: &[_]| count(found.len() as u64, "text");
+        let by = "words and times of all, by ffmpeg";
+        Ok(Finding::new(
+            &pair.name,
+            texts(&source),
+            texts(&output),
+            by,
+            agrees,
+        ))
+    }
+}
+
+/// Has ffmpeg write a line for every packet.
+fn hashed(command: &mut Command) -> &mut Command {
+    command.args(["-f", "framehash", "-hash", "murmur3", "pipe:1"])
+}
+
+/// Texts of SubRip: beginning and end in milliseconds, and words.
+fn subtitles(text: &str) -> Vec<(f64, f64, String)> {
+    let clock = |text: &str| -> Option<f64> {
+        let mut ms = 0.0;
+        for part in text.trim().replace(',', ".").split(':') {
+            ms = ms * 60.0 + part.parse::<f64>().ok()?;
+        }
+        Some(ms * 1000.0)
+    };
+    let mut found: Vec<(f64, f64, String)> = Vec::new();
+    for line in text.lines() {
+        let times = line
+            .split_once(" --> ")
+            .and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
+        match (times, found.last_mut()) {
+            (Some((from, to)), _) => found.push((from, to, String::new())),
+            (None, Some((_, _, words)))
+                if !line.trim().is_empty() && line.trim().parse::<u32>().is_err() =>
+            {
+                words.push_str(line.trim());
+                words.push('\n');
+            }
+            _ => (),
+        }
+    }
+    found
+}
+
+/// What comparing the packets of a track came to.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Packets {
+    /// Packets that are the same, from the first on.
+    same: u64,
+    /// By how much these are later in the output, all together, in milliseconds.
+    later_ms: f64,
+    /// The first that differs, if one does: in the source, in the output.
+    differ: Option<(String, String)>,
+    /// Packets of the source that are damaged, and have another content or are missing in the output, between others that
+    /// are the same.
+    damaged: u64,
+    /// The time of the first of these, in milliseconds of the output.
+    damaged_ms: f64,
+}
+
+/// Of so many packets that are the same, one may be damaged in the source. mkvmerge looks for the beginning of every packet
+/// of sound by itself, and finds others where bytes are lost.
+const TO_ONE_DAMAGED: u64 = 50;
+/// So many packets in a row may be.
+const DAMAGED_AT_ONCE: usize = 64;
+
+impl Packets {
+    fn agree(&self) -> bool {
+        self.differ.is_none()
+            && self.on_average_ms().abs() <= SAME_ON_AVERAGE_MS
+            && self.damaged * TO_ONE_DAMAGED <= self.same
+    }
+
+    /// Passes over packets that are damaged in the source, if what follows is the same again.
+    fn pass_over(
+        &mut self,
+        source: &mut VecDeque<Line>,
+        output: &mut VecDeque<Line>,
+        offset_ms: f64,
+    ) -> bool {
+        let is = |a: &Line, b: &Line| {
+            a.hash == b.hash && (a.ms + offset_ms - b.ms).abs() <= SAME_TIME_MS
+        };
+        for n in 0..source.len().min(DAMAGED_AT_ONCE) {
+            let Some(m) = output
+                .iter()
+                .take(DAMAGED_AT_ONCE)
+                .position(|line| is(&source[n], line))
+            else {
+                continue;
+            };
+            if self.damaged == 0 {
+                self.damaged_ms = source[0].ms + offset_ms;
+            }
+            self.damaged += n.max(m) as u64;
+            source.drain(..n);
+            output.drain(..m);
+            return true;
+        }
+        false
+    }
+
+    fn on_average_ms(&self) -> f64 {
+        self.later_ms / self.same.max(1) as f64
+    }
+
+    fn source(&self) -> String {
+        self.differ.as_ref().map_or_else(
+            || count(self.same + self.damaged, "packet"),
+            |(source, _)| self.side(source),
+        )
+    }
+
+    fn output(&self) -> String {
+        let average = self.on_average_ms();
+        let later = if self.agree() {
+            String::new()
+        } else {
+            format!(", {average:+.1} ms on average")
+        };
+        let damaged = match self.damaged {
+            0 => String::new(),
+            damaged => format!(
+                ", and {damaged} that are damaged in the source and not as there, the first at {:.2} s",
+                self.damaged_ms / 1000.0
+            ),
+        };
+        let same = || count(self.same, "packet") + &damaged + &later;
+        self.differ
+            .as_ref()
+            .map_or_else(same, |(_, output)| self.side(output))
+    }
+
+    fn side(&self, next: &str) -> String {
+        format!("after {}, {next}", count(self.same, "packet"))
+    }
+}
+
+/// What has come of a track and was not compared yet.
+#[derive(Default)]
+struct Waiting {
+    source: VecDeque<Line>,
+    output: VecDeque<Line>,
+    packets: Packets,
+    /// Whether the container is one in which packets of sound may be damaged without its reader knowing.
+    may_be_damaged: bool,
+}
+
+impl Waiting {
+    /// Compares what has come of both; `all` is whether nothing more comes.
+    fn advance(&mut self, offset_ms: f64, all: bool) {
+        while let (Some(source), Some(output)) = (self.source.front(), self.output.front()) {
+            if self.packets.differ.is_some() {
+                self.source.clear();
+                self.output.clear();
+                return;
+            }
+            let at = source.ms + offset_ms;
+            if source.hash == output.hash && (at - output.ms).abs() <= SAME_TIME_MS {
+                self.packets.same += 1;
+                self.packets.later_ms += output.ms - at;
+                self.output.pop_front();
+            } else if self.packets.same > 0 && self.may_be_damaged {
+                if !all && self.source.len().min(self.output.len()) < 2 * DAMAGED_AT_ONCE {
+                    // What follows will tell.
+                    return;
+                }
+                let (at, other) = (at, output.ms);
+                if !self
+                    .packets
+                    .pass_over(&mut self.source, &mut self.output, offset_ms)
+                {
+                    let place = |ms: f64| format!("a packet at {ms:.1} ms");
+                    self.packets.differ =
+                        Some((place(at), format!("another {}", &place(other)[2..])));
+                }
+                continue;
+            } else if self.packets.same > 0 || !before_the_film(source, offset_ms) {
+                let place = |ms: f64| format!("a packet at {ms:.1} ms");
+                let what = |same: bool, ms: f64| {
+                    if same {
+                        place(ms)
+                    } else {
+                        format!("another {}", &place(ms)[2..])
+                    }
+                };
+                self.packets.differ =
+                    Some((place(at), what(source.hash == output.hash, output.ms)));
+            }
+            self.source.pop_front();
+        }
+    }
+
+    /// Nothing more comes.
+    fn end(mut self, offset_ms: f64) -> Packets {
+        self.advance(offset_ms, true);
+        if self.packets.same == 0 {
+            self.source.retain(|line| !before_the_film(line, offset_ms));
+        }
+        if self.packets.differ.is_none() && !(self.source.is_empty() && self.output.is_empty()) {
+            let rest = |lines: &VecDeque<Line>| match lines.len() {
+                0 => "no more".to_owned(),
+                more => format!("{more} more"),
+            };
+            self.packets.differ = Some((rest(&self.source), rest(&self.output)));
+        }
+        self.packets
+    }
+}
+
+/// Whether a packet lies before the film's beginning: an edit list hides it, or an encoder has begun with it.
+fn before_the_film(line: &Line, offset_ms: f64) -> bool {
+    line.ms + offset_ms < 0.0
+}
+
+/// Compares the lines of some streams from both sides, taking from one side and the other in turn; what is in the output is
+/// later by one of `offsets_ms`.
+fn compare(
+    source: &Receiver<Line>,
+    output: &Receiver<Line>,
+    offsets_ms: &[f64],
+    may_be_damaged: bool,
+) -> Vec<Packets> {
+    let begin = |offset: &f64| {
+        (
+            Waiting {
+                may_be_damaged,
+                ..Waiting::default()
+            },
+            *offset,
+        )
+    };
+    let mut waiting: Vec<(Waiting, f64)> = offsets_ms.iter().map(begin).collect();
+    let (mut from_source, mut from_output) = (true, true);
+    while from_source || from_output {
+        for (side, lines, is_source) in [
+            (&mut from_source, source, true),
+            (&mut from_output, output, false),
+        ] {
+            if !*side {
+                continue;
+            }
+            match lines.recv() {
+                Err(_) => *side = false,
+                Ok(line) => {
+                    if let Some((waiting, offset_ms)) = waiting.get_mut(line.stream) {
+                        if is_source {
+                            &mut waiting.source
+                        } else {
+                            &mut waiting.output
+                        }
+                        .push_back(line);
+                        waiting.advance(*offset_ms, false);
+                    }
+                }
+            }
+        }
+    }
+    waiting
+        .into_iter()
+        .map(|(waiting, offset_ms)| waiting.end(offset_ms))
+        .collect()
+}
+
+/// Reads lines of framehash and passes them on.
+fn send(text: &mut dyn Read, to: &Sender<Line>) -> Result<()> {
+    let mut tick_ms: Vec<f64> = Vec::new();
+    for line in BufReader::with_capacity(1 << 16, text).lines() {
+        let line = line?;
+        if let Some(rest) = line.strip_prefix("#tb ") {
+            let (_, base) = rest
+                .split_once(": ")
+                .context("a time base belongs to a stream")?;
+            let (num, den) = base.split_once('/').context("a time base is a ratio")?;
+            tick_ms.push(1000.0 * num.trim().parse::<f64>()? / den.trim().parse::<f64>()?);
+        }
+        if line.starts_with('#') || line.trim().is_empty() {
+            continue;
+        }
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        ensure!(
+            fields.len() >= 6,
+            "`{line}` is no line of ffmpeg's framehash"
+        );
+        let stream: usize = fields[0].parse()?;
+        let tick = tick_ms
+            .get(stream)
+            .context("a stream without a time base")?;
+        let ticks = |text: &str| text.parse::<i64>().context("a time is a number");
+        let pts = ticks(fields[2])?;
+        // A packet without a time follows the one before it; its time is that of decoding.
+        let pts = if pts == i64::MIN {
+            ticks(fields[1])?
+        } else {
+            pts
+        };
+        if to
+            .send(Line {
+                stream,
+                ms: pts as f64 * tick,
+                hash: fields[5].to_owned(),
+            })
+            .is_err()
+        {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(text: &str) -> Vec<Line> {
+        let (sender, lines) = bounded(1000);
+        send(&mut text.as_bytes(), &sender).unwrap();
+        drop(sender);
+        lines.iter().collect()
+    }
+
+    const LIST: &str = "#format: frame checksums\n#tb 0: 1/1000\n#tb 1: 1/48000\n\
+        0,          0,          0,       40,      100, aa\n1,      -1024,      -1024,     1024,        4, bb\n\
+        1,          0,          0,     1024,        4, cc\n0,         40,         40,       40,      100, dd\n";
+
+    fn compared(source: &str, output: &str, offset_ms: f64) -> Vec<Packets> {
+        let side = |text| {
+            let (sender, receiver) = bounded(100);
+            lines_of(text)
+                .into_iter()
+                .for_each(|line| sender.send(line).unwrap());
+            receiver
+        };
+        compare(&side(source), &side(output), &[offset_ms; 2], false)
+    }
+
+    #[test]
+    fn the_same_packets_at_the_same_times_agree() {
+        let same = compared(LIST, LIST, 0.0);
+        assert!(same.iter().all(Packets::agree), "{same:?}");
+        assert_eq!(same[1].same, 2);
+    }
+
+    #[test]
+    fn what_an_edit_list_hides_before_the_film_may_be_missing_and_nothing_else() {
+        let without = |text: &str| {
+            LIST.lines()
+                .filter(|line| !line.ends_with(text))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert!(compared(LIST, &without("bb"), 0.0)[1].agree());
+        // With an offset it is no longer before the film.
+        assert!(!compared(LIST, &without("bb"), 30.0)[1].agree());
+        for lost in ["aa", "cc", "dd"] {
+            assert!(
+                !compared(LIST, &without(lost), 0.0)
+                    .iter()
+                    .all(Packets::agree),
+                "{lost}"
+            );
+            assert!(
+                !compared(&without(lost), LIST, 0.0)
+                    .iter()
+                    .all(Packets::agree),
+                "{lost} more"
+            );
+        }
+    }
+
+    #[test]
+    fn another_content_and_another_time_differ() {
+        assert!(!compared(LIST, &LIST.replace("dd", "ee"), 0.0)[0].agree());
+        let moved = |by: u32| {
+            LIST.replace(
+                "        40,         40,",
+                &format!("        {0},         {0},", 40 + by),
+            )
+        };
+        assert!(!compared(LIST, &moved(3), 0.0)[0].agree());
+        // One that is rounded, but not all of them.
+        assert!(compared(LIST, &moved(1), 0.0)[0].agree());
+        assert!(!compared(LIST, LIST, 1.5)[0].agree());
+    }
+
+    #[test]
+    fn damaged_packets_between_good_ones_are_counted_where_a_container_has_such() {
+        let list = |change: &dyn Fn(u32) -> Option<String>| {
+            let line =
+                |n: u32| change(n).map(|hash| format!("0, {0}, {0}, 40, 100, {hash}\n", n * 40));
+            "#tb 0: 1/1000\n".to_owned() + &(0..400).filter_map(line).collect::<String>()
+        };
+        let good = list(&|n| Some(format!("h{n}")));
+        let one = |output: &str, may_be_damaged| {
+            let side = |text| {
+                let (sender, receiver) = bounded(1000);
+                lines_of(text)
+                    .into_iter()
+                    .for_each(|line| sender.send(line).unwrap());
+                receiver
+            };
+            compare(&side(&good), &side(output), &[0.0], may_be_damaged).remove(0)
+        };
+        let other = list(&|n| {
+            Some(if (100..103).contains(&n) {
+                format!("x{n}")
+            } else {
+                format!("h{n}")
+            })
+        });
+        let lost = list(&|n| (n != 200).then(|| format!("h{n}")));
+        for (output, damaged, ms) in [(&other, 3, 4000.0), (&lost, 1, 8000.0)] {
+            let packets = one(output, true);
+            assert!(
+                packets.agree() && packets.damaged == damaged && packets.damaged_ms == ms,
+                "{packets:?}"
+            );
+            assert!(!one(output, false).agree());
+        }
+        // Too many, or all that follows.
+        assert!(
+            !one(
+                &list(&|n| Some(if n % 20 == 3 {
+                    "x".to_owned()
+                } else {
+                    format!("h{n}")
+                })),
+                true
+            )
+            .agree()
+        );
+        assert!(
+            !one(
+                &list(&|n| Some(if n > 300 {
+                    format!("x{n}")
+                } else {
+                    format!("h{n}")
+                })),
+                true
+            )
+            .agree()
+        );
+        assert!(
+            !one(
+                &list(&|n| Some(format!("h{}", n + u32::from(n > 200)))),
+                true
+            )
+            .agree(),
+            "times"
+        );
+    }
+
+    #[test]
+    fn texts_are_compared_by_words_and_times() {
+        let text = "1\n00:00:01,000 --> 00:00:02,500\nHello\nyou\n\n2\n00:01:00,040 --> 00:01:01,000\n42 is it\n";
+        let found = subtitles(text);
+        assert_eq!(found[0], (1000.0, 2500.0, "Hello\nyou\n".to_owned()));
+        assert_eq!((found[1].0, found[1].2.as_str()), (60_040.0, "42 is it\n"));
+    }
+}

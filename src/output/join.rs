@@ -1,0 +1,810 @@
+//! Chunks and the source's other tracks -> one Matroska file, through mkvmerge.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use num_rational::Ratio;
+
+use crate::{
+    event::{Sink, warn},
+    film::{
+        hdr::{Hdr10, decimal},
+        media::{
+            Carry, Color, Container, Fields, MediaInfo, Range, Space, Timing, Track, TrackKind,
+            UNSPECIFIED,
+        },
+        tags,
+    },
+    job::{Encoded, Job},
+    os::process::{Children, Finished, ToolFailure},
+    plan::recipe::Recipe,
+    source::probe::Tools,
+};
+
+/// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
+const OTHER_FILES: u64 = 64;
+/// The file with mkvmerge's arguments.
+const JOIN: &str = "join.json";
+/// More would be of no use.
+const MOST_FILES: u64 = 4096;
+
+/// What is joined.
+pub struct Parts<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The source.
+    pub media: &'a MediaInfo,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// All chunks, in order.
+    pub chunks: &'a [Encoded],
+}
+
+/// Joins the chunks with everything else of the source into `part_name`, a plain file name in the output's directory.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join(
+    children: &Children,
+    tools: &Tools,
+    parts: &Parts<'_>,
+    part_name: &str,
+    sink: &Sink,
+) -> Result<()> {
+    let Parts { job, media, .. } = parts;
+    let mut video: Vec<String> = parts
+        .chunks
+        .iter()
+        .map(|chunk| Job::chunk_name(chunk.record().chunk.index))
+        .collect();
+    let at_once = files_at_once();
+    let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
+    if video.len() > at_once {
+        let mut groups = Vec::new();
+        for (n, group) in video.chunks(at_once).enumerate() {
+            let name = format!("group-{n:04}.mkv");
+            let part = job.part(&name)?;
+            // Times in microseconds, so that no rounding adds up from group to group.
+            let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
+            args.push(relative(job, &part));
+            args.extend(appended(&strings(&["--default-duration", &rate]), group));
+            mkvmerge(children, tools, job, (JOIN, &args), sink)
+                .context("joining a group of chunks")?;
+            job.finish(&name)?;
+            groups.push(name);
+        }
+        video = groups;
+    }
+    let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
+    args.push(format!("{}/{part_name}", job.output_dir_link()));
+    let mut options = strings(&[
+        "--no-chapters",
+        "--no-global-tags",
+        "--no-track-tags",
+        "--default-duration",
+        &rate,
+    ]);
+    options.extend(tag_options(
+        job,
+        &media.container.video_tags,
+        "track-tags.xml",
+        0,
+    )?);
+    options.extend(track_options(&media.container.video_track, 0));
+    options.extend(shape_options(media));
+    options.extend(space_options(&media.container.space));
+    options.extend(color_options(
+        &parts.recipe.video.picture.color,
+        &parts.recipe.video.picture.hdr10,
+    ));
+    match &media.timing {
+        Timing::Constant { start_ms } if media.ends_ms.is_none() => {
+            if start_ms.round() != 0.0 {
+                options.extend(strings(&["--sync", &format!("0:{}", start_ms.round())]));
+            }
+        }
+        _ => {
+            let mut text = String::from("# timestamp format v2\n");
+            // One time more than there are frames says how long the last one is shown.
+            let frames = usize::try_from(media.frames)?;
+            for time in (0..frames).map(|n| media.time_ms(n)).chain(media.ends_ms) {
+                text.push_str(&format!("{time:.6}\n"));
+            }
+            fs::write(job.part("times.txt")?, text).context("writing the frame times")?;
+            job.finish("times.txt")?;
+            options.extend(strings(&["--timestamps", "0:times.txt"]));
+        }
+    }
+    args.extend(appended(&options, &video));
+    args.extend(source_args(children, tools, parts, video.len())?);
+    mkvmerge(children, tools, job, (JOIN, &args), sink)
+        .context("joining the chunks with the other tracks")?;
+    match media.container.video.fields {
+        Some(fields) => mark_fields(children, tools, parts, part_name, fields),
+        None => Ok(()),
+    }
+}
+
+/// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
+/// are any.
+fn mark_fields(
+    children: &Children,
+    tools: &Tools,
+    parts: &Parts<'_>,
+    part_name: &str,
+    fields: Fields,
+) -> Result<()> {
+    let mkvpropedit = tools
+        .mkvpropedit
+        .as_ref()
+        .context("mkvpropedit, which marks an interlaced film, is not there")?;
+    let mut command = Command::new(mkvpropedit);
+    let file = format!("{}/{part_name}", parts.job.output_dir_link());
+    let track = format!("track:v{}", parts.media.container.video_position() + 1);
+    command
+        .current_dir(parts.job.dir())
+        .args(["--ui-language", "en_US", &file, "--edit", &track]);
+    command.args([
+        "--set",
+        "interlaced=1",
+        "--set",
+        &format!("field-order={}", fields as u8),
+    ]);
+    children
+        .output(command)
+        .map(drop)
+        .context("marking the output as interlaced")
+}
+
+/// Joins the tracks that ffmpeg has handed over, without the picture, into `file` of the job, as they will be joined with it.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join_others(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    container: &Container,
+    file: &Path,
+) -> Result<()> {
+    let mut inputs = Inputs {
+        args: strings(&["--output", &relative(job, file)]),
+        order: Vec::new(),
+        files: 0,
+    };
+    inputs.handed(children, tools, job, container)?;
+    // What mkvmerge warns of will be said when the film is joined.
+    let silent: Sink = Arc::new(|_| ());
+    mkvmerge(
+        children,
+        tools,
+        job,
+        ("others-join.json", &inputs.in_order()),
+        &silent,
+    )
+}
+
+/// The same job gives the same bytes: identifiers inside the file are made from this.
+fn seed(parts: &Parts<'_>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(parts.job.source.hash.as_bytes());
+    for chunk in parts.chunks {
+        hasher.update(chunk.record().hash.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn relative(job: &Job, path: &Path) -> String {
+    path.strip_prefix(job.dir())
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Files that mkvmerge may have open at once: it inherits our limit, which is raised as far as we may.
+fn files_at_once() -> usize {
+    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, hard)) => {
+            let wanted = hard.min(MOST_FILES).max(soft);
+            if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() {
+                wanted
+            } else {
+                soft
+            }
+        }
+        Err(_) => 256,
+    };
+    usize::try_from(limit.min(MOST_FILES).saturating_sub(OTHER_FILES))
+        .unwrap_or(1)
+        .max(2)
+}
+
+/// `OPTIONS ( a ) + ( b ) + ( c )`: files appended to each other, each with the options.
+fn appended(options: &[String], files: &[String]) -> Vec<String> {
+    let mut args = Vec::new();
+    for (n, file) in files.iter().enumerate() {
+        if n > 0 {
+            args.push("+".to_owned());
+        }
+        if n == 0 {
+            args.extend_from_slice(options);
+        } else {
+            // Of an appended file only what concerns its times counts.
+            args.extend(
+                options
+                    .iter()
+                    .position(|o| o == "--default-duration")
+                    .map_or(Vec::new(), |at| options[at..at + 2].to_vec()),
+            );
+        }
+        args.extend(["(".to_owned(), file.clone(), ")".to_owned()]);
+    }
+    args
+}
+
+/// Language, title and flags of `track`, for the track number `id` of the file that follows.
+fn track_options(track: &Track, id: usize) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut set =
+        |option: &str, value: &str| args.extend([format!("--{option}"), format!("{id}:{value}")]);
+    if let Some(language) = track.language_ietf.as_ref().or(track.language.as_ref()) {
+        set("language", language);
+    }
+    set("track-name", track.title.as_deref().unwrap_or(""));
+    let flags = &track.flags;
+    let yes = |flag: bool| if flag { "yes" } else { "no" };
+    set("default-track-flag", yes(flags.default));
+    set("forced-display-flag", yes(flags.forced));
+    set("track-enabled-flag", yes(flags.enabled));
+    // These are written only where they are set.
+    for (option, flag) in [
+        ("original-flag", flags.original),
+        ("commentary-flag", flags.commentary),
+        ("hearing-impaired-flag", flags.hearing_impaired),
+        ("visual-impaired-flag", flags.visual_impaired),
+        ("text-descriptions-flag", flags.text_descriptions),
+    ] {
+        if flag {
+            set(option, "yes");
+        }
+    }
+    args
+}
+
+/// Shape of the video track's pixels.
+fn shape_options(media: &MediaInfo) -> Vec<String> {
+    // With two eyes in one picture, the size is that of one of them (matroskadec.c, mkv_stereo_mode_display_mul).
+    let one_eye = match media.container.space.stereo {
+        1 | 8 | 9 | 11 => Ratio::new(1, 2),
+        2 | 3 | 6 | 7 => Ratio::new(2, 1),
+        _ => Ratio::from_integer(1),
+    };
+    match display_size(
+        media.width,
+        media.height,
+        media.container.video.sample_aspect * one_eye,
+    ) {
+        Some((width, height)) => strings(&["--display-dimensions", &format!("0:{width}x{height}")]),
+        None => Vec::new(),
+    }
+}
+
+/// The size at which a picture is shown whose pixels are not square: of exactly its shape, and as near to its own size
+/// as whole numbers allow. (mkvmerge's own `--aspect-ratio-factor` takes the shape of the picture into account twice.)
+fn display_size(width: u32, height: u32, sample_aspect: Ratio<u32>) -> Option<(u64, u64)> {
+    if *sample_aspect.numer() == 0 || sample_aspect == Ratio::from_integer(1) {
+        return None;
+    }
+    let (width, height) = (u64::from(width), u64::from(height));
+    let (num, den) = (
+        u64::from(*sample_aspect.numer()),
+        u64::from(*sample_aspect.denom()),
+    );
+    let stretched = Ratio::new(width * num, den);
+    if stretched.is_integer() {
+        return Some((stretched.to_integer(), height));
+    }
+    let shape = stretched / height;
+    let times = Ratio::new(height, *shape.denom()).round().to_integer();
+    // A ratio of numbers as large as the picture itself is an accident of rounding: so may ours be.
+    Some(if times == 0 {
+        (stretched.round().to_integer().max(1), height)
+    } else {
+        (shape.numer() * times, shape.denom() * times)
+    })
+}
+
+/// How the picture lies in space, as elements of the container.
+fn space_options(space: &Space) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut set =
+        |option: &str, value: String| args.extend([format!("--{option}"), format!("0:{value}")]);
+    if space.stereo != 0 {
+        set("stereo-mode", space.stereo.to_string());
+    }
+    if space.projection != 0 {
+        set("projection-type", space.projection.to_string());
+    }
+    if let Some(private) = &space.private {
+        set("projection-private", private.clone());
+    }
+    for (angle, degrees) in ["yaw", "pitch", "roll"].into_iter().zip(space.pose) {
+        if degrees != 0.0 {
+            set(&format!("projection-pose-{angle}"), degrees.to_string());
+        }
+    }
+    args
+}
+
+/// Colours and HDR10 as elements of the container.
+fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut set =
+        |option: &str, value: String| args.extend([format!("--{option}"), format!("0:{value}")]);
+    for (option, code) in [
+        ("color-primaries", color.primaries),
+        ("color-transfer-characteristics", color.transfer),
+        ("color-matrix-coefficients", color.matrix),
+    ] {
+        if code != UNSPECIFIED {
+            set(option, code.to_string());
+        }
+    }
+    if let Some(range) = color.range {
+        // Matroska: 1 is "broadcast", 2 is "full".
+        set(
+            "color-range",
+            if range == Range::Full { "2" } else { "1" }.to_owned(),
+        );
+    }
+    if let Some(location) = color.chroma_location {
+        // Matroska: horizontally 1 is "left"; vertically 1 is "top", 2 is "half".
+        set(
+            "chroma-siting",
+            match location {
+                crate::film::media::ChromaLocation::Left => "1,2".to_owned(),
+                crate::film::media::ChromaLocation::TopLeft => "1,1".to_owned(),
+            },
+        );
+    }
+    if let Some(light) = hdr10.content_light {
+        set("max-content-light", light.max_cll.to_string());
+        set("max-frame-light", light.max_fall.to_string());
+    }
+    if let Some(display) = hdr10.mastering {
+        let points = [display.red, display.green, display.blue];
+        let points: Vec<String> = points
+            .iter()
+            .flat_map(|point| [decimal(point.x), decimal(point.y)])
+            .collect();
+        set("chromaticity-coordinates", points.join(","));
+        set(
+            "white-color-coordinates",
+            format!("{},{}", decimal(display.white.x), decimal(display.white.y)),
+        );
+        set("max-luminance", decimal(display.max_luminance));
+        set("min-luminance", decimal(display.min_luminance));
+    }
+    args
+}
+
+/// Everything but the encoded track, and the order of all tracks: that of the source. Where mkvmerge does not take the
+/// tracks from the source itself, ffmpeg has handed them over.
+fn source_args(
+    children: &Children,
+    tools: &Tools,
+    parts: &Parts<'_>,
+    video_files: usize,
+) -> Result<Vec<String>> {
+    let container = &parts.media.container;
+    let order = vec![(container.video_track.id, "0:0".to_owned())];
+    let mut inputs = Inputs {
+        args: Vec::new(),
+        order,
+        files: video_files,
+    };
+    if container.direct {
+        let other_video = container
+            .other_tracks
+            .iter()
+            .any(|track| track.kind == TrackKind::Video);
+        let but_ours = format!("!{}", container.video_track.id);
+        let mut options = if other_video {
+            vec!["--video-tracks", but_ours.as_str()]
+        } else {
+            vec!["--no-video"]
+        };
+        if container.new_sound {
+            options.push("--no-audio");
+        }
+        let kept: Vec<&Track> = container
+            .other_tracks
+            .iter()
+            .filter(|track| !is_new(container, track))
+            .collect();
+        inputs.args.extend(
+            kept.iter()
+                .flat_map(|track| sync_options(track, track.id as usize)),
+        );
+        let source = inputs.file(&options, parts.job.source_link());
+        inputs.order.extend(
+            kept.iter()
+                .map(|track| (track.id, format!("{source}:{}", track.id))),
+        );
+    } else {
+        inputs.handed(children, tools, parts.job, container)?;
+        if container.attachments > 0 {
+            let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
+            inputs.file(
+                &[tracks.as_slice(), &NOTHING_ELSE].concat(),
+                parts.job.source_link(),
+            );
+        }
+        if let Some(title) = &container.title {
+            inputs.args.extend(["--title".to_owned(), title.clone()]);
+        }
+        if !container.tag_list.is_empty() {
+            let name = written_tags(parts.job, "tags.xml", &container.tag_list)?;
+            inputs.args.extend(strings(&["--global-tags", name]));
+        }
+        if !container.chapter_list.is_empty() {
+            let name = parts.job.write_chapters(&chapters(container))?;
+            inputs
+                .args
+                .extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
+        }
+    }
+    if container.new_sound {
+        let tracks: Vec<&Track> = container
+            .other_tracks
+            .iter()
+            .filter(|track| is_new(container, track))
+            .collect();
+        // It was written later than it is to be heard: what an encoder puts in front of it needs a place, and has none here.
+        let record = parts.job.sound()?;
+        for (n, track) in tracks.iter().enumerate() {
+            let sync_ms = *record
+                .sync_ms
+                .get(n)
+                .context("nothing is known of a sound track that was encoded anew")?;
+            inputs.args.extend(track_options(track, n));
+            inputs
+                .args
+                .extend(tag_options(parts.job, &track.tags, &tags_name(track), n)?);
+            inputs
+                .args
+                .extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
+        }
+        let sound = inputs.file(&NOTHING_ELSE, parts.job.audio());
+        inputs.order.extend(
+            tracks
+                .iter()
+                .enumerate()
+                .map(|(n, track)| (track.id, format!("{sound}:{n}"))),
+        );
+    }
+    Ok(inputs.in_order())
+}
+
+/// What is not taken from a file beside its tracks.
+const NOTHING_ELSE: [&str; 3] = ["--no-chapters", "--no-track-tags", "--no-global-tags"];
+
+/// Files that mkvmerge joins, and its options for them.
+struct Inputs {
+    args: Vec<String>,
+    /// Each track by its number in the source, and its place: the number of its file, and its own there.
+    order: Vec<(u64, String)>,
+    files: usize,
+}
+
+impl Inputs {
+    /// Adds a file, and returns its number.
+    fn file(&mut self, options: &[&str], name: &str) -> usize {
+        self.args.extend(strings(options));
+        self.args
+            .extend(["(".to_owned(), name.to_owned(), ")".to_owned()]);
+        self.files += 1;
+        self.files - 1
+    }
+
+    /// Adds the tracks that ffmpeg has handed over.
+    fn handed(
+        &mut self,
+        children: &Children,
+        tools: &Tools,
+        job: &Job,
+        container: &Container,
+    ) -> Result<()> {
+        // Every packet keeps its own time; several in one block have only that of the first.
+        self.args.push("--disable-lacing".to_owned());
+        for (n, handed) in container.handed().iter().enumerate() {
+            let tracks = || (0..).zip(&handed.tracks);
+            if container.restarts {
+                for (track, name) in
+                    tracks().zip(overlapping(children, tools, job, n, &handed.tracks)?)
+                {
+                    let times = name.into_iter().flat_map(|name| {
+                        ["--timestamps".to_owned(), format!("{}:{name}", track.0)]
+                    });
+                    self.args.extend(times);
+                }
+            }
+            for (n, track) in tracks() {
+                self.args
+                    .extend([track_options(track, n), sync_options(track, n)].concat());
+                self.args
+                    .extend(tag_options(job, &track.tags, &tags_name(track), n)?);
+            }
+            let others = self.file(&NOTHING_ELSE, &job.others(n));
+            self.order
+                .extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
+        }
+        Ok(())
+    }
+
+    /// All arguments, the last of which give the tracks the order of the source.
+    fn in_order(mut self) -> Vec<String> {
+        self.order.sort_by_key(|(id, _)| *id);
+        let order: Vec<String> = self.order.into_iter().map(|(_, place)| place).collect();
+        self.args
+            .extend(["--track-order".to_owned(), order.join(",")]);
+        self.args
+    }
+}
+
+/// Where a recording was put behind another, the last packet of one and the first of the other may overlap. mkvmerge then
+/// moves all that follows; told the times of all packets, it does not. Returns the name of a file of times for each track
+/// that needs one.
+fn overlapping(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    file: usize,
+    tracks: &[&Track],
+) -> Result<Vec<Option<String>>> {
+    let mut names = Vec::new();
+    for (n, track) in tracks.iter().enumerate() {
+        names.push(None);
+        if track.kind != TrackKind::Audio
+            || track.codec.starts_with("pcm")
+            || track.carry != Carry::Copy
+        {
+            continue;
+        }
+        let mut command = Command::new(&tools.ffprobe);
+        command
+            .current_dir(job.dir())
+            .args(["-v", "error", "-select_streams", &n.to_string()]);
+        command.args([
+            "-show_entries",
+            "packet=pts_time",
+            "-of",
+            "csv=p=0",
+            "-i",
+            &job.others(file),
+        ]);
+        let text = children
+            .output(command)
+            .context("reading the times of the sound")?;
+        let seconds = |line: &str| line.trim().trim_end_matches(',').parse::<f64>().ok();
+        let times: Vec<f64> = String::from_utf8_lossy(&text)
+            .lines()
+            .filter_map(seconds)
+            .collect();
+        if overlaps(&times) {
+            let name = format!("times-{file}-{n}.txt");
+            let lines: String = times
+                .iter()
+                .map(|time| format!("{:.6}\n", time * 1000.0))
+                .collect();
+            fs::write(job.part(&name)?, format!("# timestamp format v2\n{lines}"))
+                .context("writing times of sound")?;
+            job.finish(&name)?;
+            names[n] = Some(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Whether a packet begins before the one before it is over, by more than times are rounded.
+fn overlaps(times: &[f64]) -> bool {
+    let mut lasts: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    lasts.sort_by(f64::total_cmp);
+    let usual = lasts.get(lasts.len() / 2).copied().unwrap_or(0.0);
+    lasts
+        .first()
+        .is_some_and(|shortest| *shortest < usual - 0.002)
+}
+
+/// Writes tags into a file of the job, and returns its name.
+fn written_tags<'a>(job: &Job, name: &'a str, list: &[(String, String)]) -> Result<&'a str> {
+    fs::write(job.part(name)?, tags::xml(list)).context("writing the tags")?;
+    job.finish(name)?;
+    Ok(name)
+}
+
+/// The name of a file for the tags of a track.
+fn tags_name(track: &Track) -> String {
+    format!("track-tags-{}.xml", track.id)
+}
+
+/// Tags, which are written into the file `name`, for the track number `id` of the file that follows.
+fn tag_options(job: &Job, tags: &[(String, String)], name: &str, id: usize) -> Result<Vec<String>> {
+    if tags.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(strings(&[
+        "--tags",
+        &format!("{id}:{}", written_tags(job, name, tags)?),
+    ]))
+}
+
+/// Moves a track, number `id` of the file that follows, where mkvmerge moves it by itself.
+fn sync_options(track: &Track, id: usize) -> Vec<String> {
+    if track.sync_ms == 0 {
+        Vec::new()
+    } else {
+        strings(&["--sync", &format!("{id}:{}", track.sync_ms)])
+    }
+}
+
+fn is_new(container: &Container, track: &Track) -> bool {
+    container.new_sound && track.kind == TrackKind::Audio
+}
+
+/// The chapters in the simple format that comes from OGM. It has no empty names.
+fn chapters(container: &Container) -> String {
+    let mut text = String::new();
+    for (n, (ms, name)) in (1..).zip(&container.chapter_list) {
+        let at = container.clock.output_ms(*ms).round().max(0.0) as u64;
+        let (hours, minutes, seconds) = (at / 3_600_000, at / 60_000 % 60, at / 1000 % 60);
+        let name = name.replace(['\r', '\n'], " ");
+        let name = if name.trim().is_empty() {
+            format!("Chapter {n:02}")
+        } else {
+            name
+        };
+        text += &format!(
+            "CHAPTER{n:02}={hours:02}:{minutes:02}:{seconds:02}.{:03}\nCHAPTER{n:02}NAME={name}\n",
+            at % 1000
+        );
+    }
+    text
+}
+
+/// Runs mkvmerge in the job directory with its arguments in a file of that name: there may be thousands.
+fn mkvmerge(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    (name, args): (&str, &[String]),
+    sink: &Sink,
+) -> Result<()> {
+    let part: PathBuf = job.part(name)?;
+    fs::write(&part, serde_json::to_vec_pretty(args)?).context("writing mkvmerge's options")?;
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o600))
+        .context("writing mkvmerge's options")?;
+    job.finish(name)?;
+    let mut command = Command::new(&tools.mkvmerge);
+    command
+        .current_dir(job.dir())
+        .args(["--ui-language", "en_US", &format!("@{name}")]);
+    let Finished {
+        stdout, failure, ..
+    } = children.finish(command)?;
+    match failure {
+        None => Ok(()),
+        // Exit code 1: the file is made, and there are warnings.
+        Some(ToolFailure {
+            status: Some(status),
+            ..
+        }) if status.code() == Some(1) => {
+            for line in String::from_utf8_lossy(&stdout)
+                .lines()
+                .filter(|line| line.starts_with("Warning:"))
+            {
+                warn(
+                    sink,
+                    format!("mkvmerge: {}", line.trim_start_matches("Warning:").trim()),
+                );
+            }
+            Ok(())
+        }
+        Some(failure) => Err(failure.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::film::hdr::{ContentLight, MasteringDisplay};
+
+    #[test]
+    fn hdr10_becomes_elements_of_the_container_in_its_order() {
+        let color = Color {
+            primaries: 9,
+            transfer: 16,
+            matrix: 9,
+            range: Some(Range::Limited),
+            chroma_location: None,
+        };
+        let mastering = "G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,1)";
+        let hdr10 = Hdr10 {
+            mastering: Some(MasteringDisplay::parse(mastering).unwrap()),
+            content_light: Some(ContentLight {
+                max_cll: 949,
+                max_fall: 438,
+            }),
+        };
+        let text = color_options(&color, &hdr10).join(" ");
+        for part in [
+            "--color-primaries 0:9",
+            "--color-transfer-characteristics 0:16",
+            "--color-matrix-coefficients 0:9",
+            "--color-range 0:1",
+            "--max-content-light 0:949",
+            "--max-frame-light 0:438",
+            "--min-luminance 0:0.0001",
+            "--chromaticity-coordinates 0:0.7080,0.2920,0.1700,0.7970,0.1310,0.0460",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(color_options(&Color::default(), &Hdr10::default()).is_empty());
+    }
+
+    #[test]
+    fn pixels_that_are_not_square_give_a_display_size_of_exactly_that_shape() {
+        for ((width, height), sar, size) in [
+            ((720, 576), (16, 15), Some((768, 576))),
+            ((1440, 1080), (4, 3), Some((1920, 1080))),
+            ((720, 480), (8, 9), Some((640, 480))),
+            ((720, 480), (32, 27), Some((848, 477))),
+            ((192, 144), (16, 15), Some((192, 135))),
+            ((1920, 1080), (4096, 4095), Some((1920, 1080))),
+            ((1920, 1080), (1, 1), None),
+            ((1920, 1080), (0, 1), None),
+        ] {
+            assert_eq!(
+                display_size(width, height, Ratio::new(sar.0, sar.1)),
+                size,
+                "{width}x{height} {sar:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn packets_of_sound_overlap_where_one_begins_too_early() {
+        let even: Vec<f64> = (0..100)
+            .map(|n| f64::from(n) * 0.021333)
+            .map(|t: f64| (t * 1000.0).round() / 1000.0)
+            .collect();
+        assert!(!overlaps(&even) && !overlaps(&[]) && !overlaps(&[1.0]));
+        let mut seam = even.clone();
+        seam.iter_mut().skip(50).for_each(|time| *time -= 0.013);
+        assert!(overlaps(&seam));
+        let mut hole = even;
+        hole.drain(40..60);
+        assert!(!overlaps(&hole));
+    }
+
+    #[test]
+    fn only_the_first_of_appended_files_carries_the_tracks_options() {
+        let options = strings(&["--track-name", "0:x", "--default-duration", "0:24/1fps"]);
+        let args = appended(&options, &strings(&["a", "b"])).join(" ");
+        assert_eq!(
+            args,
+            "--track-name 0:x --default-duration 0:24/1fps ( a ) + --default-duration 0:24/1fps ( b )"
+        );
+    }
+}

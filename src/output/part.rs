@@ -1,0 +1,200 @@
+//! The output's file: written under another name in its directory, and renamed when it is proven.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::ErrorKind,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, anyhow};
+use nix::{
+    errno::Errno,
+    fcntl::{AT_FDCWD, RenameFlags, renameat2},
+    libc::{O_NOFOLLOW, O_NONBLOCK},
+};
+
+use crate::{job::Refusal, os::process::quoted};
+
+/// A file that becomes the output. Dropped without [`PartFile::publish`], it is removed.
+#[derive(Debug)]
+pub struct PartFile {
+    part: PathBuf,
+    output: PathBuf,
+    overwrite: bool,
+    /// Open for its lock.
+    _file: File,
+}
+
+/// The directory in which an output (an absolute path) lies.
+#[must_use]
+pub fn dir_of(output: &Path) -> &Path {
+    output.parent().unwrap_or(Path::new("/"))
+}
+
+/// Makes sure that the output's directory can be written.
+///
+/// # Errors
+/// If it cannot.
+pub fn require_writable(output: &Path) -> Result<()> {
+    let dir = dir_of(output);
+    tempfile::tempfile_in(dir)
+        .map(drop)
+        .with_context(|| cannot_write(dir))
+}
+
+fn cannot_write(dir: &Path) -> String {
+    format!(
+        "cannot write into the output's directory {}",
+        quoted(dir.as_os_str())
+    )
+}
+
+/// Refuses an output that exists, unless it may be overwritten.
+///
+/// # Errors
+/// A [`Refusal`].
+pub fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
+    match fs::symlink_metadata(output) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Refusal(format!("{} is a directory", quoted(output.as_os_str()))).into())
+        }
+        Ok(_) if !overwrite => Err(Refusal(format!(
+            "{} exists: add -y to overwrite it",
+            quoted(output.as_os_str())
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+impl PartFile {
+    /// Makes the file, in place of that of a killed run.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if another run is writing the same output; others if the directory cannot be written.
+    pub fn create(output: &Path, overwrite: bool) -> Result<Self> {
+        let dir = dir_of(output);
+        // A plain name, whatever the output's is; the same for the same output, so that a killed run's is replaced.
+        let hash = blake3::hash(output.as_os_str().as_encoded_bytes()).to_hex();
+        let part = dir.join(format!(".av1enc-{}.part.mkv", &hash[..12]));
+        let create = || -> std::io::Result<Option<File>> {
+            let there = OpenOptions::new()
+                .read(true)
+                .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+                .open(&part);
+            // Held until what is there is removed, and its name taken.
+            let _there = match there {
+                Ok(file) if !locked(&file) => return Ok(None),
+                // Published by its run before we had its lock: that name is free again.
+                Ok(file)
+                    if fs::metadata(&part).is_ok_and(|now| {
+                        file.metadata().is_ok_and(|then| now.ino() != then.ino())
+                    }) =>
+                {
+                    return Ok(None);
+                }
+                there => there.ok(),
+            };
+            match fs::remove_file(&part) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => (),
+            }
+            match OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o644)
+                .open(&part)
+            {
+                Ok(file) => Ok(locked(&file).then_some(file)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let file = create()
+            .with_context(|| cannot_write(dir))?
+            .ok_or_else(|| {
+                Refusal(format!(
+                    "another av1enc writes {} right now",
+                    quoted(output.as_os_str())
+                ))
+            })?;
+        Ok(Self {
+            part,
+            output: output.to_owned(),
+            overwrite,
+            _file: file,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.part
+    }
+
+    /// Its name in the output's directory.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.part
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    }
+
+    /// Gives it its final name, after it has reached the disk; returns its size in bytes.
+    ///
+    /// # Errors
+    /// If an output has appeared meanwhile, or the file system fails.
+    pub fn publish(self) -> Result<u64> {
+        let shown = quoted(self.output.as_os_str());
+        let file = File::open(&self.part).context("opening the finished output")?;
+        file.sync_all()
+            .context("writing the finished output to the disk")?;
+        let bytes = file.metadata()?.len();
+        if self.overwrite {
+            fs::rename(&self.part, &self.output).with_context(|| format!("naming {shown}"))?;
+        } else {
+            match renameat2(
+                AT_FDCWD,
+                &self.part,
+                AT_FDCWD,
+                &self.output,
+                RenameFlags::RENAME_NOREPLACE,
+            ) {
+                Ok(()) => (),
+                // Some file systems cannot do it in one step.
+                Err(Errno::EINVAL | Errno::ENOSYS) if !self.output.exists() => {
+                    fs::rename(&self.part, &self.output)
+                        .with_context(|| format!("naming {shown}"))?;
+                }
+                Err(Errno::EEXIST | Errno::EINVAL | Errno::ENOSYS) => {
+                    return Err(Refusal(format!(
+                        "{shown} has appeared while we were encoding: add -y to the same command to overwrite it"
+                    ))
+                    .into());
+                }
+                Err(error) => return Err(anyhow!(error).context(format!("naming {shown}"))),
+            }
+        }
+        if let Some(dir) = self.output.parent() {
+            File::open(dir)
+                .and_then(|dir| dir.sync_all())
+                .context("writing the output's directory to the disk")?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// Takes the lock of a part of an output: mkvmerge writes into the same file, so that it lasts. Where a file system has
+/// no locks, everybody has it.
+fn locked(file: &File) -> bool {
+    !matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        // After `publish` there is nothing under this name.
+        let _ = fs::remove_file(&self.part);
+    }
+}

@@ -1,0 +1,4 @@
+//! Decisions, without any I/O.
+
+pub mod recipe;
+pub mod workers;

@@ -1,0 +1,903 @@
+//! (Config, Container, Capabilities) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    encoder::{Capabilities, Identity, Picture, Quality, SourceKind, Video},
+    film::{
+        hdr::Hdr10,
+        media::{self, Color, Container, PQ, UNSPECIFIED},
+    },
+    scenes::ANALYSIS_HEIGHT,
+    settings::{
+        Config, ForcedColor, UsageError, VideoConfig,
+        params::{NoCrf, Param},
+    },
+};
+
+/// Default tune: 0 is visual quality in mainline and in every fork.
+const DEFAULT_TUNE: u32 = 0;
+/// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
+const BEST_CURVE: u32 = 3;
+
+/// Options that choose another way to control the rate than CRF.
+const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless", "quantizer"];
+/// Options that say colours.
+const COLOR_PARAMS: &[&str] = &[
+    "color-primaries",
+    "transfer-characteristics",
+    "matrix-coefficients",
+    "color-range",
+    "chroma-sample-position",
+    "mastering-display",
+    "content-light",
+];
+
+/// All that decides about the bytes of the output, beside the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The encoder.
+    pub encoder: Identity,
+    /// What it is asked for.
+    #[serde(flatten)]
+    pub video: Video,
+    /// How the film is split.
+    pub scenes: SceneRules,
+    /// Whether ffmpeg reads and encodes the film in one go.
+    #[serde(default)]
+    pub direct: bool,
+    /// ffmpeg's options for sound, or `None` if sound is copied.
+    pub audio_args: Option<Vec<String>>,
+}
+
+/// How the film is split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneRules {
+    /// Longest chunk in frames.
+    pub max: Option<u64>,
+    /// Shortest scene in frames.
+    pub min: u64,
+    /// Height at which frames are analysed, at most.
+    pub analysis_height: usize,
+}
+
+/// Decides everything. Warnings for the user are appended to `warnings`.
+///
+/// # Errors
+/// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
+pub fn decide(
+    config: &Config,
+    container: &Container,
+    capabilities: &Capabilities,
+    warnings: &mut Vec<String>,
+) -> Result<Recipe, UsageError> {
+    let wanted = &config.video;
+    let identity = &capabilities.identity;
+    let said = wanted
+        .params
+        .iter()
+        .filter(|param| !identity.implies(param));
+    let mut user: Vec<Param> = said.map(|param| in_our_words(param, identity)).collect();
+    drop_unavailable_curve(&mut user, capabilities, warnings);
+    for param in &user {
+        check(Place::Params, param, capabilities)?;
+    }
+    check_flags(config, capabilities)?;
+    let (color, hdr10) = colors(
+        container,
+        &wanted.forced_color,
+        &wanted.fallback_color,
+        warnings,
+    );
+    let video = Video {
+        picture: Picture {
+            bit_depth: wanted.bit_depth,
+            color,
+            hdr10,
+        },
+        quality: quality(wanted, &user, identity, &container.video)?,
+        preset: user_number(&user, "preset")
+            .or(wanted.preset)
+            .unwrap_or_else(|| identity.default_preset()),
+        extra: extra(user, capabilities),
+    };
+    Ok(Recipe {
+        encoder: identity.clone(),
+        video,
+        scenes: SceneRules {
+            max: wanted.max_chunk,
+            min: wanted.min_scene,
+            analysis_height: ANALYSIS_HEIGHT,
+        },
+        direct: config.direct,
+        audio_args: config.audio_args.clone(),
+    })
+}
+
+/// Checks what is asked for by flags of our own, and that it is not asked for twice.
+fn check_flags(config: &Config, capabilities: &Capabilities) -> Result<(), UsageError> {
+    let VideoConfig {
+        crf,
+        preset,
+        params,
+        ..
+    } = &config.video;
+    let flags = [
+        crf.map(|crf| Param::new("crf", crf)),
+        preset.map(|preset| Param::new("preset", preset)),
+    ];
+    for flag in flags.iter().flatten() {
+        check(Place::Flag, flag, capabilities)?;
+    }
+    for flag in flags.iter().flatten() {
+        if let Some(param) = params
+            .iter()
+            .find(|param| capabilities.identity.our_name(&param.name) == flag.name)
+        {
+            return Err(UsageError(format!(
+                "--{} is given twice: by itself and as --{}",
+                flag.name, param.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// How good the picture is to be, where the user's options are `user`.
+fn quality(
+    wanted: &VideoConfig,
+    user: &[Param],
+    identity: &Identity,
+    source: &media::Video,
+) -> Result<Quality, UsageError> {
+    let has_user = |name: &str| user.iter().any(|param| param.name == name);
+    // Without adaptive quantisation it is another mode (CQP).
+    let not_crf = NOT_WITH_CRF.iter().copied().find(|name| has_user(name));
+    let not_crf = not_crf.or(user
+        .contains(&Param::new("aq-mode", 0))
+        .then_some("aq-mode 0"));
+    if let (Some(_), Some(other)) = (wanted.crf, not_crf) {
+        return Err(UsageError(format!(
+            "--crf contradicts --{other} inside --video-params; leave one out"
+        )));
+    }
+    if let Some(param) = user.iter().find(|param| param.name == "crf") {
+        let crf = param.value.as_deref().unwrap_or_default().parse();
+        return crf
+            .map(Quality::Crf)
+            .map_err(|none: NoCrf| UsageError(format!("{}{param}: {none}", Place::Params)));
+    }
+    let kind = SourceKind {
+        codec: &source.codec,
+        size: (source.width, source.height),
+        bit_depth: source.bit_depth,
+    };
+    Ok(match not_crf {
+        None => Quality::Crf(wanted.crf.unwrap_or_else(|| identity.default_crf(kind))),
+        Some(_) => Quality::Own,
+    })
+}
+
+/// Further options: those of ours that this encoder has and the user does not contradict, then the user's.
+fn extra(user: Vec<Param>, capabilities: &Capabilities) -> Vec<Param> {
+    let has_user = |name: &str| user.iter().any(|param| param.name == name);
+    let mut params = Vec::new();
+    if capabilities.has("tune") && !has_user("tune") {
+        params.push(Param::new("tune", DEFAULT_TUNE));
+    }
+    let curve = ["variance-boost-curve", "enable-variance-boost"];
+    if capabilities.accepts(curve[0], BEST_CURVE.into()) && !curve.into_iter().any(has_user) {
+        params.push(Param::new(curve[0], BEST_CURVE));
+    }
+    let is_typed =
+        |name: &str| ["lp", "crf", "preset"].contains(&name) || COLOR_PARAMS.contains(&name);
+    params.extend(user.into_iter().filter(|param| !is_typed(&param.name)));
+    params
+}
+
+/// The value of lp that the user demands, by its own flag or among the encoder options.
+///
+/// # Errors
+/// If it is not a number, or more than the encoder takes.
+pub fn demanded_lp(
+    config: &Config,
+    capabilities: &Capabilities,
+) -> Result<Option<u32>, UsageError> {
+    let named = |param: &&Param| capabilities.identity.our_name(&param.name) == "lp";
+    let param = config
+        .video
+        .params
+        .iter()
+        .find(named)
+        .map(|param| in_our_words(param, &capabilities.identity));
+    let flag = config.video.lp.map(|lp| Param::new("lp", lp));
+    let place = if param.is_some() {
+        Place::Params
+    } else {
+        Place::Flag
+    };
+    let Some(param) = param.or(flag) else {
+        return Ok(None);
+    };
+    check(place, &param, capabilities)?;
+    match param.value.as_deref().map(str::parse) {
+        Some(Ok(0)) => Ok(None),
+        Some(Ok(lp)) => Ok(Some(lp)),
+        _ => Err(UsageError(format!("{param}: a number from 0 is needed"))),
+    }
+}
+
+/// An option of the user's under the name that we have for it.
+fn in_our_words(param: &Param, encoder: &Identity) -> Param {
+    Param {
+        name: encoder.our_name(&param.name).to_owned(),
+        value: param.value.clone(),
+    }
+}
+
+fn user_number(params: &[Param], name: &str) -> Option<i32> {
+    params
+        .iter()
+        .find(|param| param.name == name)?
+        .value
+        .as_deref()?
+        .parse()
+        .ok()
+}
+
+/// `--variance-boost-curve 3` is in every command line that people share, and only some forks have it. It improves the
+/// picture and changes nothing else: elsewhere it is left out, with a warning, rather than refused.
+fn drop_unavailable_curve(
+    params: &mut Vec<Param>,
+    capabilities: &Capabilities,
+    warnings: &mut Vec<String>,
+) {
+    let curve = Param::new("variance-boost-curve", BEST_CURVE);
+    if params.contains(&curve) && !capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
+        params.retain(|param| *param != curve);
+        warnings.push(format!(
+            "{curve} is left out: {} does not have it (SVT-AV1-HDR does)",
+            capabilities.identity.version
+        ));
+    }
+}
+
+/// Where the user has given an option of the encoder.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// As a flag of our own, which needs no further word.
+    Flag,
+    /// Among the encoder's options.
+    Params,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Params) {
+            "--video-params: "
+        } else {
+            ""
+        })
+    }
+}
+
+/// Checks one option of the user's, given in `place`.
+fn check(place: Place, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
+    let encoder = &capabilities.identity.version;
+    if let Some(why) = capabilities.identity.why_owned(&param.name) {
+        return Err(UsageError(format!(
+            "{place}--{} cannot be set here: {why}",
+            param.name
+        )));
+    }
+    if !capabilities.has(&param.name) && !capabilities.takes_unknown {
+        let nearest = capabilities
+            .nearest(&param.name)
+            .map(|name| format!("; did you mean --{name}?"))
+            .unwrap_or_default();
+        return Err(UsageError(format!(
+            "{place}{encoder} has no option --{}{nearest}",
+            param.name
+        )));
+    }
+    let number = param
+        .value
+        .as_deref()
+        .and_then(|value| value.parse::<f64>().ok());
+    // Colours may be named; they have been read already.
+    let named = COLOR_PARAMS.contains(&param.name.as_str()) && number.is_none();
+    if let Some(Some(ranges)) = capabilities.options.get(&param.name)
+        && !named
+        && !number.is_some_and(|number| capabilities.accepts(&param.name, number))
+    {
+        let ranges: Vec<String> = ranges
+            .iter()
+            .map(|(low, high)| {
+                if low == high {
+                    low.to_string()
+                } else {
+                    format!("{low} to {high}")
+                }
+            })
+            .collect();
+        return Err(UsageError(format!(
+            "{place}{param}: {encoder} takes {}",
+            ranges.join(", ")
+        )));
+    }
+    if param.name == "crf"
+        && !capabilities.quarter_crf
+        && let Some(Ok(crf)) = param.value.as_deref().map(str::parse::<f64>)
+        && crf.fract() != 0.0
+    {
+        return Err(UsageError(format!(
+            "{place}{param}: {encoder} takes whole numbers"
+        )));
+    }
+    Ok(())
+}
+
+/// Colours of the output: the user's forced ones, else the source's, else the user's fallback.
+fn colors(
+    container: &Container,
+    forced: &ForcedColor,
+    fallback: &ForcedColor,
+    warnings: &mut Vec<String>,
+) -> (Color, Hdr10) {
+    let source = container.video.color;
+    let hdr10 = Hdr10 {
+        mastering: forced.mastering.or(container.video.hdr10.mastering),
+        content_light: forced
+            .content_light
+            .unwrap_or(container.video.hdr10.content_light),
+    };
+    let mut fallback = fallback.clone();
+    if let Some(transfer) = fallback
+        .transfer
+        .filter(|transfer| Color::is_hdr_transfer(*transfer))
+    {
+        let unsaid = forced.transfer.is_none() && source.transfer == UNSPECIFIED;
+        if let Some(why) = why_not_hdr(container, &hdr10).filter(|_| unsaid) {
+            warnings.push(hdr_left_out(transfer, &fallback, why));
+            fallback.transfer = None;
+        }
+        let other = forced.transfer.unwrap_or(source.transfer);
+        // The rest of the line is about that transfer.
+        if fallback.transfer.is_none() || other != UNSPECIFIED && other != transfer {
+            (fallback.primaries, fallback.matrix) = (None, None);
+        }
+    }
+    let mut ignored = false;
+    let mut code = |source: u8, forced: Option<u8>, fallback: Option<u8>| match (forced, source) {
+        (Some(forced), _) => forced,
+        (None, UNSPECIFIED) => fallback.unwrap_or(UNSPECIFIED),
+        (None, source) => {
+            ignored |= fallback.is_some_and(|fallback| fallback != source);
+            source
+        }
+    };
+    let primaries = code(source.primaries, forced.primaries, fallback.primaries);
+    let transfer = code(source.transfer, forced.transfer, fallback.transfer);
+    let matrix = code(source.matrix, forced.matrix, fallback.matrix);
+    ignored |= forced.range.is_none()
+        && source.range.is_some()
+        && fallback.range.is_some_and(|f| Some(f) != source.range);
+    let color = Color {
+        primaries,
+        transfer,
+        matrix,
+        range: forced.range.or(source.range).or(fallback.range),
+        chroma_location: forced.chroma_location.unwrap_or(source.chroma_location),
+    };
+    if ignored {
+        warnings.push(format!(
+            "--ffmpeg: the source says {source}, which is kept; colour tags are for sources without"
+        ));
+    }
+    (color, hdr10)
+}
+
+/// Why a source of which nobody says that it is PQ or HLG is neither. People share command lines for HDR, and use them
+/// for every film.
+fn why_not_hdr(container: &Container, hdr10: &Hdr10) -> Option<&'static str> {
+    let video = &container.video;
+    let dynamic = video.dynamic_hdr.hdr10_plus || video.dynamic_hdr.dolby_vision_profile.is_some();
+    if video.bit_depth == 8 {
+        Some("the source has 8 bits")
+    } else if hdr10.is_empty() && !dynamic {
+        Some("the source has no HDR metadata")
+    } else {
+        None
+    }
+}
+
+/// What is left out of colour tags that would make PQ or HLG of a source that is neither, and what to type instead.
+fn hdr_left_out(transfer: u8, fallback: &ForcedColor, why: &str) -> String {
+    let name = if transfer == PQ { "PQ" } else { "HLG" };
+    let mut params = format!("--transfer-characteristics {transfer}");
+    for (option, code) in [
+        ("color-primaries", fallback.primaries),
+        ("matrix-coefficients", fallback.matrix),
+    ] {
+        params.extend(code.map(|code| format!(" --{option} {code}")));
+    }
+    format!(
+        "--ffmpeg: the colours of {name} are left out: {why}. If it is {name} all the same: -v \"{params}\""
+    )
+}
+
+impl Recipe {
+    /// What differs between two recipes, each as one sentence fragment; empty if they give the same bytes.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut compare = |what: &str, a: String, b: String| {
+            if a != b {
+                found.push(format!("{what}: {a} there, {b} now"));
+            }
+        };
+        compare(
+            "encoder",
+            self.encoder.version.clone(),
+            other.encoder.version.clone(),
+        );
+        compare(
+            "--crf",
+            self.video.quality.to_string(),
+            other.video.quality.to_string(),
+        );
+        compare(
+            "--preset",
+            self.video.preset.to_string(),
+            other.video.preset.to_string(),
+        );
+        let names = self
+            .video
+            .extra
+            .iter()
+            .chain(&other.video.extra)
+            .map(|param| param.name.as_str());
+        for name in names.collect::<BTreeSet<&str>>() {
+            let value =
+                |recipe: &Self| match recipe.video.extra.iter().find(|param| param.name == name) {
+                    None => "not set".to_owned(),
+                    Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
+                };
+            compare(&format!("--{name}"), value(self), value(other));
+        }
+        let max = |recipe: &Self| recipe.scenes.max.unwrap_or(0).to_string();
+        let (ours, theirs) = (&self.video.picture, &other.video.picture);
+        compare(
+            "bit depth",
+            ours.bit_depth.to_string(),
+            theirs.bit_depth.to_string(),
+        );
+        compare("colours", ours.color.to_string(), theirs.color.to_string());
+        let or_none = |metadata: Option<String>| metadata.unwrap_or_else(|| "not set".to_owned());
+        let mastering = |hdr10: &Hdr10| or_none(hdr10.mastering.map(|display| display.to_string()));
+        let light = |hdr10: &Hdr10| or_none(hdr10.content_light.map(|light| light.to_string()));
+        compare(
+            "--mastering-display",
+            mastering(&ours.hdr10),
+            mastering(&theirs.hdr10),
+        );
+        compare("--content-light", light(&ours.hdr10), light(&theirs.hdr10));
+        compare("--extra-split", max(self), max(other));
+        compare(
+            "--no-chunks",
+            self.direct.to_string(),
+            other.direct.to_string(),
+        );
+        compare(
+            "--min-scene-len",
+            self.scenes.min.to_string(),
+            other.scenes.min.to_string(),
+        );
+        let audio = |recipe: &Self| {
+            recipe
+                .audio_args
+                .as_ref()
+                .map_or_else(|| "copy".to_owned(), |args| args.join(" "))
+        };
+        compare("--audio-params", audio(self), audio(other));
+        if found.is_empty() && self != other {
+            found.push("settings of another version of av1enc".to_owned());
+        }
+        found
+    }
+
+    /// Whether the bytes of a chunk depend on `lp`.
+    #[must_use]
+    pub fn depends_on_lp(&self) -> bool {
+        self.encoder.bytes_depend_on_lp()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser;
+    use num_rational::Ratio;
+
+    use super::*;
+    use crate::{
+        cli::Cli,
+        encoder::{Family, Fork, svt_av1},
+        film::{
+            hdr::{ContentLight, MasteringDisplay},
+            media::{
+                Carry, ChromaLocation, Clock, DynamicHdr, Range, Subsampling, Track, TrackFlags,
+                TrackKind,
+            },
+        },
+    };
+
+    fn capabilities(curve: f64) -> Capabilities {
+        let mut options = BTreeMap::new();
+        for name in [
+            "input-depth",
+            "keyint",
+            "scd",
+            "qp",
+            "rc",
+            "tbr",
+            "aq-mode",
+            "tune",
+            "lp",
+            "color-primaries",
+            "transfer-characteristics",
+            "matrix-coefficients",
+            "color-range",
+            "chroma-sample-position",
+            "mastering-display",
+            "content-light",
+            "enable-variance-boost",
+            "progress",
+        ] {
+            options.insert(name.to_owned(), None);
+        }
+        options.insert("film-grain".to_owned(), Some(vec![(0.0, 50.0)]));
+        options.insert("preset".to_owned(), Some(vec![(-1.0, 13.0)]));
+        options.insert("crf".to_owned(), Some(vec![(1.0, 63.0)]));
+        options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
+        let identity = Identity {
+            family: Family::SvtAv1,
+            fork: Fork::Mainline,
+            version: "SVT-AV1 v4.2.0".to_owned(),
+            number: (4, 2),
+        };
+        Capabilities {
+            identity,
+            options,
+            quarter_crf: true,
+            takes_unknown: false,
+        }
+    }
+
+    fn container(color: Color) -> Container {
+        let flags = TrackFlags::default();
+        Container {
+            format: "Matroska".to_owned(),
+            direct: true,
+            clock: Clock::default(),
+            restarts: false,
+            new_sound: false,
+            chapter_list: Vec::new(),
+            space: crate::film::media::Space::default(),
+            tag_list: Vec::new(),
+            video_tags: Vec::new(),
+            duration_seconds: None,
+            declared_frames: None,
+            bytes: 1,
+            video: media::Video {
+                stream: 0,
+                codec: "h264".to_owned(),
+                width: 1920,
+                height: 1080,
+                sample_aspect: Ratio::from_integer(1),
+                pixel_format: "yuv420p".to_owned(),
+                bit_depth: 8,
+                subsampling: Subsampling::Yuv420,
+                color,
+                hdr10: Hdr10::default(),
+                dynamic_hdr: DynamicHdr::default(),
+                extras: Vec::new(),
+                fields: None,
+                rotation: 0,
+            },
+            video_track: Track {
+                id: 0,
+                kind: TrackKind::Video,
+                codec: String::new(),
+                language: None,
+                language_ietf: None,
+                title: None,
+                flags,
+                stream: 0,
+                carry: Carry::Copy,
+                begins_ms: None,
+                hidden: 0,
+                opus_delay: 0,
+                tags: Vec::new(),
+                sync_ms: 0,
+            },
+            other_tracks: Vec::new(),
+            title: None,
+            tags: 0,
+            chapters: 0,
+            attachments: 0,
+            sound: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    const BT709: Color = Color {
+        primaries: 1,
+        transfer: 1,
+        matrix: 1,
+        range: Some(Range::Limited),
+        chroma_location: None,
+    };
+
+    fn recipe_with(
+        args: &[&str],
+        color: Color,
+        curve: f64,
+    ) -> Result<(Recipe, Vec<String>), UsageError> {
+        let args = ["av1enc", "in.mkv"].iter().chain(args);
+        let config = Config::new(&Cli::try_parse_from(args).unwrap().encode)?;
+        let mut warnings = Vec::new();
+        let recipe = decide(
+            &config,
+            &container(color),
+            &capabilities(curve),
+            &mut warnings,
+        )?;
+        Ok((recipe, warnings))
+    }
+
+    fn line(recipe: &Recipe) -> String {
+        let params = svt_av1::params(&recipe.video, &capabilities(3.0));
+        params
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn the_defaults_are_the_proven_ones() {
+        let (recipe, warnings) = recipe_with(&[], Color::default(), 3.0).unwrap();
+        assert_eq!(
+            line(&recipe),
+            "--input-depth 10 --keyint 0 --scd 0 --crf 28 --preset 6 --tune 0 --variance-boost-curve 3"
+        );
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn the_users_options_win_one_by_one_and_contradicted_defaults_go() {
+        let (recipe, _) = recipe_with(
+            &[
+                "-v",
+                "--rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120 --lp 3",
+            ],
+            BT709,
+            3.0,
+        )
+        .unwrap();
+        assert_eq!(
+            line(&recipe),
+            "--input-depth 10 --scd 0 --preset 6 --color-primaries 1 --transfer-characteristics 1 \
+             --matrix-coefficients 1 --color-range 0 --tune 0 --rc 1 --tbr 2000 --enable-variance-boost 0 --keyint 120"
+        );
+    }
+
+    #[test]
+    fn colour_tags_do_not_turn_a_bt709_film_into_pq() {
+        let tags = "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc";
+        let (recipe, warnings) = recipe_with(&["-f", tags], BT709, 2.0).unwrap();
+        assert_eq!(recipe.video.picture.color, BT709);
+        assert_eq!(warnings.len(), 1);
+        // Nor do they mix with what little the source says.
+        let half = Color {
+            transfer: 1,
+            ..Color::default()
+        };
+        let (recipe, warnings) = recipe_with(&["-f", tags], half, 2.0).unwrap();
+        assert_eq!((recipe.video.picture.color, warnings.len()), (half, 1));
+        let (recipe, warnings) = recipe_with(
+            &["-f", tags],
+            Color {
+                transfer: 16,
+                ..half
+            },
+            2.0,
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                recipe.video.picture.color.primaries,
+                recipe.video.picture.color.matrix,
+                warnings.len()
+            ),
+            (9, 9, 0)
+        );
+    }
+
+    #[test]
+    fn colour_tags_make_hdr_only_of_what_may_be_hdr() {
+        let tags = [
+            "-f",
+            "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -color_range tv",
+        ];
+        let hlg = ["-f", "-color_trc arib-std-b67"];
+        let light = Hdr10 {
+            content_light: Some(ContentLight {
+                max_cll: 949,
+                max_fall: 438,
+            }),
+            mastering: None,
+        };
+        let codes = |args: &[&str], bit_depth: u8, hdr10: Hdr10| {
+            let args = ["av1enc", "in.mkv"].iter().chain(args);
+            let config = Config::new(&Cli::try_parse_from(args).unwrap().encode).unwrap();
+            let mut container = container(Color::default());
+            (container.video.bit_depth, container.video.hdr10) = (bit_depth, hdr10);
+            let mut warnings = Vec::new();
+            let color = decide(&config, &container, &capabilities(2.0), &mut warnings)
+                .unwrap()
+                .video
+                .picture
+                .color;
+            (
+                color.primaries,
+                color.transfer,
+                color.matrix,
+                color.range,
+                warnings,
+            )
+        };
+        let limited = Some(Range::Limited);
+        let left_out = |why: &str| {
+            vec![format!(
+                "--ffmpeg: the colours of PQ are left out: the source has {why}. If it is PQ all the same: \
+                 -v \"--transfer-characteristics 16 --color-primaries 9 --matrix-coefficients 9\""
+            )]
+        };
+        assert_eq!(codes(&tags, 10, light), (9, 16, 9, limited, Vec::new()));
+        assert_eq!(
+            codes(&tags, 10, Hdr10::default()),
+            (2, 2, 2, limited, left_out("no HDR metadata"))
+        );
+        assert_eq!(
+            codes(&tags, 8, light),
+            (2, 2, 2, limited, left_out("8 bits"))
+        );
+        let (.., warnings) = codes(&hlg, 10, Hdr10::default());
+        assert!(
+            warnings[0].ends_with("-v \"--transfer-characteristics 18\""),
+            "{warnings:?}"
+        );
+        // What the user says of the source himself is his word.
+        let said = [tags.as_slice(), &["-v", "--content-light 949,438"]].concat();
+        assert_eq!(
+            codes(&said, 10, Hdr10::default()),
+            (9, 16, 9, limited, Vec::new())
+        );
+        let said = [tags.as_slice(), &["-v", "--transfer-characteristics 16"]].concat();
+        assert_eq!(
+            codes(&said, 8, Hdr10::default()),
+            (9, 16, 9, limited, Vec::new())
+        );
+        // Other transfers are nobody's harm.
+        assert_eq!(
+            codes(&["-f", "-color_trc bt709"], 8, Hdr10::default()),
+            (2, 1, 2, None, Vec::new())
+        );
+    }
+
+    #[test]
+    fn colours_among_the_encoder_options_are_the_users_word() {
+        let params = "--color-primaries 9 --transfer-characteristics 16 --matrix-coefficients 9 --content-light 949,438 \
+                      --mastering-display G(8500,39850)B(6550,2300)R(35400,14600)WP(15635,16450)L(10000000,1)";
+        let (recipe, warnings) = recipe_with(&["-v", params], BT709, 2.0).unwrap();
+        assert!(recipe.video.picture.color.is_pq() && warnings.is_empty());
+        let normal =
+            "G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0000,0.0001)";
+        assert_eq!(
+            recipe.video.picture.hdr10.mastering,
+            Some(MasteringDisplay::parse(normal).unwrap())
+        );
+        assert_eq!(line(&recipe).matches("--mastering-display").count(), 1);
+        assert!(
+            line(&recipe).contains(normal),
+            "raw integers are handed on normalised: {}",
+            line(&recipe)
+        );
+    }
+
+    #[test]
+    fn a_curve_that_this_encoder_lacks_is_left_out_with_a_warning() {
+        let (recipe, warnings) =
+            recipe_with(&["-v", "--variance-boost-curve 3"], BT709, 2.0).unwrap();
+        assert!(!line(&recipe).contains("curve") && warnings[0].contains("SVT-AV1-HDR"));
+    }
+
+    #[test]
+    fn a_demanded_crf_is_never_dropped_in_silence() {
+        let error = recipe_with(&["--crf", "24", "-v", "--rc 1 --tbr 900"], BT709, 2.0)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("--crf contradicts --rc"), "{error}");
+        let (recipe, _) = recipe_with(&["--crf", "24", "-v", "--aq-mode 2"], BT709, 2.0).unwrap();
+        assert!(line(&recipe).contains("--crf 24") && line(&recipe).contains("--aq-mode 2"));
+        let (recipe, _) = recipe_with(&["-v", "--aq-mode 0 --qp 30"], BT709, 2.0).unwrap();
+        assert!(!line(&recipe).contains("--crf"));
+    }
+
+    #[test]
+    fn a_chroma_position_that_the_user_calls_unknown_is_not_written() {
+        let left = Color {
+            chroma_location: Some(ChromaLocation::Left),
+            ..BT709
+        };
+        assert!(
+            line(&recipe_with(&[], left, 2.0).unwrap().0).contains("--chroma-sample-position left")
+        );
+        let (recipe, _) = recipe_with(&["-v", "--chroma-sample-position 0"], left, 2.0).unwrap();
+        assert!(!line(&recipe).contains("chroma"));
+    }
+
+    #[test]
+    fn wrong_encoder_options_are_refused_with_the_reason() {
+        for (params, reason) in [
+            ("--film-grian 8", "did you mean --film-grain?"),
+            ("--film-grain 51", "takes 0 to 50"),
+            ("--output x.ivf", "names the chunks"),
+            ("-b x.ivf", "names the chunks"),
+            ("--progress 0", "shows the progress"),
+            ("--film-grain", "takes 0 to 50"),
+            ("--film-grain much", "takes 0 to 50"),
+        ] {
+            let error = recipe_with(&["-v", params], BT709, 2.0)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(reason), "{params}: {error}");
+        }
+    }
+
+    #[test]
+    fn our_own_flags_are_checked_as_the_encoders_options_are() {
+        for (args, reason) in [
+            (["--preset", "99"], "--preset 99: SVT"),
+            (["--crf", "70"], "--crf 70: SVT"),
+        ] {
+            let error = recipe_with(&args, BT709, 2.0).unwrap_err().to_string();
+            assert!(error.starts_with(reason), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn two_recipes_say_in_words_what_differs() {
+        let (a, _) = recipe_with(&["--crf", "28"], BT709, 2.0).unwrap();
+        let (b, _) = recipe_with(
+            &["--crf", "30.5", "-x", "120", "-v", "--film-grain 8"],
+            BT709,
+            2.0,
+        )
+        .unwrap();
+        assert!(a.differences(&a).is_empty());
+        assert_eq!(
+            a.differences(&b),
+            [
+                "--crf: 28 there, 30.5 now",
+                "--film-grain: not set there, 8 now",
+                "--extra-split: 240 there, 120 now"
+            ]
+        );
+    }
+}

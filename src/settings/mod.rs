@@ -1,0 +1,846 @@
+//! From the command line to a [`Config`]: the last place that knows a flag's name.
+
+pub mod params;
+
+use std::{
+    env, fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use self::params::{Crf, Param};
+use crate::{
+    cli::{ChunkMethod, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
+    film::{
+        hdr::{ContentLight, MasteringDisplay},
+        media::{ChromaLocation, CodePoint, Color, Range},
+    },
+};
+
+/// A command line that cannot be followed: exit code 2.
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+fn usage<T>(message: impl Into<String>) -> Result<T, UsageError> {
+    Err(UsageError(message.into()))
+}
+
+/// What the user wants; every value is legal, alone and with the others.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The film, as an absolute path: a name like `-x.mkv` or `concat:x` can then be nothing but a file.
+    pub input: PathBuf,
+    /// The file to write, as an absolute path.
+    pub output: PathBuf,
+    /// Whether an existing output may be replaced.
+    pub overwrite: bool,
+    /// The job directory, as an absolute path.
+    pub job_dir: PathBuf,
+    /// Whether the job directory stays after success.
+    pub keep: bool,
+    /// Whether earlier work of this job is thrown away.
+    pub restart: bool,
+    /// Encoders at once; `None`: as many as the machine carries.
+    pub workers: Option<usize>,
+    /// Memory that the whole run may take.
+    pub memory: MemoryLimit,
+    /// The encoder.
+    pub encoder: EncoderChoice,
+    /// Programs given by the user.
+    pub programs: Programs,
+    /// What decides about the bytes of the video.
+    pub video: VideoConfig,
+    /// ffmpeg options for sound; `None`: sound is copied.
+    pub audio_args: Option<Vec<String>>,
+    /// Whether ffmpeg encodes the film in one go, without VapourSynth.
+    pub direct: bool,
+    /// Who reads the film.
+    pub method: Method,
+    /// Whether the first signal to stop lets running chunks finish.
+    pub finish_chunks: bool,
+    /// How long an encoder may make no progress; `None`: from frame size and preset.
+    pub stall_timeout: Option<Duration>,
+    /// How long a full disk is waited for; `None`: ten minutes.
+    pub disk_timeout: Option<Duration>,
+    /// Whether a source that is cut short is encoded.
+    pub allow_truncated: bool,
+    /// Whether a film whose size or transfer function changes is encoded as what it is at its beginning.
+    pub keep_on_change: bool,
+    /// Whether the whole output is decoded before it gets its name.
+    pub verify_decode: bool,
+    /// Whether only the plan is printed.
+    pub dry_run: bool,
+}
+
+/// Memory that a run may take: all its processes together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// What is available, less a reserve for the machine.
+    #[default]
+    Available,
+    /// So many bytes, and no more than is available.
+    Bytes(u64),
+    /// Memory is not looked at.
+    None,
+}
+
+impl MemoryLimit {
+    fn parse(text: &str) -> Result<Self, UsageError> {
+        match text {
+            "auto" => Ok(Self::Available),
+            "none" => Ok(Self::None),
+            // As everywhere where memory is limited, a G is 2^30 bytes.
+            size => match parse_size::Config::new().with_binary().parse_size(size) {
+                Ok(bytes @ 1..) => Ok(Self::Bytes(bytes)),
+                _ => usage(format!(
+                    "--memory-limit {size}: a size such as 12G or 6000M, auto, or none"
+                )),
+            },
+        }
+    }
+}
+
+/// The encoder that the user wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncoderChoice {
+    /// Which.
+    pub name: EncoderName,
+    /// SvtAv1EncApp given by the user.
+    pub path: Option<PathBuf>,
+    /// Render node given by the user.
+    pub device: Option<PathBuf>,
+}
+
+impl Default for EncoderChoice {
+    fn default() -> Self {
+        Self {
+            name: EncoderName::Auto,
+            path: None,
+            device: None,
+        }
+    }
+}
+
+/// Programs that are used in place of those in PATH.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Programs {
+    /// ffmpeg.
+    pub ffmpeg: Option<PathBuf>,
+    /// ffprobe.
+    pub ffprobe: Option<PathBuf>,
+}
+
+/// Who reads the film.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// FFMS2 where it is right and worth its index, else ffmpeg in order.
+    Auto,
+    /// FFMS2 where it is right, else ffmpeg in order.
+    Ffms2,
+    /// ffmpeg, in order.
+    Linear,
+}
+
+/// What decides about the bytes of the video.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VideoConfig {
+    /// Constant rate factor, in steps of a quarter.
+    pub crf: Option<Crf>,
+    /// Encoder preset.
+    pub preset: Option<i32>,
+    /// Level of parallelism of each encoder.
+    pub lp: Option<u32>,
+    /// The user's encoder options, in order.
+    pub params: Vec<Param>,
+    /// Colours that the user set among the encoder options: they go to the encoder and to the container.
+    pub forced_color: ForcedColor,
+    /// Colours for a source that has none.
+    pub fallback_color: ForcedColor,
+    /// Bits per sample to encode: 8 or 10.
+    pub bit_depth: u8,
+    /// Longest chunk in frames; `None`: scenes are not split.
+    pub max_chunk: Option<u64>,
+    /// Shortest scene in frames.
+    pub min_scene: u64,
+}
+
+/// The colours that a user named; `None` where nothing was said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ForcedColor {
+    /// Colour primaries.
+    pub primaries: Option<CodePoint>,
+    /// Transfer characteristics.
+    pub transfer: Option<CodePoint>,
+    /// Matrix coefficients.
+    pub matrix: Option<CodePoint>,
+    /// Range.
+    pub range: Option<Range>,
+    /// Chroma location; `Some(None)`: the user says that it is unknown.
+    pub chroma_location: Option<Option<ChromaLocation>>,
+    /// Mastering display.
+    pub mastering: Option<MasteringDisplay>,
+    /// Content light level; `Some(None)`: the user says that there is none.
+    pub content_light: Option<Option<ContentLight>>,
+}
+
+impl Config {
+    /// Reads a parsed command line.
+    ///
+    /// # Errors
+    /// The one thing that is wrong with it, and what to type instead.
+    pub fn new(args: &EncodeArgs) -> Result<Self, UsageError> {
+        let cwd = env::current_dir()
+            .map_err(|error| UsageError(format!("the current directory is gone: {error}")))?;
+        let Some(input) = args.input.as_ref().or(args.input_flag.as_ref()) else {
+            return usage("no input: type `av1enc INPUT.mkv -o OUTPUT.mkv`");
+        };
+        if input.as_os_str().is_empty() {
+            return usage("the input's name is empty");
+        }
+        let output = match &args.output {
+            Some(output) => cwd.join(output),
+            None => match input.file_stem() {
+                Some(stem) => {
+                    let mut name = stem.to_owned();
+                    name.push(".av1.mkv");
+                    cwd.join(name)
+                }
+                None => return usage(format!("`{}` has no file name", input.display())),
+            },
+        };
+        check_output(&output)?;
+        let mut job_name = output.clone().into_os_string();
+        job_name.push(".av1enc");
+        let workers = match args.workers.as_str() {
+            "auto" | "0" => None,
+            text => match text.parse() {
+                Ok(n @ 1..=1024) => Some(n),
+                _ => {
+                    return usage(format!(
+                        "--workers {text}: a number from 1 to 1024, or auto"
+                    ));
+                }
+            },
+        };
+        if args.extra_split != 0 && args.extra_split < args.min_scene_len {
+            return usage(format!(
+                "--extra-split {} is shorter than --min-scene-len {}: no scene could be split",
+                args.extra_split, args.min_scene_len
+            ));
+        }
+        let (ffmpeg, color_tags) = ffmpeg_or_tags(args)?;
+        Ok(Self {
+            input: cwd.join(input),
+            job_dir: args
+                .temp
+                .as_ref()
+                .map_or_else(|| PathBuf::from(job_name), |temp| cwd.join(temp)),
+            output,
+            overwrite: args.overwrite,
+            keep: args.keep,
+            restart: args.restart,
+            workers,
+            memory: MemoryLimit::parse(&args.memory_limit)?,
+            encoder: encoder_choice(args, &cwd)?,
+            programs: Programs {
+                ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
+                ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
+            },
+            video: video_config(args, color_tags)?,
+            audio_args: audio_args(args.audio_params.as_deref())?,
+            direct: args.no_chunks,
+            method: match args.chunk_method {
+                ChunkMethod::Auto => Method::Auto,
+                ChunkMethod::Ffms2 => Method::Ffms2,
+                ChunkMethod::Linear => Method::Linear,
+            },
+            finish_chunks: args.on_interrupt == OnInterrupt::Finish,
+            stall_timeout: args
+                .stall_timeout
+                .map(|seconds| Duration::from_secs(seconds.max(1))),
+            disk_timeout: args.disk_timeout.map(Duration::from_secs),
+            allow_truncated: args.allow_truncated,
+            keep_on_change: args.on_change == OnChange::Keep,
+            verify_decode: args.verify_decode,
+            dry_run: args.dry_run,
+        })
+    }
+}
+
+/// What `--ffmpeg` names: a program, or, as in av1an and as with `-f`, options.
+fn ffmpeg_or_tags(args: &EncodeArgs) -> Result<(Option<&Path>, Option<&str>), UsageError> {
+    let tags = args.color_tags.as_deref();
+    match &args.ffmpeg {
+        Some(value) if value.as_os_str().as_encoded_bytes().starts_with(b"-") => {
+            match (value.to_str(), tags) {
+                (_, Some(_)) => usage("--ffmpeg and -f both hold colour tags; leave one out"),
+                (None, _) => usage("--ffmpeg: these options are not text"),
+                (tags, None) => Ok((None, tags)),
+            }
+        }
+        path => Ok((path.as_deref(), tags)),
+    }
+}
+
+/// A program as a shell finds it: a plain name in PATH, all else from here.
+fn program(cwd: &Path, path: &Path) -> PathBuf {
+    if path.components().count() > 1 {
+        cwd.join(path)
+    } else {
+        path.to_owned()
+    }
+}
+
+fn encoder_choice(args: &EncodeArgs, cwd: &Path) -> Result<EncoderChoice, UsageError> {
+    if args.encoder_path.is_some()
+        && !matches!(args.encoder, EncoderName::Auto | EncoderName::SvtAv1)
+    {
+        return usage(
+            "--encoder-path names an SvtAv1EncApp; the encoders of ffmpeg are chosen with -e and --ffmpeg PATH",
+        );
+    }
+    if args.device.is_some() && !matches!(args.encoder, EncoderName::Av1Qsv | EncoderName::AutoHw) {
+        return usage("--device names a GPU, which encodes only with -e av1-qsv or -e auto-hw");
+    }
+    let name = match (args.no_chunks, args.encoder) {
+        (false, name) => name,
+        (true, EncoderName::Auto | EncoderName::Libsvtav1) if args.encoder_path.is_none() => {
+            EncoderName::Libsvtav1
+        }
+        (true, _) => {
+            return usage(
+                "--no-chunks encodes with ffmpeg's libsvtav1: leave -e and --encoder-path out",
+            );
+        }
+    };
+    if args.no_chunks && args.workers != "auto" {
+        return usage("--no-chunks is one encoder: leave --workers out");
+    }
+    Ok(EncoderChoice {
+        name,
+        path: args.encoder_path.as_ref().map(|path| cwd.join(path)),
+        device: args.device.as_ref().map(|path| cwd.join(path)),
+    })
+}
+
+fn check_output(output: &Path) -> Result<(), UsageError> {
+    if output
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("mkv"))
+    {
+        return Ok(());
+    }
+    usage(format!(
+        "the output is Matroska: its name must end in .mkv, `{}` does not",
+        output.display()
+    ))
+}
+
+fn video_config(args: &EncodeArgs, tags: Option<&str>) -> Result<VideoConfig, UsageError> {
+    let params = args
+        .video_params
+        .as_deref()
+        .map_or_else(|| Ok(Vec::new()), parse_params)?;
+    for (flag, given, param) in [
+        ("--crf", args.crf.is_some(), "crf"),
+        ("--preset", args.preset.is_some(), "preset"),
+        ("--lp", args.lp.is_some(), "lp"),
+    ] {
+        if given && params.iter().any(|p| p.name == param) {
+            return usage(format!(
+                "{flag} is given twice: by itself and inside --video-params; leave one out"
+            ));
+        }
+    }
+    let crf = match args.crf.map(|crf| (crf, Crf::try_from(crf))) {
+        None => None,
+        Some((_, Ok(crf))) => Some(crf),
+        Some((crf, Err(none))) => return usage(format!("--crf {crf}: {none}")),
+    };
+    Ok(VideoConfig {
+        crf,
+        preset: args.preset,
+        lp: args.lp,
+        forced_color: color_of_params(&params)?,
+        params,
+        fallback_color: tags.map_or_else(|| Ok(ForcedColor::default()), color_tags)?,
+        bit_depth: match args.pix_format {
+            PixFormat::Yuv420p => 8,
+            PixFormat::Yuv420p10le => 10,
+        },
+        max_chunk: (args.extra_split != 0).then_some(args.extra_split),
+        min_scene: args.min_scene_len.max(1),
+    })
+}
+
+/// Splits text as a shell splits words; no shell sees it.
+fn words(flag: &str, text: &str) -> Result<Vec<String>, UsageError> {
+    shlex::split(text)
+        .ok_or_else(|| UsageError(format!("{flag}: a quote is not closed in `{text}`")))
+}
+
+/// Short options of SvtAv1EncApp and what they are called in full.
+const SHORT_PARAMS: &[(&str, &str)] = &[
+    ("i", "input"),
+    ("b", "output"),
+    ("c", "config"),
+    ("o", "recon"),
+    ("w", "width"),
+    ("h", "height"),
+    ("n", "frames"),
+    ("q", "qp"),
+];
+
+/// Reads encoder options: `--name value`, `--name=value` or `--name`.
+fn parse_params(text: &str) -> Result<Vec<Param>, UsageError> {
+    let mut params: Vec<Param> = Vec::new();
+    let mut words = words("--video-params", text)?.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let Some(name) = word
+            .strip_prefix("--")
+            .or_else(|| word.strip_prefix('-'))
+            .filter(|name| !name.is_empty())
+        else {
+            return usage(format!(
+                "--video-params: `{word}` does not belong to an option"
+            ));
+        };
+        let (name, value) = match name.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            // A negative number is a value, not an option.
+            None => (
+                name,
+                words.next_if(|next| !next.starts_with('-') || next.parse::<f64>().is_ok()),
+            ),
+        };
+        let name = SHORT_PARAMS
+            .iter()
+            .find(|(short, _)| *short == name)
+            .map_or(name, |(_, long)| long);
+        if params.iter().any(|param| param.name == name) {
+            return usage(format!("--video-params: --{name} is there twice"));
+        }
+        params.push(Param {
+            name: name.to_owned(),
+            value,
+        });
+    }
+    Ok(params)
+}
+
+/// The colours among the user's encoder options.
+fn color_of_params(params: &[Param]) -> Result<ForcedColor, UsageError> {
+    let mut color = ForcedColor::default();
+    for param in params {
+        let value = param.value.as_deref().unwrap_or("");
+        let wrong =
+            |why: &str| UsageError(format!("--video-params: --{} {value}: {why}", param.name));
+        let code = |named: Option<CodePoint>| {
+            named
+                .or_else(|| value.parse().ok())
+                .ok_or_else(|| wrong("not a code point of H.273"))
+        };
+        match param.name.as_str() {
+            "color-primaries" => color.primaries = Some(code(Color::primaries_code(value))?),
+            "transfer-characteristics" => color.transfer = Some(code(Color::transfer_code(value))?),
+            "matrix-coefficients" => color.matrix = Some(code(Color::matrix_code(value))?),
+            "color-range" => {
+                color.range = Some(match value {
+                    "0" | "studio" => Range::Limited,
+                    "1" | "full" => Range::Full,
+                    _ => return Err(wrong("0 (studio) or 1 (full)")),
+                });
+            }
+            "chroma-sample-position" => {
+                color.chroma_location = Some(match value {
+                    "0" | "unknown" => None,
+                    "1" | "vertical" | "left" => Some(ChromaLocation::Left),
+                    "2" | "colocated" | "topleft" => Some(ChromaLocation::TopLeft),
+                    _ => return Err(wrong("unknown, left or topleft")),
+                });
+            }
+            "mastering-display" => {
+                color.mastering = Some(MasteringDisplay::parse(value).map_err(|why| wrong(&why))?)
+            }
+            "content-light" => {
+                color.content_light = Some(ContentLight::parse(value).map_err(|why| wrong(&why))?)
+            }
+            _ => (),
+        }
+    }
+    Ok(color)
+}
+
+/// Reads the colour tags of av1an's `-f`.
+fn color_tags(text: &str) -> Result<ForcedColor, UsageError> {
+    let mut color = ForcedColor::default();
+    let mut words = words("--ffmpeg", text)?.into_iter();
+    while let Some(word) = words.next() {
+        let option = word.strip_suffix(":v").unwrap_or(&word);
+        if ![
+            "-color_primaries",
+            "-color_trc",
+            "-colorspace",
+            "-color_range",
+        ]
+        .contains(&option)
+        {
+            return usage(format!(
+                "--ffmpeg: `{word}` is not supported: no ffmpeg runs between source and encoder. Only colour tags are \
+                 taken here (-color_primaries, -color_trc, -colorspace, -color_range); filter the source beforehand"
+            ));
+        }
+        let value = words
+            .next()
+            .ok_or_else(|| UsageError(format!("--ffmpeg: {option} has no value")))?;
+        let known = |code: Option<CodePoint>| {
+            code.map(Some).ok_or_else(|| {
+                UsageError(format!(
+                    "--ffmpeg: {option} {value}: no such name in ffmpeg"
+                ))
+            })
+        };
+        match option {
+            "-color_primaries" => color.primaries = known(Color::primaries_code(&value))?,
+            "-color_trc" => color.transfer = known(Color::transfer_code(&value))?,
+            "-colorspace" => color.matrix = known(Color::matrix_code(&value))?,
+            _ => {
+                color.range = Some(match value.as_str() {
+                    "tv" | "mpeg" | "limited" => Range::Limited,
+                    "pc" | "jpeg" | "full" => Range::Full,
+                    _ => return usage(format!("--ffmpeg: -color_range {value}: tv or pc")),
+                });
+            }
+        }
+    }
+    Ok(color)
+}
+
+/// Reads sound options; those that only copy are `None`, since copied tracks need no ffmpeg.
+fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
+    let Some(text) = text else { return Ok(None) };
+    let words = words("--audio-params", text)?;
+    if words.is_empty() {
+        return Ok(None);
+    }
+    if let [option, value] = words.as_slice()
+        && ["-c:a", "-codec:a", "-acodec", "-c"].contains(&option.as_str())
+        && value == "copy"
+    {
+        return Ok(None);
+    }
+    // Options that would change which tracks there are, how long they are, or where ffmpeg reads and writes.
+    const OURS: &[&str] = &[
+        "-i",
+        "-map",
+        "-an",
+        "-vn",
+        "-sn",
+        "-dn",
+        "-f",
+        "-y",
+        "-n",
+        "-ss",
+        "-sseof",
+        "-t",
+        "-to",
+        "-fs",
+        "-frames",
+        "-frames:a",
+        "-aframes",
+        "-shortest",
+        "-filter_complex",
+        "-lavfi",
+        "-itsoffset",
+        "-copyts",
+        "-map_metadata",
+        "-map_chapters",
+        "-attach",
+    ];
+    if let Some(word) = words.iter().find(|word| OURS.contains(&word.as_str())) {
+        return usage(format!(
+            "--audio-params: {word} is set by av1enc: every sound track is kept whole, none is added"
+        ));
+    }
+    // A word that is no option's value would be the name of another output.
+    let is_option = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
+    if let Some(word) =
+        (0..words.len()).find(|&n| !is_option(&words[n]) && (n == 0 || !is_option(&words[n - 1])))
+    {
+        return usage(format!(
+            "--audio-params: `{}` does not belong to an option",
+            words[word]
+        ));
+    }
+    Ok(Some(words))
+}
+
+/// Flags of av1an that av1enc does not have, and the nearest thing.
+const AV1AN_FLAGS: &[(&str, &str)] = &[
+    (
+        "--resume",
+        "resuming is not a mode: the same command goes on where it stopped",
+    ),
+    (
+        "-r",
+        "resuming is not a mode: the same command goes on where it stopped",
+    ),
+    (
+        "--scenes",
+        "scenes are kept in the job directory; see --temp and --keep",
+    ),
+    (
+        "-s",
+        "scenes are kept in the job directory; see --temp and --keep",
+    ),
+    ("--sc-only", "use --dry-run to see the plan"),
+    (
+        "--sc-method",
+        "scenes are found with av-scenechange's standard method",
+    ),
+    ("--sc-downscale-height", "detection scales by itself"),
+    ("--sc-pix-format", "detection looks at 8-bit luma"),
+    (
+        "--extra-split-sec",
+        "use --extra-split with a number of frames",
+    ),
+    (
+        "--force-keyframes",
+        "every chunk begins with a keyframe; see --extra-split",
+    ),
+    (
+        "--no-defaults",
+        "--video-params wins over every default, option by option",
+    ),
+    ("--force", "wrong encoder options are always refused"),
+    ("--max-tries", "a chunk is tried three times"),
+    ("--set-thread-affinity", "use --lp, or taskset"),
+    ("--scaler", "av1enc does not scale"),
+    (
+        "--vspipe-args",
+        "there is no vspipe: frames are read in process",
+    ),
+    ("--passes", "CRF needs one pass"),
+    ("-p", "CRF needs one pass"),
+    ("--tile-auto", "use --video-params \"--tile-columns 1\""),
+    (
+        "--ignore-frame-mismatch",
+        "a chunk with a wrong number of frames is encoded again",
+    ),
+    ("--chunk-order", "the longest known chunk goes first"),
+    ("--photon-noise", "use --video-params \"--film-grain N\""),
+    ("--chroma-noise", "use --video-params \"--film-grain N\""),
+    ("--zones", "one set of options holds for the whole film"),
+    (
+        "--cache-mode",
+        "the index is in the job directory; see --temp",
+    ),
+    ("--pix-format-converter", "conversion is done in process"),
+    (
+        "--vmaf",
+        "av1enc proves that the result is whole; measure quality with ffmpeg's libvmaf",
+    ),
+    ("--target-quality", "use --crf"),
+    ("--target-metric", "use --crf"),
+    ("--qp-range", "use --crf"),
+    ("--probes", "use --crf"),
+    (
+        "--log-file",
+        "use --verbose, and send standard error to a file",
+    ),
+    ("-l", "use --verbose, and send standard error to a file"),
+    ("--log-level", "use --verbose"),
+    ("--proxy", "the film itself is read once for detection"),
+    ("-n", "av1enc never overwrites without -y"),
+    ("--completions", "use `av1enc completions SHELL`"),
+];
+
+/// What to use instead of a flag of av1an that av1enc does not have.
+#[must_use]
+pub fn instead_of(flag: &str) -> Option<&'static str> {
+    AV1AN_FLAGS
+        .iter()
+        .find(|(name, _)| *name == flag)
+        .map(|(_, hint)| *hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn config(args: &[&str]) -> Result<Config, UsageError> {
+        Config::new(
+            &Cli::try_parse_from(["av1enc"].iter().chain(args))
+                .unwrap()
+                .encode,
+        )
+    }
+
+    const AV1AN_HDR: &[&str] = &[
+        "-i",
+        "-a film's \"name\".mkv",
+        "-o",
+        "-out.mkv",
+        "-e",
+        "svt-av1",
+        "-w",
+        "2",
+        "--chunk-method",
+        "ffms2",
+        "--split-method",
+        "av-scenechange",
+        "-x",
+        "240",
+        "--pix-format",
+        "yuv420p10le",
+        "--concat",
+        "mkvmerge",
+        "-v",
+        "--crf 28 --preset 6 --tune 0 --lp 4 --color-primaries 9 --transfer-characteristics 16 --matrix-coefficients 9 \
+         --mastering-display G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0,0.0001) \
+         --content-light 949,438 --variance-boost-curve 3",
+        "-f",
+        "-color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc",
+        "-a",
+        "-c:a copy",
+        "--verbose",
+    ];
+
+    #[test]
+    fn an_av1an_line_is_understood_with_hostile_names() {
+        let config = config(AV1AN_HDR).unwrap();
+        assert!(config.input.ends_with("-a film's \"name\".mkv") && config.input.is_absolute());
+        assert_eq!(
+            (config.workers, config.memory),
+            (Some(2), MemoryLimit::Available)
+        );
+        assert_eq!(config.audio_args, None);
+        let forced = &config.video.forced_color;
+        assert_eq!(
+            (forced.primaries, forced.transfer, forced.matrix),
+            (Some(9), Some(16), Some(9))
+        );
+        assert_eq!(
+            forced.content_light,
+            Some(Some(ContentLight {
+                max_cll: 949,
+                max_fall: 438
+            }))
+        );
+        assert!((forced.mastering.unwrap().min_luminance - 0.0001).abs() < 1e-12);
+        assert_eq!(config.video.params[2], Param::new("tune", 0));
+        assert_eq!(config.video.fallback_color.transfer, Some(16));
+    }
+
+    #[test]
+    fn the_name_ffmpeg_means_a_program_or_as_in_av1an_its_options() {
+        let named =
+            config(&["a.mkv", "--ffmpeg", "ffmpeg-9", "--ffprobe", "/opt/ffprobe"]).unwrap();
+        assert_eq!(
+            named.programs.ffmpeg.as_deref(),
+            Some(Path::new("ffmpeg-9")),
+            "a plain name is in PATH"
+        );
+        assert_eq!(
+            named.programs.ffprobe.as_deref(),
+            Some(Path::new("/opt/ffprobe"))
+        );
+        let here = config(&["a.mkv", "--ffmpeg", "bin/ffmpeg"]).unwrap();
+        assert_eq!(
+            here.programs.ffmpeg,
+            Some(env::current_dir().unwrap().join("bin/ffmpeg"))
+        );
+        let options = config(&["a.mkv", "--ffmpeg", "-color_trc bt709"]).unwrap();
+        assert_eq!(
+            (
+                options.programs.ffmpeg,
+                options.video.fallback_color.transfer
+            ),
+            (None, Some(1))
+        );
+    }
+
+    #[test]
+    fn without_an_output_the_name_is_made_from_the_inputs() {
+        let config = config(&["/films/A film.mp4"]).unwrap();
+        assert_eq!(
+            config.output,
+            env::current_dir().unwrap().join("A film.av1.mkv")
+        );
+        assert!(
+            config
+                .job_dir
+                .to_string_lossy()
+                .ends_with("A film.av1.mkv.av1enc")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_said_with_what_to_type() {
+        for (args, reason) in [
+            (&["a.mkv", "-o", "b.mp4"][..], "must end in .mkv"),
+            (&["a.mkv", "-w", "many"], "or auto"),
+            (&["a.mkv", "--memory-limit", "much"], "12G"),
+            (&["a.mkv", "--memory-limit", "0"], "12G"),
+            (&["a.mkv", "--crf", "28.1"], "steps of 0.25"),
+            (&["a.mkv", "--crf", "20", "-v", "--crf 21"], "given twice"),
+            (&["a.mkv", "-v", "--crf 20 --crf 21"], "there twice"),
+            (&["a.mkv", "-v", "28"], "does not belong"),
+            (&["a.mkv", "-v", "--mastering-display bogus"], "has no `(`"),
+            (&["a.mkv", "-v", "--content-light 1"], "MAXCLL"),
+            (&["a.mkv", "-v", "\"open"], "quote"),
+            (&["a.mkv", "-f", "-vf crop=1920:800"], "-vf"),
+            (&["a.mkv", "-f", "-color_trc sepia"], "sepia"),
+            (&["a.mkv", "--ffmpeg", "-vf crop=1920:800"], "-vf"),
+            (
+                &[
+                    "a.mkv",
+                    "--ffmpeg",
+                    "-color_trc bt709",
+                    "-f",
+                    "-color_trc bt709",
+                ],
+                "both hold",
+            ),
+            (&["a.mkv", "--device", "/dev/dri/renderD128"], "-e av1-qsv"),
+            (&["a.mkv", "--no-chunks", "-e", "libaom"], "libsvtav1"),
+            (&["a.mkv", "--no-chunks", "-w", "2"], "one encoder"),
+            (
+                &["a.mkv", "-e", "libaom", "--encoder-path", "aomenc"],
+                "--ffmpeg PATH",
+            ),
+            (&["a.mkv", "-a", "-c:a libopus -map 0:1"], "-map"),
+            (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),
+            (&["a.mkv", "-a", "stray.mka"], "stray.mka"),
+            (&["a.mkv", "-x", "10"], "--min-scene-len"),
+        ] {
+            let error = config(args).unwrap_err().to_string();
+            assert!(error.contains(reason), "{args:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn options_with_negative_values_keep_them() {
+        let params = parse_params("--keyint -1 --enable-overlays --qp=30").unwrap();
+        assert_eq!(params[0], Param::new("keyint", -1));
+        assert_eq!(
+            params[1],
+            Param {
+                name: "enable-overlays".into(),
+                value: None
+            }
+        );
+        assert_eq!(params[2], Param::new("qp", 30));
+    }
+}

@@ -1,0 +1,320 @@
+//! How a file ends: whether its own structure says that it once was longer. Lengths in headers are hints, and are not
+//! looked at here.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// Why `file`, of so many `bytes`, is cut short, if its structure says so.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<String>> {
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(HEAD).read_to_end(&mut head)?;
+    file.seek(SeekFrom::Start(0))?;
+    let declared = match &head {
+        head if head.starts_with(&EBML) => matroska_bytes(file)?,
+        head if head.get(4..8).is_some_and(|name| BOXES.contains(&name)) => boxes_end(file, bytes)?,
+        head if head.starts_with(b"RIFF") => riffs_end(file, bytes)?,
+        head if head.starts_with(b"FLV") => {
+            return Ok(flv_ends_in_a_tag(file, bytes)?.then(|| WITHIN.to_owned()));
+        }
+        head => {
+            let Some(stream) = Packets::find(head) else {
+                return Ok(None);
+            };
+            return Ok(stream.end_within(file, bytes)?.then(|| WITHIN.to_owned()));
+        }
+    };
+    Ok(declared
+        .filter(|declared| *declared > bytes)
+        .map(|declared| format!("it declares {declared} bytes, and has {bytes}")))
+}
+
+/// What is said of a file that ends so.
+pub const WITHIN: &str = "it ends in the middle of a packet";
+
+/// Bytes at the beginning that say what a file is.
+const HEAD: u64 = 4096;
+const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
+const SEGMENT: [u8; 4] = [0x18, 0x53, 0x80, 0x67];
+
+/// Size that a Matroska file gives for itself in its first elements, if it does. A file that lacks no more than its last
+/// second is known by nothing else: what says how many frames there are comes after them.
+fn matroska_bytes(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
+    let mut id = [0; 4];
+    file.read_exact(&mut id)?;
+    if id != EBML {
+        return Ok(None);
+    }
+    let Some(header) = ebml_size(file)? else {
+        return Ok(None);
+    };
+    file.seek_relative(i64::try_from(header).unwrap_or(i64::MAX))?;
+    file.read_exact(&mut id)?;
+    if id != SEGMENT {
+        return Ok(None);
+    }
+    let Some(segment) = ebml_size(file)? else {
+        return Ok(None);
+    };
+    Ok(file.stream_position()?.checked_add(segment))
+}
+
+/// Reads a size of EBML: leading zeros give its length, all ones mean that it was not known when it was written.
+fn ebml_size(file: &mut impl Read) -> io::Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    file.read_exact(&mut bytes[..1])?;
+    let more = bytes[0].leading_zeros() as usize;
+    if more >= bytes.len() {
+        return Ok(None);
+    }
+    file.read_exact(&mut bytes[1..=more])?;
+    let bits = 7 * (more + 1);
+    let value = (u64::from_be_bytes(bytes) >> (64 - 8 * (more + 1))) & ((1 << bits) - 1);
+    Ok((value != (1 << bits) - 1).then_some(value))
+}
+
+/// Boxes with which files of the ISO base media file format and QuickTime begin, and of which they are made.
+const BOXES: [&[u8]; 14] = [
+    b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"pnot", b"moof", b"mfra",
+    b"sidx", b"uuid", b"emsg", b"meta",
+];
+
+/// Where the last box ends that is not wholly in the file, or the last one of all.
+fn boxes_end(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
+    let mut at = 0;
+    while at + 8 <= bytes {
+        let mut head = [0; 16];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut head[..8])?;
+        // What cameras append to their films is none.
+        if !BOXES.contains(&&head[4..8]) {
+            break;
+        }
+        let size = match be32(&head) {
+            // To the end of the file, wherever that is.
+            0 => return Ok(None),
+            1 if at + 16 <= bytes => {
+                file.read_exact(&mut head[8..])?;
+                u64::from(be32(&head[8..])) << 32 | u64::from(be32(&head[12..]))
+            }
+            1 => 16,
+            size => u64::from(size),
+        };
+        if size < 8 {
+            return Ok(None);
+        }
+        at = at.saturating_add(size);
+    }
+    Ok(Some(at))
+}
+
+/// Some programs count the eight bytes of a head as well, and one more where a chunk is of odd size.
+const RIFF_SLACK: u64 = 16;
+
+/// Where the last of the chunks `RIFF` ends of which an AVI file is made; `None` if that was not known when it was written.
+fn riffs_end(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
+    let mut at = 0;
+    while at + 8 <= bytes {
+        let mut head = [0; 8];
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut head)?;
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        if &head[..4] != b"RIFF" {
+            break;
+        }
+        if size == 0 || size > u32::MAX - 8 {
+            return Ok(None);
+        }
+        at += 8 + u64::from(size);
+    }
+    Ok(Some(at.saturating_sub(RIFF_SLACK)))
+}
+
+/// Whether the last four bytes of a Flash film, which say how long the last tag is, do not lead to a tag that says so
+/// itself.
+fn flv_ends_in_a_tag(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
+    const TAG_HEAD: u64 = 11;
+    let mut last = [0; 4];
+    let Some(end) = bytes.checked_sub(4) else {
+        return Ok(true);
+    };
+    file.seek(SeekFrom::Start(end))?;
+    file.read_exact(&mut last)?;
+    let size = u64::from(be32(&last));
+    // Some programs leave the field empty.
+    if size == 0 {
+        return Ok(false);
+    }
+    let Some(tag) = end.checked_sub(size).filter(|_| size > TAG_HEAD) else {
+        return Ok(true);
+    };
+    let mut head = [0; 4];
+    file.seek(SeekFrom::Start(tag))?;
+    file.read_exact(&mut head)?;
+    head[0] = 0;
+    Ok(u64::from(be32(&head)) + TAG_HEAD != size)
+}
+
+fn be32(bytes: &[u8]) -> u32 {
+    bytes
+        .iter()
+        .take(4)
+        .fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// The packets of a transport stream.
+#[derive(Debug, PartialEq)]
+struct Packets {
+    /// Where the first one begins: 0x47 is its first byte.
+    first: u64,
+    /// Bytes from one to the next: with a time in front on disks, with parity behind in some broadcasts.
+    size: u64,
+}
+
+const SYNC: u8 = 0x47;
+
+impl Packets {
+    /// Finds them in the first bytes of a file.
+    fn find(head: &[u8]) -> Option<Self> {
+        const IN_A_ROW: usize = 5;
+        let found = [188, 192, 204].into_iter().find_map(|size| {
+            let row =
+                |first: &usize| (0..IN_A_ROW).all(|n| head.get(first + n * size) == Some(&SYNC));
+            (0..size).find(row).map(|first| (first, size))
+        })?;
+        Some(Self {
+            first: found.0 as u64,
+            size: found.1 as u64,
+        })
+    }
+
+    /// Whether the file ends within one of them. What follows the last is no packet, and none of the stream's.
+    fn end_within(&self, file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
+        const PACKET: u64 = 188;
+        let whole = bytes.saturating_sub(self.first) / self.size;
+        let begun = self.first + whole * self.size;
+        if whole == 0 || begun >= bytes || bytes - begun >= PACKET {
+            return Ok(false);
+        }
+        let mut sync = |at: u64| -> io::Result<bool> {
+            let mut byte = [0];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut byte)?;
+            Ok(byte[0] == SYNC)
+        };
+        Ok(sync(begun)? && sync(begun - self.size)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(bytes: &[u8]) -> Option<String> {
+        cut_short(&mut io::Cursor::new(bytes), bytes.len() as u64).unwrap()
+    }
+
+    #[test]
+    fn the_size_that_a_matroska_file_gives_for_itself_is_read() {
+        let read = |bytes: &[u8]| matroska_bytes(&mut io::Cursor::new(bytes));
+        let head = b"\x1a\x45\xdf\xa3\x82xy\x18\x53\x80\x67";
+        assert_eq!(
+            read(&[head.as_slice(), b"\x45\x00"].concat()).unwrap(),
+            Some(11 + 2 + 0x500)
+        );
+        assert_eq!(
+            read(&[head.as_slice(), b"\x01\0\0\0\0\0\x01\0"].concat()).unwrap(),
+            Some(11 + 8 + 256)
+        );
+        for unknown in [
+            b"\xff".as_slice(),
+            b"\x01\xff\xff\xff\xff\xff\xff\xff",
+            b"\0",
+        ] {
+            assert_eq!(read(&[head.as_slice(), unknown].concat()).unwrap(), None);
+        }
+        assert_eq!(read(b"\0\0\0\x20ftypisom").unwrap(), None);
+        assert!(read(b"\x1a\x45").is_err());
+        assert!(read(b"\x1a\x45\xdf\xa3\x01\xff\xff\xff\xff\xff\xff\xfe").is_err());
+    }
+
+    #[test]
+    fn a_box_that_ends_beyond_the_file_is_one_that_was_cut() {
+        let whole = b"\0\0\0\x0cftypisom\0\0\0\x0amdatxy\0\0\0\x01mdat\0\0\0\0\0\0\0\x14wxyz";
+        assert_eq!(said(whole), None);
+        assert_eq!(
+            said(&whole[..whole.len() - 1]).unwrap(),
+            "it declares 42 bytes, and has 41"
+        );
+        assert_eq!(
+            said(&whole[..21]).unwrap(),
+            "it declares 22 bytes, and has 21"
+        );
+        assert_eq!(said(&whole[..22]), None);
+        assert_eq!(
+            said(&[whole.as_slice(), b"what a camera appends"].concat()),
+            None
+        );
+        assert_eq!(
+            said(b"\0\0\0\x0cftypisom\0\0\0\0mdatxy"),
+            None,
+            "to the end, wherever that is"
+        );
+    }
+
+    #[test]
+    fn an_avi_file_is_as_long_as_all_its_parts() {
+        let part = |size: u32, bytes: usize| {
+            [b"RIFF".as_slice(), &size.to_le_bytes(), &vec![0; bytes]].concat()
+        };
+        assert_eq!(said(&[part(100, 100), part(50, 50)].concat()), None);
+        assert_eq!(said(&part(108, 100)), None, "its own head was counted");
+        assert!(said(&[part(100, 100), part(90, 50)].concat()).is_some());
+        assert_eq!(said(&part(0, 100)), None);
+    }
+
+    #[test]
+    fn a_flash_film_ends_with_the_length_of_its_last_tag() {
+        let tag = |data: u32| {
+            [
+                &(9 << 24 | data).to_be_bytes()[..],
+                &[0; 7],
+                &vec![1; data as usize],
+                &(data + 11).to_be_bytes(),
+            ]
+            .concat()
+        };
+        let whole = [
+            b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec(),
+            tag(300),
+            tag(500),
+        ]
+        .concat();
+        assert_eq!(said(&whole), None);
+        for lost in [1, 3, 4, 100, 514] {
+            assert_eq!(
+                said(&whole[..whole.len() - lost]).as_deref(),
+                Some(WITHIN),
+                "{lost}"
+            );
+        }
+        assert_eq!(said(&whole[..whole.len() - 515]), None);
+    }
+
+    #[test]
+    fn a_transport_stream_ends_with_a_whole_packet() {
+        for (before, after) in [(0, 0), (4, 0), (0, 16)] {
+            let packet = [vec![0; before], vec![SYNC], vec![1; 187], vec![0; after]].concat();
+            let whole = packet.repeat(12);
+            assert_eq!(said(&whole), None);
+            assert_eq!(said(&whole[packet.len()..]), None);
+            assert_eq!(
+                said(&whole[..whole.len() - after - 1]).as_deref(),
+                Some(WITHIN)
+            );
+            assert_eq!(said(&[whole.as_slice(), b"no packet"].concat()), None);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! One chunk, start to finish: frames -> encoder -> checked file under its final name.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
+    process::{ChildStdin, Stdio},
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use crate::{
+    encoder::{
+        self, Encoder,
+        session::{Ended, Pulse, Session},
+    },
+    film::media::{Chunk, MediaInfo},
+    job::{Encoded, Job, Made},
+    os::process::{Children, ToolFailure},
+    plan::recipe::Recipe,
+    scenes::reel::{Next, Reel},
+    source::{Frame, Reader},
+    stream::{
+        bitstream::{self, Ivf},
+        y4m,
+    },
+};
+
+/// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
+const PIPE_BYTES: i32 = 1 << 20;
+
+/// All that chunks have in common.
+pub struct Workshop {
+    /// The job.
+    pub job: Arc<Job>,
+    /// What the film is; what is not known before it was read to its end is what is expected.
+    pub media: Arc<MediaInfo>,
+    /// How it is encoded.
+    pub recipe: Arc<Recipe>,
+    /// The encoder.
+    pub encoder: Encoder,
+    /// The register of running tools.
+    pub children: Children,
+    /// Name of this machine.
+    pub host: String,
+}
+
+/// Why a chunk failed, as far as what happens next depends on it.
+#[derive(Debug)]
+pub enum Failure {
+    /// The source cannot be read: trying again will not help.
+    Source(anyhow::Error),
+    /// The encoder was killed by a signal that we did not send: memory, most likely.
+    Killed(anyhow::Error),
+    /// Detection has ended before the scene did.
+    Abandoned,
+    /// Anything else: it is tried again.
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    /// In one line; the whole story is what it displays.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let (Self::Source(error) | Self::Killed(error) | Self::Other(error)) = self else {
+            return self.to_string();
+        };
+        match error.downcast_ref::<ToolFailure>() {
+            Some(failure) => format!("the encoder {}", failure.line()),
+            None => format!("{error:#}")
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(error) | Self::Killed(error) | Self::Other(error) => {
+                write!(f, "{error:#}")
+            }
+            Self::Abandoned => f.write_str("the search for scenes has ended"),
+        }
+    }
+}
+
+/// Encodes the scene of `reel` with `lp`, and keeps `pulse` up to date.
+///
+/// # Errors
+/// What failed, and whether it is worth another try.
+pub fn encode(
+    workshop: &Workshop,
+    reader: &Reader,
+    reel: &Reel<Frame>,
+    lp: u32,
+    pulse: &Arc<Pulse>,
+) -> Result<Encoded, Failure> {
+    let started = Instant::now();
+    let part = workshop
+        .job
+        .part(&Job::chunk_name(reel.index))
+        .map_err(Failure::Other)?;
+    let mut command =
+        workshop
+            .encoder
+            .chunk_command(&workshop.recipe.video, lp, workshop.job.relative(&part));
+    command.current_dir(workshop.job.dir());
+    let start = || {
+        let mut session = Session::start(
+            &workshop.children,
+            &workshop.encoder,
+            command,
+            Stdio::piped(),
+            pulse,
+        )?;
+        let stdin = session.take_stdin()?;
+        Ok((session, stdin))
+    };
+    let (session, stdin) = start().map_err(Failure::Other)?;
+    let feeder = Feeder {
+        workshop,
+        reader,
+        pulse,
+        stdin,
+        widened: Vec::new(),
+    };
+    let fed = match feeder.all(reel) {
+        Ok(chunk) => Ok(chunk),
+        Err(Feeding::Pipe(error)) => Err(error),
+        // The encoder has been fed a part, and must not make a chunk of it: it is killed.
+        Err(Feeding::Source(error)) => return Err(Failure::Source(error)),
+        Err(Feeding::Abandoned) => return Err(Failure::Abandoned),
+    };
+    let ended = session.end().map_err(Failure::Other)?;
+    if ended.was_killed() {
+        return Err(Failure::Killed(ended.into_failure().into()));
+    }
+    if !ended.is_success() {
+        return Err(Failure::Other(ended.into_failure().into()));
+    }
+    let chunk = fed.map_err(|error| {
+        let failure = ended.words().clone();
+        Failure::Other(
+            anyhow!(failure).context(format!("the encoder stopped reading its input ({error})")),
+        )
+    })?;
+    let attempt = Attempted {
+        chunk,
+        lp,
+        started,
+        pulse,
+    };
+    workshop.keep(&attempt, &ended, &part)
+}
+
+/// An attempt that has come to its end, in good order.
+pub struct Attempted<'a> {
+    /// What was to be encoded.
+    pub chunk: Chunk,
+    /// The encoder's level of parallelism.
+    pub lp: u32,
+    /// When it began.
+    pub started: Instant,
+    /// How the encoder did.
+    pub pulse: &'a Pulse,
+}
+
+impl Workshop {
+    /// Checks what an encoder has written to `part`, completes it, and keeps it under its final name.
+    ///
+    /// # Errors
+    /// If it is not what was to be encoded, or the source is not what it was.
+    pub fn keep(
+        &self,
+        attempt: &Attempted<'_>,
+        ended: &Ended,
+        part: &Path,
+    ) -> Result<Encoded, Failure> {
+        if !self.encoder.writes_hdr10() && !self.recipe.video.picture.hdr10.is_empty() {
+            let inserted = self.insert_hdr10(attempt.chunk.index, part);
+            inserted.map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
+        }
+        let check = |ivf: &Ivf| check(&self.media, &self.recipe, attempt.chunk, ivf);
+        let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
+        self.job.require_same_source().map_err(Failure::Source)?;
+        let made = Made {
+            chunk: attempt.chunk,
+            pictures: ivf.pictures,
+            seconds: attempt.started.elapsed().as_secs_f64(),
+            peak_memory: attempt.pulse.look().peak_memory,
+            lp: attempt.lp,
+            encoder: self.recipe.encoder.version.clone(),
+            host: self.host.clone(),
+        };
+        self.job.keep(made).map_err(Failure::Other)
+    }
+
+    /// Puts the HDR10 metadata into what an encoder has written that cannot do so itself.
+    fn insert_hdr10(&self, index: usize, part: &Path) -> Result<()> {
+        let with = self.job.part(&Job::hdr10_name(index))?;
+        let from = BufReader::with_capacity(
+            1 << 20,
+            File::open(part).context("the encoder wrote no file")?,
+        );
+        let to =
+            File::create_new(&with).with_context(|| format!("writing `{}`", with.display()))?;
+        let to = BufWriter::with_capacity(1 << 20, to);
+        bitstream::insert_hdr10(from, to, &self.recipe.video.picture.hdr10)
+            .context("inserting the HDR10 metadata")?;
+        fs::rename(&with, part).with_context(|| format!("naming `{}`", part.display()))
+    }
+}
+
+/// Why an encoder was not fed to the end.
+enum Feeding {
+    Source(anyhow::Error),
+    Pipe(io::Error),
+    Abandoned,
+}
+
+/// Writes a scene's frames to its encoder.
+struct Feeder<'a> {
+    workshop: &'a Workshop,
+    reader: &'a Reader,
+    pulse: &'a Pulse,
+    stdin: ChildStdin,
+    /// Memory for frames whose samples are widened.
+    widened: Vec<u8>,
+}
+
+impl Feeder<'_> {
+    /// Writes all frames and closes the encoder's input. Returns which part of the film it was.
+    fn all(self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
+        let pulse = self.pulse;
+        let chunk = self.write_all(reel)?;
+        // The feeder is gone, and with it the write end of the encoder's input.
+        pulse.fed_to_the_end();
+        Ok(chunk)
+    }
+
+    fn write_all(mut self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
+        // Without a larger pipe it works as well, a little slower.
+        let _ = nix::fcntl::fcntl(&self.stdin, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        let format = y4m::Format {
+            width: self.workshop.media.width,
+            height: self.workshop.media.height,
+            fps: encoder::rate(self.workshop.media.fps),
+            bit_depth: self.workshop.recipe.video.picture.bit_depth,
+        };
+        self.stdin
+            .write_all(format.header().as_bytes())
+            .map_err(Feeding::Pipe)?;
+        loop {
+            match reel.take() {
+                Next::Frame(held) => self.write(held.frame()).map_err(Feeding::Pipe)?,
+                Next::Decode(range) => {
+                    let reader = self.reader;
+                    let write = |frame: Result<Frame>| {
+                        self.write(&frame.map_err(Feeding::Source)?)
+                            .map_err(Feeding::Pipe)
+                    };
+                    reader.part(range, write, Feeding::Source)?;
+                }
+                Next::End(chunk) => return Ok(chunk),
+                Next::Abandoned => return Err(Feeding::Abandoned),
+            }
+        }
+    }
+
+    fn write(&mut self, frame: &Frame) -> io::Result<()> {
+        let planes = frame.planes();
+        if frame.bit_depth() < self.workshop.recipe.video.picture.bit_depth {
+            y4m::write_frame_widened(&mut self.stdin, &planes, &mut self.widened)?;
+        } else {
+            y4m::write_frame(&mut self.stdin, &planes)?;
+        }
+        self.pulse.fed_one();
+        Ok(())
+    }
+}
+
+/// Checks that the file holds exactly the chunk's frames, in the format that was asked for.
+fn check(media: &MediaInfo, recipe: &Recipe, chunk: Chunk, ivf: &Ivf) -> Result<()> {
+    let full = if ivf.frames < chunk.frames() {
+        " (is the disk full?)"
+    } else {
+        ""
+    };
+    ensure!(
+        ivf.frames == chunk.frames(),
+        "the encoder wrote {} frames instead of {}{full}",
+        ivf.frames,
+        chunk.frames()
+    );
+    let header = &ivf.header;
+    ensure!(
+        (header.width, header.height) == (media.width, media.height),
+        "the encoder wrote {}x{} instead of {}x{}",
+        header.width,
+        header.height,
+        media.width,
+        media.height
+    );
+    match header.disagreement(
+        recipe.video.picture.bit_depth,
+        &recipe.video.picture.color,
+        &recipe.video.picture.hdr10,
+    ) {
+        Some(disagreement) => Err(anyhow!("the encoder wrote {disagreement}")),
+        None => Ok(()),
+    }
+}

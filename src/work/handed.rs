@@ -1,0 +1,180 @@
+//! The tracks that ffmpeg hands over, in files of the job: each as it is where that can be, else decoded.
+
+use anyhow::Result;
+
+use crate::{
+    event::{Sink, detail, warn},
+    film::media::{Container, Track},
+    job::{CarriedRecord, Job},
+    os::process::{Children, ToolFailure},
+    source::{
+        packets::{self, Packets},
+        probe::Tools,
+    },
+};
+
+/// Tracks that are handed over, and to whom.
+#[derive(Clone, Copy)]
+pub struct Handing<'a> {
+    /// The register of running tools.
+    pub children: &'a Children,
+    /// ffmpeg.
+    pub tools: &'a Tools,
+    /// The job.
+    pub job: &'a Job,
+    /// What the source is; how its tracks are carried over, the job knows better.
+    pub container: &'a Container,
+    /// Where events go.
+    pub sink: &'a Sink,
+}
+
+impl Handing<'_> {
+    /// Reads the packets of the picture, and hands over all tracks that an earlier run has not. Sound that ffmpeg cannot copy
+    /// is decoded.
+    ///
+    /// # Errors
+    /// If ffmpeg fails for another reason.
+    pub fn read(&self) -> Result<Packets> {
+        let known = self.job.carried();
+        if known.is_none() {
+            self.job.forget_others()?;
+        }
+        for (stream, why) in known.iter().flat_map(|record| &record.decoded) {
+            self.tell(*stream, why);
+        }
+        match self.write(&known.unwrap_or_default()) {
+            Err(error) if error.is::<ToolFailure>() => {
+                let refused = self.not_copied()?;
+                if refused.is_empty() {
+                    Err(error)
+                } else {
+                    self.decode(refused)
+                }
+            }
+            read => read,
+        }
+    }
+
+    /// Hands over all tracks again, and of the sound of some `streams` what can be decoded, each for a reason.
+    ///
+    /// # Errors
+    /// If ffmpeg fails.
+    pub fn decode(&self, streams: Vec<(usize, String)>) -> Result<Packets> {
+        for (stream, why) in &streams {
+            self.tell(*stream, why);
+        }
+        let mut decoded = self.job.carried().unwrap_or_default().decoded;
+        decoded.extend(streams);
+        self.job.forget_others()?;
+        self.write(&CarriedRecord {
+            decoded,
+            proven: false,
+        })
+    }
+
+    fn tell(&self, stream: usize, why: &str) {
+        let track = self
+            .container
+            .sound_tracks()
+            .enumerate()
+            .find(|(_, track)| track.stream == stream);
+        if let Some((n, Track { codec, .. })) = track {
+            let kept = "is decoded and kept as FLAC, with silence where something is missing";
+            warn(
+                self.sink,
+                format!("sound track {} ({codec}) {kept}: {why}", n + 1),
+            );
+        }
+    }
+
+    /// The container, with its tracks carried over as a `record` says.
+    #[must_use]
+    pub fn as_carried(container: &Container, record: Option<&CarriedRecord>) -> Container {
+        let decoded = record.map_or(&[][..], |record| &record.decoded);
+        container.with_decoded(|stream| decoded.iter().any(|(known, _)| *known == stream))
+    }
+
+    /// Writes what is missing of the tracks, as the `record` says.
+    fn write(&self, record: &CarriedRecord) -> Result<Packets> {
+        let Self {
+            children,
+            tools,
+            job,
+            ..
+        } = *self;
+        let container = Self::as_carried(self.container, Some(record));
+        let handed = container.handed().into_iter().enumerate();
+        let (mut names, mut others) = (Vec::new(), Vec::new());
+        for (n, handed) in handed.filter(|(n, _)| !job.is_intact(&job.others(*n))) {
+            let part = job.part(&job.others(n))?;
+            others.push((
+                handed,
+                part.strip_prefix(job.dir()).unwrap_or(&part).to_owned(),
+            ));
+            names.push(job.others(n));
+        }
+        if !names.is_empty() {
+            job.record_carried(&CarriedRecord {
+                proven: false,
+                ..record.clone()
+            })?;
+        }
+        let packets = packets::read(
+            children,
+            tools,
+            (job.dir(), job.source_link()),
+            &container,
+            &others,
+        )?;
+        if !names.is_empty() {
+            job.require_same_source()?;
+        }
+        for name in names {
+            job.finish(&name)?;
+            job.seal(&name)?;
+        }
+        Ok(packets)
+    }
+
+    /// Streams of sound of which ffmpeg cannot copy all packets, and why: each is tried by itself.
+    fn not_copied(&self) -> Result<Vec<(usize, String)>> {
+        let known = self.job.carried();
+        let container = Self::as_carried(self.container, known.as_ref());
+        let copied = container
+            .handed()
+            .into_iter()
+            .flat_map(|handed| handed.tracks);
+        let mut refused = Vec::new();
+        for track in copied.filter(|track| track.can_be_decoded()) {
+            let mut command = packets::reading(
+                self.tools,
+                (self.job.dir(), self.job.source_link()),
+                &container,
+            );
+            command.args([
+                "-map",
+                &format!("0:{}", track.stream),
+                "-c",
+                "copy",
+                "-f",
+                "matroska",
+                "/dev/null",
+            ]);
+            if let Some(failure) = self.children.finish(command)?.failure {
+                detail(
+                    self.sink,
+                    format!(
+                        "ffmpeg, copying stream {}: {}",
+                        track.stream,
+                        failure.line()
+                    ),
+                );
+                refused.push((
+                    track.stream,
+                    "packets of it are damaged, so that ffmpeg cannot copy it".to_owned(),
+                ));
+            }
+        }
+        Ok(refused)
+    }
+}

@@ -1,0 +1,487 @@
+//! Channels of sound for libopus, which takes eight layouts and refuses every other one.
+//!
+//! What it takes was found by running: libopus of ffmpeg 5.1.9 and 9.0.2 with every layout that `ffmpeg -layouts` names.
+//! A channel keeps its place, or takes that of its twin (side for back) where the layout lacks its own; what a layout has
+//! and the film has not is silent. Only channels that have no place in any layout are mixed into others.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::{
+    event::{Sink, note, warn},
+    os::process::Children,
+    source::probe::{self, Tools},
+};
+
+/// What libopus takes, the smallest first: ffmpeg's name, and its channels.
+const TAKEN: &[(&str, &str)] = &[
+    ("mono", "FC"),
+    ("stereo", "FL+FR"),
+    ("3.0", "FL+FR+FC"),
+    ("quad", "FL+FR+BL+BR"),
+    ("5.0", "FL+FR+FC+BL+BR"),
+    ("5.1", "FL+FR+FC+LFE+BL+BR"),
+    ("6.1", "FL+FR+FC+LFE+BC+SL+SR"),
+    ("7.1", "FL+FR+FC+LFE+BL+BR+SL+SR"),
+];
+
+/// Layouts of which ffmpeg 5.1.9 and 9.0.2 exchange the channels when libopus orders them in their own way, which is their
+/// default: the centre of 5.0 comes out at the back. In the order of Vorbis each channel is in its place.
+const EXCHANGED: [&str; 2] = ["5.0", "6.1"];
+/// The option for that order.
+const ORDER_OF_VORBIS: [&str; 2] = ["-mapping_family", "1"];
+
+/// The other layouts that ffmpeg has names for (`ffmpeg -layouts` of 5.1.9 and 9.0.2).
+const OTHERS: &[(&str, &str)] = &[
+    ("2.1", "FL+FR+LFE"),
+    ("3.0(back)", "FL+FR+BC"),
+    ("4.0", "FL+FR+FC+BC"),
+    ("quad(side)", "FL+FR+SL+SR"),
+    ("3.1", "FL+FR+FC+LFE"),
+    ("5.0(side)", "FL+FR+FC+SL+SR"),
+    ("4.1", "FL+FR+FC+LFE+BC"),
+    ("5.1(side)", "FL+FR+FC+LFE+SL+SR"),
+    ("6.0", "FL+FR+FC+BC+SL+SR"),
+    ("6.0(front)", "FL+FR+FLC+FRC+SL+SR"),
+    ("3.1.2", "FL+FR+FC+LFE+TFL+TFR"),
+    ("hexagonal", "FL+FR+FC+BL+BR+BC"),
+    ("6.1(back)", "FL+FR+FC+LFE+BL+BR+BC"),
+    ("6.1(front)", "FL+FR+LFE+FLC+FRC+SL+SR"),
+    ("7.0", "FL+FR+FC+BL+BR+SL+SR"),
+    ("7.0(front)", "FL+FR+FC+FLC+FRC+SL+SR"),
+    ("7.1(wide)", "FL+FR+FC+LFE+BL+BR+FLC+FRC"),
+    ("7.1(wide-side)", "FL+FR+FC+LFE+FLC+FRC+SL+SR"),
+    ("7.1(top)", "FL+FR+FC+LFE+TFL+TFR+BL+BR"),
+    ("5.1.2", "FL+FR+FC+LFE+BL+BR+TFL+TFR"),
+    ("octagonal", "FL+FR+FC+BL+BR+BC+SL+SR"),
+    ("cube", "FL+FR+BL+BR+TFL+TFR+TBL+TBR"),
+    ("5.1.4", "FL+FR+FC+LFE+BL+BR+TFL+TFR+TBL+TBR"),
+    ("7.1.2", "FL+FR+FC+LFE+BL+BR+SL+SR+TFL+TFR"),
+    ("7.1.4", "FL+FR+FC+LFE+BL+BR+SL+SR+TFL+TFR+TBL+TBR"),
+    (
+        "hexadecagonal",
+        "FL+FR+FC+BL+BR+BC+SL+SR+TFL+TFC+TFR+TBL+TBC+TBR+WL+WR",
+    ),
+    ("downmix", "DL+DR"),
+];
+
+/// Channels of which one may stand in the other's place.
+const TWINS: &[(&str, &str)] = &[
+    ("SL", "BL"),
+    ("SR", "BR"),
+    ("BL", "SL"),
+    ("BR", "SR"),
+    ("DL", "FL"),
+    ("DR", "FR"),
+];
+
+/// Where a channel that no layout has is mixed to. Two places have half of its power each.
+const MIXED: &[(&str, &[&str])] = &[
+    ("FLC", &["FL"]),
+    ("FRC", &["FR"]),
+    ("WL", &["FL"]),
+    ("WR", &["FR"]),
+    ("TFL", &["FL"]),
+    ("TFR", &["FR"]),
+    ("TFC", &["FC"]),
+    ("TBL", &["BL"]),
+    ("TBR", &["BR"]),
+    ("TBC", &["BL", "BR"]),
+    ("BC", &["BL", "BR"]),
+];
+/// Gain of a channel that is mixed to another one, as in ITU-R BS.775: three decibels less.
+const MIX: f64 = std::f64::consts::FRAC_1_SQRT_2;
+
+/// What is done with sound so that libopus takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// A filter of ffmpeg.
+    pub filter: String,
+    /// The layout that comes out of it, by ffmpeg's name.
+    pub layout: &'static str,
+    /// Channels that are mixed into others.
+    pub mixed: Vec<String>,
+    /// Whether the layout has channels that the sound has not.
+    pub silent: bool,
+}
+
+/// How sound of `layout` (ffmpeg's name, or its channels: `FL+FR+LFE`) is given to libopus; `None` if it takes it as it is,
+/// or nothing is known of the layout.
+#[must_use]
+pub fn for_opus(layout: &str) -> Option<Fit> {
+    if TAKEN.iter().any(|(name, _)| *name == layout) {
+        return None;
+    }
+    let named = OTHERS
+        .iter()
+        .find(|(name, _)| *name == layout)
+        .map(|(_, channels)| *channels);
+    let channels: Vec<&str> = named
+        .or(layout.contains('+').then_some(layout))?
+        .split('+')
+        .collect();
+    let fit = |mix: bool| {
+        TAKEN
+            .iter()
+            .find_map(|(name, places)| fit_into(&channels, name, places, mix))
+    };
+    fit(false).or_else(|| fit(true))
+}
+
+/// Fits `channels` into one layout, if all of them have a place there.
+fn fit_into(channels: &[&str], layout: &'static str, places: &str, mix: bool) -> Option<Fit> {
+    let places: Vec<&str> = places.split('+').collect();
+    let twin = |channel: &str| {
+        let twin = TWINS.iter().find(|(one, _)| *one == channel)?.1;
+        // Not where the twin is there itself.
+        (places.contains(&twin) && !channels.contains(&twin)).then_some(twin)
+    };
+    let place = |channel: &str| {
+        places
+            .iter()
+            .copied()
+            .find(|place| *place == channel)
+            .or_else(|| twin(channel))
+    };
+    let mut inputs: Vec<Vec<(&str, f64)>> = vec![Vec::new(); places.len()];
+    let mut mixed = Vec::new();
+    for channel in channels {
+        let (to, gain) = match place(channel) {
+            Some(place) => (vec![place], 1.0),
+            None if mix => {
+                let (_, to) = MIXED.iter().find(|(one, _)| one == channel)?;
+                mixed.push((*channel).to_owned());
+                // Where only the sides are there, the back is at the sides.
+                let back = |to: &&str| {
+                    places
+                        .iter()
+                        .copied()
+                        .find(|place| place == to)
+                        .or_else(|| twin(to))
+                };
+                (to.iter().map(back).collect::<Option<Vec<_>>>()?, MIX)
+            }
+            None => return None,
+        };
+        for (place, inputs) in places.iter().zip(&mut inputs) {
+            inputs.extend(to.contains(place).then_some((*channel, gain)));
+        }
+    }
+    let silent = inputs.iter().any(Vec::is_empty);
+    let filter = if silent || !mixed.is_empty() {
+        pan(layout, &places, &inputs)
+    } else {
+        rename(layout, &places, &inputs)
+    };
+    Some(Fit {
+        filter,
+        layout,
+        mixed,
+        silent,
+    })
+}
+
+/// The filter that gives every channel of `layout` another name. `pan` would do more than that: where it only has to put
+/// channels in another order, it converts one layout into the other as well (ffmpeg 5.1.9 and 9.0.2, 6.1(back) to 6.1).
+fn rename(layout: &str, places: &[&str], inputs: &[Vec<(&str, f64)>]) -> String {
+    let pairs = places.iter().zip(inputs);
+    let pairs = pairs.flat_map(|(place, inputs)| {
+        inputs
+            .iter()
+            .map(move |(channel, _)| format!("{channel}-{place}"))
+    });
+    format!(
+        "channelmap=map={}:channel_layout={layout}",
+        pairs.collect::<Vec<_>>().join("|")
+    )
+}
+
+/// The filter that mixes `inputs` into the places of `layout`; what has none is silent.
+fn pan(layout: &str, places: &[&str], inputs: &[Vec<(&str, f64)>]) -> String {
+    // What is louder than everything is not clipped, and the channels keep their balance.
+    let loudest = inputs
+        .iter()
+        .map(|inputs| inputs.iter().map(|(_, gain)| gain).sum())
+        .fold(1.0, f64::max);
+    let term = |(channel, gain): &(&str, f64)| match gain / loudest {
+        1.0 => (*channel).to_owned(),
+        gain => format!("{gain:.4}*{channel}"),
+    };
+    let mut filter = format!("pan={layout}");
+    for (place, inputs) in places
+        .iter()
+        .zip(inputs)
+        .filter(|(_, inputs)| !inputs.is_empty())
+    {
+        filter += &format!(
+            "|{place}={}",
+            inputs.iter().map(term).collect::<Vec<_>>().join("+")
+        );
+    }
+    filter
+}
+
+/// Options of ffmpeg's by which a user says himself what becomes of the channels.
+fn is_users(option: &str) -> bool {
+    let name = option.split(':').next().unwrap_or_default();
+    [
+        "-af",
+        "-filter",
+        "-filter_complex",
+        "-lavfi",
+        "-ac",
+        "-channel_layout",
+        "-ch_layout",
+        "-mapping_family",
+    ]
+    .contains(&name)
+}
+
+/// Whether `args` encode sound track `n` with libopus: the last option that names a codec for it counts.
+#[must_use]
+pub fn is_opus(args: &[String], n: usize) -> bool {
+    let of_all = ["-c", "-codec", "-acodec", "-c:a", "-codec:a"].map(str::to_owned);
+    let names = of_all
+        .into_iter()
+        .chain([format!("-c:a:{n}"), format!("-codec:a:{n}")])
+        .collect::<Vec<_>>();
+    let codec = args
+        .windows(2)
+        .rfind(|pair| names.contains(&pair[0]))
+        .map(|pair| pair[1].as_str());
+    codec == Some("libopus")
+}
+
+#[derive(Debug, Deserialize)]
+struct Streams {
+    #[serde(default)]
+    streams: Vec<Stream>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Stream {
+    index: usize,
+    #[serde(default)]
+    channels: usize,
+    channel_layout: Option<String>,
+}
+
+impl Stream {
+    /// The layout, or that which ffmpeg takes for this number of channels where the file names none.
+    fn layout(&self) -> &str {
+        let guessed = match self.channels {
+            3 => "2.1",
+            4 => "4.0",
+            _ => "",
+        };
+        self.channel_layout
+            .as_deref()
+            .filter(|layout| *layout != "unknown")
+            .unwrap_or(guessed)
+    }
+}
+
+/// More options of ffmpeg's for the sound tracks of `input`, which are the streams `kept`, that `args` encode with libopus, where it would not take their
+/// layout. What is mixed is warned of.
+///
+/// # Errors
+/// If ffprobe cannot read the file.
+pub fn options(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    kept: &[usize],
+    args: &[String],
+    sink: &Sink,
+) -> Result<Vec<String>> {
+    if args.iter().any(|arg| is_users(arg)) {
+        return Ok(Vec::new());
+    }
+    let entries = [
+        "-select_streams",
+        "a",
+        "-show_entries",
+        "stream=index,channels,channel_layout",
+    ];
+    let found: Streams = probe::ffprobe(children, tools, input, &entries)
+        .context("reading the layouts of the sound")?;
+    let mut options = Vec::new();
+    let kept = found
+        .streams
+        .iter()
+        .filter(|stream| kept.contains(&stream.index));
+    for (n, stream) in kept.enumerate().filter(|(n, _)| is_opus(args, *n)) {
+        let layout = stream.layout();
+        let fit = for_opus(layout);
+        if EXCHANGED.contains(&fit.as_ref().map_or(layout, |fit| fit.layout)) {
+            options.extend([
+                format!("{}:a:{n}", ORDER_OF_VORBIS[0]),
+                ORDER_OF_VORBIS[1].to_owned(),
+            ]);
+        }
+        let Some(Fit {
+            filter,
+            layout: becomes,
+            mixed,
+            silent,
+        }) = fit
+        else {
+            continue;
+        };
+        if !mixed.is_empty() {
+            let mixed = mixed.join(", ");
+            warn(
+                sink,
+                format!(
+                    "sound track {n}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them"
+                ),
+            );
+        } else if silent {
+            note(
+                sink,
+                format!(
+                    "sound track {n}: {layout} becomes {becomes} with silent channels: Opus has no {layout}"
+                ),
+            );
+        }
+        options.extend([format!("-filter:a:{n}"), filter]);
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(layout: &str) -> String {
+        for_opus(layout).map(|fit| fit.filter).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_libopus_takes_is_left_as_it_is_and_so_is_what_is_unknown() {
+        for layout in [
+            "mono",
+            "stereo",
+            "3.0",
+            "quad",
+            "5.0",
+            "5.1",
+            "6.1",
+            "7.1",
+            "",
+            "unknown",
+            "ambisonic 1",
+            "A+B",
+        ] {
+            assert_eq!(for_opus(layout), None, "{layout}");
+        }
+    }
+
+    #[test]
+    fn where_only_names_differ_channels_are_renamed() {
+        for (layout, renamed) in [
+            (
+                "quad(side)",
+                "channelmap=map=FL-FL|FR-FR|SL-BL|SR-BR:channel_layout=quad",
+            ),
+            (
+                "5.0(side)",
+                "channelmap=map=FL-FL|FR-FR|FC-FC|SL-BL|SR-BR:channel_layout=5.0",
+            ),
+            (
+                "5.1(side)",
+                "channelmap=map=FL-FL|FR-FR|FC-FC|LFE-LFE|SL-BL|SR-BR:channel_layout=5.1",
+            ),
+            (
+                "FL+FR+FC+LFE+SL+SR",
+                "channelmap=map=FL-FL|FR-FR|FC-FC|LFE-LFE|SL-BL|SR-BR:channel_layout=5.1",
+            ),
+            (
+                "6.1(back)",
+                "channelmap=map=FL-FL|FR-FR|FC-FC|LFE-LFE|BC-BC|BL-SL|BR-SR:channel_layout=6.1",
+            ),
+            (
+                "downmix",
+                "channelmap=map=DL-FL|DR-FR:channel_layout=stereo",
+            ),
+        ] {
+            let fit = for_opus(layout).unwrap();
+            assert_eq!(
+                (fit.filter.as_str(), fit.mixed.len(), fit.silent),
+                (renamed, 0, false),
+                "{layout}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_lacks_channels_has_silent_ones_and_nothing_is_mixed() {
+        for (layout, filled) in [
+            ("2.1", "pan=5.1|FL=FL|FR=FR|LFE=LFE"),
+            ("3.1", "pan=5.1|FL=FL|FR=FR|FC=FC|LFE=LFE"),
+            ("4.0", "pan=6.1|FL=FL|FR=FR|FC=FC|BC=BC"),
+            ("4.1", "pan=6.1|FL=FL|FR=FR|FC=FC|LFE=LFE|BC=BC"),
+            ("3.0(back)", "pan=6.1|FL=FL|FR=FR|BC=BC"),
+            ("6.0", "pan=6.1|FL=FL|FR=FR|FC=FC|BC=BC|SL=SL|SR=SR"),
+            ("hexagonal", "pan=6.1|FL=FL|FR=FR|FC=FC|BC=BC|SL=BL|SR=BR"),
+            ("7.0", "pan=7.1|FL=FL|FR=FR|FC=FC|BL=BL|BR=BR|SL=SL|SR=SR"),
+        ] {
+            let fit = for_opus(layout).unwrap();
+            assert_eq!(
+                (fit.filter.as_str(), fit.mixed.len(), fit.silent),
+                (filled, 0, true),
+                "{layout}"
+            );
+        }
+    }
+
+    #[test]
+    fn channels_without_a_place_are_mixed_in_balance() {
+        let wide = for_opus("7.1(wide)").unwrap();
+        assert_eq!(
+            wide.filter,
+            "pan=5.1|FL=0.5858*FL+0.4142*FLC|FR=0.5858*FR+0.4142*FRC|FC=0.5858*FC|LFE=0.5858*LFE|BL=0.5858*BL|BR=0.5858*BR"
+        );
+        assert_eq!(wide.mixed, ["FLC", "FRC"]);
+        assert_eq!(for_opus("octagonal").unwrap().mixed, ["BC"]);
+        assert!(
+            filter("octagonal").contains("|BL=0.5858*BL+0.4142*BC|"),
+            "{}",
+            filter("octagonal")
+        );
+        assert_eq!(for_opus("cube").unwrap().layout, "quad");
+        // Every layout that has a name is taken in one way or another.
+        assert!(OTHERS.iter().all(|(layout, _)| for_opus(layout).is_some()));
+    }
+
+    #[test]
+    fn only_tracks_that_libopus_encodes_are_fitted_and_the_users_word_counts() {
+        let args = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        for (text, first, second) in [
+            ("-c:a libopus -b:a 96k", true, true),
+            ("-acodec libopus", true, true),
+            ("-c copy -c:a:1 libopus", false, true),
+            ("-c:a:1 flac -c:a libopus -c:a:0 aac", false, true),
+            ("-c:a flac", false, false),
+        ] {
+            assert_eq!(
+                [is_opus(&args(text), 0), is_opus(&args(text), 1)],
+                [first, second],
+                "{text}"
+            );
+        }
+        for text in [
+            "-af volume=2",
+            "-ac 2",
+            "-ac:a:0 2",
+            "-filter:a:1 x",
+            "-channel_layout:a stereo",
+            "-mapping_family 255",
+        ] {
+            assert!(args(text).iter().any(|arg| is_users(arg)), "{text}");
+        }
+        assert!(!is_users("-acodec") && !is_users("-c:a") && !is_users("libopus"));
+    }
+}

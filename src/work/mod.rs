@@ -1,0 +1,9 @@
+//! One piece of work each: who reads, what is handed over, a trial, sound, a chunk, a whole film.
+
+pub mod handed;
+pub mod reading;
+pub mod trial;
+pub mod layout;
+pub mod sound;
+pub mod chunk;
+pub mod whole;

@@ -1,0 +1,405 @@
+//! Sound that is encoded anew: ffmpeg, from the source into the job directory; then it is compared with the source's.
+
+use std::process::Command;
+
+use anyhow::{Result, anyhow, ensure};
+
+use crate::{
+    event::{Sink, detail, warn},
+    film::media::{Container, TrackKind},
+    finding,
+    job::{Job, SoundRecord},
+    metric::likeness::{Freedom, Likeness, Sounds},
+    os::process::{Children, Finished},
+    source::{
+        packets::{self, ON_TIME},
+        probe::{self, IdentifiedTrack, Tools, file_url},
+    },
+    work::layout,
+};
+
+/// How much later than it is to be heard the sound is written, in milliseconds: encoders begin with a few samples of
+/// their own before the first one, and a time below zero cannot be written.
+const LATER_MS: i64 = 1000;
+
+/// A tenth of a second of silence, for a look at what ffmpeg makes of its times.
+pub const TRIAL: &str = "delay.mka";
+
+/// Samples at 48 kHz that libopus is heard later than it is decoded, and with `-application lowdelay`.
+const OPUS_DELAY: u32 = 312;
+const OPUS_DELAY_LOW: u32 = 120;
+
+/// Encodes every sound track of the source with `args`, unless an earlier run has.
+///
+/// # Errors
+/// If ffmpeg fails or a track is missing afterwards: a film must not lose its sound in silence.
+pub fn encode(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    container: &Container,
+    args: &[String],
+    sink: &Sink,
+) -> Result<()> {
+    let name = job.audio();
+    if job.is_intact(name) && job.sound().is_ok() {
+        return Ok(());
+    }
+    let part = job.part(name)?;
+    let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
+    let tracks = container.track_counts()[1];
+    let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
+    let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
+    let fitted = layout::options(
+        children,
+        tools,
+        &job.dir().join(job.source_link()),
+        &kept,
+        args,
+        sink,
+    )?;
+    let delay_ms = match delay_ms(args, tracks) {
+        Some(delay_ms) if !writes_delays(children, tools, job)? => delay_ms,
+        _ => 0.0,
+    };
+    let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
+    command.args(
+        kept.iter()
+            .flat_map(|stream| ["-map".to_owned(), format!("0:{stream}")]),
+    );
+    command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
+    command
+        .args(on_time([args, &fitted].concat()))
+        .args(at_one_rate(args, &rates));
+    let offset_us =
+        container.clock.offset_us + LATER_MS * 1000 + (delay_ms * 1000.0).round() as i64;
+    command.args([
+        "-output_ts_offset",
+        &format!("{offset_us}us"),
+        "-avoid_negative_ts",
+        "disabled",
+    ]);
+    // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
+    command
+        .args(["-fflags", "+bitexact", "-f", "matroska"])
+        .arg(relative);
+    packets::keep_clock(&mut command, container);
+    let Finished {
+        stderr, failure, ..
+    } = children.finish(command)?;
+    if let Some(failure) = failure {
+        return Err(anyhow!(failure).context("encoding the sound"));
+    }
+    tell_of_complaints(&stderr, sink);
+    let identified = probe::identify(children, tools, &part)?;
+    let found: Vec<TrackKind> = identified
+        .tracks
+        .iter()
+        .filter_map(IdentifiedTrack::track)
+        .map(|t| t.kind)
+        .collect();
+    ensure!(
+        found == vec![TrackKind::Audio; tracks],
+        "encoding the sound: {tracks} sound tracks went in, {} tracks came out",
+        found.len()
+    );
+    // What was added for all is right for those of that delay.
+    let wrong_ms = |track: &IdentifiedTrack| {
+        if delay_ms > 0.0 {
+            track.codec_delay_ms() - delay_ms
+        } else {
+            0.0
+        }
+    };
+    let wrong_ms: Vec<f64> = identified.tracks.iter().map(wrong_ms).collect();
+    let freedoms: Vec<Freedom> = (0..tracks).map(|n| freedom(args, &fitted, n)).collect();
+    let later_ms = wrong_ms
+        .iter()
+        .map(|wrong_ms| LATER_MS as f64 - wrong_ms.round())
+        .collect::<Vec<_>>();
+    let source = (job.dir(), job.source_link());
+    let likenesses = Sounds {
+        children,
+        tools,
+        source,
+        container,
+        encoded: &part,
+        later_ms: &later_ms,
+    }
+    .compare(&freedoms)?;
+    let finding = |(n, likeness): (usize, &Likeness)| {
+        let rate = identified.tracks[n].sampling_rate();
+        likeness.finding(format!("sound track {}", n + 1), freedoms[n], rate)
+    };
+    let findings = likenesses.iter().enumerate().map(finding).collect();
+    let findings = match finding::all_agree(findings) {
+        Ok(findings) => findings,
+        Err(wrong) => {
+            job.part(name)?;
+            return Err(
+                anyhow!(wrong).context("the sound that was encoded anew is not the source's")
+            );
+        }
+    };
+    for finding in &findings {
+        detail(sink, finding.to_string());
+    }
+    job.require_same_source()?;
+    job.record_sound(&SoundRecord {
+        sync_ms: later_ms.iter().map(|ms| -(*ms as i64)).collect(),
+        findings,
+    })?;
+    job.finish(name)?;
+    job.seal(name)
+}
+
+/// Says what ffmpeg complained of: it goes on over damage that it can pass over.
+fn tell_of_complaints(stderr: &[String], sink: &Sink) {
+    let complaints: Vec<&String> = stderr
+        .iter()
+        .filter(|line| !packets::is_of_clock(line))
+        .collect();
+    if let Some(first) = complaints.first() {
+        // `[aac @ 0x55d5b1c4e4c0] invalid band type`
+        let said = first
+            .split_once("] ")
+            .map_or(first.as_str(), |(_, said)| said);
+        let silent = "what it could not decode of it is silent";
+        warn(
+            sink,
+            format!("ffmpeg complained while it encoded the sound, and {silent}: {said}"),
+        );
+    }
+    for line in complaints {
+        detail(sink, format!("ffmpeg, while encoding the sound: {line}"));
+    }
+}
+
+/// The delay of the first of `tracks` that libopus encodes, in milliseconds.
+fn delay_ms(args: &[String], tracks: usize) -> Option<f64> {
+    (0..tracks).any(|n| layout::is_opus(args, n)).then(|| {
+        let low = args
+            .windows(2)
+            .any(|pair| pair[0].starts_with("-application") && pair[1] == "lowdelay");
+        f64::from(if low { OPUS_DELAY_LOW } else { OPUS_DELAY }) / 48.0
+    })
+}
+
+/// Whether this ffmpeg adds the delay of a decoder to the times of packets in Matroska, as it has to be: 5.1 does not, 9
+/// does.
+fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> {
+    let file = job.part(TRIAL)?;
+    let mut command = Command::new(&tools.ffmpeg);
+    command.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-f",
+        "lavfi",
+        "-i",
+        "anullsrc=r=48000:cl=mono",
+        "-t",
+        "0.1",
+    ]);
+    command.args([
+        "-c:a",
+        "libopus",
+        "-output_ts_offset",
+        "1",
+        "-avoid_negative_ts",
+        "disabled",
+        "-f",
+        "matroska",
+    ]);
+    command.arg(file_url(&file));
+    let failed = children.finish(command)?.failure.is_some();
+    // What it lacks it will say of the sound itself.
+    let identified = if failed {
+        None
+    } else {
+        Some(probe::identify(children, tools, &file)?)
+    };
+    job.part(TRIAL)?;
+    let first = identified
+        .as_ref()
+        .and_then(|identified| identified.tracks.first());
+    Ok(first
+        .and_then(IdentifiedTrack::minimum_ms)
+        .is_some_and(|ms| ms > 999.0))
+}
+
+/// Rates that every encoder takes, in Hz.
+const COMMON_RATES: [u32; 3] = [32_000, 44_100, 48_000];
+
+/// The rates of tracks that would get another one, where the user has said none. Opus is always decoded at 48 kHz, and that
+/// is the rate by which ffmpeg 5.1 writes its delay. The filter loudnorm gives 192 kHz, of which nobody has anything: that
+/// becomes the rate that the track has in the source, one of `rates`.
+fn at_one_rate(args: &[String], rates: &[Option<u32>]) -> Vec<String> {
+    if args
+        .iter()
+        .any(|arg| arg == "-ar" || arg.starts_with("-ar:"))
+    {
+        return Vec::new();
+    }
+    let rate = |(n, rate): (usize, &Option<u32>)| match rate {
+        _ if layout::is_opus(args, n) => Some((n, 48_000)),
+        Some(rate) if COMMON_RATES.contains(rate) && ends_with_loudnorm(args, n) => {
+            Some((n, *rate))
+        }
+        _ => None,
+    };
+    let rates = rates.iter().enumerate().filter_map(rate);
+    rates
+        .flat_map(|(n, rate)| [format!("-ar:a:{n}"), rate.to_string()])
+        .collect()
+}
+
+/// Whether the filters that `args` name for sound track `n`, the last of which count, leave it at the rate of loudnorm.
+fn ends_with_loudnorm(args: &[String], n: usize) -> bool {
+    let of_all = ["-af", "-filter:a"].map(str::to_owned);
+    let names: Vec<String> = of_all
+        .into_iter()
+        .chain([format!("-filter:a:{n}"), format!("-filter:{n}")])
+        .collect();
+    let filters = args
+        .windows(2)
+        .rfind(|pair| names.contains(&pair[0]))
+        .map_or("", |pair| pair[1].as_str());
+    let after = filters.rsplit_once("loudnorm").map(|(_, after)| after);
+    after.is_some_and(|after| !after.contains("aresample") && !after.contains("aformat"))
+}
+
+/// What is left to be judged of sound track `n`.
+fn freedom(args: &[String], fitted: &[String], n: usize) -> Freedom {
+    let users = Freedom::of(args, n);
+    let mixed = fitted
+        .windows(2)
+        .any(|pair| pair[0] == format!("-filter:a:{n}") && pair[1].starts_with("pan="));
+    if mixed && users == Freedom::Nothing {
+        Freedom::Form
+    } else {
+        users
+    }
+}
+
+/// The options with a filter before all others that keeps holes; where there is none, it is the only one.
+fn on_time(args: Vec<String>) -> Vec<String> {
+    let is_filter = |option: &str| {
+        let (name, of) = option.split_once(':').unwrap_or((option, "a"));
+        name == "-af" || name == "-filter" && of.starts_with('a')
+    };
+    // The last option that is for a track counts.
+    let mut all = vec!["-filter:a".to_owned(), ON_TIME.to_owned()];
+    for arg in args {
+        let filters = all.last().is_some_and(|option| is_filter(option)) && all.len() > 2;
+        all.push(if filters {
+            after_hole_filling(&arg)
+        } else {
+            arg
+        });
+    }
+    all
+}
+
+/// Filters of a user's, after the one that keeps holes, unless he has it himself.
+fn after_hole_filling(filters: &str) -> String {
+    if filters.contains("async=") {
+        filters.to_owned()
+    } else if filters.contains("[in]") {
+        format!(
+            "[in]{ON_TIME}[on_time];{}",
+            filters.replace("[in]", "[on_time]")
+        )
+    } else if filters.trim_start().starts_with('[') {
+        filters.to_owned()
+    } else {
+        format!("{ON_TIME},{filters}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn holes_are_filled_before_any_other_filter() {
+        for (args, becomes) in [
+            ("-c:a aac", "-filter:a @ -c:a aac"),
+            (
+                "-c:a flac -af loudnorm",
+                "-filter:a @ -c:a flac -af @,loudnorm",
+            ),
+            ("-filter:a:1 volume=2", "-filter:a @ -filter:a:1 @,volume=2"),
+            ("-af aresample=48000", "-filter:a @ -af @,aresample=48000"),
+            (
+                "-af aresample=async=100",
+                "-filter:a @ -af aresample=async=100",
+            ),
+            (
+                "-af [in]volume=2[out]",
+                "-filter:a @ -af [in]@[on_time];[on_time]volume=2[out]",
+            ),
+            ("-filter:v x", "-filter:a @ -filter:v x"),
+        ] {
+            assert_eq!(
+                on_time(words(args)).join(" "),
+                becomes.replace('@', ON_TIME),
+                "{args}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_delay_of_opus_is_known_before_it_is_encoded() {
+        assert_eq!(delay_ms(&words("-c:a libopus -b:a 96k"), 2), Some(6.5));
+        assert_eq!(
+            delay_ms(&words("-c:a libopus -application lowdelay"), 1),
+            Some(2.5)
+        );
+        assert_eq!(delay_ms(&words("-c:a aac -c:a:1 libopus"), 2), Some(6.5));
+        assert_eq!(delay_ms(&words("-c:a aac"), 2), None);
+    }
+
+    #[test]
+    fn a_track_keeps_its_rate_unless_opus_or_the_user_has_another_one() {
+        let rates = [Some(44_100), Some(96_000), None];
+        for (args, becomes) in [
+            ("-c:a aac -c:a:1 libopus", "-ar:a:1 48000"),
+            ("-c:a libopus -ar 16000", ""),
+            ("-c:a flac -af volume=2", ""),
+            // Not every encoder takes 96 kHz.
+            ("-c:a flac -af loudnorm", "-ar:a:0 44100"),
+            (
+                "-c:a libopus -af loudnorm=I=-16",
+                "-ar:a:0 48000 -ar:a:1 48000 -ar:a:2 48000",
+            ),
+            ("-c:a flac -filter:a:0 loudnorm,volume=2", "-ar:a:0 44100"),
+            ("-c:a flac -filter:a:1 loudnorm", ""),
+            ("-c:a flac -af loudnorm -af volume=2", ""),
+            ("-c:a flac -af loudnorm,aresample=96000", ""),
+            ("-c:a flac -af aresample=48000,loudnorm", "-ar:a:0 44100"),
+            ("-c:a flac -af loudnorm -ar 96000", ""),
+        ] {
+            assert_eq!(
+                at_one_rate(&words(args), &rates).join(" "),
+                becomes,
+                "{args}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_mixed_for_opus_may_have_another_level() {
+        let fitted = words("-filter:a:1 pan=5.1|FL=FL -filter:a:2 channelmap=map=SL-BL");
+        let of = |args: &str, n| freedom(&words(args), &fitted, n);
+        assert_eq!(
+            [0, 1, 2].map(|n| of("-c:a libopus", n)),
+            [Freedom::Nothing, Freedom::Form, Freedom::Nothing]
+        );
+    }
+}
