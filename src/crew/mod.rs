@@ -40,7 +40,7 @@ use crate::plan::workers::{Load, Machine};
 use crate::{
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
-    job::{Encoded, Job},
+    job::{Encoded, names::Name},
     os::{
         disk::Space,
         process::{self, quoted},
@@ -447,7 +447,7 @@ impl Hall {
     }
 
     fn sign(&self, chunk: usize, pulse: &Pulse) -> Sign {
-        let part = self.workshop.job.dir().join(Job::chunk_part_name(chunk));
+        let part = self.workshop.job.dir().join(Name::Chunk(chunk).part());
         let Vitals {
             pid,
             fed,

@@ -3,6 +3,8 @@
 //! Every file is written as `NAME.part`, synced, renamed, and its directory synced: a final name is a finished thing.
 //! Files are created exclusively, so that a link in the place of one of ours is never followed.
 
+pub mod names;
+
 use std::{
     ffi::OsStr,
     fmt,
@@ -16,27 +18,11 @@ use anyhow::{Context, Result, ensure};
 use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    film::media::Chunk, finding::Finding, os::process::quoted, plan::recipe::Recipe, work::sound,
-};
+use self::names::{CHUNKS, Name};
+use crate::{film::media::Chunk, finding::Finding, os::process::quoted, plan::recipe::Recipe};
 
 /// Format of the job directory. A newer one is refused, an older one is read.
 const FORMAT: u32 = 2;
-const JOB: &str = "job.json";
-const LOCK: &str = "lock";
-const INDEX: &str = "source.ffindex";
-const SCENES: &str = "scenes.jsonl";
-const CHUNKS: &str = "chunks";
-const AUDIO: &str = "audio.mka";
-const SOUND: &str = "sound.json";
-const OTHERS: &str = "others-";
-const CARRIED: &str = "others-carried.json";
-const READER: &str = "reader.json";
-const PICTURES: &str = "pictures.bin";
-const CHAPTERS: &str = "chapters.txt";
-/// Links with plain names, for tools that cannot be trusted with every name.
-const SOURCE_LINK: &str = "source";
-const OUTPUT_DIR_LINK: &str = "output";
 /// Hashed around the places that are looked at: head, tail and parts in between.
 const SAMPLE_BYTES: u64 = 1 << 20;
 const SAMPLES: u64 = 16;
@@ -345,7 +331,7 @@ impl Job {
                 lp,
                 recipe: recipe.clone(),
             };
-            job.write(JOB, &serde_json::to_vec_pretty(&state)?)?;
+            job.write(Name::Job, &serde_json::to_vec_pretty(&state)?)?;
         }
         job.furnish(claim.output)?;
         Ok(job)
@@ -365,8 +351,8 @@ impl Job {
                 .create(&chunks)
                 .with_context(|| format!("making `{}`", chunks.display()))?,
         }
-        self.link(SOURCE_LINK, &self.input)?;
-        self.link(OUTPUT_DIR_LINK, output.parent().unwrap_or(Path::new("/")))
+        self.link(Name::Source, &self.input)?;
+        self.link(Name::OutputDir, output.parent().unwrap_or(Path::new("/")))
     }
 
     /// Makes sure that the source is still the one that the job is of. What was made of a source is recorded only
@@ -390,8 +376,8 @@ impl Job {
         Ok(())
     }
 
-    fn link(&self, name: &str, target: &Path) -> Result<()> {
-        let link = self.dir.join(name);
+    fn link(&self, name: Name, target: &Path) -> Result<()> {
+        let link = self.path(name);
         if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
             fs::remove_file(&link).with_context(|| format!("replacing `{}`", link.display()))?;
         }
@@ -408,25 +394,7 @@ impl Job {
     /// Name of the link to the source, relative to the directory.
     #[must_use]
     pub fn source_link(&self) -> &'static str {
-        SOURCE_LINK
-    }
-
-    /// Name of the link to the output's directory, relative to the directory.
-    #[must_use]
-    pub fn output_dir_link(&self) -> &'static str {
-        OUTPUT_DIR_LINK
-    }
-
-    /// Name of the frame index, relative to the directory.
-    #[must_use]
-    pub fn index_name(&self) -> &'static str {
-        INDEX
-    }
-
-    /// Where the frame index is.
-    #[must_use]
-    pub fn index(&self) -> PathBuf {
-        self.dir.join(INDEX)
+        names::SOURCE
     }
 
     /// A path in the directory, relative to it: the name of the directory may be anything.
@@ -435,12 +403,18 @@ impl Job {
         path.strip_prefix(&self.dir).unwrap_or(path)
     }
 
-    /// A name under which something may be written that [`Job::finish`] then gives its final name.
+    /// Where a file of the job is, or will be.
+    #[must_use]
+    pub fn path(&self, name: Name) -> PathBuf {
+        self.dir.join(name.to_string())
+    }
+
+    /// Where something may be written to which [`Job::finish`] then gives its final name.
     ///
     /// # Errors
     /// If something of an earlier run is in its place and cannot be removed.
-    pub fn part(&self, name: &str) -> Result<PathBuf> {
-        let part = self.dir.join(part_name(name));
+    pub fn part(&self, name: Name) -> Result<PathBuf> {
+        let part = self.dir.join(name.part());
         remove_if_there(&part)?;
         Ok(part)
     }
@@ -449,8 +423,12 @@ impl Job {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn finish(&self, name: &str) -> Result<PathBuf> {
-        let (part, last) = (self.dir.join(part_name(name)), self.dir.join(name));
+    pub fn finish(&self, name: Name) -> Result<PathBuf> {
+        self.finish_as(&name.to_string())
+    }
+
+    fn finish_as(&self, name: &str) -> Result<PathBuf> {
+        let (part, last) = (self.dir.join(names::part(name)), self.dir.join(name));
         let finish = || -> std::io::Result<()> {
             OpenOptions::new()
                 .read(true)
@@ -464,10 +442,20 @@ impl Job {
         Ok(last)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let part = self.part(name)?;
+    /// Writes a whole file.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn write(&self, name: Name, bytes: &[u8]) -> Result<()> {
+        self.write_as(&name.to_string(), bytes)
+    }
+
+    fn write_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let part = self.dir.join(names::part(name));
+        remove_if_there(&part)?;
         let write = || {
-            OpenOptions::new()
+            let mut options = OpenOptions::new();
+            options
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
@@ -475,13 +463,7 @@ impl Job {
                 .write_all(bytes)
         };
         write().with_context(|| format!("writing `{}`", part.display()))?;
-        self.finish(name).map(|_| ())
-    }
-
-    /// Name of the sound, encoded anew, relative to the directory.
-    #[must_use]
-    pub fn audio(&self) -> &'static str {
-        AUDIO
+        self.finish_as(name).map(|_| ())
     }
 
     /// What is known of the sound that was encoded anew.
@@ -489,9 +471,9 @@ impl Job {
     /// # Errors
     /// If nothing is.
     pub fn sound(&self) -> Result<SoundRecord> {
-        let text =
-            read(&self.dir.join(SOUND)).with_context(|| format!("reading `{SOUND}` of the job"))?;
-        serde_json::from_slice(&text).with_context(|| format!("`{SOUND}` of the job is damaged"))
+        let text = read(&self.path(Name::Sound))
+            .with_context(|| format!("reading `sound.json` of the job"))?;
+        serde_json::from_slice(&text).with_context(|| format!("`sound.json` of the job is damaged"))
     }
 
     /// Records what is known of the sound that was encoded anew.
@@ -499,19 +481,13 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn record_sound(&self, record: &SoundRecord) -> Result<()> {
-        self.write(SOUND, &serde_json::to_vec_pretty(record)?)
-    }
-
-    /// Name of file number `n` of the tracks that ffmpeg hands over, relative to the directory.
-    #[must_use]
-    pub fn others(&self, n: usize) -> String {
-        format!("{OTHERS}{n}.mkv")
+        self.write(Name::Sound, &serde_json::to_vec_pretty(record)?)
     }
 
     /// How the tracks get into the output that ffmpeg hands over, if that was decided.
     #[must_use]
     pub fn carried(&self) -> Option<CarriedRecord> {
-        read(&self.dir.join(CARRIED))
+        read(&self.path(Name::Carried))
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok())
     }
@@ -521,7 +497,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn record_carried(&self, record: &CarriedRecord) -> Result<()> {
-        self.write(CARRIED, &serde_json::to_vec_pretty(record)?)
+        self.write(Name::Carried, &serde_json::to_vec_pretty(record)?)
     }
 
     /// Forgets that the tracks are there that ffmpeg hands over: there are others to come.
@@ -530,8 +506,8 @@ impl Job {
     /// Those of the file system.
     pub fn forget_others(&self) -> Result<()> {
         let mut n = 0;
-        while self.dir.join(self.others(n)).exists() {
-            remove_if_there(&self.dir.join(seal_name(&self.others(n))))?;
+        while self.path(Name::Others(n)).exists() {
+            remove_if_there(&self.dir.join(Name::Others(n).seal()))?;
             n += 1;
         }
         Ok(())
@@ -541,9 +517,9 @@ impl Job {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn write_chapters(&self, text: &str) -> Result<&'static str> {
-        self.write(CHAPTERS, text.as_bytes())?;
-        Ok(CHAPTERS)
+    pub fn write_chapters(&self, text: &str) -> Result<Name> {
+        self.write(Name::Chapters, text.as_bytes())?;
+        Ok(Name::Chapters)
     }
 
     /// Who reads the film, if that was decided.
@@ -551,14 +527,14 @@ impl Job {
     /// # Errors
     /// If what is recorded is damaged.
     pub fn reader(&self) -> Result<Option<ReaderRecord>> {
-        match read(&self.dir.join(READER)) {
+        match read(&self.path(Name::Reader)) {
             Ok(text) => {
                 Ok(Some(serde_json::from_slice(&text).with_context(|| {
-                    format!("`{READER}` of the job is damaged")
+                    format!("`reader.json` of the job is damaged")
                 })?))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("reading `{READER}` of the job")),
+            Err(error) => Err(error).with_context(|| format!("reading `reader.json` of the job")),
         }
     }
 
@@ -567,7 +543,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn record_reader(&self, record: &ReaderRecord) -> Result<()> {
-        self.write(READER, &serde_json::to_vec(record)?)
+        self.write(Name::Reader, &serde_json::to_vec(record)?)
     }
 
     /// What is known of the pictures of a film that was read in order to its end.
@@ -575,7 +551,8 @@ impl Job {
     /// # Errors
     /// If nothing is.
     pub fn pictures(&self) -> Result<Vec<u8>> {
-        read(&self.dir.join(PICTURES)).with_context(|| format!("reading `{PICTURES}` of the job"))
+        read(&self.path(Name::Pictures))
+            .with_context(|| format!("reading `pictures.bin` of the job"))
     }
 
     /// Keeps what is known of the pictures.
@@ -583,7 +560,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn keep_pictures(&self, pictures: &[u8]) -> Result<()> {
-        self.write(PICTURES, pictures)
+        self.write(Name::Pictures, pictures)
     }
 
     /// Forgets all scenes and chunks that do not end before frame `end`.
@@ -599,53 +576,32 @@ impl Job {
             text.push(b'\n');
         }
         for chunk in &known[kept.count()..] {
-            remove_if_there(&self.dir.join(Self::record_name(chunk.index)))?;
-            remove_if_there(&self.dir.join(Self::chunk_name(chunk.index)))?;
+            remove_if_there(&self.path(Name::Record(chunk.index)))?;
+            remove_if_there(&self.path(Name::Chunk(chunk.index)))?;
         }
-        self.write(SCENES, &text)
+        self.write(Name::Scenes, &text)
     }
 
     /// Records what a finished file holds, so that a later run knows whether it is still that.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn seal(&self, name: &str) -> Result<()> {
+    pub fn seal(&self, name: Name) -> Result<()> {
         let (bytes, hash) =
-            hash(&self.dir.join(name)).with_context(|| format!("reading `{name}` of the job"))?;
-        self.write(
-            &seal_name(name),
-            &serde_json::to_vec(&Seal { bytes, hash })?,
-        )
+            hash(&self.path(name)).with_context(|| format!("reading `{name}` of the job"))?;
+        self.write_as(&name.seal(), &serde_json::to_vec(&Seal { bytes, hash })?)
     }
 
     /// Whether a finished file is there and holds what it held when it was sealed.
     #[must_use]
-    pub fn is_intact(&self, name: &str) -> bool {
-        let seal = read(&self.dir.join(seal_name(name)))
+    pub fn is_intact(&self, name: Name) -> bool {
+        let seal = read(&self.dir.join(name.seal()))
             .ok()
             .and_then(|text| serde_json::from_slice::<Seal>(&text).ok());
-        let found = hash(&self.dir.join(name))
+        let found = hash(&self.path(name))
             .ok()
             .map(|(bytes, hash)| Seal { bytes, hash });
         seal.is_some() && seal == found
-    }
-
-    /// Name under which a chunk is written, relative to the directory.
-    #[must_use]
-    pub fn chunk_part_name(index: usize) -> String {
-        part_name(&Self::chunk_name(index))
-    }
-
-    /// Name of a chunk's file, relative to the directory.
-    #[must_use]
-    pub fn chunk_name(index: usize) -> String {
-        format!("{CHUNKS}/{index:05}.ivf")
-    }
-
-    /// Name of a chunk's file while HDR10 metadata is put into it, relative to the directory.
-    #[must_use]
-    pub fn hdr10_name(index: usize) -> String {
-        format!("{CHUNKS}/{index:05}.hdr10.ivf")
     }
 
     /// Whether an earlier run has finished any chunk.
@@ -661,16 +617,12 @@ impl Job {
         })
     }
 
-    fn record_name(index: usize) -> String {
-        format!("{CHUNKS}/{index:05}.json")
-    }
-
     /// Gives a chunk's file its final name, and records what is known of it.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn keep(&self, made: Made) -> Result<Encoded> {
-        let path = self.finish(&Self::chunk_name(made.chunk.index))?;
+        let path = self.finish(Name::Chunk(made.chunk.index))?;
         let (bytes, hash) = hash(&path).with_context(|| format!("reading `{}`", path.display()))?;
         let Made {
             chunk,
@@ -693,7 +645,7 @@ impl Job {
             host,
         };
         self.write(
-            &Self::record_name(chunk.index),
+            Name::Record(chunk.index),
             &serde_json::to_vec_pretty(&record)?,
         )?;
         Ok(Encoded(record))
@@ -702,7 +654,7 @@ impl Job {
     /// Whether an earlier run may have finished the chunk with this index.
     #[must_use]
     pub fn has_record(&self, index: usize) -> bool {
-        fs::symlink_metadata(self.dir.join(Self::record_name(index))).is_ok()
+        fs::symlink_metadata(self.path(Name::Record(index))).is_ok()
     }
 
     /// A chunk that an earlier run has finished, if its file is what its record says.
@@ -710,13 +662,13 @@ impl Job {
     /// # Errors
     /// As a sentence fragment: what is wrong with a chunk that has a record.
     pub fn finished(&self, chunk: Chunk) -> Result<Option<Encoded>, String> {
-        let text = match read(&self.dir.join(Self::record_name(chunk.index))) {
+        let text = match read(&self.path(Name::Record(chunk.index))) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("its record: {error}")),
         };
         let record = parse_record(&text, chunk)?;
-        let (bytes, hash) = hash(&self.dir.join(Self::chunk_name(chunk.index)))
+        let (bytes, hash) = hash(&self.path(Name::Chunk(chunk.index)))
             .map_err(|error| format!("its file: {error}"))?;
         if bytes != record.bytes {
             return Err(format!(
@@ -735,7 +687,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn scenes(&self) -> Result<KnownScenes> {
-        let path = self.dir.join(SCENES);
+        let path = self.path(Name::Scenes);
         let text = match read(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
@@ -762,7 +714,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn scene_log(&self) -> Result<SceneLog> {
-        let path = self.dir.join(SCENES);
+        let path = self.path(Name::Scenes);
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -781,7 +733,7 @@ impl Job {
     /// Those of the file system.
     pub fn remove(&self) -> Result<()> {
         clear(&self.dir)?;
-        let _ = fs::remove_file(self.dir.join(LOCK));
+        let _ = fs::remove_file(self.dir.join(Name::Lock.to_string()));
         match fs::remove_dir(&self.dir) {
             Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
                 Err(error).with_context(|| format!("removing `{}`", self.dir.display()))
@@ -867,19 +819,6 @@ pub fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
     (known, good)
 }
 
-/// `chunks/00012.ivf` -> `chunks/00012.part.ivf`: the ending stays, since tools go by it.
-fn part_name(name: &str) -> String {
-    match name.rsplit_once('.') {
-        Some((stem, ending)) => format!("{stem}.part.{ending}"),
-        None => format!("{name}.part"),
-    }
-}
-
-/// `source.ffindex` -> `source.ffindex.json`.
-fn seal_name(name: &str) -> String {
-    format!("{name}.json")
-}
-
 /// Reads a file of ours; a link in its place is not followed.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -939,8 +878,9 @@ fn require_empty(dir: &Path) -> Result<()> {
     let shown = quoted(dir.as_os_str());
     let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
     // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
-    let half_written = part_name(JOB);
-    let is_ours = |name: &OsStr| name == LOCK || name == half_written.as_str();
+    let half_written = Name::Job.part();
+    let is_ours =
+        |name: &OsStr| name == OsStr::new(&Name::Lock.to_string()) || name == half_written.as_str();
     if entries.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         let why = format!(
             "{shown} exists and is not a job directory of av1enc: name another one with --temp"
@@ -962,7 +902,7 @@ enum Known {
 /// # Errors
 /// A [`Refusal`] if the directory is none of ours.
 fn read_state(dir: &Path) -> Result<Known> {
-    let path = dir.join(JOB);
+    let path = dir.join(Name::Job.to_string());
     let shown = quoted(path.as_os_str());
     let foreign = |what: &str| {
         Refusal(format!(
@@ -980,7 +920,10 @@ fn read_state(dir: &Path) -> Result<Known> {
     match parse_state(&text) {
         Ok(state) => Ok(Known::State(Box::new(state))),
         // Half of a file is no JSON; what we have locked is ours.
-        Err(unusable) if unusable.is_ours || dir.join(LOCK).exists() && unusable.is_damaged => {
+        Err(unusable)
+            if unusable.is_ours
+                || dir.join(Name::Lock.to_string()).exists() && unusable.is_damaged =>
+        {
             let why = unusable.why;
             Ok(Known::Unusable(format!(
                 "{shown} {why}: add --restart to throw its work away, or name another directory with --temp"
@@ -1030,7 +973,7 @@ pub fn parse_state(text: &[u8]) -> Result<State, UnusableState> {
 
 /// Takes the lock of the directory; the kernel gives it back when this process ends, however it ends.
 fn lock(dir: &Path) -> Result<File> {
-    let path = dir.join(LOCK);
+    let path = dir.join(Name::Lock.to_string());
     let open = OpenOptions::new()
         .read(true)
         .write(true)
@@ -1076,56 +1019,33 @@ fn remove_if_there(path: &Path) -> Result<()> {
 
 /// Removes what av1enc makes in a job directory, by name; the lock stays.
 fn clear(dir: &Path) -> Result<()> {
-    let ours = |name: &str| {
-        let plain = name.replacen(".part", "", 1);
-        let plain = plain
-            .strip_suffix(".json")
-            .filter(|name| [INDEX, AUDIO, OTHERS].contains(name))
-            .unwrap_or(&plain)
-            .to_owned();
-        let others = [READER, PICTURES, CHAPTERS, SOUND, sound::TRIAL, "tags.xml"];
-        [
-            INDEX,
-            SCENES,
-            AUDIO,
-            SOURCE_LINK,
-            OUTPUT_DIR_LINK,
-            "times.txt",
-            "join.json",
-        ]
-        .contains(&plain.as_str())
-            || others.contains(&plain.as_str())
-            || plain.starts_with("group-")
-            || plain.starts_with(OTHERS)
-            || plain.starts_with("times-")
-            || plain.starts_with("track-tags")
-    };
-    let chunk = |name: &str| {
-        let plain = name.replacen(".part", "", 1);
-        let plain = plain.replacen(".hdr10", "", 1);
-        let stem = plain
-            .strip_suffix(".ivf")
-            .or_else(|| plain.strip_suffix(".json"));
-        stem.is_some_and(|stem| !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let remove_matching = |dir: &Path, ours: &dyn Fn(&str) -> bool| -> Result<()> {
-        for entry in fs::read_dir(dir).with_context(|| format!("reading `{}`", dir.display()))? {
-            let entry = entry?;
-            if entry.file_name().to_str().is_some_and(ours) {
-                remove_if_there(&entry.path())?;
-            }
-        }
-        Ok(())
-    };
     let chunks = dir.join(CHUNKS);
     if fs::symlink_metadata(&chunks).is_ok_and(|metadata| metadata.is_dir()) {
-        remove_matching(&chunks, &chunk)?;
+        clear_folder(dir, &chunks)?;
+        // If something of somebody else's is in it, it stays.
         let _ = fs::remove_dir(&chunks);
     }
-    remove_matching(dir, &ours)?;
+    clear_folder(dir, dir)?;
     // Last: a directory without it is no longer known as ours.
-    remove_if_there(&dir.join(part_name(JOB)))?;
-    remove_if_there(&dir.join(JOB))
+    remove_if_there(&dir.join(Name::Job.part()))?;
+    remove_if_there(&dir.join(Name::Job.to_string()))
+}
+
+/// Removes what is ours in one `folder` of the job directory `dir`, but what says that it is a job.
+fn clear_folder(dir: &Path, folder: &Path) -> Result<()> {
+    let stays = [
+        Name::Lock.to_string(),
+        Name::Job.to_string(),
+        Name::Job.part(),
+    ];
+    for entry in fs::read_dir(folder).with_context(|| format!("reading `{}`", folder.display()))? {
+        let path = entry?.path();
+        let relative = path.strip_prefix(dir).unwrap_or(&path);
+        if names::is_ours(relative) && !stays.iter().any(|name| relative == Path::new(name)) {
+            remove_if_there(&path)?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -1188,7 +1108,10 @@ mod tests {
     fn only_what_is_ours_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(CHUNKS)).unwrap();
-        let hdr10 = [Job::hdr10_name(2), part_name(&Job::hdr10_name(3))];
+        let hdr10 = [
+            Name::ChunkWithHdr10(2).to_string(),
+            Name::ChunkWithHdr10(3).part(),
+        ];
         let names = [
             "job.json",
             "source.ffindex",

@@ -1,12 +1,6 @@
 //! Chunks and the source's other tracks -> one Matroska file, through mkvmerge.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{path::Path, process::Command, sync::Arc};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -22,7 +16,7 @@ use crate::{
         },
         tags,
     },
-    job::{Encoded, Job},
+    job::{Encoded, Job, names::Name},
     os::process::{Children, Finished, ToolFailure},
     plan::recipe::Recipe,
     source::probe::Tools,
@@ -30,8 +24,6 @@ use crate::{
 
 /// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
 const OTHER_FILES: u64 = 64;
-/// The file with mkvmerge's arguments.
-const JOIN: &str = "join.json";
 /// More would be of no use.
 const MOST_FILES: u64 = 4096;
 
@@ -62,28 +54,28 @@ pub fn join(
     let mut video: Vec<String> = parts
         .chunks
         .iter()
-        .map(|chunk| Job::chunk_name(chunk.record().chunk.index))
+        .map(|chunk| Name::Chunk(chunk.record().chunk.index).to_string())
         .collect();
     let at_once = files_at_once();
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     if video.len() > at_once {
         let mut groups = Vec::new();
         for (n, group) in video.chunks(at_once).enumerate() {
-            let name = format!("group-{n:04}.mkv");
-            let part = job.part(&name)?;
+            let name = Name::Group(n);
+            let part = job.part(name)?;
             // Times in microseconds, so that no rounding adds up from group to group.
             let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
             args.push(relative(job, &part));
             args.extend(appended(&strings(&["--default-duration", &rate]), group));
-            mkvmerge(children, tools, job, (JOIN, &args), sink)
+            mkvmerge(children, tools, job, (Name::Join, &args), sink)
                 .context("joining a group of chunks")?;
-            job.finish(&name)?;
-            groups.push(name);
+            job.finish(name)?;
+            groups.push(name.to_string());
         }
         video = groups;
     }
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
-    args.push(format!("{}/{part_name}", job.output_dir_link()));
+    args.push(format!("{}/{part_name}", Name::OutputDir));
     let mut options = strings(&[
         "--no-chapters",
         "--no-global-tags",
@@ -94,7 +86,7 @@ pub fn join(
     options.extend(tag_options(
         job,
         &media.container.video_tags,
-        "track-tags.xml",
+        Name::TrackTags(media.container.video_track.id),
         0,
     )?);
     options.extend(track_options(&media.container.video_track, 0));
@@ -117,14 +109,13 @@ pub fn join(
             for time in (0..frames).map(|n| media.time_ms(n)).chain(media.ends_ms) {
                 text.push_str(&format!("{time:.6}\n"));
             }
-            fs::write(job.part("times.txt")?, text).context("writing the frame times")?;
-            job.finish("times.txt")?;
-            options.extend(strings(&["--timestamps", "0:times.txt"]));
+            job.write(Name::Times, text.as_bytes())?;
+            options.extend(strings(&["--timestamps", &format!("0:{}", Name::Times)]));
         }
     }
     args.extend(appended(&options, &video));
     args.extend(source_args(children, tools, parts, video.len())?);
-    mkvmerge(children, tools, job, (JOIN, &args), sink)
+    mkvmerge(children, tools, job, (Name::Join, &args), sink)
         .context("joining the chunks with the other tracks")?;
     match media.container.video.fields {
         Some(fields) => mark_fields(children, tools, parts, part_name, fields),
@@ -146,7 +137,7 @@ fn mark_fields(
         .as_ref()
         .context("mkvpropedit, which marks an interlaced film, is not there")?;
     let mut command = Command::new(mkvpropedit);
-    let file = format!("{}/{part_name}", parts.job.output_dir_link());
+    let file = format!("{}/{part_name}", Name::OutputDir);
     let track = format!("track:v{}", parts.media.container.video_position() + 1);
     command
         .current_dir(parts.job.dir())
@@ -186,7 +177,7 @@ pub fn join_others(
         children,
         tools,
         job,
-        ("others-join.json", &inputs.in_order()),
+        (Name::OthersJoin, &inputs.in_order()),
         &silent,
     )
 }
@@ -455,14 +446,19 @@ fn source_args(
             inputs.args.extend(["--title".to_owned(), title.clone()]);
         }
         if !container.tag_list.is_empty() {
-            let name = written_tags(parts.job, "tags.xml", &container.tag_list)?;
-            inputs.args.extend(strings(&["--global-tags", name]));
+            let name = written_tags(parts.job, Name::Tags, &container.tag_list)?;
+            inputs
+                .args
+                .extend(strings(&["--global-tags", &name.to_string()]));
         }
         if !container.chapter_list.is_empty() {
             let name = parts.job.write_chapters(&chapters(container))?;
-            inputs
-                .args
-                .extend(strings(&["--chapter-charset", "UTF-8", "--chapters", name]));
+            inputs.args.extend(strings(&[
+                "--chapter-charset",
+                "UTF-8",
+                "--chapters",
+                &name.to_string(),
+            ]));
         }
     }
     if container.new_sound {
@@ -479,14 +475,17 @@ fn source_args(
                 .get(n)
                 .context("nothing is known of a sound track that was encoded anew")?;
             inputs.args.extend(track_options(track, n));
-            inputs
-                .args
-                .extend(tag_options(parts.job, &track.tags, &tags_name(track), n)?);
+            inputs.args.extend(tag_options(
+                parts.job,
+                &track.tags,
+                Name::TrackTags(track.id),
+                n,
+            )?);
             inputs
                 .args
                 .extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
         }
-        let sound = inputs.file(&NOTHING_ELSE, parts.job.audio());
+        let sound = inputs.file(&NOTHING_ELSE, &Name::Audio.to_string());
         inputs.order.extend(
             tracks
                 .iter()
@@ -544,9 +543,9 @@ impl Inputs {
                 self.args
                     .extend([track_options(track, n), sync_options(track, n)].concat());
                 self.args
-                    .extend(tag_options(job, &track.tags, &tags_name(track), n)?);
+                    .extend(tag_options(job, &track.tags, Name::TrackTags(track.id), n)?);
             }
-            let others = self.file(&NOTHING_ELSE, &job.others(n));
+            let others = self.file(&NOTHING_ELSE, &Name::Others(n).to_string());
             self.order
                 .extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
         }
@@ -572,7 +571,7 @@ fn overlapping(
     job: &Job,
     file: usize,
     tracks: &[&Track],
-) -> Result<Vec<Option<String>>> {
+) -> Result<Vec<Option<Name>>> {
     let mut names = Vec::new();
     for (n, track) in tracks.iter().enumerate() {
         names.push(None);
@@ -592,7 +591,7 @@ fn overlapping(
             "-of",
             "csv=p=0",
             "-i",
-            &job.others(file),
+            &Name::Others(file).to_string(),
         ]);
         let text = children
             .output(command)
@@ -603,14 +602,12 @@ fn overlapping(
             .filter_map(seconds)
             .collect();
         if overlaps(&times) {
-            let name = format!("times-{file}-{n}.txt");
+            let name = Name::SoundTimes(file, n);
             let lines: String = times
                 .iter()
                 .map(|time| format!("{:.6}\n", time * 1000.0))
                 .collect();
-            fs::write(job.part(&name)?, format!("# timestamp format v2\n{lines}"))
-                .context("writing times of sound")?;
-            job.finish(&name)?;
+            job.write(name, format!("# timestamp format v2\n{lines}").as_bytes())?;
             names[n] = Some(name);
         }
     }
@@ -628,19 +625,13 @@ fn overlaps(times: &[f64]) -> bool {
 }
 
 /// Writes tags into a file of the job, and returns its name.
-fn written_tags<'a>(job: &Job, name: &'a str, list: &[(String, String)]) -> Result<&'a str> {
-    fs::write(job.part(name)?, tags::xml(list)).context("writing the tags")?;
-    job.finish(name)?;
+fn written_tags(job: &Job, name: Name, list: &[(String, String)]) -> Result<Name> {
+    job.write(name, tags::xml(list).as_bytes())?;
     Ok(name)
 }
 
-/// The name of a file for the tags of a track.
-fn tags_name(track: &Track) -> String {
-    format!("track-tags-{}.xml", track.id)
-}
-
-/// Tags, which are written into the file `name`, for the track number `id` of the file that follows.
-fn tag_options(job: &Job, tags: &[(String, String)], name: &str, id: usize) -> Result<Vec<String>> {
+/// Tags, which are written into the file of that `name`, for the track number `id` of the file that follows.
+fn tag_options(job: &Job, tags: &[(String, String)], name: Name, id: usize) -> Result<Vec<String>> {
     if tags.is_empty() {
         return Ok(Vec::new());
     }
@@ -688,14 +679,10 @@ fn mkvmerge(
     children: &Children,
     tools: &Tools,
     job: &Job,
-    (name, args): (&str, &[String]),
+    (name, args): (Name, &[String]),
     sink: &Sink,
 ) -> Result<()> {
-    let part: PathBuf = job.part(name)?;
-    fs::write(&part, serde_json::to_vec_pretty(args)?).context("writing mkvmerge's options")?;
-    fs::set_permissions(&part, fs::Permissions::from_mode(0o600))
-        .context("writing mkvmerge's options")?;
-    job.finish(name)?;
+    job.write(name, &serde_json::to_vec_pretty(args)?)?;
     let mut command = Command::new(&tools.mkvmerge);
     command
         .current_dir(job.dir())

@@ -7,6 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
+use crate::job::names::Name;
 use crate::{
     film::media::TrackKind,
     finding::Finding,
@@ -54,9 +55,9 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     } = *handing;
     let container = Handing::as_carried(handing.container, job.carried().as_ref());
     let pairs = content::pairs(&container, false);
-    let file = job.part("others-joined.mkv")?;
+    let file = job.part(Name::OthersJoined)?;
     let sizes = (0..container.handed().len())
-        .map(|n| fs::metadata(job.dir().join(job.others(n))).map(|m| m.len()));
+        .map(|n| fs::metadata(job.path(Name::Others(n))).map(|m| m.len()));
     disk::require(
         job.dir(),
         sizes.sum::<Result<u64, _>>()?,

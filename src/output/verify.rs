@@ -9,7 +9,7 @@ use crate::{
     event::Proof,
     film::media::{Color, Container, Fields, MediaInfo, Range, SoundSpan, Track, TrackKind},
     finding::{self, Finding},
-    job::{Encoded, Job},
+    job::{Encoded, Job, names::Name},
     os::{
         process::{Children, outcome},
         words::count,
@@ -91,7 +91,7 @@ pub fn output(
                 // What was encoded was compared with the source at once; here, it is what is in the output.
                 let record = job.sound()?;
                 findings.extend(record.findings);
-                findings.extend(films.encoded(&job.dir().join(job.audio()), &record.sync_ms)?);
+                findings.extend(films.encoded(&job.path(Name::Audio), &record.sync_ms)?);
             }
             Ok(findings)
         });

@@ -18,7 +18,7 @@ use crate::{
         session::{Ended, Pulse, Session},
     },
     film::media::{Chunk, MediaInfo},
-    job::{Encoded, Job, Made},
+    job::{Encoded, Job, Made, names::Name},
     os::process::{Children, ToolFailure},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
@@ -104,7 +104,7 @@ pub fn encode(
     let started = Instant::now();
     let part = workshop
         .job
-        .part(&Job::chunk_name(reel.index))
+        .part(Name::Chunk(reel.index))
         .map_err(Failure::Other)?;
     let mut command =
         workshop
@@ -203,7 +203,7 @@ impl Workshop {
 
     /// Puts the HDR10 metadata into what an encoder has written that cannot do so itself.
     fn insert_hdr10(&self, index: usize, part: &Path) -> Result<()> {
-        let with = self.job.part(&Job::hdr10_name(index))?;
+        let with = self.job.part(Name::ChunkWithHdr10(index))?;
         let from = BufReader::with_capacity(
             1 << 20,
             File::open(part).context("the encoder wrote no file")?,

@@ -5,7 +5,7 @@ use anyhow::Result;
 use crate::{
     event::{Sink, detail, warn},
     film::media::{Container, Track},
-    job::{CarriedRecord, Job},
+    job::{CarriedRecord, Job, names::Name},
     os::process::{Children, ToolFailure},
     source::{
         packets::{self, Packets},
@@ -105,13 +105,13 @@ impl Handing<'_> {
         let container = Self::as_carried(self.container, Some(record));
         let handed = container.handed().into_iter().enumerate();
         let (mut names, mut others) = (Vec::new(), Vec::new());
-        for (n, handed) in handed.filter(|(n, _)| !job.is_intact(&job.others(*n))) {
-            let part = job.part(&job.others(n))?;
+        for (n, handed) in handed.filter(|(n, _)| !job.is_intact(Name::Others(*n))) {
+            let part = job.part(Name::Others(n))?;
             others.push((
                 handed,
                 part.strip_prefix(job.dir()).unwrap_or(&part).to_owned(),
             ));
-            names.push(job.others(n));
+            names.push(Name::Others(n));
         }
         if !names.is_empty() {
             job.record_carried(&CarriedRecord {
@@ -130,8 +130,8 @@ impl Handing<'_> {
             job.require_same_source()?;
         }
         for name in names {
-            job.finish(&name)?;
-            job.seal(&name)?;
+            job.finish(name)?;
+            job.seal(name)?;
         }
         Ok(packets)
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{
     event::{Event, Stage, detail, note, warn},
     film::media::{Container, MediaInfo, Range, Subsampling},
-    job::{Job, ReaderRecord},
+    job::{Job, ReaderRecord, names::Name},
     os::{
         process::{Children, quoted},
         signal::Interrupted,
@@ -244,16 +244,16 @@ impl Opening<'_> {
     /// Builds the frame index, unless an earlier run has; returns whether one has.
     fn index(&self, vapoursynth: VapourSynth) -> Result<bool> {
         let (job, config, watch) = (self.job, self.config, self.watch);
-        if job.is_intact(job.index_name()) {
+        if job.is_intact(Name::Index) {
             return Ok(true);
         }
-        if job.index().exists() {
+        if job.path(Name::Index).exists() {
             note(
                 watch.sink,
                 "the index of the earlier run is damaged and is built again",
             );
         }
-        let part = job.part(job.index_name())?;
+        let part = job.part(Name::Index)?;
         // FFMS2 opens it by its name: a link in its place would be followed.
         let bytes = fs::metadata(&config.input)?.len();
         let input = config.input.clone();
@@ -267,8 +267,8 @@ impl Opening<'_> {
         let indexing = begin(move || vapoursynth.index(&input, &part));
         watch.wait(&indexing, position)?;
         job.require_same_source()?;
-        job.finish(job.index_name())?;
-        job.seal(job.index_name())?;
+        job.finish(Name::Index)?;
+        job.seal(Name::Index)?;
         Ok(false)
     }
 
@@ -292,7 +292,8 @@ impl Opening<'_> {
                 Err(error) if reused && !error.is::<Interrupted>() => {
                     let again = "the index of the earlier run cannot be used and is built again";
                     note(self.watch.sink, format!("{again} ({error:#})"));
-                    fs::remove_file(self.job.index()).context("removing the damaged index")?;
+                    fs::remove_file(self.job.path(Name::Index))
+                        .context("removing the damaged index")?;
                     match self.index(vapoursynth) {
                         Err(error) => return no(error),
                         Ok(_) => self.open_index(vapoursynth, announced),
@@ -351,11 +352,11 @@ impl Opening<'_> {
         );
         let announced = announced.clone();
         self.watch.over(move || {
-            let scratch = job.part("times.txt")?;
+            let scratch = job.part(Name::Times)?;
             let (mut source, indexed) = Source::open(
                 vapoursynth,
                 &input,
-                &job.index(),
+                &job.path(Name::Index),
                 &container,
                 bit_depth,
                 &scratch,

@@ -8,7 +8,7 @@ use crate::{
     event::{Sink, detail, warn},
     film::media::{Container, TrackKind},
     finding,
-    job::{Job, SoundRecord},
+    job::{Job, SoundRecord, names::Name},
     metric::likeness::{Freedom, Likeness, Sounds},
     os::process::{Children, Finished},
     source::{
@@ -23,7 +23,6 @@ use crate::{
 const LATER_MS: i64 = 1000;
 
 /// A tenth of a second of silence, for a look at what ffmpeg makes of its times.
-pub const TRIAL: &str = "delay.mka";
 
 /// Samples at 48 kHz that libopus is heard later than it is decoded, and with `-application lowdelay`.
 const OPUS_DELAY: u32 = 312;
@@ -41,7 +40,7 @@ pub fn encode(
     args: &[String],
     sink: &Sink,
 ) -> Result<()> {
-    let name = job.audio();
+    let name = Name::Audio;
     if job.is_intact(name) && job.sound().is_ok() {
         return Ok(());
     }
@@ -188,7 +187,7 @@ fn delay_ms(args: &[String], tracks: usize) -> Option<f64> {
 /// Whether this ffmpeg adds the delay of a decoder to the times of packets in Matroska, as it has to be: 5.1 does not, 9
 /// does.
 fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> {
-    let file = job.part(TRIAL)?;
+    let file = job.part(Name::DelayTrial)?;
     let mut command = Command::new(&tools.ffmpeg);
     command.args([
         "-nostdin",
@@ -220,7 +219,7 @@ fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> 
     } else {
         Some(probe::identify(children, tools, &file)?)
     };
-    job.part(TRIAL)?;
+    job.part(Name::DelayTrial)?;
     let first = identified
         .as_ref()
         .and_then(|identified| identified.tracks.first());

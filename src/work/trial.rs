@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     encoder::{Encoder, session::Session},
-    job::Job,
+    job::{Job, names::Name},
     os::process::{Children, quoted},
     plan::recipe::Recipe,
     settings::UsageError,
@@ -31,7 +31,6 @@ const FRAMES: u64 = 2;
 /// An encoder that needs longer for them hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Name of what it writes, in the job directory.
-const NAME: &str = "trial.ivf";
 
 /// Whether `encoder` takes `recipe` for frames of `format`.
 ///
@@ -45,7 +44,7 @@ pub fn require_accepted(
     format: y4m::Format,
     job: &Job,
 ) -> Result<()> {
-    let part = job.part(NAME)?;
+    let part = job.part(Name::Trial)?;
     let tried = try_out(children, encoder, recipe, format, job);
     // What it was good for is known.
     let _ = fs::remove_file(part);
@@ -59,7 +58,7 @@ fn try_out(
     format: y4m::Format,
     job: &Job,
 ) -> Result<()> {
-    let part = job.part(NAME)?;
+    let part = job.part(Name::Trial)?;
     let mut command = encoder.chunk_command(&recipe.video, job.lp, job.relative(&part));
     command.current_dir(job.dir());
     let session = Session::start(children, encoder, command, Stdio::piped(), &Arc::default())?;

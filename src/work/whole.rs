@@ -14,7 +14,7 @@ use crate::{
         session::{Pulse, Session},
     },
     film::media::Chunk,
-    job::{Encoded, Job},
+    job::{Encoded, names::Name},
     work::chunk::{Attempted, Failure, Workshop},
 };
 
@@ -37,7 +37,7 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
         job, media, recipe, ..
     } = workshop;
     let started = Instant::now();
-    let part = job.part(&Job::chunk_name(0))?;
+    let part = job.part(Name::Chunk(0))?;
     let film = WholeFilm {
         file: Path::new(job.source_link()),
         stream: media.container.video.stream,

@@ -1,0 +1,226 @@
+//! All names in a job directory, in one list: nothing else is ever written there, and nothing else removed.
+
+use std::{fmt, path::Path};
+
+/// A file or link of a job directory. It displays as its path, relative to the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// What the job is. Without it, a directory is not known as ours.
+    Job,
+    /// Held by whoever works on the job; stays when all else is removed.
+    Lock,
+    /// A link to the source: tools cannot be trusted with every name.
+    Source,
+    /// A link to the output's directory.
+    OutputDir,
+    /// FFMS2's index.
+    Index,
+    /// The scenes, one a line.
+    Scenes,
+    /// Who reads the film.
+    Reader,
+    /// What is known of pictures that were read in order.
+    Pictures,
+    /// The encoder's trial.
+    Trial,
+    /// Sound that is encoded anew.
+    Audio,
+    /// What is known of that sound.
+    Sound,
+    /// By which it is found out how a delay is written.
+    DelayTrial,
+    /// Further tracks that ffmpeg hands over.
+    Others(usize),
+    /// How they get into the output.
+    Carried,
+    /// They are joined by themselves, to see what comes through.
+    OthersJoined,
+    /// mkvmerge's options for that.
+    OthersJoin,
+    /// A chunk.
+    Chunk(usize),
+    /// A chunk into which HDR10 metadata is put.
+    ChunkWithHdr10(usize),
+    /// What is known of a chunk.
+    Record(usize),
+    /// Some chunks, joined.
+    Group(usize),
+    /// The times of pictures.
+    Times,
+    /// The times of a track's packets: number of the file, and of the track in it.
+    SoundTimes(usize, usize),
+    /// Chapters.
+    Chapters,
+    /// Tags of the film.
+    Tags,
+    /// Tags of the track with this number in the source.
+    TrackTags(u64),
+    /// mkvmerge's options.
+    Join,
+}
+
+/// The link to the source.
+pub(super) const SOURCE: &str = "source";
+/// Where chunks are.
+pub const CHUNKS: &str = "chunks";
+
+impl Name {
+    /// One of each kind.
+    const ALL: [Self; 26] = [
+        Self::Job,
+        Self::Lock,
+        Self::Source,
+        Self::OutputDir,
+        Self::Index,
+        Self::Scenes,
+        Self::Reader,
+        Self::Pictures,
+        Self::Trial,
+        Self::Audio,
+        Self::Sound,
+        Self::DelayTrial,
+        Self::Others(0),
+        Self::Carried,
+        Self::OthersJoined,
+        Self::OthersJoin,
+        Self::Chunk(0),
+        Self::ChunkWithHdr10(0),
+        Self::Record(0),
+        Self::Group(0),
+        Self::Times,
+        Self::SoundTimes(0, 0),
+        Self::Chapters,
+        Self::Tags,
+        Self::TrackTags(0),
+        Self::Join,
+    ];
+
+    /// The name under which it is written: `chunks/00012.ivf` -> `chunks/00012.part.ivf`. The ending stays, since tools
+    /// go by it.
+    #[must_use]
+    pub fn part(self) -> String {
+        part(&self.to_string())
+    }
+
+    /// The name of what was recorded of its content: `source.ffindex` -> `source.ffindex.json`.
+    #[must_use]
+    pub(super) fn seal(self) -> String {
+        format!("{self}.json")
+    }
+}
+
+/// The same for the name of a seal.
+pub(super) fn part(name: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) => format!("{stem}.part.{ending}"),
+        None => format!("{name}.part"),
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = match self {
+            Self::Others(n) => return write!(f, "others-{n}.mkv"),
+            Self::Chunk(index) => return write!(f, "{CHUNKS}/{index:05}.ivf"),
+            Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
+            Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
+            Self::Group(n) => return write!(f, "group-{n:04}.mkv"),
+            Self::SoundTimes(file, track) => return write!(f, "times-{file}-{track}.txt"),
+            Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),
+            Self::Job => "job.json",
+            Self::Lock => "lock",
+            Self::Source => SOURCE,
+            Self::OutputDir => "output",
+            Self::Index => "source.ffindex",
+            Self::Scenes => "scenes.jsonl",
+            Self::Reader => "reader.json",
+            Self::Pictures => "pictures.bin",
+            Self::Trial => "trial.ivf",
+            Self::Audio => "audio.mka",
+            Self::Sound => "sound.json",
+            Self::DelayTrial => "delay.mka",
+            Self::Carried => "others-carried.json",
+            Self::OthersJoined => "others-joined.mkv",
+            Self::OthersJoin => "others-join.json",
+            Self::Times => "times.txt",
+            Self::Chapters => "chapters.txt",
+            Self::Tags => "tags.xml",
+            Self::Join => "join.json",
+        };
+        f.write_str(plain)
+    }
+}
+
+/// Whether we may have made a file of this path, relative to the directory: under a name of ours, as a part of one, or as
+/// a seal of one.
+#[must_use]
+pub(super) fn is_ours(relative: &Path) -> bool {
+    let Some(given) = relative.to_str().map(without_numbers) else {
+        return false;
+    };
+    Name::ALL.into_iter().any(|name| {
+        [name.to_string(), name.seal()].into_iter().any(|name| {
+            [part(&name), name]
+                .map(|name| without_numbers(&name))
+                .contains(&given)
+        })
+    })
+}
+
+/// A name in which every number has become a zero: names of one kind differ in nothing else.
+fn without_numbers(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '0'..='9' if text.ends_with('0') => (),
+            '0'..='9' => text.push('0'),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_is_ours_in_every_state_and_no_two_are_alike() {
+        let mut all = BTreeSet::new();
+        for name in Name::ALL {
+            for text in [
+                name.to_string(),
+                name.part(),
+                name.seal(),
+                part(&name.seal()),
+            ] {
+                assert!(is_ours(Path::new(&text)), "{text}");
+            }
+            assert!(all.insert(name.to_string()), "{name} is there twice");
+        }
+        for text in [
+            "chunks/12345.hdr10.part.ivf",
+            "others-12.mkv",
+            "track-tags-7.part.xml",
+        ] {
+            assert!(is_ours(Path::new(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_somebody_elses() {
+        for text in [
+            "holiday.mkv",
+            "chunks/notes.txt",
+            "00000.ivf",
+            "chunks/x.ivf",
+            "others-.mkv",
+            "part.job.json",
+            "",
+        ] {
+            assert!(!is_ours(Path::new(text)), "{text}");
+        }
+    }
+}
