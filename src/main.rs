@@ -5,10 +5,14 @@ use std::sync::Arc;
 use anyhow::Result;
 use av1enc::{
     cli::{Cli, Command, EncodeArgs},
-    commands::encode::{self as commands, Outcome, Plan},
+    commands::{self, Ground, encode::Outcome},
     event::{Event, Sink},
     job::Refusal,
-    os::signal::{self, Interrupted},
+    os::{
+        guard::Threadless,
+        signal::{self, Interrupted},
+    },
+    plan::Plan,
     settings::{Config, UsageError, instead_of},
     source,
     ui::{self, Mode, Ui},
@@ -64,6 +68,8 @@ fn main() {
 
 fn encode(cli: &Cli, mode: Mode) -> Result<u8> {
     let config = Config::new(&cli.encode)?;
+    // Before anything that starts a thread; the bar does.
+    let ground = Ground::lay(&Threadless::here()?)?;
     // A plan is one object: who reads it wants no other lines.
     let shown = if config.dry_run && mode == Mode::Json {
         Mode::Quiet
@@ -75,7 +81,7 @@ fn encode(cli: &Cli, mode: Mode) -> Result<u8> {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let outcome = commands::run(&config, &sink);
+    let outcome = commands::encode::run(&ground, &config, &sink);
     if outcome.is_err() {
         ui.clear();
     }
@@ -157,7 +163,8 @@ fn examine(args: &EncodeArgs) -> Result<u8> {
     } else {
         Config::new(&stand_in())?
     };
-    let diagnosed = commands::diagnose(&config, named)?;
+    let ground = Ground::lay(&Threadless::here()?)?;
+    let diagnosed = commands::doctor::run(&ground, &config, named)?;
     if args.json {
         ui::print_out(&serde_json::to_string(&diagnosed)?);
     } else {

@@ -471,9 +471,8 @@ impl Job {
     /// # Errors
     /// If nothing is.
     pub fn sound(&self) -> Result<SoundRecord> {
-        let text = read(&self.path(Name::Sound))
-            .with_context(|| format!("reading `sound.json` of the job"))?;
-        serde_json::from_slice(&text).with_context(|| format!("`sound.json` of the job is damaged"))
+        let text = read(&self.path(Name::Sound)).context("reading `sound.json` of the job")?;
+        serde_json::from_slice(&text).context("`sound.json` of the job is damaged")
     }
 
     /// Records what is known of the sound that was encoded anew.
@@ -528,13 +527,11 @@ impl Job {
     /// If what is recorded is damaged.
     pub fn reader(&self) -> Result<Option<ReaderRecord>> {
         match read(&self.path(Name::Reader)) {
-            Ok(text) => {
-                Ok(Some(serde_json::from_slice(&text).with_context(|| {
-                    format!("`reader.json` of the job is damaged")
-                })?))
-            }
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text).context("`reader.json` of the job is damaged")?,
+            )),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("reading `reader.json` of the job")),
+            Err(error) => Err(error).context("reading `reader.json` of the job"),
         }
     }
 
@@ -551,8 +548,7 @@ impl Job {
     /// # Errors
     /// If nothing is.
     pub fn pictures(&self) -> Result<Vec<u8>> {
-        read(&self.path(Name::Pictures))
-            .with_context(|| format!("reading `pictures.bin` of the job"))
+        read(&self.path(Name::Pictures)).context("reading `pictures.bin` of the job")
     }
 
     /// Keeps what is known of the pictures.

@@ -1,11 +1,10 @@
 //! Runs other people's tools: own process group, all streams decided, output tail kept, killed on drop and when we die.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     ffi::OsStr,
-    fmt,
-    fs::{self, File},
-    io::{self, PipeReader, PipeWriter, Read, Write},
+    fmt, fs,
+    io::Read,
     os::unix::process::{CommandExt, ExitStatusExt},
     panic,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
@@ -19,24 +18,15 @@ use nix::{
         signal::{Signal, killpg},
         wait::{Id, WaitPidFlag, waitid},
     },
-    unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid},
+    unistd::Pid,
 };
+
+use super::guard::{Guard, Threadless};
 
 /// How many of a tool's last lines are kept for its error message.
 const TAIL_LINES: usize = 20;
 /// A line longer than this is cut: a tool that never prints a newline must not fill our memory.
 const LINE_BYTES: usize = 2000;
-
-/// Keeps the C library from making a heap for every thread. Frames are allocated on one thread and freed on another, and
-/// each heap keeps what it once had: over 324 chunks of a small film, one process grew to 540 MB with them, and stayed at
-/// 260 MB with one heap. To be called before threads are started.
-pub fn limit_heaps() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: mallopt only sets a number; no other thread runs yet.
-    unsafe {
-        nix::libc::mallopt(nix::libc::M_ARENA_MAX, 1);
-    }
-}
 
 /// All tools that run now. Clones share one register, so that a signal can reach every one of them.
 ///
@@ -64,69 +54,20 @@ impl Register {
     }
 
     fn tell_guard(&mut self, change: i32) {
-        if let Some(Guard(pipe)) = &mut self.guard {
-            // Without its guard the run is no worse off as long as it lives.
-            let _ = pipe.write_all(&change.to_ne_bytes());
+        if let Some(guard) = &mut self.guard {
+            guard.tell(change);
         }
     }
-}
-
-/// The write end of the pipe to a process that kills our tools when we have ended without ending them: the end of the
-/// pipe tells it. It is told of every tool that starts (its number) and of every one that ends (the number, negative).
-///
-/// The kernel would do the same for each tool by itself (PR_SET_PDEATHSIG), but that must be asked for between fork and
-/// exec. Without code of ours there, a tool is started without a fork, which would copy the page tables of all frames
-/// that we hold, and then fault at every page of them that is written.
-struct Guard(PipeWriter);
-
-impl Guard {
-    /// Starts the guard. To be called before any other thread is started.
-    fn start() -> Result<Self> {
-        let (changes, pipe) = io::pipe().context("making the pipe to the guard")?;
-        // SAFETY: no other thread runs yet, as this function's documentation demands: no lock is held by anybody.
-        match unsafe { fork() }.context("starting the guard")? {
-            ForkResult::Parent { .. } => Ok(Self(pipe)),
-            ForkResult::Child => {
-                drop(pipe);
-                guard(changes)
-            }
-        }
-    }
-}
-
-/// What the guard does: waits for our end, then kills what still runs.
-fn guard(mut changes: PipeReader) -> ! {
-    // Ctrl-C and Ctrl-Z at the terminal are not for it; whoever reads our output does not wait for it.
-    let _ = setsid();
-    if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-        let _ = dup2_stdin(&null)
-            .and(dup2_stdout(&null))
-            .and(dup2_stderr(&null));
-    }
-    let mut running = BTreeSet::new();
-    let mut change = [0; 4];
-    while changes.read_exact(&mut change).is_ok() {
-        match i32::from_ne_bytes(change) {
-            started @ 1.. => running.insert(started),
-            ended => running.remove(&-ended),
-        };
-    }
-    for pid in running {
-        let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-    // SAFETY: _exit(2) ends the process and touches nothing; what is registered for our own end is not for the guard.
-    unsafe { nix::libc::_exit(0) }
 }
 
 impl Children {
-    /// An empty register, with a guard that kills what is in it when this process is killed. To be called before any
-    /// other thread is started.
+    /// An empty register, with a guard that kills what is in it when this process is killed.
     ///
     /// # Errors
     /// If the guard cannot be started.
-    pub fn guarded() -> Result<Self> {
+    pub fn guarded(alone: &Threadless) -> Result<Self> {
         let register = Register {
-            guard: Some(Guard::start()?),
+            guard: Some(Guard::start(alone)?),
             ..Register::default()
         };
         Ok(Self(Arc::new(Mutex::new(register))))

@@ -14,7 +14,11 @@ use nix::{
     libc::{O_NOFOLLOW, O_NONBLOCK},
 };
 
-use crate::{job::Refusal, os::process::quoted};
+use crate::{
+    job::Refusal,
+    os::process::quoted,
+    settings::{Config, UsageError},
+};
 
 /// A file that becomes the output. Dropped without [`PartFile::publish`], it is removed.
 #[derive(Debug)]
@@ -50,11 +54,20 @@ fn cannot_write(dir: &Path) -> String {
     )
 }
 
-/// Refuses an output that exists, unless it may be overwritten.
+/// Refuses to overwrite the output, unless it may be, and to overwrite the input at all.
 ///
 /// # Errors
-/// A [`Refusal`].
-pub fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
+/// A [`UsageError`] or a [`Refusal`].
+pub fn refuse_overwriting(config: &Config) -> Result<()> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let input = real(&config.input);
+    if input.is_some() && input == real(&config.output) {
+        return Err(UsageError("input and output are the same file".to_owned()).into());
+    }
+    refuse_existing(&config.output, config.overwrite || config.dry_run)
+}
+
+fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
     match fs::symlink_metadata(output) {
         Ok(metadata) if metadata.is_dir() => {
             Err(Refusal(format!("{} is a directory", quoted(output.as_os_str()))).into())

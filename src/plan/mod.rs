@@ -2,3 +2,124 @@
 
 pub mod recipe;
 pub mod workers;
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use self::{
+    recipe::Recipe,
+    workers::{Demands, Load, Machine, Workers},
+};
+use crate::{
+    encoder::{Encoder, Quality},
+    film::media::{Container, MediaInfo},
+    os::process,
+    settings::Config,
+};
+
+/// What would be done: shown by `--dry-run`.
+#[derive(Debug, Serialize)]
+pub struct Plan {
+    /// The source.
+    pub input: String,
+    /// The output.
+    pub output: String,
+    /// The source's container and video.
+    pub source: Container,
+    /// Every decision about the bytes.
+    pub recipe: Recipe,
+    /// The encoder's command line for a chunk.
+    pub encoder_line: String,
+    /// Encoders at once, and why.
+    pub workers: Workers,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// Whether the user demands that level of parallelism.
+    #[serde(skip)]
+    pub lp_demanded: bool,
+}
+
+/// Frames of a chunk, on average, for guessing their number before the scenes are known: of 5 minutes of "Tears of Steel"
+/// and 10 of "Sintel", scenes last 3 to 6 s, and none more than 240 frames.
+const LIKELY_CHUNK: f64 = 120.0;
+/// Frames a second of a film that says nothing of them: only films of a few chunks are of interest here.
+const LIKELY_RATE: f64 = 24.0;
+/// Bits per pixel of SVT-AV1 at CRF 28 on grainy films, generously; halved with every six steps of CRF.
+const BITS_PER_PIXEL: f64 = 0.1;
+const CRF_OF_THAT: f64 = 28.0;
+
+impl Plan {
+    /// Decides everything that can be decided before the film is read, for an encode on `machine`.
+    ///
+    /// # Errors
+    /// [`crate::settings::UsageError`], if the encoder does not take what the user wants.
+    pub fn decide(
+        config: &Config,
+        encoder: &Encoder,
+        container: &Container,
+        machine: Machine,
+    ) -> Result<Self> {
+        let mut warnings = container.warnings.clone();
+        let capabilities = encoder.capabilities();
+        let recipe = recipe::decide(config, container, capabilities, &mut warnings)?;
+        let lp = recipe::demanded_lp(config, capabilities)?;
+        let demands = Demands {
+            workers: config.workers,
+            lp,
+            memory: config.memory,
+        };
+        let chunks = if config.direct {
+            1
+        } else {
+            likely_chunks(container)
+        };
+        let workers = workers::choose(machine, &load(&recipe, container), chunks, demands);
+        let line = encoder.chunk_command(&recipe.video, workers.lp, Path::new("CHUNK.ivf"));
+        Ok(Self {
+            input: config.input.to_string_lossy().into_owned(),
+            output: config.output.to_string_lossy().into_owned(),
+            source: container.clone(),
+            encoder_line: process::shown(&line),
+            recipe,
+            workers,
+            warnings,
+            lp_demanded: lp.is_some(),
+        })
+    }
+
+    /// What a worker will have to do, as far as it decides about memory.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        load(&self.recipe, &self.source)
+    }
+
+    /// Bytes of video that may be expected: a guess, and never more than the source.
+    #[must_use]
+    pub fn likely_bytes(&self, media: &MediaInfo) -> u64 {
+        let crf = match self.recipe.video.quality {
+            Quality::Crf(crf) => crf.value(),
+            Quality::Own => CRF_OF_THAT,
+        };
+        let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
+        let bits = pixels * BITS_PER_PIXEL * ((CRF_OF_THAT - crf) / 6.0).exp2();
+        ((bits / 8.0) as u64).min(media.container.bytes)
+    }
+}
+
+fn likely_chunks(container: &Container) -> u64 {
+    let declared = container.declared_frames.map(|frames| frames as f64);
+    let from_length = || Some(container.duration_seconds? * LIKELY_RATE);
+    let frames = declared.or_else(from_length).unwrap_or(f64::MAX);
+    (frames / LIKELY_CHUNK).ceil().min(1e9) as u64
+}
+
+fn load(recipe: &Recipe, container: &Container) -> Load {
+    let video = &container.video;
+    Load {
+        encoder: recipe.encoder.clone(),
+        size: (video.width, video.height),
+        preset: recipe.video.preset,
+    }
+}

@@ -37,7 +37,10 @@ pub use self::frames::Frame;
 use self::{linear::Linear, places::Watch, probe::Probed};
 use crate::{
     film::media::{Container, MediaInfo, Range, Timing},
-    os::process::{Children, how_it_ended, quoted},
+    os::{
+        guard::Threadless,
+        process::{Children, how_it_ended, quoted},
+    },
 };
 
 pub mod ending;
@@ -84,14 +87,13 @@ fn private_library() -> Option<PathBuf> {
 }
 
 /// Decides which VapourSynth will be loaded: `VSSCRIPT_PATH`, then the one on PATH, then the one of `./setup`, then
-/// whatever the system's loader finds. To be called before any other thread is started.
-pub fn choose_library(children: &Children) {
+/// whatever the system's loader finds.
+pub fn choose_library(alone: &Threadless, children: &Children) {
     if env::var_os("HOME").is_none()
         && let Some(home) = env::home_dir()
     {
         // libvsscript looks for its settings there, and does not ask the system as we do.
-        // SAFETY: no other thread runs yet, as this function's documentation demands.
-        unsafe { env::set_var("HOME", home) };
+        alone.set_var("HOME", home);
     }
     if env::var_os(VSSCRIPT_PATH).is_some() {
         return;
@@ -110,8 +112,7 @@ pub fn choose_library(children: &Children) {
         Some(library)
     });
     if let Some(library) = library {
-        // SAFETY: no other thread runs yet, as this function's documentation demands.
-        unsafe { env::set_var(VSSCRIPT_PATH, library) };
+        alone.set_var(VSSCRIPT_PATH, library);
     }
 }
 

@@ -22,8 +22,6 @@ use crate::{
 /// their own before the first one, and a time below zero cannot be written.
 const LATER_MS: i64 = 1000;
 
-/// A tenth of a second of silence, for a look at what ffmpeg makes of its times.
-
 /// Samples at 48 kHz that libopus is heard later than it is decoded, and with `-application lowdelay`.
 const OPUS_DELAY: u32 = 312;
 const OPUS_DELAY_LOW: u32 = 120;

@@ -30,7 +30,6 @@ use crate::{
 const FRAMES: u64 = 2;
 /// An encoder that needs longer for them hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Name of what it writes, in the job directory.
 
 /// Whether `encoder` takes `recipe` for frames of `format`.
 ///

@@ -1,0 +1,71 @@
+//! `av1enc doctor`: whether an encode would work, and what to type where it would not.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::{Ground, wanted};
+use crate::{
+    doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
+    output::part,
+    plan::{Plan, workers::Machine},
+    settings::Config,
+    source::probe::{self, Probed},
+};
+
+/// What the doctor says.
+#[derive(Debug, Serialize)]
+pub struct Diagnosed {
+    /// The checks, and what they come to.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosis,
+    /// What would be done with the film, if one was given and can be encoded.
+    pub plan: Option<Plan>,
+    /// What that would take, if it was tried.
+    pub forecast: Option<Forecast>,
+}
+
+/// Checks everything that an encode needs; with `film`, that the film of `config` can be encoded and fits.
+///
+/// # Errors
+/// [`UsageError`], as for an encode; if no process can be started.
+pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
+    let children = &ground.children;
+    let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
+    let (mut planned, mut forecast) = (None, None);
+    if let Some(programs) = programs.filter(|_| film) {
+        match probe::probe(children, &programs.tools, &config.input) {
+            Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
+            Ok(probed) => {
+                let machine = Machine::look();
+                let plan = Plan::decide(config, &programs.encoder, &probed.container, machine)?;
+                let (more, guess) =
+                    doctor::film::checks(&programs, &film_of(config, &probed, &plan), machine);
+                checks.extend(more);
+                checks.extend(doctor::lacking_for(children, &probed.container));
+                (planned, forecast) = (Some(plan), guess);
+            }
+        }
+        if let Err(refusal) = part::refuse_overwriting(config) {
+            checks.push(Check::broken("output", format!("{refusal:#}")));
+        }
+    }
+    Ok(Diagnosed {
+        diagnosis: Diagnosis::of(checks),
+        plan: planned,
+        forecast,
+    })
+}
+
+fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'a> {
+    Film {
+        input: &config.input,
+        probed,
+        recipe: &plan.recipe,
+        encoder_line: &plan.encoder_line,
+        workers: &plan.workers,
+        warnings: &plan.warnings,
+        allow_truncated: config.allow_truncated,
+        job_dir: &config.job_dir,
+        output_dir: part::dir_of(&config.output),
+    }
+}

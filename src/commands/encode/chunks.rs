@@ -1,0 +1,187 @@
+//! Finds the film's scenes and encodes them side by side.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+
+use super::{Made, Run, decoded};
+pub use crate::work::reading::Opened;
+use crate::{
+    crew::{self, OtherScenes},
+    event::{Event, Stage, warn},
+    film::media::{Extra, MediaInfo, Subsampling},
+    job::ReaderRecord,
+    os::task::{Task, begin},
+    source::{
+        Reader, changes,
+        linear::Linear,
+        packets::Announced,
+        places::{self, Mismatch, References},
+    },
+};
+
+impl Run<'_> {
+    /// Encodes a film. Where FFMS2 turns out to deliver wrong pictures on the way, ffmpeg reads it from there on.
+    pub(super) fn in_chunks(&self, opened: Opened) -> Result<Made> {
+        match self.encode(&opened) {
+            Err(error) if error.is::<Mismatch>() => {
+                self.read_in_order_from_now_on(&error)?;
+                let opened = self.opening().open(None)?;
+                (self.watch.sink)(Event::Stage {
+                    stage: Stage::Encode,
+                });
+                match self.encode(&opened) {
+                    // More was wrong than was seen: nothing of what FFMS2 has delivered is kept.
+                    Err(error) if error.is::<OtherScenes>() => {
+                        self.watch.children.reopen();
+                        self.job.forget_from(0)?;
+                        self.encode(&opened)
+                    }
+                    made => made,
+                }
+            }
+            made => made,
+        }
+    }
+
+    /// What FFMS2 has delivered is not the film: what was made of it is forgotten, and ffmpeg reads the film.
+    fn read_in_order_from_now_on(&self, error: &anyhow::Error) -> Result<()> {
+        let mismatch = error.downcast_ref::<Mismatch>().context("no mismatch")?;
+        // Everybody who used a tool has noticed that the crew was stopped.
+        self.watch.children.reopen();
+        let video = &self.probed.container.video;
+        // Where frames are converted, the two readers do not convert alike: all of the film must be of one.
+        let alike = video.bit_depth == 8 && video.subsampling == Subsampling::Yuv420;
+        self.job
+            .forget_from(if alike { mismatch.right_until } else { 0 })?;
+        let why = format!("FFMS2 delivers wrong pictures ({mismatch})");
+        self.job.record_reader(&ReaderRecord {
+            linear: true,
+            why: Some(why.clone()),
+        })?;
+        warn(
+            self.watch.sink,
+            format!("{why}: what was made of them is encoded again"),
+        );
+        Ok(())
+    }
+
+    fn encode(&self, opened: &Opened) -> Result<Made> {
+        let Opened {
+            reader,
+            media,
+            announced,
+            references,
+            ..
+        } = opened;
+        let looking = references
+            .is_none()
+            .then(|| self.begin_to_look(media, announced));
+        let work = crew::Work {
+            workshop: self.workshop(media.clone()),
+            reader: reader.clone(),
+            aside: self.others(&media.container),
+        };
+        let film = crew::run(work, &self.wishes(), self.watch.signals, self.watch.sink)?;
+        let seen = looking
+            .map(|looking| self.watch.wait(&looking, || None))
+            .transpose()?;
+        let references = references.clone().or(seen);
+        let media = match reader {
+            Reader::Indexed(..) => {
+                self.tell_of_extras(references.as_ref().map_or(&[], References::extras));
+                media.clone()
+            }
+            Reader::Linear(film) => self.as_decoded(opened, film)?,
+        };
+        let announced = announced.clone();
+        Ok(Made {
+            media,
+            chunks: film.chunks,
+            resumed_chunks: film.resumed,
+            announced,
+            references,
+        })
+    }
+
+    /// What is wanted of the crew.
+    fn wishes(&self) -> crew::Wishes {
+        let (config, plan, lp) = (self.config, self.plan, self.job.lp);
+        let most_lp = if plan.lp_demanded {
+            lp
+        } else {
+            plan.recipe.encoder.same_bytes_up_to(lp)
+        };
+        crew::Wishes {
+            most: plan.workers.most,
+            lp,
+            most_lp,
+            memory: config.memory,
+            load: plan.load(),
+            finish_chunks: config.finish_chunks,
+            stall_timeout: config.stall_timeout,
+            disk_timeout: config.disk_timeout,
+        }
+    }
+
+    /// Begins to look at the source's beginning and end, for the proof, beside the encoders: of a film that is decoded in
+    /// order, whatever is lost or doubled shows at its end.
+    fn begin_to_look(
+        &self,
+        media: &Arc<MediaInfo>,
+        announced: &Arc<Announced>,
+    ) -> Task<References> {
+        let (children, tools) = (
+            self.watch.children.clone(),
+            self.equipment.programs.tools.clone(),
+        );
+        let (job, media, announced) = (self.job.clone(), media.clone(), announced.clone());
+        begin(move || {
+            let film = places::Film::source(
+                &children,
+                &tools,
+                job.dir(),
+                job.source_link(),
+                &media.container,
+            );
+            let mut places = places::choose(&announced);
+            places.truncate(2);
+            References::look(&film, &announced, &places)
+                .context("decoding some places of the source")
+        })
+    }
+
+    /// Says what pictures carry beside themselves, where that was not known from the first of them.
+    fn tell_of_extras(&self, extras: &[(Extra, f64)]) {
+        let mut known = self.probed.container.video.extras.clone();
+        for (extra, ms) in extras {
+            if !known.contains(extra) {
+                warn(
+                    self.watch.sink,
+                    format!("{extra} (seen at {:.2} s)", ms / 1000.0),
+                );
+                known.push(*extra);
+            }
+        }
+    }
+
+    /// What a film that was read in order to its end has turned out to be; what nobody knew of it before is told.
+    fn as_decoded(&self, opened: &Opened, film: &Linear) -> Result<Arc<MediaInfo>> {
+        let sink = self.watch.sink;
+        self.tell_of_extras(&film.extras());
+        let is_known = |what| opened.changes.iter().any(|change| change.what == what);
+        let mut changes = film.changes();
+        changes.retain(|change| !is_known(change.what));
+        changes::warnings(&changes)
+            .into_iter()
+            .for_each(|warning| warn(sink, warning));
+        let times_ms = film.times_ms();
+        let not_shown = decoded::not_shown(&opened.announced, &times_ms, &film.complaints());
+        not_shown.into_iter().for_each(|event| sink(event));
+        let (media, warning) = decoded::media(&opened.media, self.probed, &times_ms)?;
+        if let Some(warning) = warning {
+            warn(sink, warning);
+        }
+        Ok(Arc::new(media))
+    }
+}

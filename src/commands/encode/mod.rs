@@ -1,0 +1,444 @@
+//! Encodes a film, from the command line to the final name.
+
+mod chunks;
+mod decoded;
+mod whole;
+
+use std::{sync::Arc, time::Instant};
+
+use anyhow::{Context, Result, bail};
+use num_rational::Ratio;
+
+use super::{Ground, wanted};
+use crate::{
+    crew::Aside,
+    doctor::{self, Equipment},
+    encoder,
+    event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
+    film::media::{Container, MediaInfo},
+    job::{Claim, Encoded, Job},
+    os::{
+        disk,
+        process::quoted,
+        signal::{self, Interrupted},
+        task::{Task, Watch, begin},
+        words::count,
+    },
+    output::{
+        join,
+        part::{self, PartFile},
+        preflight, verify,
+    },
+    plan::{Plan, workers::Machine},
+    settings::Config,
+    source::{
+        packets::Announced,
+        places::References,
+        probe::{self, Probed, Tools},
+    },
+    stream::y4m,
+    work::{chunk::Workshop, handed::Handing, reading::Opening, sound, trial},
+};
+
+/// What a run came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The film is encoded.
+    Encoded(Box<Report>),
+    /// Only the plan was wanted.
+    Planned(Box<Plan>),
+}
+
+/// Encodes a film.
+///
+/// # Errors
+/// [`crate::settings::UsageError`], [`crate::job::Refusal`] and [`Interrupted`] have exit codes of their own; everything
+/// else is a failure.
+pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
+    let started = Instant::now();
+    let signals = signal::install()?;
+    let watch = Watch {
+        children: &ground.children,
+        signals: &signals,
+        sink,
+    };
+
+    part::refuse_overwriting(config)?;
+    let (equipment, probed) = gather(&watch, config)?;
+    let encoder = &equipment.programs.encoder;
+    let plan = Plan::decide(config, encoder, &probed.container, Machine::look())?;
+    if config.dry_run {
+        return Ok(Outcome::Planned(Box::new(plan)));
+    }
+    part::require_writable(&config.output)?;
+    let job = open_job(config, &plan)?;
+    let run = Run {
+        watch: &watch,
+        config,
+        equipment: &equipment,
+        job: &job,
+        plan: &plan,
+        probed: &probed,
+    };
+    run.tell_what_is_planned();
+
+    let opened = run.open();
+    let (part, opened) = opened.inspect_err(|error| forget(&job, error))?;
+    run.warn_of_small_disks(opened.media());
+    sink(Event::Stage {
+        stage: Stage::Encode,
+    });
+    let made = match opened {
+        Film::InChunks(film) => run.in_chunks(film)?,
+        Film::InOneGo(film) => run.in_one_go(film)?,
+    };
+    let made = Arc::new(made.carried(&job));
+
+    sink(Event::Stage { stage: Stage::Join });
+    run.join(&made, &part)?;
+    sink(Event::Stage {
+        stage: Stage::Verify,
+    });
+    let proof = run.verify(&made, &part)?;
+    run.publish(&made, part, proof, started)
+}
+
+/// Looks at the film while it looks at the machine. What the machine lacks is said first.
+fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Equipment, Probed)> {
+    (watch.sink)(Event::Stage {
+        stage: Stage::Probe,
+    });
+    let probing = Tools::find(&config.programs).map(|tools| {
+        let (children, input) = (watch.children.clone(), config.input.clone());
+        begin(move || probe::probe(&children, &tools, &input))
+    });
+    let equipment = doctor::require(watch.children, wanted(config))?;
+    // Embedded Python may have put a handler of its own in place of ours.
+    signal::rearm()?;
+    let probing = probing.context(
+        "ffmpeg, ffprobe or mkvmerge was installed while av1enc started: repeat the command",
+    )?;
+    let mut probed = watch.wait(&probing, || None)?;
+    if let Some(check) = doctor::lacking_for(watch.children, &probed.container) {
+        bail!("this machine lacks what this film needs:\n{check}");
+    }
+    let container = &mut probed.container;
+    container.new_sound = config.audio_args.is_some() && container.track_counts()[1] > 0;
+    Ok((equipment, probed))
+}
+
+fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
+    let claim = Claim {
+        dir: &config.job_dir,
+        input: &config.input,
+        output: &config.output,
+        recipe: &plan.recipe,
+        lp: plan.workers.lp,
+        lp_demanded: plan.lp_demanded,
+        restart: config.restart,
+    };
+    Job::open(&claim).map(Arc::new)
+}
+
+/// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
+/// Of one that was only stopped, the directory stays.
+fn forget(job: &Job, why: &anyhow::Error) {
+    if !job.resumed && why.downcast_ref::<Interrupted>().is_none() {
+        // The reason why it came to nothing is what the user must hear of.
+        let _ = job.remove();
+    }
+}
+
+/// A film that can be read.
+enum Film {
+    InChunks(chunks::Opened),
+    InOneGo(whole::Opened),
+}
+
+impl Film {
+    fn media(&self) -> &MediaInfo {
+        match self {
+            Self::InChunks(film) => &film.media,
+            Self::InOneGo(film) => &film.media,
+        }
+    }
+}
+
+/// An encoded film, in parts.
+struct Made {
+    media: Arc<MediaInfo>,
+    chunks: Vec<Encoded>,
+    resumed_chunks: usize,
+    announced: Arc<Announced>,
+    references: Option<References>,
+}
+
+impl Made {
+    /// The same, with the tracks as they get into the output.
+    fn carried(self, job: &Job) -> Self {
+        let container = Handing::as_carried(&self.media.container, job.carried().as_ref());
+        let media = Arc::new(MediaInfo {
+            container,
+            ..MediaInfo::clone(&self.media)
+        });
+        Self { media, ..self }
+    }
+
+    fn video_bytes(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.record().bytes).sum()
+    }
+}
+
+/// What a run has at hand once it is planned.
+struct Run<'a> {
+    watch: &'a Watch<'a>,
+    config: &'a Config,
+    equipment: &'a Equipment,
+    job: &'a Arc<Job>,
+    plan: &'a Plan,
+    probed: &'a Probed,
+}
+
+impl Run<'_> {
+    fn tell_what_is_planned(&self) {
+        let (sink, programs, workers) = (
+            self.watch.sink,
+            &self.equipment.programs,
+            &self.plan.workers,
+        );
+        for reason in &programs.passed_over {
+            note(
+                sink,
+                format!("{} is used: {reason}", programs.encoder.identity().version),
+            );
+        }
+        for warning in &self.plan.warnings {
+            warn(sink, warning.clone());
+        }
+        if self.job.resumed {
+            let job = quoted(self.config.job_dir.as_os_str());
+            note(sink, format!("going on with the work in {job}"));
+        }
+        let several = count(workers.workers as u64, "worker");
+        detail(
+            sink,
+            format!("{several} with --lp {}: {}", self.job.lp, workers.reason),
+        );
+    }
+
+    /// Opens the film for reading, and the file that will be the output. What comes of the encoder's trial is heard
+    /// before anything long.
+    fn open(&self) -> Result<(PartFile, Film)> {
+        // Only who holds the job may touch what is being written for it.
+        let part = PartFile::create(&self.config.output, self.config.overwrite)?;
+        let trial = self.try_encoder();
+        let film = match self.config.direct {
+            true => Film::InOneGo(self.open_whole(trial)?),
+            false => Film::InChunks(self.opening().open(trial)?),
+        };
+        Ok((part, film))
+    }
+
+    fn opening(&self) -> Opening<'_> {
+        Opening {
+            watch: self.watch,
+            config: self.config,
+            tools: &self.equipment.programs.tools,
+            vapoursynth: self.equipment.vapoursynth,
+            job: self.job,
+            workers: self.plan.workers.most,
+            bit_depth: self.plan.recipe.video.picture.bit_depth,
+            probed: self.probed,
+        }
+    }
+
+    /// Begins to try the encoder with the recipe on two frames, unless chunks of this job show that it takes it.
+    fn try_encoder(&self) -> Option<Task<()>> {
+        if self.job.has_chunks() {
+            return None;
+        }
+        let (width, height) = self.probed.container.video.encoded_size();
+        // What a container says of its rate may be nonsense, which the index will see through.
+        let rate = self
+            .probed
+            .rates
+            .first()
+            .copied()
+            .unwrap_or_else(|| Ratio::from_integer(24));
+        let bit_depth = self.plan.recipe.video.picture.bit_depth;
+        let format = y4m::Format {
+            width,
+            height,
+            fps: encoder::rate(rate),
+            bit_depth,
+        };
+        let (children, encoder) = (
+            self.watch.children.clone(),
+            self.equipment.programs.encoder.clone(),
+        );
+        let (recipe, job) = (self.plan.recipe.clone(), self.job.clone());
+        Some(begin(move || {
+            trial::require_accepted(&children, &encoder, &recipe, format, &job)
+        }))
+    }
+
+    /// Warns where the film may not fit. While it is encoded, the disk is watched.
+    fn warn_of_small_disks(&self, media: &MediaInfo) {
+        let video = self.plan.likely_bytes(media);
+        for dir in [
+            self.config.job_dir.as_path(),
+            part::dir_of(&self.config.output),
+        ] {
+            if let Err(error) = disk::require(dir, video, "what is expected (a guess)") {
+                warn(self.watch.sink, format!("{error:#}"));
+            }
+        }
+    }
+
+    /// What all chunks have in common.
+    fn workshop(&self, media: Arc<MediaInfo>) -> Workshop {
+        Workshop {
+            job: self.job.clone(),
+            media,
+            recipe: Arc::new(self.plan.recipe.clone()),
+            encoder: self.equipment.programs.encoder.clone(),
+            children: self.watch.children.clone(),
+            host: host(),
+        }
+    }
+
+    /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
+    fn others(&self, container: &Container) -> Option<Aside> {
+        let args = self
+            .plan
+            .recipe
+            .audio_args
+            .clone()
+            .filter(|_| container.new_sound);
+        if args.is_none() && container.handed().is_empty() {
+            return None;
+        }
+        let (children, tools) = (
+            self.watch.children.clone(),
+            self.equipment.programs.tools.clone(),
+        );
+        let (sink, job, container) = (self.watch.sink.clone(), self.job.clone(), container.clone());
+        Some(Box::new(move || {
+            let handing = Handing {
+                children: &children,
+                tools: &tools,
+                job: &job,
+                container: &container,
+                sink: &sink,
+            };
+            preflight::prove(&handing)?;
+            args.map_or(Ok(()), |args| {
+                sound::encode(&children, &tools, &job, &container, &args, &sink)
+            })
+        }))
+    }
+
+    /// Joins the chunks with all other tracks.
+    fn join(&self, made: &Arc<Made>, part: &PartFile) -> Result<()> {
+        self.job.require_same_source()?;
+        let dir = part::dir_of(&self.config.output);
+        disk::require(dir, made.video_bytes(), "the output's video")
+            .context("joining the chunks, which are kept")?;
+        let (children, tools) = (
+            self.watch.children.clone(),
+            self.equipment.programs.tools.clone(),
+        );
+        let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
+        let (name, sink) = (part.name(), self.watch.sink.clone());
+        self.watch.over(move || {
+            let Made { media, chunks, .. } = &*made;
+            let parts = join::Parts {
+                job: &job,
+                media,
+                recipe: &recipe,
+                chunks,
+            };
+            join::join(&children, &tools, &parts, &name, &sink)
+                .context("the chunks are kept, and the same command only joins them")
+        })
+    }
+
+    /// Proves that the joined file is the film.
+    fn verify(&self, made: &Arc<Made>, part: &PartFile) -> Result<Proof> {
+        let (children, tools) = (
+            self.watch.children.clone(),
+            self.equipment.programs.tools.clone(),
+        );
+        let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
+        let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
+        let verified = self.watch.over(move || {
+            let Made {
+                media,
+                chunks,
+                announced,
+                references,
+                ..
+            } = &*made;
+            let pictures = verify::Pictures {
+                announced,
+                references: references.clone(),
+            };
+            let wanted = verify::Wanted {
+                job: &job,
+                media,
+                recipe: &recipe,
+                chunks,
+            };
+            verify::output(&children, &tools, &file, &wanted, pictures, decode)
+        });
+        let proof = verified.context("the joined film is not whole and was not given its name")?;
+        let damaged = |output: &str| output.contains("damaged in the source");
+        for finding in proof
+            .findings
+            .iter()
+            .filter(|finding| damaged(&finding.output))
+        {
+            warn(
+                self.watch.sink,
+                format!("{}: {}", finding.what, finding.output),
+            );
+        }
+        // Its other tracks were read until now.
+        self.job.require_same_source()?;
+        Ok(proof)
+    }
+
+    /// Gives the output its name.
+    fn publish(
+        &self,
+        made: &Made,
+        part: PartFile,
+        proof: Proof,
+        started: Instant,
+    ) -> Result<Outcome> {
+        let output_bytes = part.publish()?;
+        let seconds = started.elapsed().as_secs_f64();
+        let report = Report {
+            output: self.config.output.clone(),
+            source_bytes: made.media.container.bytes,
+            output_bytes,
+            video_bytes: made.video_bytes(),
+            seconds,
+            fps: made.media.frames as f64 / seconds,
+            chunks: made.chunks.len(),
+            resumed_chunks: made.resumed_chunks,
+            proof,
+        };
+        if !self.config.keep {
+            self.job.remove()?;
+        }
+        Ok(Outcome::Encoded(Box::new(report)))
+    }
+}
+
+/// Name of this machine.
+fn host() -> String {
+    let name = nix::unistd::gethostname();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}

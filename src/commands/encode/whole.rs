@@ -1,0 +1,145 @@
+//! Encodes the film as one chunk that ffmpeg reads itself (`--no-chunks`).
+
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail, ensure};
+
+use super::{Made, Run};
+use crate::{
+    encoder::session::Pulse,
+    event::{Event, Progress, Stage},
+    film::media::MediaInfo,
+    os::{
+        process::{self, Children},
+        task::{Task, begin},
+    },
+    source::packets::Announced,
+    work::whole,
+};
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_secs(1);
+
+/// A film that ffmpeg can read from beginning to end while it encodes it.
+pub struct Opened {
+    /// What it is.
+    pub media: Arc<MediaInfo>,
+    announced: Arc<Announced>,
+}
+
+impl Run<'_> {
+    /// Learns from its packets what the film is. What comes of the encoder's `trial` is heard first.
+    pub(super) fn open_whole(&self, trial: Option<Task<()>>) -> Result<Opened> {
+        let opening = self.opening();
+        let packets = opening.begin_packets();
+        trial.map_or(Ok(()), |trial| self.watch.wait(&trial, || None))?;
+        (self.watch.sink)(Event::Stage {
+            stage: Stage::Index,
+        });
+        let announced = opening.announced(&packets)?;
+        // Its filters begin anew with such a picture, and count from nought.
+        let changes = opening.changes(&announced)?;
+        if let Some(change) = changes.iter().find(|change| change.alters_pictures()) {
+            bail!(
+                "{change}, and --no-chunks encodes only films whose pictures are all alike: leave it out"
+            );
+        }
+        let timed = announced
+            .doubt
+            .as_ref()
+            .is_none_or(|doubt| !doubt.contains("no times"));
+        ensure!(
+            timed,
+            "frames of the film have no time: it cannot be encoded with --no-chunks"
+        );
+        let media = opening.media(opening.as_announced(&announced))?;
+        Ok(Opened {
+            media,
+            announced: Arc::new(announced),
+        })
+    }
+
+    /// Encodes the film.
+    pub(super) fn in_one_go(&self, Opened { media, announced }: Opened) -> Result<Made> {
+        if let Some(others) = self.others(&media.container) {
+            self.watch.over(others)?;
+        }
+        let workshop = self.workshop(media.clone());
+        let finished = self.job.finished(whole::chunk(&workshop)).ok().flatten();
+        let resumed_chunks = usize::from(finished.is_some());
+        let chunk = match finished {
+            Some(chunk) => chunk,
+            None => {
+                let pulse = Arc::new(Pulse::default());
+                let telling = Telling::of(pulse.clone(), media.frames, self.watch.children);
+                let encoding = begin(move || whole::encode(&workshop, &pulse));
+                self.watch.wait(&encoding, || telling.next())?
+            }
+        };
+        let chunks = vec![chunk];
+        Ok(Made {
+            media,
+            chunks,
+            resumed_chunks,
+            announced,
+            references: None,
+        })
+    }
+}
+
+/// Tells of progress, now and then.
+struct Telling<'a> {
+    pulse: Arc<Pulse>,
+    total_frames: u64,
+    children: &'a Children,
+    started: Instant,
+    told: Cell<Option<Duration>>,
+}
+
+impl<'a> Telling<'a> {
+    fn of(pulse: Arc<Pulse>, total_frames: u64, children: &'a Children) -> Self {
+        Self {
+            pulse,
+            total_frames,
+            children,
+            started: Instant::now(),
+            told: Cell::new(None),
+        }
+    }
+
+    /// How far it is, if that is due.
+    fn next(&self) -> Option<Event> {
+        let elapsed = self.started.elapsed();
+        if self.told.get().is_some_and(|last| elapsed < last + TELL) {
+            return None;
+        }
+        self.told.set(Some(elapsed));
+        let (frames, total_frames) = (self.pulse.look().encoded, self.total_frames);
+        let elapsed_seconds = elapsed.as_secs_f64();
+        let fps = frames as f64 / elapsed_seconds.max(0.001);
+        let left = total_frames.saturating_sub(frames) as f64;
+        Some(Event::Progress(Progress {
+            frames,
+            total_frames,
+            detected_frames: total_frames,
+            chunks: 0,
+            total_chunks: 1,
+            fps,
+            elapsed_seconds,
+            eta_seconds: (frames > 0).then(|| left / fps),
+            bytes: 0,
+            expected_bytes: None,
+            workers: 1,
+            memory_bytes: self
+                .children
+                .pids()
+                .into_iter()
+                .map(process::resident)
+                .sum(),
+        }))
+    }
+}
