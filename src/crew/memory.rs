@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::facts::Seen;
 use crate::{
     plan::workers::{Load, Machine, reserve},
     settings::MemoryLimit,
@@ -97,17 +98,6 @@ impl Memory {
         (self.told.told != allowed && lasts)
             .then(|| std::mem::replace(&mut self.told.told, allowed))
     }
-}
-
-/// What was seen of memory at one moment.
-#[derive(Debug, Clone, Copy)]
-pub struct Seen {
-    /// The machine.
-    pub machine: Machine,
-    /// Bytes that this run takes in all.
-    pub own: u64,
-    /// Bytes of them that are frames that wait for an encoder.
-    pub held: u64,
 }
 
 /// What a worker of this run takes: first what was measured elsewhere, then what is measured here.

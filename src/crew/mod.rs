@@ -7,13 +7,14 @@
 //! Locks: a worker's reel is locked before the shelf, never the other way round; neither is held while frames are
 //! decoded or written. The register of running tools is a lock of its own, and taken last.
 
+pub mod facts;
+pub mod queue;
+pub mod stall;
 pub mod disk;
 pub mod memory;
 mod progress;
-pub mod queue;
-mod scout;
-pub mod stall;
 pub mod state;
+mod scout;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -31,10 +32,11 @@ use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
 use self::{
-    memory::{Appetite, Budget, Memory, Seen},
+    facts::{Look, Seen, Sign},
+    memory::{Appetite, Budget, Memory},
     queue::{Attempt, Scene},
     scout::{Found, Lookout, Scout},
-    state::{Crew, Happening, Look, Order, Rules, Sign},
+    state::{Crew, Happening, Order, Rules},
 };
 use crate::plan::workers::{Load, Machine};
 use crate::{

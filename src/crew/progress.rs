@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::state::{Done, Extent, Look, Sign};
+use super::facts::{Done, Extent, Look, Sign};
 use crate::event::Progress;
 
 /// The figures after `elapsed`. The encoders that run are told by `signs`; detection and memory by the last `look`.

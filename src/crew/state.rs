@@ -3,7 +3,7 @@
 //! Nothing here starts a thread, looks at a clock or asks the machine. Who obeys the orders is in [`super`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,8 @@ use anyhow::{Error, Result, anyhow};
 
 use super::{
     disk::{self, Disk, Turn},
-    memory::{Memory, Seen, Verdict, Worker},
+    facts::{Done, Extent, Look, Sign},
+    memory::{Memory, Verdict, Worker},
     progress,
     queue::{Attempt, Queue, Scene, TRIES, Waiting},
     stall::Stillness,
@@ -105,38 +106,6 @@ pub enum Order {
     End(Result<()>),
 }
 
-/// What was seen of the machine and the encoders at one moment.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// Memory.
-    pub seen: Seen,
-    /// Frames held for scenes that nobody has begun.
-    pub waiting_frames: usize,
-    /// The job's disk, if the system tells.
-    pub disk: Option<Space>,
-    /// Frames that detection has seen.
-    pub detected: u64,
-    /// Each encoder that runs.
-    pub encoders: Vec<Sign>,
-}
-
-/// How an encoder is doing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Sign {
-    /// Index of its chunk.
-    pub chunk: usize,
-    /// Bytes of memory that it takes now.
-    pub resident: u64,
-    /// Bytes of memory that it took at most.
-    pub peak: u64,
-    /// Frames that it was given.
-    pub fed: u64,
-    /// Frames that it has reported.
-    pub encoded: u64,
-    /// Bytes that it has written.
-    pub bytes: u64,
-}
-
 /// How a crew works.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -178,32 +147,6 @@ enum Killed {
     Hung,
     /// Memory was short.
     ForMemory,
-}
-
-/// What is done.
-#[derive(Debug, Default)]
-pub struct Done {
-    /// Which chunks.
-    pub chunks: BTreeSet<usize>,
-    /// Their frames.
-    pub frames: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// How many of the chunks an earlier run has encoded.
-    pub resumed: usize,
-    /// Frames of those.
-    pub resumed_frames: u64,
-}
-
-/// What is known of the film.
-#[derive(Debug)]
-pub struct Extent {
-    /// Frames of the film; as long as scenes are searched for, those that are expected.
-    pub frames: u64,
-    /// Scenes that have ended.
-    pub chunks: usize,
-    /// Whether all scenes are known.
-    pub complete: bool,
 }
 
 /// The crew's state.
@@ -773,6 +716,7 @@ mod tests {
     use super::*;
     use crate::{
         crew::{
+            facts::Seen,
             memory::{Appetite, Budget},
             stall,
         },

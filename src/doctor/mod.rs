@@ -6,13 +6,13 @@
 mod advice;
 mod check;
 mod container;
-pub mod film;
 mod machine;
 mod place;
 mod profile;
 mod tools;
-pub mod forecast;
 mod vapoursynth;
+pub mod forecast;
+pub mod film;
 
 use std::{env, path::Path, thread};
 

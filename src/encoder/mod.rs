@@ -1,12 +1,12 @@
 //! One file per encoder family: what it understands, its command line, its progress lines, its memory. Here they are
 //! found, and spoken to alike.
 
+pub mod types;
 pub mod cache;
-pub mod ffmpeg;
-pub mod qsv;
 pub mod session;
 pub mod svt_av1;
-pub mod types;
+pub mod ffmpeg;
+pub mod qsv;
 
 use std::{
     fmt,

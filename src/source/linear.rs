@@ -21,7 +21,6 @@ use super::{
     changes::{Change, Divided, Extras, Looks},
     frames::{Frame, Layout},
     packets::{is_of_clock, keep_clock},
-    places::seeks,
 };
 use crate::{
     film::media::{Container, Range as SampleRange},
@@ -464,6 +463,17 @@ const LEVELS: [&str; 3] = ["[error] ", "[fatal] ", "[panic] "];
 const COMPLAINTS: usize = 8;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
 const PIPE_BYTES: i32 = 1 << 20;
+
+/// Where to seek for what is decoded from `from_ms` on. Where a container has no index, seeking goes by the order of
+/// packets, in which the keyframe that is wanted may lie behind: then from ever further before it, at last from the
+/// beginning.
+pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
+    let before = |by_ms: f64| move |ms: f64| Some(ms - by_ms).filter(|ms| *ms > 0.0);
+    let sought = from_ms.map(|ms| [before(0.0)(ms), before(1000.0)(ms), before(10_000.0)(ms)]);
+    let mut sought: Vec<Option<f64>> = sought.into_iter().flatten().flatten().map(Some).collect();
+    sought.push(None);
+    sought.into_iter()
+}
 
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {

@@ -47,8 +47,8 @@ pub mod ending;
 pub mod probe;
 pub mod changes;
 pub mod frames;
-pub mod linear;
 pub mod packets;
+pub mod linear;
 pub mod places;
 
 const STD: &str = "com.vapoursynth.std";

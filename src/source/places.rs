@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 use super::{
     changes::Extras,
     frames::{Frame, Layout, SMALL, Small},
-    linear::Pipe,
+    linear::{Pipe, seeks},
     packets::{Announced, keep_clock},
 };
 use crate::{
@@ -211,17 +211,6 @@ impl<'a> Film<'a> {
         }
         Ok((seen, pipe.extras()))
     }
-}
-
-/// Where to seek for what is decoded from `from_ms` on. Where a container has no index, seeking goes by the order of
-/// packets, in which the keyframe that is wanted may lie behind: then from ever further before it, at last from the
-/// beginning.
-pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
-    let before = |by_ms: f64| move |ms: f64| Some(ms - by_ms).filter(|ms| *ms > 0.0);
-    let sought = from_ms.map(|ms| [before(0.0)(ms), before(1000.0)(ms), before(10_000.0)(ms)]);
-    let mut sought: Vec<Option<f64>> = sought.into_iter().flatten().flatten().map(Some).collect();
-    sought.push(None);
-    sought.into_iter()
 }
 
 /// Times of one picture in two files or by two programs differ by rounding at most.

@@ -21,6 +21,7 @@ mod families;
 mod faults;
 mod fields;
 mod hdr;
+mod house;
 mod interface;
 mod kept;
 mod kill;

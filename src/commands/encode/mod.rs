@@ -1,7 +1,7 @@
 //! Encodes a film, from the command line to the final name.
 
-mod chunks;
 mod decoded;
+mod chunks;
 mod whole;
 
 use std::{sync::Arc, time::Instant};
