@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::{finding::Finding, os::words::count};
+use crate::finding::Finding;
 
 /// A step of the run, in the order in which they begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -26,18 +26,6 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// What a person reads in front of the progress bar.
-    #[must_use]
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Probe => "Probing",
-            Self::Index => "Indexing",
-            Self::Encode => "Encoding",
-            Self::Join => "Joining",
-            Self::Verify => "Verifying",
-        }
-    }
-
     /// Whether it is known how far this stage is.
     #[must_use]
     pub fn has_fraction(self) -> bool {
@@ -104,64 +92,6 @@ pub struct Proof {
     pub truncated: Option<String>,
     /// Each thing that was compared, with what, and by what.
     pub findings: Vec<Finding>,
-}
-
-/// How tracks are compared: how it is told of a finding, and in the one line for people.
-const HOW: [(&str, &str); 4] = [
-    ("hashes", "packet by packet"),
-    ("all samples", "sample by sample"),
-    ("words", "word by word"),
-    ("sound", "by how it sounds"),
-];
-
-impl Proof {
-    /// The one line that a person reads: what was compared, and that it agreed.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let mut parts = vec![format!(
-            "{}{}, times within {:.1} ms",
-            count(self.frames, "frame"),
-            if self.decoded { " decoded" } else { "" },
-            self.max_time_error_ms
-        )];
-        let alike = match self.pictures_alike {
-            0 => String::new(),
-            still => format!(" ({still} more stand still)"),
-        };
-        parts.push(format!(
-            "{} like the source's{alike}",
-            count(self.pictures as u64, "picture")
-        ));
-        for (kind, one) in [
-            ("video track", "further video track"),
-            ("sound track", "sound track"),
-            ("subtitle track", "subtitle track"),
-        ] {
-            for (by, how) in HOW {
-                let is = |finding: &&Finding| {
-                    finding.what.starts_with(kind) && finding.by.starts_with(by)
-                };
-                let tracks = self.findings.iter().filter(is).count() as u64;
-                if tracks > 0 {
-                    parts.push(format!("{} {how}", count(tracks, one)));
-                }
-            }
-        }
-        if self.chapters > 0 {
-            parts.push(count(self.chapters as u64, "chapter"));
-        }
-        if self.attachments > 0 {
-            parts.push(count(self.attachments as u64, "attachment"));
-        }
-        parts.push(self.color.clone());
-        if self.hdr10 {
-            parts.push("HDR10 in bitstream and container".to_owned());
-        }
-        if let Some(truncated) = &self.truncated {
-            parts.push(format!("of a source that is cut short: {truncated}"));
-        }
-        parts.join(", ")
-    }
 }
 
 /// The final summary.

@@ -154,7 +154,7 @@ impl fmt::Display for Name {
 /// Whether we may have made a file of this path, relative to the directory: under a name of ours, as a part of one, or as
 /// a seal of one.
 #[must_use]
-pub(super) fn is_ours(relative: &Path) -> bool {
+pub fn is_ours(relative: &Path) -> bool {
     let Some(given) = relative.to_str().map(without_numbers) else {
         return false;
     };

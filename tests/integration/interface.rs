@@ -1,11 +1,13 @@
 //! What is printed where, and what exit codes mean.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
 };
 
+use nix::pty::{OpenptyResult as Pty, openpty};
 use serde_json::Value;
 
 use crate::{clips, run::Run};
@@ -30,6 +32,31 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
         fs::read_dir(dir.path()).unwrap().next().is_none(),
         "an empty directory",
     );
+}
+
+/// What a run prints that believes itself at a terminal, and how it ends.
+fn at_a_terminal(run: Run) -> (String, ExitStatus) {
+    let Pty { master, slave } = openpty(None, None).unwrap();
+    let mut child = run.on(&slave);
+    drop(slave);
+    let mut terminal = File::from(master);
+    let mut text = Vec::new();
+    // The end of a terminal is an error, of a kind that differs between systems.
+    let _ = terminal.read_to_end(&mut text);
+    (
+        String::from_utf8_lossy(&text).into_owned(),
+        child.wait().unwrap(),
+    )
+}
+
+#[test]
+fn at_a_terminal_what_must_be_done_alone_is_done_before_the_bar_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv");
+    let (text, status) = at_a_terminal(run);
+    // av1enc looks for itself whether another thread runs already, and ends if one does.
+    assert!(status.success(), "{text}");
+    assert!(text.contains("Encoding"), "{text}");
 }
 
 #[test]

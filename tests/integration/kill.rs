@@ -1,12 +1,14 @@
 //! Killed at any moment, the same command goes on and gives the film of a run that nobody has killed.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use av1enc::job::names::is_ours;
 use nix::sys::signal::Signal;
 
 use crate::{
@@ -38,6 +40,99 @@ fn stage(stdout: &str) -> String {
         .or(event["event"].as_str())
         .unwrap_or("start")
         .to_owned()
+}
+
+/// The files in a job directory, as paths relative to it.
+fn files_of(job: &Path) -> Vec<PathBuf> {
+    let in_dir = |dir: PathBuf| fs::read_dir(dir).into_iter().flatten().flatten();
+    let entries = in_dir(job.to_owned()).chain(in_dir(job.join("chunks")));
+    let paths = entries
+        .map(|entry| entry.path())
+        .filter(|path| !path.ends_with("chunks"));
+    paths
+        .map(|path| path.strip_prefix(job).unwrap().to_owned())
+        .collect()
+}
+
+/// A name in which numbers do not count.
+fn kind(path: &Path) -> String {
+    path.to_str()
+        .unwrap()
+        .chars()
+        .filter(|c| !c.is_ascii_digit())
+        .collect()
+}
+
+#[test]
+fn killed_whenever_another_kind_of_file_is_there_restart_leaves_nothing_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    // HDR10 that is inserted into the chunks, an index, tracks that are handed over, and sound that is encoded anew.
+    let subtitles = "1\n00:00:00,000 --> 00:00:01,000\nA word.\n";
+    fs::write(dir.path().join("words.srt"), subtitles).unwrap();
+    let source = clips::hdr10();
+    let inputs = ["-i", source.to_str().unwrap(), "-i", "words.srt"];
+    let codecs = [
+        "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text", "film.mp4",
+    ];
+    clips::ffmpeg(dir.path(), &[inputs.as_slice(), &codecs].concat());
+    let encode = || {
+        let run = Run::bare(dir.path()).args(["film.mp4", "-o", "out.mkv", "--restart", "-w", "2"]);
+        let run = run.args([
+            "-e",
+            "librav1e",
+            "--preset",
+            "10",
+            "--chunk-method",
+            "ffms2",
+        ]);
+        run.args(["-a", "-c:a libopus"])
+    };
+    let job = dir.path().canonicalize().unwrap().join("out.mkv.av1enc");
+    let mut seen = BTreeSet::new();
+    loop {
+        let (run, begun) = (encode().start(), Instant::now());
+        let new = loop {
+            assert!(
+                begun.elapsed() < Duration::from_secs(300),
+                "it ends, or another file comes"
+            );
+            let kinds: Vec<String> = files_of(&job).iter().map(|path| kind(path)).collect();
+            if let Some(new) = kinds.into_iter().find(|kind| !seen.contains(kind)) {
+                break Some(new);
+            }
+            if dir.path().join("out.mkv").exists() {
+                break None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let Some(new) = new else {
+            let _ = run.ends().exits(0);
+            break;
+        };
+        run.signal(Signal::SIGKILL);
+        let ended = run.ends();
+        nothing_is_left_running(dir.path());
+        let foreign: Vec<_> = files_of(&job)
+            .into_iter()
+            .filter(|path| !is_ours(path))
+            .collect();
+        ended.expect(
+            foreign.is_empty(),
+            &format!("only names of a job: {foreign:?}"),
+        );
+        seen.insert(new);
+    }
+    assert!(!job.exists(), "{:?}", files_of(&job));
+    for kind in [
+        "job.json",
+        "source.ffindex",
+        "chunks/.ivf",
+        "chunks/.json",
+        "others-.mkv",
+        "audio.mka",
+    ] {
+        assert!(seen.contains(kind), "{kind} was never there: {seen:?}");
+    }
 }
 
 #[test]

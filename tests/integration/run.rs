@@ -6,7 +6,10 @@ use std::{
     fmt::Write,
     fs,
     io::Read,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Sender},
@@ -92,6 +95,17 @@ impl Run {
     /// From `input` to `output`, fast.
     pub fn encode(dir: &Path, input: impl AsRef<OsStr>, output: impl AsRef<OsStr>) -> Self {
         Self::fast(dir).arg("-i").arg(input).arg("-o").arg(output)
+    }
+
+    /// Starts it with a terminal as its input and outputs.
+    pub fn on(mut self, terminal: &OwnedFd) -> Child {
+        let end = || Stdio::from(terminal.try_clone().unwrap());
+        self.command
+            .stdin(end())
+            .stdout(end())
+            .stderr(end())
+            .spawn()
+            .unwrap()
     }
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {

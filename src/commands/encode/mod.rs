@@ -66,6 +66,12 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     part::refuse_overwriting(config)?;
     let (equipment, probed) = gather(&watch, config)?;
     let encoder = &equipment.programs.encoder;
+    for reason in &equipment.programs.passed_over {
+        note(
+            sink,
+            format!("{} is used: {reason}", encoder.identity().version),
+        );
+    }
     let plan = Plan::decide(config, encoder, &probed.container, Machine::look())?;
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
@@ -201,17 +207,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn tell_what_is_planned(&self) {
-        let (sink, programs, workers) = (
-            self.watch.sink,
-            &self.equipment.programs,
-            &self.plan.workers,
-        );
-        for reason in &programs.passed_over {
-            note(
-                sink,
-                format!("{} is used: {reason}", programs.encoder.identity().version),
-            );
-        }
+        let (sink, workers) = (self.watch.sink, &self.plan.workers);
         for warning in &self.plan.warnings {
             warn(sink, warning.clone());
         }

@@ -1,4 +1,6 @@
-//! Event -> bars, plain lines or JSON lines. The only file that prints: results to stdout, the rest to stderr.
+//! Event -> bars, plain lines or JSON lines. The only place that prints: results to stdout, the rest to stderr.
+
+mod text;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -88,7 +90,7 @@ impl Ui {
                 state.last = None;
                 match &state.bar {
                     Some(bar) => {
-                        bar.set_prefix(stage.label());
+                        bar.set_prefix(text::label(*stage));
                         bar.set_style(if stage.has_fraction() {
                             bar_style()
                         } else {
@@ -98,7 +100,7 @@ impl Ui {
                         bar.set_message("");
                         bar.tick();
                     }
-                    None => print_note(&format!("{} …", stage.label())),
+                    None => print_note(&format!("{} …", text::label(*stage))),
                 }
             }
             Event::Warning { message } => state.line(&format!("warning: {message}")),
@@ -107,17 +109,19 @@ impl Ui {
             Event::Detail { .. } => (),
             Event::Fraction { stage, fraction } => match state.bar.clone() {
                 Some(bar) => {
-                    bar.set_prefix(stage.label());
+                    bar.set_prefix(text::label(*stage));
                     bar.set_position((fraction * 1000.0) as u64);
                 }
-                None if state.due(PLAIN_EVERY) => {
-                    print_note(&format!("{} {:.0} %", stage.label(), fraction * 100.0))
-                }
+                None if state.due(PLAIN_EVERY) => print_note(&format!(
+                    "{} {:.0} %",
+                    text::label(*stage),
+                    fraction * 100.0
+                )),
                 None => (),
             },
             Event::Progress(progress) => match state.bar.clone() {
                 Some(bar) => {
-                    bar.set_prefix(Stage::Encode.label());
+                    bar.set_prefix(text::label(Stage::Encode));
                     bar.set_position(1000 * progress.frames / progress.total_frames.max(1));
                     bar.set_message(bar_text(progress));
                 }
@@ -291,7 +295,7 @@ pub fn summary(report: &Report) -> String {
         report.chunks,
         clock(report.seconds),
         report.fps,
-        report.proof.line()
+        text::proven(&report.proof)
     )
 }
 

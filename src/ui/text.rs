@@ -1,0 +1,119 @@
+//! What is said to people of what happens.
+
+use crate::{
+    event::{Proof, Stage},
+    os::words::count,
+};
+
+/// What stands in front of the progress bar.
+#[must_use]
+pub fn label(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Probe => "Probing",
+        Stage::Index => "Indexing",
+        Stage::Encode => "Encoding",
+        Stage::Join => "Joining",
+        Stage::Verify => "Verifying",
+    }
+}
+
+/// Tracks as findings name them, and as people call them.
+const KINDS: [(&str, &str); 3] = [
+    ("video track", "further video track"),
+    ("sound track", "sound track"),
+    ("subtitle track", "subtitle track"),
+];
+/// How tracks are compared: how a finding begins to tell it, and in one word.
+const HOW: [(&str, &str); 4] = [
+    ("hashes", "packet by packet"),
+    ("all samples", "sample by sample"),
+    ("words", "word by word"),
+    ("sound", "by how it sounds"),
+];
+
+/// What was compared, and that it agreed, in one line.
+#[must_use]
+pub fn proven(proof: &Proof) -> String {
+    let decoded = if proof.decoded { " decoded" } else { "" };
+    let frames = count(proof.frames, "frame");
+    let error_ms = proof.max_time_error_ms;
+    let alike = match proof.pictures_alike {
+        0 => String::new(),
+        still => format!(" ({still} more stand still)"),
+    };
+    let pictures = count(proof.pictures as u64, "picture");
+    let mut parts = vec![
+        format!("{frames}{decoded}, times within {error_ms:.1} ms"),
+        format!("{pictures} like the source's{alike}"),
+    ];
+    parts.extend(tracks(proof));
+    for (number, one) in [
+        (proof.chapters, "chapter"),
+        (proof.attachments, "attachment"),
+    ] {
+        parts.extend((number > 0).then(|| count(number as u64, one)));
+    }
+    parts.push(proof.color.clone());
+    parts.extend(
+        proof
+            .hdr10
+            .then(|| "HDR10 in bitstream and container".to_owned()),
+    );
+    let truncated = proof.truncated.as_ref();
+    parts.extend(truncated.map(|how| format!("of a source that is cut short: {how}")));
+    parts.join(", ")
+}
+
+/// How many tracks of each kind were compared, by how.
+fn tracks(proof: &Proof) -> impl Iterator<Item = String> {
+    let pairs = KINDS
+        .into_iter()
+        .flat_map(|kind| HOW.map(|how| (kind, how)));
+    pairs.filter_map(|((what, one), (by, how))| {
+        let of_kind = proof
+            .findings
+            .iter()
+            .filter(|finding| finding.what.starts_with(what));
+        let number = of_kind.filter(|finding| finding.by.starts_with(by)).count();
+        (number > 0).then(|| format!("{} {how}", count(number as u64, one)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Finding;
+
+    #[test]
+    fn the_proof_is_one_line() {
+        let compared = |what: &str, by: &'static str| {
+            Finding::new(what, "the same".to_owned(), "the same".to_owned(), by, true)
+        };
+        let proof = Proof {
+            frames: 1,
+            duration_seconds: 0.04,
+            max_time_error_ms: 0.24,
+            tracks: [1, 2, 0],
+            chapters: 3,
+            attachments: 1,
+            color: "bt709".to_owned(),
+            hdr10: true,
+            pictures: 1,
+            pictures_alike: 2,
+            decoded: true,
+            truncated: Some("the index is missing".to_owned()),
+            findings: vec![
+                compared("sound track 1", "hashes of all packets"),
+                compared("sound track 2", "hashes of all packets"),
+                compared("subtitle track 1", "words and times"),
+                compared("fields", "ffprobe"),
+            ],
+        };
+        assert_eq!(
+            proven(&proof),
+            "1 frame decoded, times within 0.2 ms, 1 picture like the source's (2 more stand still), 2 sound tracks \
+             packet by packet, 1 subtitle track word by word, 3 chapters, 1 attachment, bt709, HDR10 in bitstream and \
+             container, of a source that is cut short: the index is missing"
+        );
+    }
+}
