@@ -424,10 +424,8 @@ fn source_args(
             .iter()
             .filter(|track| !is_new(container, track))
             .collect();
-        inputs.args.extend(
-            kept.iter()
-                .flat_map(|track| sync_options(track, track.id as usize)),
-        );
+        let places = direct_places(children, tools, parts.job, &kept)?;
+        inputs.args.extend(places);
         let source = inputs.file(&options, parts.job.source_link());
         inputs.order.extend(
             kept.iter()
@@ -529,23 +527,22 @@ impl Inputs {
         self.args.push("--disable-lacing".to_owned());
         for (n, handed) in container.handed().iter().enumerate() {
             let tracks = || (0..).zip(&handed.tracks);
-            if container.restarts {
-                for (track, name) in
-                    tracks().zip(overlapping(children, tools, job, n, &handed.tracks)?)
-                {
-                    let times = name.into_iter().flat_map(|name| {
-                        ["--timestamps".to_owned(), format!("{}:{name}", track.0)]
-                    });
-                    self.args.extend(times);
-                }
-            }
-            for (n, track) in tracks() {
+            let name = Name::Others(n).to_string();
+            for (id, track) in tracks() {
+                let timed = Timed {
+                    track,
+                    file: &name,
+                    stream: id,
+                    id,
+                    name: Name::SoundTimes(n, id),
+                };
+                let times = times_options(children, tools, job, container.restarts, &timed)?;
+                let tags = tag_options(job, &track.tags, Name::TrackTags(track.id), id)?;
+                let place = sync_options(track, id);
                 self.args
-                    .extend([track_options(track, n), sync_options(track, n)].concat());
-                self.args
-                    .extend(tag_options(job, &track.tags, Name::TrackTags(track.id), n)?);
+                    .extend([track_options(track, id), times, place, tags].concat());
             }
-            let others = self.file(&NOTHING_ELSE, &Name::Others(n).to_string());
+            let others = self.file(&NOTHING_ELSE, &name);
             self.order
                 .extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
         }
@@ -562,56 +559,101 @@ impl Inputs {
     }
 }
 
-/// Where a recording was put behind another, the last packet of one and the first of the other may overlap. mkvmerge then
-/// moves all that follows; told the times of all packets, it does not. Returns the name of a file of times for each track
-/// that needs one.
-fn overlapping(
+/// Where the tracks belong that mkvmerge takes from the source itself.
+fn direct_places(
     children: &Children,
     tools: &Tools,
     job: &Job,
-    file: usize,
     tracks: &[&Track],
-) -> Result<Vec<Option<Name>>> {
-    let mut names = Vec::new();
-    for (n, track) in tracks.iter().enumerate() {
-        names.push(None);
-        if track.kind != TrackKind::Audio
-            || track.codec.starts_with("pcm")
-            || track.carry != Carry::Copy
-        {
-            continue;
-        }
-        let mut command = Command::new(&tools.ffprobe);
-        command
-            .current_dir(job.dir())
-            .args(["-v", "error", "-select_streams", &n.to_string()]);
-        command.args([
-            "-show_entries",
-            "packet=pts_time",
-            "-of",
-            "csv=p=0",
-            "-i",
-            &Name::Others(file).to_string(),
-        ]);
-        let text = children
-            .output(command)
-            .context("reading the times of the sound")?;
-        let seconds = |line: &str| line.trim().trim_end_matches(',').parse::<f64>().ok();
-        let times: Vec<f64> = String::from_utf8_lossy(&text)
-            .lines()
-            .filter_map(seconds)
-            .collect();
-        if overlaps(&times) {
-            let name = Name::SoundTimes(file, n);
-            let lines: String = times
-                .iter()
-                .map(|time| format!("{:.6}\n", time * 1000.0))
-                .collect();
-            job.write(name, format!("# timestamp format v2\n{lines}").as_bytes())?;
-            names[n] = Some(name);
-        }
+) -> Result<Vec<String>> {
+    let (mut places, mut told) = (Vec::new(), false);
+    for track in tracks {
+        let id = track.id as usize;
+        let timed = Timed {
+            track,
+            file: job.source_link(),
+            stream: track.stream,
+            id,
+            name: Name::SoundTimes(0, id),
+        };
+        let times = times_options(children, tools, job, false, &timed)?;
+        told |= !times.is_empty();
+        places.extend([times, sync_options(track, id)].concat());
     }
-    Ok(names)
+    if told {
+        // Several packets in one block have only the time of the first.
+        places.push("--disable-lacing".to_owned());
+    }
+    Ok(places)
+}
+
+/// A track of sound: where its packets are, and what its file of times is called.
+struct Timed<'a> {
+    track: &'a Track,
+    /// A file of the job.
+    file: &'a str,
+    /// ffmpeg's number of the track there.
+    stream: usize,
+    /// mkvmerge's number of it.
+    id: usize,
+    name: Name,
+}
+
+/// Options that tell mkvmerge the times of all packets of a track where it would give them others. Where a recording was put
+/// behind another (`restarts`), the last packet of one and the first of the other may overlap: mkvmerge moves all that
+/// follows. Of Vorbis it reckons how long every packet is, and is wrong where short blocks follow long ones, which adds up.
+fn times_options(
+    children: &Children,
+    tools: &Tools,
+    job: &Job,
+    restarts: bool,
+    timed: &Timed<'_>,
+) -> Result<Vec<String>> {
+    let Track {
+        kind, codec, carry, ..
+    } = timed.track;
+    let vorbis = codec.eq_ignore_ascii_case("vorbis");
+    let may_overlap = restarts && !codec.starts_with("pcm");
+    if *kind != TrackKind::Audio || *carry != Carry::Copy || !(vorbis || may_overlap) {
+        return Ok(Vec::new());
+    }
+    let mut command = Command::new(&tools.ffprobe);
+    command
+        .current_dir(job.dir())
+        .args(["-v", "error", "-select_streams", &timed.stream.to_string()])
+        .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
+        .arg(format!("file:{}", timed.file));
+    let text = children
+        .output(command)
+        .context("reading the times of the sound")?;
+    let Some(times) = times(&String::from_utf8_lossy(&text)) else {
+        return Ok(Vec::new());
+    };
+    if times.is_empty() || !(vorbis || overlaps(&times)) {
+        return Ok(Vec::new());
+    }
+    let lines: String = times
+        .iter()
+        .map(|time| format!("{:.6}\n", time * 1000.0))
+        .collect();
+    job.write(
+        timed.name,
+        format!("# timestamp format v2\n{lines}").as_bytes(),
+    )?;
+    Ok(strings(&[
+        "--timestamps",
+        &format!("{}:{}", timed.id, timed.name),
+    ]))
+}
+
+/// Times that ffprobe prints, one a line; none if a packet has none, as the further ones of a block of Matroska: a list with
+/// gaps would move all that follows.
+fn times(text: &str) -> Option<Vec<f64>> {
+    text.lines()
+        .map(|line| line.trim().trim_end_matches(','))
+        .filter(|line| !line.is_empty())
+        .map(|line| line.parse().ok())
+        .collect()
 }
 
 /// Whether a packet begins before the one before it is over, by more than times are rounded.
@@ -768,6 +810,13 @@ mod tests {
                 "{width}x{height} {sar:?}"
             );
         }
+    }
+
+    #[test]
+    fn times_of_packets_are_a_list_without_gaps_or_none() {
+        assert_eq!(times("0.000000\n\n0.003000,\n"), Some(vec![0.0, 0.003]));
+        assert_eq!(times("0.000000\nN/A\n0.015000\n"), None);
+        assert_eq!(times(""), Some(Vec::new()));
     }
 
     #[test]

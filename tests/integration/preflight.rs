@@ -29,6 +29,7 @@ fn film(dir: &Path, options: &str, name: &str) -> PathBuf {
 }
 
 const H264: &str = "-c:v libx264 -preset veryfast -crf 14 -bf 2 -g 50 -sc_threshold 0";
+const VP8: &str = "-c:v libvpx -b:v 1M -g 50";
 const MPEG4: &str = "-c:v mpeg4 -q:v 2 -g 50";
 
 fn encode(dir: &Path, name: &str) -> Run {
@@ -264,5 +265,35 @@ fn how_a_track_is_kept_is_decided_once_and_again_where_that_is_damaged() {
         );
         ended.expect(fs::read(&output).unwrap() == film, "the same film");
         assert_eq!(tried(dir.path()), trials, "{damaged:?}");
+    }
+}
+
+#[test]
+fn every_packet_of_vorbis_keeps_its_time() {
+    for name in ["film.mkv", "film.webm"] {
+        let dir = tempfile::tempdir().unwrap();
+        let video = if name.ends_with("webm") { VP8 } else { H264 };
+        let source = film(dir.path(), &format!("{video} -c:a libvorbis"), name);
+        encode(dir.path(), name).succeeds();
+        let times = |file: &Path| {
+            File::open(file).tool(
+                "ffprobe",
+                &[
+                    "-v",
+                    "error",
+                    "-select_streams",
+                    "a:0",
+                    "-show_entries",
+                    "packet=pts_time,size",
+                    "-of",
+                    "csv=p=0",
+                    "@",
+                ],
+            )
+        };
+        let output = dir.path().join("out.mkv");
+        assert!(times(&source).lines().count() > 20, "{name}");
+        assert_eq!(times(&source), times(&output), "{name}");
+        judge::agree(&source, &output);
     }
 }
