@@ -15,6 +15,7 @@ pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option
     let declared = match &head {
         head if head.starts_with(&EBML) => matroska_bytes(file)?,
         head if head.get(4..8).is_some_and(|name| BOXES.contains(&name)) => boxes_end(file, bytes)?,
+        head if head.starts_with(&ASF) => asf_bytes(head),
         head if head.starts_with(b"RIFF") => riffs_end(file, bytes)?,
         head if head.starts_with(b"FLV") => {
             return Ok(flv_ends_in_a_tag(file, bytes)?.then(|| WITHIN.to_owned()));
@@ -108,6 +109,19 @@ fn boxes_end(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64
         at = at.saturating_add(size);
     }
     Ok(Some(at))
+}
+
+/// The header object with which ASF files (wmv, asf) begin, and the file properties object in it (ASF specification, 10.1).
+const ASF: [u8; 16] = *b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c";
+const ASF_FILE: [u8; 16] = *b"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65";
+
+/// Size that an ASF file gives for itself; `None` if that was not known when it was written, as of a broadcast.
+fn asf_bytes(head: &[u8]) -> Option<u64> {
+    let at = head.windows(16).position(|id| *id == ASF_FILE)?;
+    let size = head.get(at + 40..at + 48)?;
+    let broadcast = *head.get(at + 88)? & 1 != 0;
+    let size = u64::from_le_bytes(size.try_into().ok()?);
+    (!broadcast && size > 0).then_some(size)
 }
 
 /// Some programs count the eight bytes of a head as well, and one more where a chunk is of odd size.
@@ -262,6 +276,23 @@ mod tests {
             None,
             "to the end, wherever that is"
         );
+    }
+
+    #[test]
+    fn an_asf_file_says_how_long_it_is_unless_it_is_a_broadcast() {
+        let file = |size: u64, flags: u8, bytes: usize| {
+            let mut file = [&ASF[..], &[0; 14], &ASF_FILE, &[0; 24]].concat();
+            file.extend([&size.to_le_bytes()[..], &[0; 40], &[flags, 0, 0, 0]].concat());
+            file.resize(bytes, 7);
+            file
+        };
+        assert_eq!(said(&file(300, 2, 300)), None);
+        assert_eq!(
+            said(&file(300, 2, 299)).unwrap(),
+            "it declares 300 bytes, and has 299"
+        );
+        assert_eq!(said(&file(300, 1, 299)), None, "a broadcast");
+        assert_eq!(said(&file(0, 2, 299)), None, "not filled in");
     }
 
     #[test]

@@ -322,6 +322,9 @@ fn films_that_end_in_the_middle_are_refused_whatever_they_are_in() {
         &part(&front, 60, 1, "front-cut.mp4"),
         "it declares 100 frames, of which ",
     );
+    let asf = film(dir.path(), "asf.wmv", &["-c:v", "wmv2", "-c:a", "wmav2"]);
+    is_taken(&asf);
+    is_cut_short(&part(&asf, 60, 1, "asf-cut.wmv"), "it declares ");
     let stream = film(dir.path(), "stream.ts", &["-c:a", "aac"]);
     let cut = part(&stream, 60, 188, "recorded.ts");
     is_taken(&cut);
