@@ -4,10 +4,11 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Ground, wanted};
+use crate::os::machine::Machine;
 use crate::{
     doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
     output::part,
-    plan::{Plan, workers::Machine},
+    plan::Plan,
     settings::Config,
     source::probe::{self, Probed},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{os::disk::Space, plan::workers::Machine};
+use crate::{os::disk::Space, os::machine::Machine};
 
 /// What was seen of the machine and the encoders at one moment.
 #[derive(Debug, Clone)]

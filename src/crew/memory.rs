@@ -7,7 +7,8 @@ use std::{
 
 use super::facts::Seen;
 use crate::{
-    plan::workers::{Load, Machine, reserve},
+    os::machine::Machine,
+    plan::workers::{Load, reserve},
     settings::MemoryLimit,
 };
 

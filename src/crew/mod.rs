@@ -38,7 +38,6 @@ use self::{
     scout::{Found, Lookout, Scout},
     state::{Crew, Happening, Order, Rules},
 };
-use crate::plan::workers::{Load, Machine};
 use crate::{
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
@@ -53,6 +52,7 @@ use crate::{
     source::{Frame, Reader},
     work::chunk::{self, Failure, Workshop},
 };
+use crate::{os::machine::Machine, plan::workers::Load};
 
 /// How often progress is shown.
 const TICK: Duration = Duration::from_millis(250);

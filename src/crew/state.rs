@@ -721,7 +721,8 @@ mod tests {
             stall,
         },
         encoder::{Family, Fork, Identity},
-        plan::workers::{Load, Machine},
+        os::machine::Machine,
+        plan::workers::Load,
         settings::MemoryLimit,
     };
 

@@ -17,6 +17,7 @@ use super::{
     check::{Check, State},
     forecast::{self, Forecast, UNCERTAINTY},
 };
+use crate::os::machine::Machine;
 use crate::{
     film::hdr::decimal,
     os::{
@@ -24,10 +25,7 @@ use crate::{
         process::{ToolFailure, quoted},
         words::{bytes, clock, gib},
     },
-    plan::{
-        recipe::Recipe,
-        workers::{Machine, Workers},
-    },
+    plan::{recipe::Recipe, workers::Workers},
     source::probe::{self, Probed},
 };
 

@@ -12,7 +12,7 @@ use super::{
     advice::{System, Thing},
     check::Check,
 };
-use crate::{os::words::gib, plan::workers::Machine};
+use crate::{os::machine::Machine, os::words::gib};
 
 /// The checks of this machine; those that do not apply (no frequency to govern, one node of memory) are left out.
 pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {

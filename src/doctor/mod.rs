@@ -23,8 +23,8 @@ use self::{advice::System, tools::Looked, vapoursynth::Around};
 use crate::{
     encoder::{self, Encoder},
     film::media::Container,
+    os::machine::Machine,
     os::process::{Children, outcome},
-    plan::workers::Machine,
     settings::{self, EncoderChoice},
     source::{self, Unusable, VapourSynth, Versions, probe::Tools},
 };

@@ -4,5 +4,6 @@ pub mod words;
 pub mod guard;
 pub mod process;
 pub mod signal;
+pub mod machine;
 pub mod task;
 pub mod disk;

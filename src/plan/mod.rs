@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use self::{
     recipe::Recipe,
-    workers::{Demands, Load, Machine, Workers},
+    workers::{Demands, Load, Workers},
 };
 use crate::{
     encoder::{Encoder, Quality},
     film::media::{Container, MediaInfo},
-    os::process,
+    os::{machine::Machine, process},
     settings::Config,
 };
 

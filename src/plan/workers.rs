@@ -1,27 +1,15 @@
-//! How much may run: cores and memory of the machine, and the workers that fit.
-
-use std::{fs, path::Path, thread};
+//! How many encoders run at once, and with how many threads each: what keeps the cores busy, and fits into memory.
 
 use serde::Serialize;
 
 use crate::{
     encoder::Identity,
-    os::{process::kib_field, words::gib},
+    os::{
+        machine::Machine,
+        words::{count, gib},
+    },
     settings::MemoryLimit,
 };
-
-/// What the machine offers now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Machine {
-    /// Processors that this process may use.
-    pub cores: usize,
-    /// Bytes of memory that can be used without taking it from anybody: the least of what the system has available and
-    /// what is left in each memory cgroup above us. `None` where the system does not say.
-    pub memory: Option<u64>,
-    /// Percentage of the last ten seconds in which nothing could run for want of memory (PSI, `full avg10`), where the
-    /// kernel says.
-    pub pressure: f64,
-}
 
 /// What is encoded, as far as it decides about memory.
 #[derive(Debug, Clone)]
@@ -102,169 +90,153 @@ pub fn reserve(memory: u64) -> u64 {
     (memory / 8).clamp(256 << 20, 2 << 30)
 }
 
+/// A little is lost with every level: threads of one encoder wait for each other. Not measured: it only decides between
+/// choices that keep as many cores busy.
+const LOSS_PER_LEVEL: f64 = 0.03;
+
 /// Chooses workers and lp for the most cores kept busy within memory. What the user demands is kept, but never more
 /// workers than fit, unless memory is not to be looked at.
 ///
 /// `likely_chunks` tells how many chunks there can be: a film of one chunk is encoded by one worker.
 #[must_use]
 pub fn choose(machine: Machine, load: &Load, likely_chunks: u64, demands: Demands) -> Workers {
-    let free = machine
-        .memory
-        .map(|memory| memory.saturating_sub(reserve(memory)));
-    let usable = match demands.memory {
-        MemoryLimit::None => None,
-        MemoryLimit::Available => free,
-        MemoryLimit::Bytes(limit) => Some(free.map_or(limit, |free| free.min(limit))),
-    };
-    let usable = usable.map(|usable| usable.saturating_sub(load.scout()));
-    let fitting = |lp: u32| {
-        usable
-            .map_or(usize::MAX, |usable| {
-                usize::try_from(usable / load.worker(lp)).unwrap_or(usize::MAX)
-            })
-            .max(1)
-    };
-    let cores = machine.cores.max(1);
+    let room = Room::of(machine, load, demands.memory);
     let lps = match demands.lp {
         Some(lp) => lp..=lp,
         None => 1..=load.encoder.max_lp(),
     };
-    let least = *lps.start();
-    let mut best: Option<(f64, usize, usize, u32)> = None;
     // Where not even one fits, the smallest has to do.
-    for lp in
-        lps.filter(|lp| *lp == least || usable.is_none_or(|usable| load.worker(*lp) <= usable))
-    {
-        let busy = load.busy_cores(lp);
-        let useful = (cores as f64 / busy).ceil().max(1.0) as usize;
-        let chunks = usize::try_from(likely_chunks.max(1)).unwrap_or(usize::MAX);
-        let most = demands
-            .workers
-            .unwrap_or_else(|| useful.min(chunks).min(load.encoder.most_at_once()))
-            .max(1);
-        let workers = most.min(fitting(lp));
-        // A little is lost with every level: threads of one encoder wait for each other.
-        let gain = (workers as f64 * busy).min(cores as f64) * (1.0 - 0.03 * f64::from(lp - 1));
-        if best.is_none_or(|(best, ..)| gain > best + 1e-9) {
-            best = Some((gain, workers, most, lp));
+    let least = *lps.start();
+    let fit = lps.filter(|lp| *lp == least || room.fits_one(*lp));
+    let chunks = usize::try_from(likely_chunks.max(1)).unwrap_or(usize::MAX);
+    let mut best: Option<Choice> = None;
+    for choice in fit.map(|lp| room.choice(lp, chunks, demands.workers)) {
+        if best.is_none_or(|best| choice.gain > best.gain + 1e-9) {
+            best = Some(choice);
         }
     }
-    let (_, workers, most, lp) = best.unwrap_or((0.0, 1, 1, 1));
-    let each = load.worker(lp);
-    let memory = match (demands.memory, machine.memory) {
-        (MemoryLimit::None, _) => "no look at memory, as asked".to_owned(),
-        (MemoryLimit::Bytes(limit), _)
-            if usable.is_some_and(|usable| usable + load.scout() == limit) =>
-        {
-            format!("{} of memory allowed", gib(limit))
-        }
-        (_, Some(memory)) => format!("{} of memory free", gib(memory)),
-        (_, None) => "unknown memory".to_owned(),
-    };
-    let mut reason = format!(
-        "{cores} cores and {memory}, about {} for each worker",
-        gib(each)
-    );
-    match demands.workers {
-        Some(wanted) if wanted > workers => {
-            reason.push_str(&format!("; {wanted} were asked for, {workers} fit now"))
-        }
-        None if workers < most => reason.push_str(&format!(
-            "; memory is the limit, else there would be {most}"
-        )),
-        None if lp > 1 && demands.lp.is_none() && fitting(1) < cores => {
-            reason.push_str("; fewer workers of more threads, for want of memory");
-        }
-        _ => (),
-    }
-    if usable.is_some_and(|usable| usable < each) {
-        reason.push_str("; even one may be too many");
-    }
+    let chosen = best.unwrap_or_else(|| room.choice(least, chunks, demands.workers));
+    let Choice {
+        workers, most, lp, ..
+    } = chosen;
+    let reason = room.reason(chosen, demands);
     Workers {
         workers,
         most,
         lp,
-        bytes_each: each,
+        bytes_each: load.worker(lp),
         reason,
     }
 }
 
-impl Machine {
-    /// Looks at this machine.
-    #[must_use]
-    pub fn look() -> Self {
-        let root = Path::new("/");
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+/// What a machine has for workers of one kind.
+struct Room<'a> {
+    machine: Machine,
+    cores: usize,
+    load: &'a Load,
+    /// Bytes that workers may take in all; `None` if nothing limits them.
+    usable: Option<u64>,
+}
+
+/// So many workers with this lp, and how many cores that keeps busy.
+#[derive(Clone, Copy)]
+struct Choice {
+    gain: f64,
+    workers: usize,
+    most: usize,
+    lp: u32,
+}
+
+impl<'a> Room<'a> {
+    fn of(machine: Machine, load: &'a Load, limit: MemoryLimit) -> Self {
+        let free = machine
+            .memory
+            .map(|memory| memory.saturating_sub(reserve(memory)));
+        let usable = match limit {
+            MemoryLimit::None => None,
+            MemoryLimit::Available => free,
+            MemoryLimit::Bytes(limit) => Some(free.map_or(limit, |free| free.min(limit))),
+        };
+        let usable = usable.map(|usable| usable.saturating_sub(load.scout()));
         Self {
-            cores,
-            memory: available_memory(root),
-            pressure: pressure(root),
+            machine,
+            cores: machine.cores.max(1),
+            load,
+            usable,
         }
     }
-}
 
-/// Memory that is available; `root` is `/` but in tests.
-fn available_memory(root: &Path) -> Option<u64> {
-    let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok();
-    let system = meminfo.and_then(|text| kib_field(&text, "MemAvailable:"));
-    let cgroups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    cgroup_room(root, &cgroups).into_iter().chain(system).min()
-}
+    fn fits_one(&self, lp: u32) -> bool {
+        self.usable
+            .is_none_or(|usable| self.load.worker(lp) <= usable)
+    }
 
-/// How much of the last ten seconds was lost for want of memory, in percent; `root` is `/` but in tests.
-fn pressure(root: &Path) -> f64 {
-    let text = fs::read_to_string(root.join("proc/pressure/memory")).unwrap_or_default();
-    let full = text
-        .lines()
-        .find_map(|line| line.strip_prefix("full avg10="));
-    full.and_then(|rest| rest.split(' ').next()?.parse().ok())
-        .unwrap_or(0.0)
-}
+    /// How many fit with this lp; one always does.
+    fn fitting(&self, lp: u32) -> usize {
+        let fitting = self.usable.map(|usable| usable / self.load.worker(lp));
+        fitting
+            .map_or(usize::MAX, |fitting| {
+                usize::try_from(fitting).unwrap_or(usize::MAX)
+            })
+            .max(1)
+    }
 
-/// What is left in every memory cgroup from ours up to the root, by version 1 and 2.
-fn cgroup_room(root: &Path, cgroups: &str) -> Vec<u64> {
-    let number = |path: &Path| fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let mut room = Vec::new();
-    for line in cgroups.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) =
-            (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
-        let (mount, limit, usage, cache) = match controllers {
-            "" => (
-                "sys/fs/cgroup",
-                "memory.max",
-                "memory.current",
-                "inactive_file ",
-            ),
-            _ if controllers.split(',').any(|name| name == "memory") => (
-                "sys/fs/cgroup/memory",
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file ",
-            ),
-            _ => continue,
-        };
-        let base = root.join(mount);
-        for level in Path::new(path.trim_start_matches('/')).ancestors() {
-            let dir = base.join(level);
-            // `max` in version 2 is no number: no limit. Version 1 has a number beyond all memory.
-            let (Some(limit), Some(usage)) = (number(&dir.join(limit)), number(&dir.join(usage)))
-            else {
-                continue;
-            };
-            // The page cache counts as used, but is given back on demand.
-            let stat = fs::read_to_string(dir.join("memory.stat")).unwrap_or_default();
-            let cached = stat
-                .lines()
-                .find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok())
-                .unwrap_or(0);
-            room.push(limit.saturating_sub(usage.saturating_sub(cached)));
+    fn choice(&self, lp: u32, chunks: usize, wanted: Option<usize>) -> Choice {
+        let (busy, cores) = (self.load.busy_cores(lp), self.cores as f64);
+        let useful = (cores / busy).ceil().max(1.0) as usize;
+        let of_use = useful.min(chunks).min(self.load.encoder.most_at_once());
+        let most = wanted.unwrap_or(of_use).max(1);
+        let workers = most.min(self.fitting(lp));
+        let lost = LOSS_PER_LEVEL * f64::from(lp.saturating_sub(1));
+        Choice {
+            gain: (workers as f64 * busy).min(cores) * (1.0 - lost),
+            workers,
+            most,
+            lp,
         }
     }
-    room
+
+    /// Why it was chosen, for people.
+    fn reason(&self, chosen: Choice, demands: Demands) -> String {
+        let Choice {
+            workers, most, lp, ..
+        } = chosen;
+        let each = self.load.worker(lp);
+        let is_limit = |limit| {
+            self.usable
+                .is_some_and(|usable| usable + self.load.scout() == limit)
+        };
+        let memory = match (demands.memory, self.machine.memory) {
+            (MemoryLimit::None, _) => "no look at memory, as asked".to_owned(),
+            (MemoryLimit::Bytes(limit), _) if is_limit(limit) => {
+                format!("{} of memory allowed", gib(limit))
+            }
+            (_, Some(memory)) => format!("{} of memory free", gib(memory)),
+            (_, None) => "unknown memory".to_owned(),
+        };
+        let cores = count(self.cores as u64, "core");
+        let but = match demands.workers {
+            Some(wanted) if wanted > workers => {
+                format!("; {wanted} were asked for, {workers} fit now")
+            }
+            None if workers < most => {
+                format!("; memory is the limit, else there would be {most}")
+            }
+            None if lp > 1 && demands.lp.is_none() && self.fitting(1) < self.cores => {
+                "; fewer workers of more threads, for want of memory".to_owned()
+            }
+            _ => String::new(),
+        };
+        let tight = if self.fits_one(lp) {
+            ""
+        } else {
+            "; even one may be too many"
+        };
+        format!(
+            "{cores} and {memory}, about {} for each worker{but}{tight}",
+            gib(each)
+        )
+    }
 }
 
 #[cfg(test)]
@@ -373,44 +345,5 @@ mod tests {
     fn a_film_of_one_chunk_gets_one_worker_with_all_cores() {
         let choice = choose(machine(8, 64), &load(HD), 1, Demands::default());
         assert_eq!((choice.workers, choice.most, choice.lp), (1, 1, 5));
-    }
-
-    #[test]
-    fn pressure_is_read_where_the_kernel_tells_it() {
-        let root = tempfile::tempdir().unwrap();
-        assert!(pressure(root.path()).abs() < 1e-9);
-        fs::create_dir_all(root.path().join("proc/pressure")).unwrap();
-        let text = "some avg10=9.00 avg60=0.00 avg300=0.00 total=1\nfull avg10=12.50 avg60=0.00 avg300=0.00 total=2\n";
-        fs::write(root.path().join("proc/pressure/memory"), text).unwrap();
-        assert!((pressure(root.path()) - 12.5).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_least_room_of_all_cgroups_counts() {
-        let root = tempfile::tempdir().unwrap();
-        let file = |path: &str, text: &str| {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        file(
-            "proc/meminfo",
-            "MemTotal: 100 kB\nMemAvailable:    10485760 kB\n",
-        );
-        assert_eq!(available_memory(root.path()), Some(10 << 30));
-        file("proc/self/cgroup", "0::/user/job\n");
-        file("sys/fs/cgroup/user/job/memory.max", "max\n");
-        file("sys/fs/cgroup/user/job/memory.current", "1000\n");
-        file("sys/fs/cgroup/user/memory.max", "5000000\n");
-        file("sys/fs/cgroup/user/memory.current", "3000000\n");
-        file(
-            "sys/fs/cgroup/user/memory.stat",
-            "anon 1\ninactive_file 1000000\n",
-        );
-        assert_eq!(available_memory(root.path()), Some(3_000_000));
-        file("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/box\n");
-        file("sys/fs/cgroup/memory/box/memory.limit_in_bytes", "900\n");
-        file("sys/fs/cgroup/memory/box/memory.usage_in_bytes", "1000\n");
-        assert_eq!(available_memory(root.path()), Some(0));
     }
 }

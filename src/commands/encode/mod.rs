@@ -19,6 +19,7 @@ use crate::{
     job::{Claim, Encoded, Job},
     os::{
         disk,
+        machine::Machine,
         process::quoted,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
@@ -29,7 +30,7 @@ use crate::{
         part::{self, PartFile},
         preflight, verify,
     },
-    plan::{Plan, workers::Machine},
+    plan::Plan,
     settings::Config,
     source::{
         packets::Announced,
