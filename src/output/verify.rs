@@ -192,7 +192,7 @@ fn at_places(
         let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));
         let from = (from > media.time_ms(0)).then_some(from);
         film.look(from, until)
-            .map(|(seen, _)| seen)
+            .map(|looked| looked.seen)
             .context("decoding some places of the output")
     };
     let mut seen: Vec<Seen> = Vec::new();

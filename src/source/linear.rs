@@ -475,12 +475,22 @@ pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
     sought.into_iter()
 }
 
+/// What showinfo says of a picture.
+struct Shown {
+    /// When it is shown by its container, in milliseconds.
+    ms: Option<f64>,
+    /// Whether it is a keyframe.
+    key: bool,
+}
+
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {
     running: Option<Running>,
     stdout: ChildStdout,
     said: Option<TailReader>,
-    times: Receiver<Option<f64>>,
+    shown: Receiver<Shown>,
+    /// Whether the last frame that was taken is a keyframe.
+    key: bool,
     complaints: Arc<Mutex<Vec<String>>>,
     looks: Arc<Mutex<Looks>>,
     layout: Layout,
@@ -501,7 +511,7 @@ impl Pipe {
         let stdout = running.take_stdout().context("ffmpeg has no output")?;
         // Without a larger pipe it works as well, a little slower.
         let _ = nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
-        let (sender, times) = unbounded();
+        let (sender, shown) = unbounded();
         let complaints = Arc::new(Mutex::new(Vec::new()));
         let looks = Arc::new(Mutex::new(Looks::default()));
         let (kept, followed, mut tick_ms) = (complaints.clone(), looks.clone(), None);
@@ -516,12 +526,13 @@ impl Pipe {
             if let Some(base) = time_base_of(line) {
                 tick_ms = Some(base);
             } else if let Some(ticks) = picture_of(line) {
+                let key = line.contains(" iskey:1 ");
                 let ms = ticks
                     .zip(tick_ms)
                     .map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
                 hear(ms);
                 // Nobody listens any more if reading was given up.
-                let _ = sender.send(ms);
+                let _ = sender.send(Shown { ms, key });
             } else if showinfo(line).is_some() {
                 hear(None);
             }
@@ -540,7 +551,8 @@ impl Pipe {
             running,
             stdout,
             said,
-            times,
+            shown,
+            key: false,
             complaints,
             looks,
             layout,
@@ -561,12 +573,13 @@ impl Pipe {
             .read_to_end(&mut data)
             .context("reading from ffmpeg")?;
         if data.len() == wanted {
-            let time = self
-                .times
+            let Shown { ms, key } = self
+                .shown
                 .recv()
                 .map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
+            self.key = key;
             return Ok(Some((
-                time.map(|ms| ms - self.origin_ms),
+                ms.map(|ms| ms - self.origin_ms),
                 Frame::of_bytes(data, self.layout),
             )));
         }
@@ -593,6 +606,11 @@ impl Pipe {
             "ffmpeg's output ends in the middle of a frame"
         );
         Ok(None)
+    }
+
+    /// Whether the frame that [`Self::next`] has given last is a keyframe.
+    pub(super) fn shows_a_keyframe(&self) -> bool {
+        self.key
     }
 
     /// What has changed so far.

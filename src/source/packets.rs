@@ -84,6 +84,17 @@ const SAME_TIME_MS: f64 = 1.1;
 const ONE_TIME_MS: f64 = 0.01;
 
 impl Announced {
+    /// Whether a keyframe is shown at a time, in milliseconds of the film's clock.
+    #[must_use]
+    pub fn is_key(&self, ms: f64) -> bool {
+        let n = self
+            .keys
+            .partition_point(|key| self.times_ms[*key] < ms - SAME_TIME_MS);
+        self.keys
+            .get(n)
+            .is_some_and(|key| self.times_ms[*key] <= ms + SAME_TIME_MS)
+    }
+
     /// Times of the pictures that are not among those that were `shown`, ascending; both in milliseconds.
     #[must_use]
     pub fn not_among(&self, shown_ms: &[f64]) -> Vec<f64> {

@@ -95,6 +95,25 @@ pub fn choose(announced: &Announced) -> Vec<Place> {
 /// A picture by the clock of its film.
 pub type Seen = (f64, Small);
 
+/// What a decoder shows of a part of a film.
+pub struct Looked {
+    /// The pictures.
+    pub seen: Vec<Seen>,
+    /// The times of those that are keyframes by the decoder's word.
+    pub keys_ms: Vec<f64>,
+    /// What they carry beside themselves.
+    pub extras: Extras,
+}
+
+/// What is left of `seen`, pictures that are decoded from somewhere in a film on, without those that are shown before the
+/// first keyframe. Where seeking ends behind the keyframe that was wanted, as it does in a transport stream, ffmpeg shows
+/// pictures of HEVC all the same: it makes up grey for what they refer to.
+fn from_a_keyframe(mut seen: Vec<Seen>, is_key: impl Fn(f64) -> bool) -> Vec<Seen> {
+    let first = seen.iter().position(|(ms, _)| is_key(*ms));
+    seen.drain(..first.unwrap_or(seen.len()));
+    seen
+}
+
 /// A film that another program decodes.
 pub struct Film<'a> {
     /// The register of running tools.
@@ -141,11 +160,11 @@ impl<'a> Film<'a> {
     }
 
     /// Pictures from `from_ms` to `until_ms` by the film's clock, decoded from the keyframe at `from_ms` or from the
-    /// beginning, and what they carry beside themselves.
+    /// beginning.
     ///
     /// # Errors
     /// If ffmpeg cannot read it.
-    pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<(Vec<Seen>, Extras)> {
+    pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Looked> {
         let mut command = Command::new(&self.tools.ffmpeg);
         command.current_dir(self.dir).args([
             "-nostdin",
@@ -201,15 +220,23 @@ impl<'a> Film<'a> {
             },
             origin_ms,
         )?;
-        let mut seen = Vec::new();
+        let (mut seen, mut keys_ms) = (Vec::new(), Vec::new());
         while let Some((ms, frame)) = pipe.next().context("decoding a part of the film")? {
             let Some(ms) = ms else { continue };
             if ms > until_ms + SAME_TIME_MS {
                 break;
             }
+            if pipe.shows_a_keyframe() {
+                keys_ms.push(ms);
+            }
             seen.push((ms, frame.small()));
         }
-        Ok((seen, pipe.extras()))
+        let extras = pipe.extras();
+        Ok(Looked {
+            seen,
+            keys_ms,
+            extras,
+        })
     }
 }
 
@@ -280,12 +307,19 @@ impl References {
                 announced.times_ms[place.pictures.start],
                 announced.times_ms[place.pictures.end - 1],
             );
-            let (mut seen, mut carried) = Default::default();
+            let (mut seen, mut carried): (Vec<Seen>, Extras) = Default::default();
             for from_ms in seeks(place.from_ms) {
-                (seen, carried) = film.look(from_ms, last + SAME_TIME_MS)?;
+                let looked = film.look(from_ms, last + SAME_TIME_MS)?;
+                carried = looked.extras;
+                seen = match from_ms {
+                    Some(_) => from_a_keyframe(looked.seen, |ms| {
+                        looked.keys_ms.contains(&ms) || announced.is_key(ms)
+                    }),
+                    None => looked.seen,
+                };
                 if seen
                     .first()
-                    .is_some_and(|(ms, _): &Seen| *ms <= first + SAME_TIME_MS)
+                    .is_some_and(|(ms, _)| *ms <= first + SAME_TIME_MS)
                 {
                     break;
                 }
@@ -560,6 +594,19 @@ mod tests {
             seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(),
             ..References::default()
         }
+    }
+
+    #[test]
+    fn what_is_shown_before_the_first_keyframe_is_not_believed() {
+        let seen = |pictures: Range<usize>| -> Vec<Seen> {
+            pictures.map(|n| (n as f64 * 40.0, picture(n))).collect()
+        };
+        let times = |seen: Vec<Seen>| -> Vec<f64> { seen.iter().map(|(ms, _)| *ms).collect() };
+        let film = announced(30, 12);
+        let left = from_a_keyframe(seen(9..15), |ms| film.is_key(ms));
+        assert_eq!(times(left), [480.0, 520.0, 560.0]);
+        let left = from_a_keyframe(seen(13..24), |ms| film.is_key(ms));
+        assert_eq!(times(left), [0.0; 0]);
     }
 
     #[test]

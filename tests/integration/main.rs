@@ -29,6 +29,7 @@ mod lengths;
 mod memory;
 mod names;
 mod parsers;
+mod places;
 mod preflight;
 mod rates;
 mod resume;
