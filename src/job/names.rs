@@ -49,6 +49,8 @@ pub enum Name {
     Times,
     /// The times of a track's packets: number of the file, and of the track in it.
     SoundTimes(usize, usize),
+    /// The same of a track of the source, by its number there.
+    SourceTimes(usize),
     /// Chapters.
     Chapters,
     /// Tags of the film.
@@ -66,7 +68,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -89,6 +91,7 @@ impl Name {
         Self::Group(0),
         Self::Times,
         Self::SoundTimes(0, 0),
+        Self::SourceTimes(0),
         Self::Chapters,
         Self::Tags,
         Self::TrackTags(0),
@@ -125,6 +128,7 @@ impl fmt::Display for Name {
             Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
             Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
             Self::Group(n) => return write!(f, "group-{n:04}.mkv"),
+            Self::SourceTimes(id) => return write!(f, "source-times-{id}.txt"),
             Self::SoundTimes(file, track) => return write!(f, "times-{file}-{track}.txt"),
             Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),
             Self::Job => "job.json",

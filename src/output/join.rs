@@ -154,7 +154,7 @@ fn mark_fields(
         .context("marking the output as interlaced")
 }
 
-/// Joins the tracks that ffmpeg has handed over, without the picture, into `file` of the job, as they will be joined with it.
+/// Joins the other tracks of `container`, without the picture, into `file` of the job, as they will be joined with it.
 ///
 /// # Errors
 /// If mkvmerge fails.
@@ -170,6 +170,11 @@ pub fn join_others(
         order: Vec::new(),
         files: 0,
     };
+    if container.direct {
+        let but_tracks = ["--no-buttons", "--no-attachments"];
+        let options = [&but_tracks[..], &NOTHING_ELSE].concat();
+        inputs.source(children, tools, (job, container), &options)?;
+    }
     inputs.handed(children, tools, job, container)?;
     // What mkvmerge warns of will be said when the film is joined.
     let silent: Sink = Arc::new(|_| ());
@@ -406,31 +411,8 @@ fn source_args(
         files: video_files,
     };
     if container.direct {
-        let other_video = container
-            .other_tracks
-            .iter()
-            .any(|track| track.kind == TrackKind::Video);
-        let but_ours = format!("!{}", container.video_track.id);
-        let mut options = if other_video {
-            vec!["--video-tracks", but_ours.as_str()]
-        } else {
-            vec!["--no-video"]
-        };
-        if container.new_sound {
-            options.push("--no-audio");
-        }
-        let kept: Vec<&Track> = container
-            .other_tracks
-            .iter()
-            .filter(|track| !is_new(container, track))
-            .collect();
-        let places = direct_places(children, tools, parts.job, &kept)?;
-        inputs.args.extend(places);
-        let source = inputs.file(&options, parts.job.source_link());
-        inputs.order.extend(
-            kept.iter()
-                .map(|track| (track.id, format!("{source}:{}", track.id))),
-        );
+        inputs.source(children, tools, (parts.job, container), &[])?;
+        inputs.handed(children, tools, parts.job, container)?;
     } else {
         inputs.handed(children, tools, parts.job, container)?;
         if container.attachments > 0 {
@@ -515,6 +497,41 @@ impl Inputs {
         self.files - 1
     }
 
+    /// Adds the source, with the tracks that mkvmerge takes from it itself, and `options` for what else it has.
+    fn source(
+        &mut self,
+        children: &Children,
+        tools: &Tools,
+        (job, container): (&Job, &Container),
+        options: &[&str],
+    ) -> Result<()> {
+        let taken = || {
+            let tracks = container.other_tracks.iter();
+            tracks.filter(|track| container.takes_itself(track))
+        };
+        for (kind, name) in [
+            (TrackKind::Video, "video"),
+            (TrackKind::Audio, "audio"),
+            (TrackKind::Subtitles, "subtitle"),
+        ] {
+            let ids: Vec<String> = taken()
+                .filter(|track| track.kind == kind)
+                .map(|track| track.id.to_string())
+                .collect();
+            self.args.extend(match ids.is_empty() {
+                true => vec![format!("--no-{}", name.replace("subtitle", "subtitles"))],
+                false => vec![format!("--{name}-tracks"), ids.join(",")],
+            });
+        }
+        let tracks: Vec<&Track> = taken().collect();
+        self.args
+            .extend(direct_places(children, tools, job, &tracks)?);
+        let source = self.file(options, job.source_link());
+        self.order
+            .extend(taken().map(|track| (track.id, format!("{source}:{}", track.id))));
+        Ok(())
+    }
+
     /// Adds the tracks that ffmpeg has handed over.
     fn handed(
         &mut self,
@@ -523,9 +540,12 @@ impl Inputs {
         job: &Job,
         container: &Container,
     ) -> Result<()> {
-        // Every packet keeps its own time; several in one block have only that of the first.
-        self.args.push("--disable-lacing".to_owned());
-        for (n, handed) in container.handed().iter().enumerate() {
+        let files = container.handed();
+        if !files.is_empty() {
+            // Every packet keeps its own time; several in one block have only that of the first.
+            self.args.push("--disable-lacing".to_owned());
+        }
+        for (n, handed) in files.iter().enumerate() {
             let tracks = || (0..).zip(&handed.tracks);
             let name = Name::Others(n).to_string();
             for (id, track) in tracks() {
@@ -574,7 +594,7 @@ fn direct_places(
             file: job.source_link(),
             stream: track.stream,
             id,
-            name: Name::SoundTimes(0, id),
+            name: Name::SourceTimes(id),
         };
         let times = times_options(children, tools, job, false, &timed)?;
         told |= !times.is_empty();

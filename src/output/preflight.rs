@@ -1,7 +1,8 @@
-//! The tracks that ffmpeg has handed over, joined by mkvmerge alone and compared with the source as the output will be: what
-//! does not get through shows while the film is encoded, not after it.
+//! The other tracks, joined by mkvmerge alone and compared with the source as the output will be: what does not get through
+//! shows while the film is encoded, not after it.
 //!
-//! Every container that ffmpeg reads is tried: which packets mkvmerge drops, joins or moves depends on what is in them.
+//! All tracks that ffmpeg has handed over are tried: which packets mkvmerge drops, joins or moves depends on what is in them.
+//! Of those that mkvmerge takes from Matroska itself, it is the sound into whose packets it looks.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::job::names::Name;
 use crate::{
-    film::media::TrackKind,
+    film::media::{Container, Track, TrackKind},
     finding::Finding,
     job::CarriedRecord,
     os::disk,
@@ -20,12 +21,28 @@ use crate::{
     work::handed::Handing,
 };
 
-/// Makes sure that mkvmerge takes all tracks that were handed over as they are. Sound that it does not take is decoded.
+/// The container with nothing but those of its other tracks that are tried.
+fn on_trial(container: &Container) -> Container {
+    let tried = |track: &&Track| !container.takes_itself(track) || track.is_looked_into();
+    let other_tracks = container.other_tracks.iter().filter(tried).cloned();
+    Container {
+        other_tracks: other_tracks.collect(),
+        ..container.clone()
+    }
+}
+
+/// Whether there are tracks to be tried.
+#[must_use]
+pub fn is_wanted(container: &Container) -> bool {
+    !content::pairs(&on_trial(container), false).is_empty()
+}
+
+/// Makes sure that mkvmerge takes all tracks as they are. Sound that it does not take is decoded.
 ///
 /// # Errors
 /// If a track does not get through in any way.
 pub fn prove(handing: &Handing<'_>) -> Result<()> {
-    if handing.container.handed().is_empty() {
+    if !is_wanted(handing.container) {
         return Ok(());
     }
     while !handing.job.carried().is_some_and(|record| record.proven) {
@@ -53,7 +70,10 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         job,
         ..
     } = *handing;
-    let container = Handing::as_carried(handing.container, job.carried().as_ref());
+    let container = on_trial(&Handing::as_carried(
+        handing.container,
+        job.carried().as_ref(),
+    ));
     let pairs = content::pairs(&container, false);
     let file = job.part(Name::OthersJoined)?;
     let sizes = (0..container.handed().len())

@@ -486,13 +486,22 @@ impl Carry {
 }
 
 impl Container {
+    /// Whether mkvmerge takes one of the other tracks from the source itself: of Matroska all that are neither decoded nor
+    /// encoded anew.
+    #[must_use]
+    pub fn takes_itself(&self, track: &Track) -> bool {
+        let is_new = self.new_sound && track.kind == TrackKind::Audio;
+        self.direct && !is_new && track.carry != Carry::Decoded
+    }
+
     /// The other tracks that ffmpeg hands over, those that are not encoded anew: in one file for all, and one for each delay
     /// of Opus.
     #[must_use]
     pub fn handed(&self) -> Vec<Handed<'_>> {
         let mut handed = Vec::<Handed<'_>>::new();
         for track in &self.other_tracks {
-            if self.direct || self.new_sound && track.kind == TrackKind::Audio {
+            let is_new = self.new_sound && track.kind == TrackKind::Audio;
+            if is_new || self.takes_itself(track) {
                 continue;
             }
             let opus_delay = if track.carry == Carry::Copy {

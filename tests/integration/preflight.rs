@@ -297,3 +297,47 @@ fn every_packet_of_vorbis_keeps_its_time() {
         judge::agree(&source, &output);
     }
 }
+
+/// A recording with damaged sound, put into Matroska: `film.mkv`.
+fn with_a_damaged_track(dir: &Path, codec: &str) {
+    with_damage(dir, codec, 0.5, |parts, at| noise(parts, at));
+    // As whoever puts a recording into Matroska does: what ffmpeg complains of, it writes.
+    let remux = ["-v", "quiet", "-i", "film.ts", "-c", "copy", "film.mkv"];
+    ffmpeg(dir, &remux);
+}
+
+#[test]
+fn damaged_sound_of_matroska_is_tried_while_the_film_is_encoded_and_kept() {
+    for codec in ["libmp3lame", "mp2", "ac3"] {
+        let dir = tempfile::tempdir().unwrap();
+        with_a_damaged_track(dir.path(), codec);
+        fake(dir.path(), "mkvmerge", &counting(dir.path(), ""));
+        let ended = with_fakes(dir.path(), encode(dir.path(), "film.mkv")).succeeds();
+        ended.expect(
+            ended
+                .warnings()
+                .iter()
+                .any(|text| text.contains("is decoded and kept as FLAC")),
+            "a warning of the sound",
+        );
+        assert_eq!(tried(dir.path()), 2, "as it is, and decoded");
+        let output = File::open(&dir.path().join("out.mkv"));
+        assert_eq!(output.ffprobe["streams"][1]["codec_name"], "flac");
+        judge::agree(&dir.path().join("film.mkv"), &dir.path().join("out.mkv"));
+    }
+}
+
+#[test]
+fn sound_of_matroska_is_tried_where_mkvmerge_divides_it_anew_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "film.mkv";
+    fake(dir.path(), "mkvmerge", &counting(dir.path(), ""));
+    for (codec, trials) in [("ac3", 1), ("aac", 0)] {
+        film(dir.path(), &format!("{H264} -c:a {codec} -y"), name);
+        fs::write(dir.path().join("trials"), "").unwrap();
+        let _ = with_fakes(dir.path(), encode(dir.path(), name).arg("-y")).succeeds();
+        assert_eq!(tried(dir.path()), trials, "{codec}");
+        let output = File::open(&dir.path().join("out.mkv"));
+        assert_eq!(output.ffprobe["streams"][1]["codec_name"], codec);
+    }
+}

@@ -312,7 +312,7 @@ impl Run<'_> {
             .audio_args
             .clone()
             .filter(|_| container.new_sound);
-        if args.is_none() && container.handed().is_empty() {
+        if args.is_none() && !preflight::is_wanted(container) {
             return None;
         }
         let (children, tools) = (
