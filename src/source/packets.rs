@@ -109,6 +109,17 @@ impl Announced {
         lost
     }
 
+    /// How many pictures are announced and not `shown`, and the time of the first where it is known; in milliseconds. A
+    /// decoder gives one picture for a packet at most: one that it shows at a time that no packet has was moved, as where
+    /// recordings overlap or the parts of an edit list meet, and is not lost.
+    #[must_use]
+    pub fn lost(&self, shown_ms: &[f64]) -> (usize, Option<f64>) {
+        let missed = self.not_among(shown_ms);
+        let lost = self.times_ms.len().saturating_sub(shown_ms.len());
+        let first = missed.first().filter(|_| lost == missed.len());
+        (lost, first.copied())
+    }
+
     /// What `packets` announce; the first picture that a decoder shows is at `first_ms`.
     #[must_use]
     pub fn of(
@@ -649,6 +660,10 @@ mod tests {
         let announced = Announced::of(&of(&packets), 0.0);
         assert_eq!(announced.not_among(&[0.0, 40.4, 120.0]), [80.0]);
         assert_eq!(announced.not_among(&[]), [0.0, 40.0, 80.0, 120.0]);
+        assert_eq!(announced.lost(&[0.0, 40.4, 120.0]), (1, Some(80.0)));
+        assert_eq!(announced.lost(&[0.0, 40.0, 90.0, 130.0]), (0, None));
+        // One was moved, and one is lost: which of them, times do not tell.
+        assert_eq!(announced.lost(&[0.0, 40.0, 90.0]), (1, None));
         assert!(
             announced
                 .not_among(&[0.0, 40.0, 60.0, 80.0, 120.0])

@@ -158,7 +158,11 @@ fn sound_of_mp4_that_was_cut_by_several_edits_is_kept() {
             (85, 7),
             "two parts of the film"
         );
-        is_kept_decoded(dir.path(), "film.mp4");
+        let ended = is_kept_decoded(dir.path(), "film.mp4");
+        ended.expect(
+            !ended.stderr.contains("are not shown"),
+            "all 85 pictures are in the output",
+        );
     }
 }
 

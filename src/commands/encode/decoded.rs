@@ -12,14 +12,12 @@ use crate::{
 
 /// What is said of pictures that no decoder shows, and of what ffmpeg complained of while it decoded the film.
 pub fn not_shown(announced: &Announced, shown_ms: &[f64], complaints: &[String]) -> Vec<Event> {
-    let lost = announced.not_among(shown_ms);
-    let at = lost
-        .first()
-        .map(|ms| format!(", the first at {:.2} s", ms / 1000.0));
-    let (of, lost) = (
-        announced.times_ms.len(),
-        count(lost.len() as u64, "picture"),
-    );
+    let (lost, first_ms) = announced.lost(shown_ms);
+    let first_at = first_ms.map_or_else(String::new, |ms| {
+        format!(", the first at {:.2} s", ms / 1000.0)
+    });
+    let at = (lost > 0).then_some(first_at);
+    let (of, lost) = (announced.times_ms.len(), count(lost as u64, "picture"));
     let first = match (complaints.first(), at) {
         (None, None) => None,
         // Some coders put what other pictures refer to into packets of its own.
