@@ -436,10 +436,11 @@ impl Track {
     /// Whether it may be carried over decoded: sound of which that loses nothing that can be heard.
     #[must_use]
     pub fn can_be_decoded(&self) -> bool {
+        let long = ["32", "64"].iter().any(|bits| self.codec.contains(bits));
         // Of PCM with more than 24 bit it would.
         self.kind == TrackKind::Audio
             && self.carry == Carry::Copy
-            && !self.codec.starts_with("pcm_")
+            && !(self.codec.starts_with("pcm_") && long)
     }
 
     /// Whether mkvmerge, which takes it from Matroska, looks for frames in its packets and drops, joins or moves what is

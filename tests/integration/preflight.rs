@@ -345,3 +345,12 @@ fn sound_of_matroska_is_tried_where_mkvmerge_divides_it_anew_and_stays_as_it_is(
         assert_eq!(output.ffprobe["streams"][1]["codec_name"], codec);
     }
 }
+
+#[test]
+fn pcm_with_holes_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    // ffmpeg's writer of GXF lays blocks of sound out with holes between them.
+    let pal = "-t 3 -vf scale=720:576 -c:v mpeg2video -q:v 2 -pix_fmt yuv420p -ac 1 -c:a pcm_s16le";
+    film(dir.path(), pal, "film.gxf");
+    is_kept_decoded(dir.path(), "film.gxf");
+}
