@@ -171,12 +171,28 @@ impl MasteringDisplay {
             None => Self::from_values(values),
         }
     }
+}
 
-    /// Whether two agree within what AV1 can store: xy within 0.00002 and, since AV1 counts luminance in 1/256 and
-    /// 1/16384 cd/m² (AV1 specification, 6.7.4), luminance within half such a step.
+/// Steps of AV1 to a chromaticity of 1, and to a maximum and a minimum luminance of 1 cd/m²: 0.16, 24.8 and 18.14 fixed
+/// point (AV1 specification, 6.7.4).
+pub const AV1_XY_STEPS: f64 = 65_536.0;
+/// See [`AV1_XY_STEPS`].
+pub const AV1_MAX_STEPS: f64 = 256.0;
+/// See [`AV1_XY_STEPS`].
+pub const AV1_MIN_STEPS: f64 = 16_384.0;
+/// The largest chromaticity that 0.16 fixed point holds: 1 itself has no place.
+const AV1_LARGEST_XY: f64 = (AV1_XY_STEPS - 1.0) / AV1_XY_STEPS;
+/// By how much [`decimal`] may change a value on its way to the encoder, twice over for what doubles add to it.
+const TEXT_ERROR: f64 = 1e-8;
+
+impl MasteringDisplay {
+    /// Whether one of the two is what AV1 or Matroska stores of the other. Encoders round to the nearest step of AV1, so
+    /// that half a step is lost at most; Matroska's floating point loses less.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
-        let near = |a: f64, b: f64, step: f64| (a - b).abs() <= step;
+        let near = |a: f64, b: f64, steps: f64| (a - b).abs() <= 0.5 / steps + TEXT_ERROR;
+        let near_xy =
+            |a: f64, b: f64| near(a.min(AV1_LARGEST_XY), b.min(AV1_LARGEST_XY), AV1_XY_STEPS);
         let points = [
             (self.red, other.red),
             (self.green, other.green),
@@ -185,19 +201,11 @@ impl MasteringDisplay {
         ];
         points
             .iter()
-            .all(|(a, b)| near(a.x, b.x, 0.000_02) && near(a.y, b.y, 0.000_02))
-            && near(self.min_luminance, other.min_luminance, 0.000_1)
-            && near(self.max_luminance, other.max_luminance, 0.004)
+            .all(|(a, b)| near_xy(a.x, b.x) && near_xy(a.y, b.y))
+            && near(self.min_luminance, other.min_luminance, AV1_MIN_STEPS)
+            && near(self.max_luminance, other.max_luminance, AV1_MAX_STEPS)
     }
-}
 
-/// AV1 counts chromaticities in steps of 1/65536 and luminance in steps of 1/256 and 1/16384 cd/m² (AV1 specification,
-/// 6.7.4).
-const AV1_XY_STEPS: f64 = 65_536.0;
-const AV1_MAX_STEPS: f64 = 256.0;
-const AV1_MIN_STEPS: f64 = 16_384.0;
-
-impl MasteringDisplay {
     /// What a metadata OBU holds behind its type (AV1 specification, 5.8.4): red, green, blue, white, maximum, minimum.
     #[must_use]
     pub fn av1_payload(&self) -> [u8; 24] {
@@ -392,6 +400,36 @@ mod tests {
             min_luminance: 0.005,
             ..meant
         }));
+    }
+
+    #[test]
+    fn half_a_step_of_av1_is_rounding_and_more_is_another_value() {
+        let meant = MasteringDisplay::parse(P3_D65).unwrap();
+        let red_x = |x: f64| MasteringDisplay {
+            red: Chromaticity { x, ..meant.red },
+            ..meant
+        };
+        let brightest = |max_luminance: f64| MasteringDisplay {
+            max_luminance,
+            ..meant
+        };
+        let darkest = |min_luminance: f64| MasteringDisplay {
+            min_luminance,
+            ..meant
+        };
+        // Of each: a whole number of steps.
+        for (with, stored, steps) in [
+            (&red_x as &dyn Fn(f64) -> MasteringDisplay, 0.6875, 65_536.0),
+            (&brightest, 1000.0, 256.0),
+            (&darkest, 2.0 / 16_384.0, 16_384.0),
+        ] {
+            for side in [-1.0, 1.0] {
+                let off = |part: f64| with(stored + side * part / steps);
+                assert!(with(stored).agrees_with(&off(0.5)), "{stored} {side}");
+                assert!(!with(stored).agrees_with(&off(0.51)), "{stored} {side}");
+            }
+        }
+        assert!(red_x(1.0).agrees_with(&red_x(65_535.0 / 65_536.0)));
     }
 
     #[test]

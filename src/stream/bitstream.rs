@@ -9,15 +9,21 @@ use std::io::{ErrorKind, Read, Write};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::film::{
-    hdr::{Chromaticity, ContentLight, Hdr10, MasteringDisplay},
+    hdr::{
+        AV1_MAX_STEPS, AV1_MIN_STEPS, AV1_XY_STEPS, Chromaticity, ContentLight, Hdr10,
+        MasteringDisplay,
+    },
     media::{ChromaLocation, Color, Extra, Range},
 };
 
 /// Types of OBU (6.2.2).
 const SEQUENCE_HEADER: u8 = 1;
 const FRAME_HEADER: u8 = 3;
+const TILE_GROUP: u8 = 4;
 const METADATA: u8 = 5;
+const FRAME: u8 = 6;
 const REDUNDANT_FRAME_HEADER: u8 = 7;
+const TILE_LIST: u8 = 8;
 /// Types of metadata (6.7.1).
 const CONTENT_LIGHT: u8 = 1;
 const MASTERING_DISPLAY: u8 = 2;
@@ -335,7 +341,10 @@ pub fn scan_unit(
         let (kind, payload, after) = next_obu(rest)?;
         rest = after;
         // Frames, tile groups and lists: what containers leave alone.
-        if matches!(kind, FRAME_HEADER | 4 | 6 | REDUNDANT_FRAME_HEADER | 8) {
+        if matches!(
+            kind,
+            FRAME_HEADER | TILE_GROUP | FRAME | REDUNDANT_FRAME_HEADER | TILE_LIST
+        ) {
             pictures
                 .update(&[kind])
                 .update(without_padding(kind, payload));
@@ -414,8 +423,8 @@ fn read_metadata(payload: &[u8], hdr10: &mut Hdr10) -> Result<()> {
         rest.get(at..at + 4)
             .map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
     };
-    match kind {
-        1 => {
+    match u8::try_from(kind) {
+        Ok(CONTENT_LIGHT) => {
             let (max_cll, max_fall) = u16_at(0)
                 .zip(u16_at(2))
                 .context("the content light metadata is cut short")?;
@@ -424,9 +433,9 @@ fn read_metadata(payload: &[u8], hdr10: &mut Hdr10) -> Result<()> {
                 max_fall: max_fall.into(),
             });
         }
-        2 => {
+        Ok(MASTERING_DISPLAY) => {
             let point = |at: usize| {
-                let scale = |value: u16| f64::from(value) / 65536.0;
+                let scale = |value: u16| f64::from(value) / AV1_XY_STEPS;
                 u16_at(at).zip(u16_at(at + 2)).map(|(x, y)| Chromaticity {
                     x: scale(x),
                     y: scale(y),
@@ -438,8 +447,8 @@ fn read_metadata(payload: &[u8], hdr10: &mut Hdr10) -> Result<()> {
                     green: point(4)?,
                     blue: point(8)?,
                     white: point(12)?,
-                    max_luminance: f64::from(u32_at(16)?) / 256.0,
-                    min_luminance: f64::from(u32_at(20)?) / 16384.0,
+                    max_luminance: f64::from(u32_at(16)?) / AV1_MAX_STEPS,
+                    min_luminance: f64::from(u32_at(20)?) / AV1_MIN_STEPS,
                 })
             };
             hdr10.mastering = Some(read().context("the mastering display metadata is cut short")?);
@@ -628,7 +637,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_an_error_and_never_a_panic() {
+    fn noise_is_read_without_a_panic() {
         let mut state = 1_u32;
         for length in 0..400 {
             let noise: Vec<u8> = (0..length)
@@ -756,7 +765,7 @@ mod tests {
     #[test]
     fn hdr_metadata_is_read_in_the_units_of_av1() {
         let mut obu = vec![2];
-        for value in [45875_u16, 19136, 11141, 52232, 8585, 3015, 20493, 21561] {
+        for value in [45875_u16, 19137, 11141, 52232, 8585, 3015, 20493, 21561] {
             obu.extend(value.to_be_bytes());
         }
         obu.extend((1000_u32 << 8).to_be_bytes());
