@@ -75,7 +75,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s h -l help -d 'Print help 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print version'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: for ourselves'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manual page (roff)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
@@ -131,6 +131,6 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand try-vapoursynth" -s h -l h
 complete -c av1enc -n "__fish_av1enc_using_subcommand man" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
 complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: for ourselves'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
 complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

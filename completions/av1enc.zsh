@@ -233,7 +233,7 @@ _av1enc_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'completions:Print a completion script for a shell' \
-'try-vapoursynth:Load VapourSynth, and print what came of it\: for ourselves' \
+'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -254,7 +254,7 @@ _av1enc__subcmd__help_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'completions:Print a completion script for a shell' \
-'try-vapoursynth:Load VapourSynth, and print what came of it\: for ourselves' \
+'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
 'help:Print this message or the help of the given subcommand(s)' \
     )

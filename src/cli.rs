@@ -1,4 +1,4 @@
-//! The command line as clap sees it, and nothing else. What the flags mean is in `config.rs`.
+//! The command line as clap sees it, and nothing else. What the flags mean is in `settings`.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,12 @@ use clap::{
 const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 refused (the output exists, the job belongs to another source or other \
-settings); 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: the same command goes on where it stopped.";
+Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, the job belongs to \
+another source or other settings); 8 this film cannot be taken as it is; 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: \
+the same command goes on where it stopped.";
+
+/// The command by which av1enc loads VapourSynth in a process of its own.
+pub const TRY_VAPOURSYNTH: &str = "try-vapoursynth";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -26,7 +30,7 @@ settings); 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: the same command go
     subcommand_negates_reqs = true
 )]
 pub struct Cli {
-    /// Another thing to do than to encode.
+    /// What else to do; without it, a film is encoded.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How to encode.
@@ -34,7 +38,18 @@ pub struct Cli {
     pub encode: EncodeArgs,
 }
 
-/// Other things to do.
+impl Cli {
+    /// The options of the encode, or of the one that the doctor checks.
+    #[must_use]
+    pub fn options(&self) -> &EncodeArgs {
+        match &self.command {
+            Some(Command::Doctor { encode }) => encode,
+            _ => &self.encode,
+        }
+    }
+}
+
+/// What av1enc does beside encoding.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check that everything an encode needs is here, and say what to type where it is not
@@ -51,8 +66,8 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Load VapourSynth, and print what came of it: for ourselves
-    #[command(hide = true)]
+    /// Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down
+    #[command(hide = true, name = TRY_VAPOURSYNTH)]
     TryVapoursynth,
     /// Print the manual page (roff)
     #[command(hide = true)]

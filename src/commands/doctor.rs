@@ -28,7 +28,7 @@ pub struct Diagnosed {
 /// Checks everything that an encode needs; with `film`, that the film of `config` can be encoded and fits.
 ///
 /// # Errors
-/// [`UsageError`], as for an encode; if no process can be started.
+/// [`UsageError`](crate::os::exit::UsageError), as for an encode; if no process can be started.
 pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let children = &ground.children;
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);

@@ -3,17 +3,104 @@
 pub mod doctor;
 pub mod encode;
 
-use anyhow::Result;
+use std::sync::Arc;
 
+use anyhow::Result;
+use clap::CommandFactory;
+
+use self::encode::Outcome;
 use crate::{
+    cli::{Cli, Command, EncodeArgs},
     doctor::Wanted,
+    event::{Event, Sink},
     os::{
+        exit::Exit,
         guard::{Threadless, limit_heaps},
         process::Children,
     },
     settings::{Config, Method},
     source,
+    ui::{self, Mode, Ui},
 };
+
+/// Does what the command line asks for, and shows it in this `mode`.
+///
+/// # Errors
+/// Those that [`Exit`] knows, and [`Interrupted`](crate::os::signal::Interrupted).
+pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
+    match &cli.command {
+        None => encode(&cli.encode, mode),
+        Some(Command::Doctor { encode }) => examine(encode),
+        Some(Command::TryVapoursynth) => {
+            ui::print_out(&source::trial());
+            Ok(Exit::Done)
+        }
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "av1enc", &mut script);
+            ui::print_bytes(&script);
+            Ok(Exit::Done)
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            ui::print_bytes(&page);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
+    let config = Config::new(args)?;
+    // Before anything that starts a thread; the bar does.
+    let ground = Ground::lay(&Threadless::here()?)?;
+    // A plan is one object: who reads it wants no other lines.
+    let shown = if config.dry_run && mode == Mode::Json {
+        Mode::Quiet
+    } else {
+        mode
+    };
+    let ui = Arc::new(Ui::new(shown, args.verbose));
+    let sink: Sink = {
+        let ui = ui.clone();
+        Arc::new(move |event| ui.show(event))
+    };
+    let outcome = encode::run(&ground, &config, &sink).inspect_err(|_| ui.clear())?;
+    match outcome {
+        Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
+        Outcome::Planned(plan) if mode == Mode::Json => {
+            ui::print_out(&serde_json::to_string(&plan)?)
+        }
+        Outcome::Planned(plan) => {
+            ui.clear();
+            ui::print_out(&ui::plan::described(&plan));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows all checks of the doctor; succeeds only if an encode would work.
+fn examine(args: &EncodeArgs) -> Result<Exit> {
+    // Without a film, everything else about the encode can still be checked.
+    let named = args.input.is_some() || args.input_flag.is_some();
+    let mut args = args.clone();
+    if !named {
+        args.input = Some("INPUT".into());
+    }
+    let config = Config::new(&args)?;
+    let ground = Ground::lay(&Threadless::here()?)?;
+    let diagnosed = doctor::run(&ground, &config, named)?;
+    if args.json {
+        ui::print_out(&serde_json::to_string(&diagnosed)?);
+    } else {
+        ui::print_out(&diagnosed.diagnosis.to_string());
+    }
+    Ok(if diagnosed.diagnosis.ok {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
 
 /// What every command stands on that runs tools.
 pub struct Ground {

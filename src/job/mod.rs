@@ -7,7 +7,6 @@ pub mod names;
 
 use std::{
     ffi::OsStr,
-    fmt,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink},
@@ -19,25 +18,18 @@ use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
 use self::names::{CHUNKS, Name};
-use crate::{film::media::Chunk, finding::Finding, os::process::quoted, plan::recipe::Recipe};
+use crate::{
+    film::media::Chunk,
+    finding::Finding,
+    os::{exit::Taken, process::quoted},
+    plan::recipe::Recipe,
+};
 
 /// Format of the job directory. A newer one is refused, an older one is read.
 const FORMAT: u32 = 2;
 /// Hashed around the places that are looked at: head, tail and parts in between.
 const SAMPLE_BYTES: u64 = 1 << 20;
 const SAMPLES: u64 = 16;
-
-/// Something that must not be done: exit code 3. Nothing was touched.
-#[derive(Debug)]
-pub struct Refusal(pub String);
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What a source is by its content, whatever its name and date.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -270,7 +262,7 @@ impl Job {
     /// Opens a job directory, or makes it.
     ///
     /// # Errors
-    /// A [`Refusal`] if the directory is not ours, is in use, or belongs to another source or recipe; other errors if
+    /// A [`Taken`] if the directory is not ours, is in use, or belongs to another source or recipe; other errors if
     /// it cannot be made or read.
     pub fn open(claim: &Claim<'_>) -> Result<Self> {
         let Claim {
@@ -294,13 +286,13 @@ impl Job {
                 clear(dir)?;
                 None
             }
-            Known::Unusable(why) => return Err(Refusal(why).into()),
+            Known::Unusable(why) => return Err(Taken(why).into()),
             Known::State(state) => Some(state),
         };
         if let Some(state) = &earlier {
             let differences = claim.differences(state, &source);
             if !differences.is_empty() {
-                return Err(Refusal(format!(
+                return Err(Taken(format!(
                     "{} holds work of another job: {}. Repeat that command to go on with it, add --restart to throw its \
                      work away, or name another directory with --temp",
                     quoted(dir.as_os_str()),
@@ -846,14 +838,14 @@ fn make_dir(dir: &Path) -> Result<()> {
         Ok(metadata) => {
             ensure!(
                 metadata.is_dir(),
-                Refusal(format!(
+                Taken(format!(
                     "`{shown}` is not a directory: name another one with --temp"
                 ))
             );
             let uid = nix::unistd::geteuid().as_raw();
             ensure!(
                 metadata.uid() == uid || uid == 0,
-                Refusal(format!(
+                Taken(format!(
                     "`{shown}` belongs to another user: name another directory with --temp"
                 ))
             );
@@ -881,7 +873,7 @@ fn require_empty(dir: &Path) -> Result<()> {
         let why = format!(
             "{shown} exists and is not a job directory of av1enc: name another one with --temp"
         );
-        return Err(Refusal(why).into());
+        return Err(Taken(why).into());
     }
     Ok(())
 }
@@ -896,12 +888,12 @@ enum Known {
 }
 
 /// # Errors
-/// A [`Refusal`] if the directory is none of ours.
+/// A [`Taken`] if the directory is none of ours.
 fn read_state(dir: &Path) -> Result<Known> {
     let path = dir.join(Name::Job.to_string());
     let shown = quoted(path.as_os_str());
     let foreign = |what: &str| {
-        Refusal(format!(
+        Taken(format!(
             "{shown} {what}: name another directory with --temp"
         ))
     };
@@ -991,7 +983,7 @@ fn lock(dir: &Path) -> Result<File> {
             let mut holder = String::new();
             file.read_to_string(&mut holder)
                 .with_context(|| format!("reading `{}`", path.display()))?;
-            Err(Refusal(format!(
+            Err(Taken(format!(
                 "another av1enc (process {}) works on {} right now",
                 holder.trim(),
                 quoted(dir.as_os_str())

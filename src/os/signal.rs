@@ -25,6 +25,14 @@ use nix::{
 #[derive(Debug)]
 pub struct Interrupted(pub Signal);
 
+impl Interrupted {
+    /// What a shell gives as the exit code of a process that dies of the signal.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        128_u8.saturating_add(u8::try_from(self.0 as i32).unwrap_or(0))
+    }
+}
+
 impl fmt::Display for Interrupted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "stopped by {}", self.0)
@@ -55,8 +63,8 @@ extern "C" fn handler(signal: i32) {
     }
 }
 
-/// Installs the handlers and returns the channel on which signals arrive. To be called once, after everything that
-/// installs handlers of its own (embedded Python does) or again after it: the last call wins.
+/// Installs the handlers and returns the channel on which signals arrive. A process calls it once; after anything that
+/// installs handlers of its own (embedded Python does), it calls [`rearm`].
 ///
 /// A signal that was ignored when we started (`nohup`, a background job of a script) stays ignored.
 ///
@@ -131,6 +139,6 @@ pub fn die_of(signal: Signal) -> ! {
     if unsafe { sigaction(signal, &default) }.is_ok() {
         let _ = raise(signal);
     }
-    // It cannot come to this: the default action of these signals is to die.
-    leave(128_u8.saturating_add(u8::try_from(signal as i32).unwrap_or(0)))
+    // Only where the system refuses the default action, which is to die.
+    leave(Interrupted(signal).code())
 }

@@ -15,9 +15,11 @@ use nix::{
 };
 
 use crate::{
-    job::Refusal,
-    os::process::quoted,
-    settings::{Config, UsageError},
+    os::{
+        exit::{Taken, UsageError},
+        process::quoted,
+    },
+    settings::Config,
 };
 
 /// A file that becomes the output. Dropped without [`PartFile::publish`], it is removed.
@@ -57,7 +59,7 @@ fn cannot_write(dir: &Path) -> String {
 /// Refuses to overwrite the output, unless it may be, and to overwrite the input at all.
 ///
 /// # Errors
-/// A [`UsageError`] or a [`Refusal`].
+/// A [`UsageError`] or a [`Taken`].
 pub fn refuse_overwriting(config: &Config) -> Result<()> {
     let real = |path: &Path| fs::canonicalize(path).ok();
     let input = real(&config.input);
@@ -70,9 +72,9 @@ pub fn refuse_overwriting(config: &Config) -> Result<()> {
 fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
     match fs::symlink_metadata(output) {
         Ok(metadata) if metadata.is_dir() => {
-            Err(Refusal(format!("{} is a directory", quoted(output.as_os_str()))).into())
+            Err(Taken(format!("{} is a directory", quoted(output.as_os_str()))).into())
         }
-        Ok(_) if !overwrite => Err(Refusal(format!(
+        Ok(_) if !overwrite => Err(Taken(format!(
             "{} exists: add -y to overwrite it",
             quoted(output.as_os_str())
         ))
@@ -85,7 +87,7 @@ impl PartFile {
     /// Makes the file, in place of that of a killed run.
     ///
     /// # Errors
-    /// A [`Refusal`] if another run is writing the same output; others if the directory cannot be written.
+    /// A [`Taken`] if another run is writing the same output; others if the directory cannot be written.
     pub fn create(output: &Path, overwrite: bool) -> Result<Self> {
         let dir = dir_of(output);
         // A plain name, whatever the output's is; the same for the same output, so that a killed run's is replaced.
@@ -127,7 +129,7 @@ impl PartFile {
         let file = create()
             .with_context(|| cannot_write(dir))?
             .ok_or_else(|| {
-                Refusal(format!(
+                Taken(format!(
                     "another av1enc writes {} right now",
                     quoted(output.as_os_str())
                 ))
@@ -182,7 +184,7 @@ impl PartFile {
                         .with_context(|| format!("naming {shown}"))?;
                 }
                 Err(Errno::EEXIST | Errno::EINVAL | Errno::ENOSYS) => {
-                    return Err(Refusal(format!(
+                    return Err(Taken(format!(
                         "{shown} has appeared while we were encoding: add -y to the same command to overwrite it"
                     ))
                     .into());

@@ -13,7 +13,7 @@ use crate::{
     film::media::{Container, Track, TrackKind},
     finding::Finding,
     job::CarriedRecord,
-    os::disk,
+    os::{disk, exit::UnfitFilm},
     output::{
         content::{self, Films, Pair},
         join,
@@ -40,7 +40,7 @@ pub fn is_wanted(container: &Container) -> bool {
 /// Makes sure that mkvmerge takes all tracks as they are. Sound that it does not take is decoded.
 ///
 /// # Errors
-/// If a track does not get through in any way.
+/// [`UnfitFilm`], if a track does not get through in any way.
 pub fn prove(handing: &Handing<'_>) -> Result<()> {
     if !is_wanted(handing.container) {
         return Ok(());
@@ -106,10 +106,10 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     };
     if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| !pair.track.can_be_decoded()) {
         let (name, codec, why) = (&pair.name, &pair.track.codec, shown(finding));
-        bail!(
+        bail!(UnfitFilm(format!(
             "{name} ({codec}) does not get into Matroska whole: {why}{}",
             advice(pair)
-        );
+        )));
     }
     let why = |finding: &Finding| {
         format!(

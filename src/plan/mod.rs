@@ -54,7 +54,7 @@ impl Plan {
     /// Decides everything that can be decided before the film is read, for an encode on `machine`.
     ///
     /// # Errors
-    /// [`crate::settings::UsageError`], if the encoder does not take what the user wants.
+    /// [`crate::os::exit::UsageError`], if the encoder does not take what the user wants.
     pub fn decide(
         config: &Config,
         encoder: &Encoder,

@@ -10,9 +10,10 @@ use crate::{
         hdr::Hdr10,
         media::{self, Color, Container, PQ, UNSPECIFIED},
     },
+    os::exit::UsageError,
     scenes::ANALYSIS_HEIGHT,
     settings::{
-        Config, ForcedColor, UsageError, VideoConfig,
+        Config, ForcedColor, VideoConfig,
         params::{NoCrf, Param},
     },
 };

@@ -1,9 +1,10 @@
 //! From the command line to a [`Config`]: the last place that knows a flag's name.
 
+pub mod line;
 pub mod params;
 
 use std::{
-    env, fmt,
+    env,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,19 +16,8 @@ use crate::{
         hdr::{ContentLight, MasteringDisplay},
         media::{ChromaLocation, CodePoint, Color, Range},
     },
+    os::exit::UsageError,
 };
-
-/// A command line that cannot be followed: exit code 2.
-#[derive(Debug)]
-pub struct UsageError(pub String);
-
-impl fmt::Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 fn usage<T>(message: impl Into<String>) -> Result<T, UsageError> {
     Err(UsageError(message.into()))

@@ -240,8 +240,6 @@ impl fmt::Display for Divided {
     }
 }
 
-impl std::error::Error for Divided {}
-
 /// What pictures carry beside themselves, each with the time of the first that does, in milliseconds of the film's clock.
 pub type Extras = Vec<(Extra, f64)>;
 

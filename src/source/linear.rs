@@ -24,7 +24,10 @@ use super::{
 };
 use crate::{
     film::media::{Container, Range as SampleRange},
-    os::process::{Children, Running, TailReader, ToolFailure},
+    os::{
+        exit::UnfitFilm,
+        process::{Children, Running, TailReader, ToolFailure},
+    },
     source::probe::Tools,
 };
 
@@ -321,7 +324,7 @@ impl Iterator for Whole {
         if !self.film.keep_on
             && let Some(divided) = self.film.divided(&self.pipe.changes())
         {
-            return Some(Err(divided.into()));
+            return Some(Err(UnfitFilm(divided.to_string()).into()));
         }
         match next {
             Err(error) => Some(Err(error)),

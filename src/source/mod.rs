@@ -36,8 +36,10 @@ use vapoursynth::{
 pub use self::frames::Frame;
 use self::{linear::Linear, places::Watch, probe::Probed};
 use crate::{
+    cli::TRY_VAPOURSYNTH,
     film::media::{Container, MediaInfo, Range, Timing},
     os::{
+        exit::UnfitFilm,
         guard::Threadless,
         process::{Children, how_it_ended, quoted},
     },
@@ -58,8 +60,6 @@ const FFMS2: &str = "com.vapoursynth.ffms2";
 pub const VSSCRIPT_PATH: &str = "VSSCRIPT_PATH";
 /// Names of the script library, as that crate tries them.
 const LIBRARIES: [&str; 2] = ["libvsscript.so", "libvapoursynth-script.so"];
-/// The hidden subcommand that prints [`trial`].
-const TRIAL: &str = "try-vapoursynth";
 
 /// The directory in which `./setup` installs what the distribution does not have.
 #[must_use]
@@ -232,7 +232,7 @@ pub fn trial() -> String {
 /// Why it cannot be used.
 pub fn try_out(children: &Children) -> Result<Versions, Unusable> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg(TRIAL);
+    command.arg(TRY_VAPOURSYNTH);
     let crashed = |said: Vec<String>| Unusable::Crashed { said };
     let finished = children
         .finish(command)
@@ -896,7 +896,7 @@ fn read_timecodes(text: &str) -> Result<Vec<f64>> {
 /// are written before they are known, of what an edit list hides, and of subtitles that have no end.
 ///
 /// # Errors
-/// If the frame rate is unknown, or what is asked fails.
+/// [`UnfitFilm`], if the frame rate is unknown; others if what is asked fails.
 pub fn media_info(
     probed: Probed,
     indexed: Indexed,
@@ -913,7 +913,8 @@ pub fn media_info(
     rates.extend(indexed.fps);
     let times = indexed.times_ms;
     let start_ms = container.clock.output_ms(container.clock.first_ms);
-    let (timing, fps) = timing(&times, start_ms, &rates).context("its frame rate is unknown")?;
+    let (timing, fps) = timing(&times, start_ms, &rates)
+        .context(UnfitFilm("its frame rate is unknown".to_owned()))?;
     let (source, video) = (
         (container.video.width, container.video.height),
         (indexed.width, indexed.height),

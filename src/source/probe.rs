@@ -24,7 +24,10 @@ use crate::{
         },
         tags,
     },
-    os::process::{Children, Finished, ToolFailure, outcome},
+    os::{
+        exit::UnfitFilm,
+        process::{Children, Finished, ToolFailure, outcome},
+    },
     settings::Programs,
     source::ending,
     stream::bitstream::Units,
@@ -81,19 +84,24 @@ pub struct Probed {
 /// Reads what `input` (an absolute path) is.
 ///
 /// # Errors
-/// If it is missing, empty, no film, or one that cannot be encoded whole; the error says what to type next.
+/// If it is missing; [`UnfitFilm`] if it is empty, no film, or one that cannot be encoded whole. The error says what to
+/// type next.
 pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed> {
     let shown = input.display();
     let metadata = fs::metadata(input).with_context(|| format!("cannot read `{shown}`"))?;
     ensure!(
         !metadata.is_dir(),
-        "`{shown}` is a directory; name one film (a loop over many: examples/batch)"
+        UnfitFilm(format!(
+            "`{shown}` is a directory; name one film (a loop over many: examples/batch)"
+        ))
     );
     ensure!(
         metadata.is_file(),
-        "`{shown}` is not a regular file; the source is read at many places at once"
+        UnfitFilm(format!(
+            "`{shown}` is not a regular file; the source is read at many places at once"
+        ))
     );
-    ensure!(metadata.len() > 0, "`{shown}` is empty");
+    ensure!(metadata.len() > 0, UnfitFilm(format!("`{shown}` is empty")));
     let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
     // Whoever reads it will say what is wrong with it.
     let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
@@ -113,7 +121,12 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .streams
         .iter()
         .find(|stream| stream.is_film())
-        .with_context(|| format!("`{shown}` has no video to encode ({})", file.kinds()))?;
+        .with_context(|| {
+            UnfitFilm(format!(
+                "`{shown}` has no video to encode ({})",
+                file.kinds()
+            ))
+        })?;
     refuse_unknown(children, tools, stream)
         .with_context(|| format!("`{shown}` cannot be encoded"))?;
     let (frame, identified, first) = thread::scope(|scope| {
@@ -126,14 +139,22 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
     ensure!(
         !file.is_encrypted() && !first.is_encrypted(),
-        "`{shown}` is encrypted: it must be decrypted first"
+        UnfitFilm(format!(
+            "`{shown}` is encrypted: it must be decrypted first"
+        ))
     );
     ensure!(
-        frame.is_ok() || !first.packets.is_empty(),
-        "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, or was \
-         never finished"
+        matches!(frame, Ok(Some(_))) || !first.packets.is_empty(),
+        UnfitFilm(format!(
+            "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, \
+             or was never finished"
+        ))
     );
-    let mut frame = frame?;
+    let mut frame = frame?.with_context(|| {
+        UnfitFilm(format!(
+            "`{shown}` cannot be encoded: no frame of it can be decoded"
+        ))
+    })?;
     if stream.codec_name == "av1" {
         // Whoever decodes them will say what is wrong with them.
         frame
@@ -141,9 +162,9 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             .extend(av1_extras(children, tools, input, stream.index).unwrap_or_default());
     }
     let mut warnings = Vec::new();
-    refuse_rgb(&file, stream, &frame).with_context(|| format!("`{shown}` cannot be encoded"))?;
-    let video = video(stream, &frame, &mut warnings)
-        .with_context(|| format!("`{shown}` cannot be encoded"))?;
+    let unfit = || UnfitFilm(format!("`{shown}` cannot be encoded"));
+    refuse_rgb(&file, stream, &frame).with_context(unfit)?;
+    let video = video(stream, &frame, &mut warnings).with_context(unfit)?;
     if let Some(fields) = video.fields {
         warnings.push(format!(
             "the source is {fields}: it is encoded as it is, and the output says so. To deinterlace it first, and encode \
@@ -169,7 +190,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .unwrap_or(0);
     let (video_track, mut other_tracks) = if direct {
         split_tracks(&file, &identified, position_of_film, &mut warnings)
-            .with_context(|| format!("`{shown}` cannot be joined whole"))?
+            .with_context(|| UnfitFilm(format!("`{shown}` cannot be joined whole")))?
     } else {
         carried_tracks(&file, stream, &mut warnings, &|stream, carry| {
             takes(children, tools, input, stream, carry)
@@ -678,7 +699,9 @@ fn describe<T: DeserializeOwned>(
             .iter()
             .find_map(of)
             .unwrap_or("of a kind that is no film");
-        bail!("`{shown}` is not a film: it is {kind}; name the film itself");
+        bail!(UnfitFilm(format!(
+            "`{shown}` is not a film: it is {kind}; name the film itself"
+        )));
     }
     let mut head = Vec::new();
     let _ = fs::File::open(input).and_then(|file| file.take(12).read_to_end(&mut head));
@@ -686,20 +709,45 @@ fn describe<T: DeserializeOwned>(
         .get(4..8)
         .is_some_and(|name| [b"styp".as_slice(), b"moof", b"sidx"].contains(&name))
     {
-        bail!(
+        bail!(UnfitFilm(format!(
             "`{shown}` is a segment of a stream without its beginning: put the initialisation segment in front of it"
-        );
+        )));
     }
-    Err(error.context(format!("`{shown}` is not a film that ffprobe can read")))
+    match error.downcast_ref().and_then(why_no_film) {
+        Some(why) => bail!(UnfitFilm(format!(
+            "`{shown}` is not a film that ffprobe can read: {why}"
+        ))),
+        None => Err(error.context(format!("asking ffprobe what `{shown}` is"))),
+    }
+}
+
+/// What a file lacks that ffprobe refuses, in words for people; `None` where the file may not be at fault.
+fn why_no_film(failure: &ToolFailure) -> Option<String> {
+    // `[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55b59f465440] moov atom not found`
+    let of_format = |line: &String| Some(line.strip_prefix('[')?.split_once("] ")?.1.to_owned());
+    let said = failure.stderr.iter().find_map(of_format);
+    let refused = failure
+        .stderr
+        .last()?
+        .ends_with("Invalid data found when processing input");
+    let ran_to_its_end = failure.status?.code().is_some();
+    match said {
+        _ if !ran_to_its_end => None,
+        Some(said) if said == "moov atom not found" => Some(
+            "its index (moov) is missing: it was never finished, or its end is cut off".to_owned(),
+        ),
+        Some(said) => Some(format!("it is damaged, or not what its name says ({said})")),
+        None => refused.then(|| "it is in no format that it knows".to_owned()),
+    }
 }
 
 /// Refuses a codec that this ffmpeg does not know, or does not decode.
 fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result<()> {
     if ["", "none", "unknown"].contains(&film.codec_name.as_str()) {
-        bail!(
+        bail!(UnfitFilm(format!(
             "its codec ({}) is none that this ffmpeg knows",
             film.codec_tag_string
-        );
+        )));
     }
     if film.pix_fmt.is_none() {
         let mut command = Command::new(&tools.ffmpeg);
@@ -709,8 +757,10 @@ fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result
             !said
                 .iter()
                 .any(|line| line.contains("no decoders for it are available")),
-            "this ffmpeg has no decoder for its codec, {}",
-            film.codec_name
+            UnfitFilm(format!(
+                "this ffmpeg has no decoder for its codec, {}",
+                film.codec_name
+            ))
         );
     }
     Ok(())
@@ -899,11 +949,14 @@ pub fn file_url(path: &Path) -> OsString {
 /// have that was begun between two keyframes, ten seconds and more apart.
 const UNTIL_A_PICTURE: [u32; 3] = [8, 300, 5000];
 
-/// Properties of the first frame of a stream that a decoder shows: side data of the frame is truer than that of the stream.
-///
-/// # Errors
-/// If ffprobe cannot decode one.
-fn first_frame(children: &Children, tools: &Tools, input: &Path, stream: usize) -> Result<FfFrame> {
+/// Properties of the first frame of a stream that a decoder shows, if it shows any: side data of the frame is truer than
+/// that of the stream.
+fn first_frame(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    stream: usize,
+) -> Result<Option<FfFrame>> {
     let stream = stream.to_string();
     for packets in UNTIL_A_PICTURE {
         let interval = format!("%+#{packets}");
@@ -921,10 +974,10 @@ fn first_frame(children: &Children, tools: &Tools, input: &Path, stream: usize) 
             let later = data
                 .filter_map(|data| Extra::named(&data.side_data_type))
                 .collect();
-            return Ok(FfFrame { later, ..first });
+            return Ok(Some(FfFrame { later, ..first }));
         }
     }
-    bail!("no frame can be decoded")
+    Ok(None)
 }
 
 /// Temporal units of AV1 that are looked at for what they carry.
@@ -990,7 +1043,8 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         .filter(|stream| stream.is_film())
         .nth(position)
         .context("it has no video")?;
-    let frame = first_frame(children, tools, file, stream.index)?;
+    let frame = first_frame(children, tools, file, stream.index)?
+        .context("no frame of it can be decoded")?;
     Ok(Found {
         video: video(stream, &frame, &mut Vec::new())?,
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),

@@ -1,6 +1,7 @@
 //! Event -> bars, plain lines or JSON lines. The only place that prints: results to stdout, the rest to stderr.
 
 mod text;
+pub mod plan;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -9,10 +10,17 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
+    cli::EncodeArgs,
     event::{Event, Progress, Report, Stage},
-    os::words::{bytes, clock},
+    os::{
+        exit::Exit,
+        signal::Interrupted,
+        words::{bytes, clock, count},
+    },
 };
 
 /// How things are shown.
@@ -22,8 +30,20 @@ pub enum Mode {
     Human,
     /// One JSON object per line on stdout.
     Json,
-    /// Nothing.
+    /// Nothing but errors.
     Quiet,
+}
+
+impl Mode {
+    /// What these options ask for.
+    #[must_use]
+    pub fn of(options: &EncodeArgs) -> Self {
+        match (options.json, options.quiet) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Quiet,
+            (false, false) => Self::Human,
+        }
+    }
 }
 
 /// Between two plain lines of progress, and between two of JSON.
@@ -205,29 +225,34 @@ pub fn print_bytes(bytes: &[u8]) {
 }
 
 /// Prints an error, with its causes; as a JSON line too where that is what is read.
-pub fn print_error(error: &anyhow::Error, mode: Mode) {
-    print_note(&format!("error: {error:#}"));
+pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
+    let message = format!("{error:#}");
+    print_note(&format!("error: {message}"));
     if mode == Mode::Json {
-        print_out(
-            &serde_json::json!({"event": "error", "message": format!("{error:#}")}).to_string(),
-        );
+        print_error_event(exit.code(), exit, &message);
     }
 }
 
 /// Prints that the run was stopped, and how to go on.
-pub fn print_stopped(how: &str, restarted: bool, mode: Mode) {
+pub fn print_stopped(stopped: &Interrupted, restarted: bool, mode: Mode) {
     let command = if restarted {
         "the same command, without --restart,"
     } else {
         "the same command"
     };
-    let message = format!("{how}; finished work is kept: {command} goes on from here");
+    let message = format!("{stopped}; finished work is kept: {command} goes on from here");
     if mode != Mode::Quiet {
         print_note(&message);
     }
     if mode == Mode::Json {
-        print_out(&serde_json::json!({"event": "error", "message": message}).to_string());
+        print_error_event(stopped.code(), "stopped", &message);
     }
+}
+
+fn print_error_event(code: u8, kind: impl Serialize, message: &str) {
+    print_out(
+        &json!({"event": "error", "code": code, "kind": kind, "message": message}).to_string(),
+    );
 }
 
 /// Prints a line for a person. Nobody may be there to read it any more (a closed terminal, `2>&1 | head`): that is no
@@ -244,7 +269,7 @@ fn bar_text(p: &Progress) -> String {
         );
     }
     format!(
-        "{}/{} frames, {:.1} fps, eta {}, {}, {} workers, {}",
+        "{}/{} frames, {:.1} fps, eta {}, {}, {}, {}",
         p.frames,
         p.total_frames,
         p.fps,
@@ -253,14 +278,14 @@ fn bar_text(p: &Progress) -> String {
             || bytes(p.bytes),
             |expected| format!("{}/{}", bytes(p.bytes), bytes(expected))
         ),
-        p.workers,
+        count(p.workers as u64, "worker"),
         bytes(p.memory_bytes)
     )
 }
 
 fn plain_text(p: &Progress) -> String {
     format!(
-        "Encoding {:.1} %: {}/{} frames, {:.1} fps, eta {}, {} of about {}, {}/{} chunks, {} workers, {} of memory",
+        "Encoding {:.1} %: {}/{} frames, {:.1} fps, eta {}, {} of about {}, {}/{} chunks, {}, {} of memory",
         100.0 * p.frames as f64 / p.total_frames.max(1) as f64,
         p.frames,
         p.total_frames,
@@ -270,7 +295,7 @@ fn plain_text(p: &Progress) -> String {
         p.expected_bytes.map_or_else(|| "unknown".to_owned(), bytes),
         p.chunks,
         p.total_chunks,
-        p.workers,
+        count(p.workers as u64, "worker"),
         bytes(p.memory_bytes)
     )
 }
@@ -284,7 +309,7 @@ pub fn summary(report: &Report) -> String {
         n => format!(", {n} of them from an earlier run"),
     };
     format!(
-        "{}\n  {} -> {} ({ratio:.1} %), video {}; {} chunks{resumed} in {} ({:.1} fps)\n  proven: {}",
+        "{}\n  {} -> {} ({ratio:.1} %), video {}; {}{resumed} in {} ({:.1} fps)\n  proven: {}",
         report
             .output
             .to_string_lossy()
@@ -292,7 +317,7 @@ pub fn summary(report: &Report) -> String {
         bytes(report.source_bytes),
         bytes(report.output_bytes),
         bytes(report.video_bytes),
-        report.chunks,
+        count(report.chunks as u64, "chunk"),
         clock(report.seconds),
         report.fps,
         text::proven(&report.proof)

@@ -14,6 +14,7 @@ use crate::{
     film::media::{Container, MediaInfo, Range, Subsampling},
     job::{Job, ReaderRecord, names::Name},
     os::{
+        exit::UnfitFilm,
         process::{Children, quoted},
         signal::Interrupted,
         task::{Task, Watch, begin},
@@ -113,14 +114,16 @@ impl Opening<'_> {
     /// Learns from `packets` which pictures there are.
     ///
     /// # Errors
-    /// If there is none.
+    /// [`UnfitFilm`], if there is none.
     pub fn announced(&self, packets: &Task<Packets>) -> Result<Announced> {
         let packets = self.watch.wait(packets, || None)?;
         let announced = Announced::of(&packets, self.container().clock.first_ms);
         ensure!(
             !announced.times_ms.is_empty(),
-            "{} has no picture",
-            quoted(self.config.input.as_os_str())
+            UnfitFilm(format!(
+                "{} has no picture",
+                quoted(self.config.input.as_os_str())
+            ))
         );
         Ok(announced)
     }
@@ -382,7 +385,9 @@ impl Opening<'_> {
         let (width, height) = container.video.encoded_size();
         ensure!(
             width > 0 && height > 0,
-            "its picture is {width}x{height}, and the smallest of 4:2:0 is 2x2"
+            UnfitFilm(format!(
+                "its picture is {width}x{height}, and the smallest of 4:2:0 is 2x2"
+            ))
         );
         let layout = Layout {
             width: width as usize,
@@ -436,7 +441,7 @@ impl Opening<'_> {
     /// its keyframes are decoded.
     ///
     /// # Errors
-    /// [`Divided`], if that is not wanted.
+    /// [`UnfitFilm`], if that is not wanted.
     pub fn changes(&self, announced: &Announced) -> Result<Vec<Change>> {
         if !announced.may_change {
             return Ok(Vec::new());
@@ -469,7 +474,7 @@ impl Opening<'_> {
                 announced.described_anew,
             )
         {
-            return Err(divided.into());
+            bail!(UnfitFilm(divided.to_string()));
         }
         changes::warnings(&changes)
             .into_iter()
@@ -502,7 +507,7 @@ impl Opening<'_> {
     /// Puts together what the container and its frames say of the film.
     ///
     /// # Errors
-    /// If the film is cut short and that is not allowed.
+    /// [`UnfitFilm`], if the film is cut short and that is not allowed.
     pub fn media(&self, indexed: Indexed) -> Result<Arc<MediaInfo>> {
         let (children, tools) = (self.watch.children.clone(), self.tools.clone());
         let (input, probed) = (self.config.input.clone(), self.probed.clone());
@@ -519,9 +524,9 @@ impl Opening<'_> {
         if let Some(truncated) = &media.truncated {
             let shown = quoted(self.config.input.as_os_str());
             if !self.config.allow_truncated {
-                bail!(
+                bail!(UnfitFilm(format!(
                     "{shown} is cut short or damaged: {truncated}. Add --allow-truncated to encode what there is of it"
-                );
+                )));
             }
             warn(
                 self.watch.sink,

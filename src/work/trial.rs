@@ -17,9 +17,11 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     encoder::{Encoder, session::Session},
     job::{Job, names::Name},
-    os::process::{Children, quoted},
+    os::{
+        exit::UsageError,
+        process::{Children, quoted},
+    },
     plan::recipe::Recipe,
-    settings::UsageError,
     stream::{
         bitstream::Ivf,
         y4m::{self, Plane},

@@ -99,7 +99,7 @@ fn a_film_in_rgb_is_converted_with_sound_and_texts_that_matroska_holds_in_anothe
         "film.mov",
     ];
     ffmpeg(dir.path(), &[PICTURE, &inputs, &codecs].concat());
-    let refused = Run::encode(dir.path(), "film.mov", "out.mkv").fails(1);
+    let refused = Run::encode(dir.path(), "film.mov", "out.mkv").fails(8);
     let converted = typed(
         dir.path(),
         &refused.stderr,

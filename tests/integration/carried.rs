@@ -313,7 +313,7 @@ fn what_is_no_film_or_cannot_be_read_is_refused_in_words_that_say_so() {
         ),
     ] {
         let _ = Run::encode(dir.path(), name, "out.mkv")
-            .fails(1)
+            .fails(8)
             .prints_nothing()
             .says(name)
             .says(words);

@@ -1,4 +1,5 @@
-//! What goes wrong exits 1, says what and what to do, and leaves nothing that looks like a film.
+//! What goes wrong exits 1, and 8 where it is the film's fault; it says what and what to do, and leaves nothing that looks
+//! like a film.
 
 use std::{fs, path::Path, process::Command};
 
@@ -16,26 +17,43 @@ fn encode(dir: &Path, input: &str) -> Run {
 fn what_is_no_film_is_refused_with_its_name() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("empty.mkv"), "").unwrap();
-    fs::write(
-        dir.path().join("letter.mkv"),
-        "Dear all,\nthis is not a film.\n".repeat(100),
-    )
-    .unwrap();
+    let letter = "Dear all,\nthis is not a film.\n".repeat(100);
+    for (name, text) in [
+        ("letter.txt", letter.as_str()),
+        ("letter.mkv", &letter),
+        ("archive.zip", "PK\u{3}\u{4}and nothing else"),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
     fs::create_dir(dir.path().join("directory.mkv")).unwrap();
     fs::copy(clips::sound_only(), dir.path().join("sound.mka")).unwrap();
-    for (name, reason) in [
-        ("missing.mkv", "No such file"),
-        ("empty.mkv", "is empty"),
-        ("letter.mkv", "not a film"),
-        ("directory.mkv", "is a directory"),
-        ("sound.mka", "no video"),
-        ("/dev/null", "not a regular file"),
+    let whole = fs::read(clips::mp4()).unwrap();
+    let start = whole.len() / 2;
+    fs::write(dir.path().join("unfinished.mp4"), &whole[..start]).unwrap();
+    for (name, code, reason) in [
+        ("missing.mkv", 1, "No such file"),
+        ("empty.mkv", 8, "is empty"),
+        (
+            "archive.zip",
+            8,
+            "is not a film that ffprobe can read: it is in no format that it knows",
+        ),
+        ("letter.txt", 8, "is not a film"),
+        ("unfinished.mp4", 8, "its index (moov) is missing"),
+        ("letter.mkv", 8, "it is damaged, or not what its name says"),
+        ("directory.mkv", 8, "is a directory"),
+        ("sound.mka", 8, "no video"),
+        ("/dev/null", 8, "not a regular file"),
     ] {
         let run = encode(dir.path(), name)
-            .fails(1)
+            .fails(code)
             .prints_nothing()
-            .says(reason);
-        run.says(name);
+            .says(reason)
+            .says(name);
+        run.expect(
+            run.stderr.lines().last().unwrap().starts_with("error: "),
+            "one line",
+        );
     }
     nothing_is_left_running(dir.path());
 }
@@ -54,7 +72,7 @@ fn a_film_that_is_cut_short_is_refused() {
         let bytes = fs::read(clip).unwrap();
         fs::write(dir.path().join(name), &bytes[..bytes.len() * percent / 100]).unwrap();
         encode(dir.path(), name)
-            .fails(1)
+            .fails(8)
             .prints_nothing()
             .says(name);
     }
@@ -75,7 +93,7 @@ fn a_film_that_declares_its_frames_first_is_refused_when_some_are_missing() {
     let bytes = fs::read(&whole).unwrap();
     fs::write(dir.path().join("cut.mp4"), &bytes[..bytes.len() * 6 / 10]).unwrap();
     encode(dir.path(), "cut.mp4")
-        .fails(1)
+        .fails(8)
         .prints_nothing()
         .says("cut short")
         .says("48 frames");

@@ -24,7 +24,7 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
         "workers  2",
         "bt2020/smpte2084",
         "HDR10",
-        "1 video, 1 audio",
+        "1 video track, 1 sound track (copied), 0 subtitle tracks",
     ] {
         run.expect(run.stdout.contains(part), &format!("{part:?} in the plan"));
     }
@@ -118,6 +118,79 @@ fn with_json_an_error_is_an_event_too() {
     let last = run.events().pop().unwrap();
     assert_eq!(last["event"], "error");
     assert!(last["message"].as_str().unwrap().contains("missing.mkv"));
+    assert_eq!(
+        (&last["code"], &last["kind"]),
+        (&1.into(), &"failed".into())
+    );
+}
+
+#[test]
+fn with_json_an_error_has_its_exit_code_and_its_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(clips::one_frame(), dir.path().join("in.mkv")).unwrap();
+    fs::write(dir.path().join("out.mkv"), "precious").unwrap();
+    fs::copy(clips::sound_only(), dir.path().join("sound.mka")).unwrap();
+    for (args, code, kind) in [
+        (["in.mkv", "--colour"].as_slice(), 2, "usage"),
+        (&["in.mkv", "--crf", "28.1"], 2, "usage"),
+        (&["in.mkv", "-v", "--film-grian 8"], 2, "usage"),
+        (&["doctor", "--crf", "28.1"], 2, "usage"),
+        (&["in.mkv", "-o", "out.mkv"], 3, "taken"),
+        (&["sound.mka"], 8, "film"),
+    ] {
+        let run = Run::bare(dir.path()).args(args).arg("--json").fails(code);
+        let last = run.events().pop().unwrap();
+        run.expect(last["code"] == code && last["kind"] == kind, kind);
+        let message = last["message"].as_str().unwrap();
+        run.expect(
+            run.stderr.ends_with(&format!("error: {message}\n")),
+            "the same message",
+        );
+    }
+}
+
+#[test]
+fn a_command_behind_flags_is_refused_with_the_order_that_works() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(clips::one_frame(), dir.path().join("in.mkv")).unwrap();
+    let refused = Run::bare(dir.path())
+        .args(["in.mkv", "--json", "doctor"])
+        .fails(2);
+    refused.says("type `av1enc doctor in.mkv --json`");
+    let doctor = Run::bare(dir.path())
+        .args(["doctor", "in.mkv", "--json"])
+        .ends();
+    let report: Value = serde_json::from_str(&doctor.stdout).unwrap();
+    doctor.expect(report["checks"].is_array(), "the doctor's checks");
+}
+
+#[test]
+fn a_film_with_the_name_of_a_command_has_to_be_named_as_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(clips::one_frame(), dir.path().join("doctor")).unwrap();
+    for word in ["doctor", "completions", "man", "help"] {
+        fs::copy(clips::one_frame(), dir.path().join(word)).unwrap();
+        Run::bare(dir.path())
+            .arg(word)
+            .fails(2)
+            .says(&format!("`av1enc ./{word}` or `av1enc -i {word}`"));
+    }
+    Run::fast(dir.path())
+        .arg("doctor")
+        .fails(2)
+        .says("`av1enc -w 2 --preset 12 -i doctor`");
+    for (input, args) in [
+        ("film", ["./doctor"].as_slice()),
+        ("flag", &["-i", "doctor"]),
+    ] {
+        let run = Run::fast(dir.path()).args(args);
+        run.args(["-o", &format!("{input}.mkv")]).succeeds();
+    }
+    // Two words are no film: nothing is ambiguous.
+    Run::bare(dir.path())
+        .args(["completions", "bash"])
+        .succeeds()
+        .prints("complete");
 }
 
 #[test]

@@ -188,9 +188,9 @@ impl Run {
             .difference(&ended.before)
             .cloned()
             .collect();
-        // The job directory of a run that had begun stays: its work is used by the next one.
+        // The job directory of a run that had begun stays: its work is used by the next one, or by one with other options.
         let job = |name: &OsString| {
-            code == 1 && Path::new(name).extension() == Some(OsStr::new("av1enc"))
+            [1, 8].contains(&code) && Path::new(name).extension() == Some(OsStr::new("av1enc"))
         };
         ended.expect(new.iter().all(job), "it leaves nothing behind");
         ended

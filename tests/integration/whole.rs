@@ -275,7 +275,7 @@ fn eight_bits_are_encoded_where_they_are_asked_for() {
 #[track_caller]
 fn converted(dir: &Path, clip: &Path) -> PathBuf {
     fs::copy(clip, dir.join("rgb.mkv")).unwrap();
-    let run = Run::encode(dir, "rgb.mkv", "refused.mkv").fails(1);
+    let run = Run::encode(dir, "rgb.mkv", "refused.mkv").fails(8);
     typed(
         dir,
         &run.stderr,

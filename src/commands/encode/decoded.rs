@@ -6,7 +6,7 @@ use num_rational::Ratio;
 use crate::{
     event::Event,
     film::media::{MediaInfo, Timing},
-    os::words::count,
+    os::{exit::UnfitFilm, words::count},
     source::{self, packets::Announced, probe::Probed},
 };
 
@@ -72,9 +72,11 @@ pub fn media(
         .first()
         .copied()
         .zip(times_ms.last().copied())
-        .context("no picture of the film can be decoded")?;
-    let (timing, fps) =
-        source::timing(&times_ms, first_ms, &rates).context("its frame rate is unknown")?;
+        .context(UnfitFilm(
+            "no picture of the film can be decoded".to_owned(),
+        ))?;
+    let (timing, fps) = source::timing(&times_ms, first_ms, &rates)
+        .context(UnfitFilm("its frame rate is unknown".to_owned()))?;
     // The rate that the encoders were told stays.
     let fps = if matches!(timing, Timing::Constant { .. }) {
         fps

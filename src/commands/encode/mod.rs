@@ -53,8 +53,7 @@ pub enum Outcome {
 /// Encodes a film.
 ///
 /// # Errors
-/// [`crate::settings::UsageError`], [`crate::job::Refusal`] and [`Interrupted`] have exit codes of their own; everything
-/// else is a failure.
+/// Those that [`Exit`](crate::os::exit::Exit) knows, and [`Interrupted`].
 pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     let started = Instant::now();
     let signals = signal::install()?;

@@ -14,6 +14,7 @@ use crate::{
     event::{Event, Progress, Stage},
     film::media::MediaInfo,
     os::{
+        exit::UnfitFilm,
         process::{self, Children},
         task::{Task, begin},
     },
@@ -44,9 +45,9 @@ impl Run<'_> {
         // Its filters begin anew with such a picture, and count from nought.
         let changes = opening.changes(&announced)?;
         if let Some(change) = changes.iter().find(|change| change.alters_pictures()) {
-            bail!(
+            bail!(UnfitFilm(format!(
                 "{change}, and --no-chunks encodes only films whose pictures are all alike: leave it out"
-            );
+            )));
         }
         let timed = announced
             .doubt
@@ -54,7 +55,9 @@ impl Run<'_> {
             .is_none_or(|doubt| !doubt.contains("no times"));
         ensure!(
             timed,
-            "frames of the film have no time: it cannot be encoded with --no-chunks"
+            UnfitFilm(
+                "frames of the film have no time: it cannot be encoded with --no-chunks".to_owned()
+            )
         );
         let media = opening.media(opening.as_announced(&announced))?;
         Ok(Opened {

@@ -1,0 +1,117 @@
+//! How av1enc ends: the one table of its exit codes, and the errors that have a code of their own.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How a run ends, unless a signal ends it. The number is the exit code, the name in small letters is the `kind` of an
+/// error in `--json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[repr(u8)]
+pub enum Exit {
+    /// What was asked for is done.
+    Done = 0,
+    /// It failed; the same command may help.
+    Failed = 1,
+    /// The command line cannot be followed.
+    Usage = 2,
+    /// The output or the job belongs to something else.
+    Taken = 3,
+    /// The film is not worth encoding. Nothing ends like this yet.
+    Worthless = 4,
+    /// The job waits for somebody's approval. Nothing ends like this yet.
+    Approval = 5,
+    /// Chunks are missing that another machine was to encode. Nothing ends like this yet.
+    Missing = 6,
+    /// The quality or the size that was asked for was not reached. Nothing ends like this yet.
+    Missed = 7,
+    /// The film cannot be taken as it is: the same command never helps.
+    Film = 8,
+    /// Somebody else is at work on it: the same command helps later. Nothing ends like this yet.
+    Again = 75,
+}
+
+impl Exit {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// How a run ends that fails with `error`: whoever makes an error of a certain kind says so by its type.
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        if error.is::<UsageError>() {
+            Self::Usage
+        } else if error.is::<Taken>() {
+            Self::Taken
+        } else if error.is::<UnfitFilm>() {
+            Self::Film
+        } else {
+            Self::Failed
+        }
+    }
+}
+
+/// An error that is one sentence, as the cause or as the context of others.
+macro_rules! sentence {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::error::Error for $name {}
+    };
+}
+
+sentence! {
+    /// A command line that cannot be followed: [`Exit::Usage`].
+    UsageError
+}
+
+sentence! {
+    /// An output or a job that belongs to something else, which stays as it is: [`Exit::Taken`].
+    Taken
+}
+
+sentence! {
+    /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
+    UnfitFilm
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+
+    use super::*;
+
+    #[test]
+    fn an_error_keeps_its_exit_below_and_above_others() {
+        let sentence = || "why".to_owned();
+        for (error, exit) in [
+            (anyhow!(UsageError(sentence())), Exit::Usage),
+            (anyhow!(Taken(sentence())), Exit::Taken),
+            (anyhow!(UnfitFilm(sentence())), Exit::Film),
+            (anyhow!("why"), Exit::Failed),
+        ] {
+            assert_eq!(Exit::of(&error), exit);
+            assert_eq!(Exit::of(&error.context("where").context("when")), exit);
+        }
+        let above = Err::<(), _>(anyhow!("why"))
+            .with_context(|| UnfitFilm(sentence()))
+            .context("when");
+        assert_eq!(Exit::of(&above.unwrap_err()), Exit::Film);
+    }
+
+    #[test]
+    fn kinds_are_written_in_small_letters() {
+        assert_eq!(serde_json::to_string(&Exit::Film).unwrap(), "\"film\"");
+    }
+}
