@@ -23,7 +23,7 @@ use crate::{
     os::{
         disk,
         process::{ToolFailure, quoted},
-        words::{bytes, clock, gib},
+        words::{bytes, clock, count, gib},
     },
     plan::{recipe::Recipe, workers::Workers},
     source::probe::{self, Probed},
@@ -69,7 +69,11 @@ pub fn checks(
     checks.push(Check::ok("recipe").note(film.encoder_line));
     checks.push(
         Check::ok("workers")
-            .version(plural(film.workers, film.workers.lp))
+            .version(format!(
+                "{} with --lp {}",
+                count(film.workers.workers as u64, "encoder"),
+                film.workers.lp
+            ))
             .note(&film.workers.reason),
     );
     checks.push(memory(film.workers, machine.memory));
@@ -94,17 +98,10 @@ pub fn checks(
     (checks, forecast)
 }
 
-fn plural(workers: &Workers, lp: u32) -> String {
-    match workers.workers {
-        1 => format!("1 encoder with --lp {lp}"),
-        n => format!("{n} encoders with --lp {lp}"),
-    }
-}
-
 fn what(film: &Film<'_>) -> Check {
     let container = &film.probed.container;
     let video = &container.video;
-    let [_, audio, subtitles] = container.track_counts();
+    let [_, sound, subtitles] = container.track_counts().map(|n| n as u64);
     let length = container
         .duration_seconds
         .map_or_else(|| "unknown length".to_owned(), clock);
@@ -114,11 +111,13 @@ fn what(film: &Film<'_>) -> Check {
             video.codec, video.width, video.height, video.pixel_format
         ))
         .note(format!(
-            "{}, {}; {audio} audio, {subtitles} subtitles, {} chapters, {} attachments",
+            "{}, {}; {}, {}, {}, {}",
             container.format,
             bytes(container.bytes),
-            container.chapters,
-            container.attachments
+            count(sound, "sound track"),
+            count(subtitles, "subtitle track"),
+            count(container.chapters as u64, "chapter"),
+            count(container.attachments as u64, "attachment")
         ))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     os::exit::UsageError,
     scenes::ANALYSIS_HEIGHT,
     settings::{
-        Config, ForcedColor, VideoConfig,
+        ColorTags, Config, ForcedColor, VideoConfig,
         params::{NoCrf, Param},
     },
 };
@@ -340,11 +340,12 @@ fn check(place: Place, param: &Param, capabilities: &Capabilities) -> Result<(),
     Ok(())
 }
 
-/// Colours of the output: the user's forced ones, else the source's, else the user's fallback.
+/// Colours of the output: those that the user forces, else the source's, else the tags that the user gives for a source
+/// without.
 fn colors(
     container: &Container,
     forced: &ForcedColor,
-    fallback: &ForcedColor,
+    tags: &ColorTags,
     warnings: &mut Vec<String>,
 ) -> (Color, Hdr10) {
     let source = container.video.color;
@@ -354,14 +355,14 @@ fn colors(
             .content_light
             .unwrap_or(container.video.hdr10.content_light),
     };
-    let mut fallback = fallback.clone();
+    let mut fallback = tags.color.clone();
     if let Some(transfer) = fallback
         .transfer
         .filter(|transfer| Color::is_hdr_transfer(*transfer))
     {
         let unsaid = forced.transfer.is_none() && source.transfer == UNSPECIFIED;
         if let Some(why) = why_not_hdr(container, &hdr10).filter(|_| unsaid) {
-            warnings.push(hdr_left_out(transfer, &fallback, why));
+            warnings.push(hdr_left_out(transfer, tags, why));
             fallback.transfer = None;
         }
         let other = forced.transfer.unwrap_or(source.transfer);
@@ -394,7 +395,8 @@ fn colors(
     };
     if ignored {
         warnings.push(format!(
-            "--ffmpeg: the source says {source}, which is kept; colour tags are for sources without"
+            "{}: the source says {source}, which is kept; colour tags are for sources without",
+            tags.flag
         ));
     }
     (color, hdr10)
@@ -415,17 +417,18 @@ fn why_not_hdr(container: &Container, hdr10: &Hdr10) -> Option<&'static str> {
 }
 
 /// What is left out of colour tags that would make PQ or HLG of a source that is neither, and what to type instead.
-fn hdr_left_out(transfer: u8, fallback: &ForcedColor, why: &str) -> String {
+fn hdr_left_out(transfer: u8, tags: &ColorTags, why: &str) -> String {
     let name = if transfer == PQ { "PQ" } else { "HLG" };
     let mut params = format!("--transfer-characteristics {transfer}");
     for (option, code) in [
-        ("color-primaries", fallback.primaries),
-        ("matrix-coefficients", fallback.matrix),
+        ("color-primaries", tags.color.primaries),
+        ("matrix-coefficients", tags.color.matrix),
     ] {
         params.extend(code.map(|code| format!(" --{option} {code}")));
     }
     format!(
-        "--ffmpeg: the colours of {name} are left out: {why}. If it is {name} all the same: -v \"{params}\""
+        "{}: the colours of {name} are left out: {why}. If it is {name} all the same: -v \"{params}\"",
+        tags.flag
     )
 }
 
@@ -765,7 +768,7 @@ mod tests {
         let limited = Some(Range::Limited);
         let left_out = |why: &str| {
             vec![format!(
-                "--ffmpeg: the colours of PQ are left out: the source has {why}. If it is PQ all the same: \
+                "-f: the colours of PQ are left out: the source has {why}. If it is PQ all the same: \
                  -v \"--transfer-characteristics 16 --color-primaries 9 --matrix-coefficients 9\""
             )]
         };

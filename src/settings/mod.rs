@@ -1,4 +1,4 @@
-//! From the command line to a [`Config`]: the last place that knows a flag's name.
+//! From the command line to a [`Config`]: every value in it is legal, alone and with the others.
 
 pub mod line;
 pub mod params;
@@ -153,7 +153,7 @@ pub struct VideoConfig {
     /// Colours that the user set among the encoder options: they go to the encoder and to the container.
     pub forced_color: ForcedColor,
     /// Colours for a source that has none.
-    pub fallback_color: ForcedColor,
+    pub fallback_color: ColorTags,
     /// Bits per sample to encode: 8 or 10.
     pub bit_depth: u8,
     /// Longest chunk in frames; `None`: scenes are not split.
@@ -161,6 +161,20 @@ pub struct VideoConfig {
     /// Shortest scene in frames.
     pub min_scene: u64,
 }
+
+/// Colours for a source that has none, and the flag by which the user gave them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColorTags {
+    /// The flag, as it was typed.
+    pub flag: &'static str,
+    /// The colours.
+    pub color: ForcedColor,
+}
+
+/// av1an's flag for options of ffmpeg.
+const TAGS_FLAG: &str = "-f";
+/// The same flag by its long name, which here may name a program as well.
+const FFMPEG_FLAG: &str = "--ffmpeg";
 
 /// The colours that a user named; `None` where nothing was said.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -266,17 +280,20 @@ impl Config {
 }
 
 /// What `--ffmpeg` names: a program, or, as in av1an and as with `-f`, options.
-fn ffmpeg_or_tags(args: &EncodeArgs) -> Result<(Option<&Path>, Option<&str>), UsageError> {
+fn ffmpeg_or_tags(args: &EncodeArgs) -> Result<(Option<&Path>, ColorTags), UsageError> {
     let tags = args.color_tags.as_deref();
     match &args.ffmpeg {
         Some(value) if value.as_os_str().as_encoded_bytes().starts_with(b"-") => {
             match (value.to_str(), tags) {
                 (_, Some(_)) => usage("--ffmpeg and -f both hold colour tags; leave one out"),
                 (None, _) => usage("--ffmpeg: these options are not text"),
-                (tags, None) => Ok((None, tags)),
+                (Some(tags), None) => Ok((None, color_tags(FFMPEG_FLAG, tags)?)),
             }
         }
-        path => Ok((path.as_deref(), tags)),
+        path => Ok((
+            path.as_deref(),
+            color_tags(TAGS_FLAG, tags.unwrap_or_default())?,
+        )),
     }
 }
 
@@ -334,7 +351,7 @@ fn check_output(output: &Path) -> Result<(), UsageError> {
     ))
 }
 
-fn video_config(args: &EncodeArgs, tags: Option<&str>) -> Result<VideoConfig, UsageError> {
+fn video_config(args: &EncodeArgs, tags: ColorTags) -> Result<VideoConfig, UsageError> {
     let params = args
         .video_params
         .as_deref()
@@ -361,7 +378,7 @@ fn video_config(args: &EncodeArgs, tags: Option<&str>) -> Result<VideoConfig, Us
         lp: args.lp,
         forced_color: color_of_params(&params)?,
         params,
-        fallback_color: tags.map_or_else(|| Ok(ForcedColor::default()), color_tags)?,
+        fallback_color: tags,
         bit_depth: match args.pix_format {
             PixFormat::Yuv420p => 8,
             PixFormat::Yuv420p10le => 10,
@@ -469,10 +486,10 @@ fn color_of_params(params: &[Param]) -> Result<ForcedColor, UsageError> {
     Ok(color)
 }
 
-/// Reads the colour tags of av1an's `-f`.
-fn color_tags(text: &str) -> Result<ForcedColor, UsageError> {
+/// Reads the colour tags that are the value of `flag`.
+fn color_tags(flag: &'static str, text: &str) -> Result<ColorTags, UsageError> {
     let mut color = ForcedColor::default();
-    let mut words = words("--ffmpeg", text)?.into_iter();
+    let mut words = words(flag, text)?.into_iter();
     while let Some(word) = words.next() {
         let option = word.strip_suffix(":v").unwrap_or(&word);
         if ![
@@ -484,18 +501,16 @@ fn color_tags(text: &str) -> Result<ForcedColor, UsageError> {
         .contains(&option)
         {
             return usage(format!(
-                "--ffmpeg: `{word}` is not supported: no ffmpeg runs between source and encoder. Only colour tags are \
+                "{flag}: `{word}` is not supported: no ffmpeg runs between source and encoder. Only colour tags are \
                  taken here (-color_primaries, -color_trc, -colorspace, -color_range); filter the source beforehand"
             ));
         }
         let value = words
             .next()
-            .ok_or_else(|| UsageError(format!("--ffmpeg: {option} has no value")))?;
+            .ok_or_else(|| UsageError(format!("{flag}: {option} has no value")))?;
         let known = |code: Option<CodePoint>| {
             code.map(Some).ok_or_else(|| {
-                UsageError(format!(
-                    "--ffmpeg: {option} {value}: no such name in ffmpeg"
-                ))
+                UsageError(format!("{flag}: {option} {value}: no such name in ffmpeg"))
             })
         };
         match option {
@@ -506,12 +521,12 @@ fn color_tags(text: &str) -> Result<ForcedColor, UsageError> {
                 color.range = Some(match value.as_str() {
                     "tv" | "mpeg" | "limited" => Range::Limited,
                     "pc" | "jpeg" | "full" => Range::Full,
-                    _ => return usage(format!("--ffmpeg: -color_range {value}: tv or pc")),
+                    _ => return usage(format!("{flag}: -color_range {value}: tv or pc")),
                 });
             }
         }
     }
-    Ok(color)
+    Ok(ColorTags { flag, color })
 }
 
 /// Reads sound options; those that only copy are `None`, since copied tracks need no ffmpeg.
@@ -730,7 +745,7 @@ mod tests {
         );
         assert!((forced.mastering.unwrap().min_luminance - 0.0001).abs() < 1e-12);
         assert_eq!(config.video.params[2], Param::new("tune", 0));
-        assert_eq!(config.video.fallback_color.transfer, Some(16));
+        assert_eq!(config.video.fallback_color.color.transfer, Some(16));
     }
 
     #[test]
@@ -755,7 +770,7 @@ mod tests {
         assert_eq!(
             (
                 options.programs.ffmpeg,
-                options.video.fallback_color.transfer
+                options.video.fallback_color.color.transfer
             ),
             (None, Some(1))
         );
@@ -790,9 +805,12 @@ mod tests {
             (&["a.mkv", "-v", "--mastering-display bogus"], "has no `(`"),
             (&["a.mkv", "-v", "--content-light 1"], "MAXCLL"),
             (&["a.mkv", "-v", "\"open"], "quote"),
-            (&["a.mkv", "-f", "-vf crop=1920:800"], "-vf"),
-            (&["a.mkv", "-f", "-color_trc sepia"], "sepia"),
-            (&["a.mkv", "--ffmpeg", "-vf crop=1920:800"], "-vf"),
+            (&["a.mkv", "-f", "-vf crop=1920:800"], "-f: `-vf`"),
+            (&["a.mkv", "-f", "-color_trc sepia"], "-f: -color_trc sepia"),
+            (
+                &["a.mkv", "--ffmpeg", "-vf crop=1920:800"],
+                "--ffmpeg: `-vf`",
+            ),
             (
                 &[
                     "a.mkv",

@@ -27,6 +27,7 @@ use crate::{
     os::{
         exit::UnfitFilm,
         process::{Children, Finished, ToolFailure, outcome},
+        words::count,
     },
     settings::Programs,
     source::ending,
@@ -179,7 +180,8 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .count();
     if data > 0 {
         warnings.push(format!(
-            "{data} data tracks (timecode and the like) are left out: Matroska has none"
+            "left out: {} (timecode and the like); Matroska has none",
+            count(data as u64, "data track")
         ));
     }
     let identified = identified?;
@@ -219,7 +221,8 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         .count();
     if lost > 0 {
         warnings.push(format!(
-            "{lost} cover pictures are left out: mkvmerge does not read them in this container"
+            "left out: {}; mkvmerge does not read them in this container",
+            count(lost as u64, "cover picture")
         ));
     }
     let sound = file.sound_spans(|stream| other_tracks.iter().any(|track| track.stream == stream));
