@@ -8,3 +8,4 @@ pub mod signal;
 pub mod machine;
 pub mod task;
 pub mod disk;
+pub mod terminal;

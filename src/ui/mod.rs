@@ -19,6 +19,7 @@ use crate::{
     os::{
         exit::Exit,
         signal::Interrupted,
+        terminal::Terminal,
         words::{bytes, clock, count},
     },
 };
@@ -68,8 +69,10 @@ impl Ui {
     #[must_use]
     pub fn new(mode: Mode, verbose: bool) -> Self {
         let bar = (mode == Mode::Human && io::stderr().is_terminal()).then(|| {
-            let bar =
-                ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
+            let bar = ProgressBar::with_draw_target(
+                Some(1000),
+                ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr()), 8),
+            );
             bar.set_style(waiting_style());
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -174,9 +177,9 @@ impl Ui {
     }
 }
 
-/// Two lines: how far, and what it takes. The second leaves room for the terminal's own `^C`.
+/// Two lines: how far, and what it takes. The second is cut where the terminal is narrower.
 fn bar_style() -> ProgressStyle {
-    style("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{msg}")
+    style("{prefix:<10.bold} {wide_bar} {percent:>3} %\n{wide_msg}")
 }
 
 /// For stages of which nobody knows how far they are.
