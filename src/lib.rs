@@ -1,7 +1,7 @@
 //! av1enc takes a film and returns the same film in AV1: every frame, every track, the same colours.
 //!
 //! The modules below are in the order in which they build on each other: a file uses only what is listed above it.
-//! The program is [`run`]; what it prints and how it exits is the interface, this library is not.
+//! The program is [`commands::run`]; what it prints and how it exits is the interface, this library is not.
 
 pub mod cli;
 pub mod finding;

@@ -505,7 +505,7 @@ pub fn how_it_ended(status: ExitStatus) -> String {
     }
 }
 
-/// What a thread came to; its panic is ours.
+/// Waits for a thread and returns what it made. If it panicked, the caller panics as it did.
 pub fn outcome<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread
         .join()

@@ -170,6 +170,17 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_with_an_optional_value_takes_it_with_an_equals_sign_only() {
+        let mut cli = Cli::command();
+        cli.build();
+        for arg in cli.get_arguments() {
+            let values = arg.get_num_args().unwrap_or_default();
+            let optional = values.min_values() == 0 && values.max_values() > 0;
+            assert!(!optional || arg.is_require_equals_set(), "{}", arg.get_id());
+        }
+    }
+
+    #[test]
     fn values_and_names_of_films_are_no_commands() {
         for line in [
             "av1enc film.mkv",
