@@ -355,13 +355,8 @@ impl Hall {
     ) -> Result<()> {
         let sender = self.sender.clone();
         let work = move || {
-            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-                Err(anyhow!(
-                    "the thread of the {name} panicked: this is a bug in av1enc"
-                ))
-            });
             // Nobody listens any more if the run was stopped.
-            let _ = sender.send(message(result));
+            let _ = sender.send(message(caught(name, work)));
         };
         thread::Builder::new()
             .name(name.to_owned())
@@ -502,5 +497,31 @@ impl Hall {
                 recv(deadline) -> _ => return,
             }
         }
+    }
+}
+
+/// What `work` comes to; that it panics is an error like others, or the supervisor would wait for it for ever.
+fn caught<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(anyhow!(
+            "the thread of the {name} panicked: this is a bug in av1enc"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_panics_is_heard_of() {
+        let error = caught::<()>("sound", || panic!("a slip"))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "the thread of the sound panicked: this is a bug in av1enc"
+        );
+        assert_eq!(caught("sound", || Ok(7)).unwrap(), 7);
     }
 }
