@@ -208,6 +208,10 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         first.tell(track, codec == Some("vorbis"), clock);
     }
     if !direct {
+        let is_empty = |track: &Track| is_empty(children, tools, input, &first, track);
+        leave_out_empty(&file, &mut other_tracks, &mut warnings, &is_empty)?;
+    }
+    if !direct {
         clock.make_room(other_tracks.iter().filter_map(Track::earliest_ms));
     }
     let cover_kept = |position: &usize| *position < identified.attachments.len();
@@ -919,6 +923,52 @@ fn carried_tracks(
         warnings,
     );
     Ok((film.track(TrackKind::Video, Carry::Copy, file), tracks))
+}
+
+/// Leaves out the tracks that hold nothing: ffmpeg writes a head for them that no program reads.
+fn leave_out_empty(
+    file: &FfFile,
+    tracks: &mut Vec<Track>,
+    warnings: &mut Vec<String>,
+    is_empty: &dyn Fn(&Track) -> Result<bool>,
+) -> Result<()> {
+    let mut empty = Vec::new();
+    for track in tracks.iter() {
+        if is_empty(track)? {
+            empty.push(track.stream);
+        }
+    }
+    tracks.retain(|track| !empty.contains(&track.stream));
+    let empty: Vec<&FfStream> = file
+        .streams
+        .iter()
+        .filter(|stream| empty.contains(&stream.index))
+        .collect();
+    leave_out(&empty, "nothing is in them", warnings);
+    Ok(())
+}
+
+/// Whether no packet of the file is the track's. Where the `first` packets of all tracks do not tell, ffprobe looks for one of
+/// a sound track; subtitles may begin late, and what is only announced of them does no harm.
+fn is_empty(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    first: &FfPackets,
+    track: &Track,
+) -> Result<bool> {
+    if first
+        .packets
+        .iter()
+        .any(|packet| packet.stream_index == track.stream)
+    {
+        return Ok(false);
+    }
+    if first.packets.len() < FIRST_PACKETS as usize {
+        return Ok(true);
+    }
+    Ok(track.kind == TrackKind::Audio
+        && packet_times(children, tools, input, track.stream, 0.0, 1)?.is_empty())
 }
 
 /// Runs ffprobe on `input` and reads its JSON.

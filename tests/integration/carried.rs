@@ -203,6 +203,36 @@ fn sound_of_a_codec_that_nobody_knows_is_left_out_beside_a_good_one() {
 }
 
 #[test]
+fn a_sound_track_with_nothing_in_it_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let of_one_picture = "-f lavfi -i testsrc2=s=192x108:r=25 -f lavfi -i sine=440:d=2 -frames:v 1";
+    // More packets than are read to learn where tracks begin; of the first sound, none is written.
+    let of_many = "-f lavfi -i testsrc2=s=192x108:r=25:d=12 -f lavfi -i sine=440:d=12 -map 0 -map 1 -map 1 -c:a mp2 \
+        -bsf:a:0 noise=drop=1";
+    for (name, options, sound) in [
+        ("one.avi", of_one_picture, 0),
+        ("one.ogv", of_one_picture, 0),
+        ("one.ts", of_one_picture, 0),
+        ("many.ts", of_many, 1),
+    ] {
+        let args: Vec<&str> = options.split_whitespace().chain([name]).collect();
+        ffmpeg(dir.path(), &args);
+        let out = format!("{name}.mkv");
+        let ended = Run::encode(dir.path(), name, &out).succeeds();
+        let said = ended.warnings();
+        let mut said = said
+            .iter()
+            .filter(|said| said.contains("left out, since nothing is in them: 1 ("));
+        ended.expect(
+            said.next().is_some() && said.next().is_none(),
+            "one warning that names the empty track",
+        );
+        let found = codecs(&File::open(&dir.path().join(out)));
+        assert_eq!(found.len(), 1 + sound, "{name}: {found:?}");
+    }
+}
+
+#[test]
 fn texts_of_mp4_become_subrip_with_their_words_and_times() {
     let dir = tempfile::tempdir().unwrap();
     let text = "1\n00:00:00,700 --> 00:00:01,100\nBonjour, ça va ?\n\n2\n00:00:02,800 --> 00:00:03,400\nOui.\nNon.\n";
