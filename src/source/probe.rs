@@ -165,7 +165,10 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let mut warnings = Vec::new();
     let unfit = || UnfitFilm(format!("`{shown}` cannot be encoded"));
     refuse_rgb(&file, stream, &frame).with_context(unfit)?;
-    let video = video(stream, &frame, &mut warnings).with_context(unfit)?;
+    let mut video = video(stream, &frame, &mut warnings).with_context(unfit)?;
+    if let Some(seen) = order_of_contradiction(children, tools, input, (stream, &frame))? {
+        video.fields = Some(seen);
+    }
     if let Some(fields) = video.fields {
         warnings.push(format!(
             "the source is {fields}: it is encoded as it is, and the output says so. To deinterlace it first, and encode \
@@ -1602,6 +1605,11 @@ impl FfStream {
         }
     }
 
+    /// The order of fields that the container says, or the headers of the stream.
+    fn said_fields(&self) -> Option<Fields> {
+        self.field_order.as_deref().and_then(Fields::named)
+    }
+
     /// How its picture lies in space, by the side data of its container.
     fn space(&self) -> Space {
         let find = |kind: &str| {
@@ -1888,13 +1896,69 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
 /// The order of fields, if there are any: what a decoder says of a picture is truer than what a container says of all,
 /// which knows better how they are stored.
 fn fields(stream: &FfStream, frame: &FfFrame) -> Option<Fields> {
-    let said = stream.field_order.as_deref().and_then(Fields::named);
+    let said = stream.said_fields();
     if frame.interlaced_frame == 0 {
         return said;
     }
     let top_first = frame.top_field_first == 1;
     said.filter(|said| said.top_first() == top_first)
         .or(Some(if top_first { Fields::Tt } else { Fields::Bb }))
+}
+
+/// The order of fields by what moves in the pictures, where the container or the headers of the stream (H.264's `pic_struct`)
+/// say another one than the decoder, which counts times of fields; `None` where they agree or nothing moves.
+fn order_of_contradiction(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    (stream, frame): (&FfStream, &FfFrame),
+) -> Result<Option<Fields>> {
+    let (said, shown) = (stream.said_fields(), fields(stream, frame));
+    let contradict =
+        |said: &Fields| shown.is_some_and(|shown| shown.top_first() != said.top_first());
+    let Some(said) = said.filter(contradict) else {
+        return Ok(None);
+    };
+    let seen = top_first_by_motion(children, tools, input, stream.index)?;
+    Ok(seen.and_then(|top_first| {
+        if top_first == said.top_first() {
+            Some(said)
+        } else {
+            shown
+        }
+    }))
+}
+
+/// Pictures that are looked at for the order of their fields.
+const MOVING: &str = "250";
+
+/// Whether the top field comes first by what moves in the first pictures; `None` if ffmpeg's filter idet cannot tell.
+fn top_first_by_motion(
+    children: &Children,
+    tools: &Tools,
+    input: &Path,
+    stream: usize,
+) -> Result<Option<bool>> {
+    let mut command = Command::new(&tools.ffmpeg);
+    command
+        .args(["-nostdin", "-hide_banner", "-nostats", "-v", "info", "-i"])
+        .arg(file_url(input));
+    command.args(["-map", &format!("0:{stream}"), "-frames:v", MOVING]);
+    command.args(["-vf", "idet", "-f", "null", "-"]);
+    let said = children.finish(command)?.stderr;
+    Ok(said.iter().find_map(|line| moves_top_first(line)))
+}
+
+/// What one line of idet's says of it, if it does: at least twice as many pictures of one order as of the other.
+fn moves_top_first(line: &str) -> Option<bool> {
+    // `[Parsed_idet_0 @ 0x55d5b1c4e4c0] Multi frame detection: TFF:    50 BFF:     0 Progressive:     0 Undetermined:     0`
+    let (_, counts) = line.split_once("Multi frame detection:")?;
+    let count = |name: &str| -> Option<u32> {
+        let (_, rest) = counts.split_once(name)?;
+        rest.split_whitespace().next()?.parse().ok()
+    };
+    let (top, bottom) = (count("TFF:")?, count("BFF:")?);
+    (top > 2 * bottom || bottom > 2 * top).then_some(top > bottom)
 }
 
 /// The filter that makes YUV of RGB with these primaries, with the matrix named where it is used and in the file. Of its own
@@ -2242,6 +2306,27 @@ mod tests {
         assert!(error.to_string().contains("profile 5"));
         video(&source(1, 8), &FfFrame::default(), &mut warnings).unwrap();
         assert!(warnings[0].contains("Dolby Vision (profile 8)"));
+    }
+
+    #[test]
+    fn the_order_of_fields_is_what_moves_and_nothing_where_that_is_not_clear() {
+        let line = |top, bottom| {
+            format!(
+                "[Parsed_idet_0 @ 0x55] Multi frame detection: TFF: {top:>5} BFF: {bottom:>5} Progressive:     0"
+            )
+        };
+        for (top, bottom, first) in [
+            (50, 0, Some(true)),
+            (3, 40, Some(false)),
+            (0, 0, None),
+            (20, 15, None),
+        ] {
+            assert_eq!(moves_top_first(&line(top, bottom)), first, "{top} {bottom}");
+        }
+        assert_eq!(
+            moves_top_first("Single frame detection: TFF: 9 BFF: 0"),
+            None
+        );
     }
 
     #[test]

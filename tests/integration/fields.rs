@@ -68,6 +68,13 @@ fn an_interlaced_film_stays_one_with_its_order_of_fields() {
         "tff",
         &["-c:v", "mpeg2video", "-flags", "+ilme+ildct"],
     );
+    // Fields of different times: by the times of its fields the bottom is first, by its headers the top, and so it moves.
+    let woven = "testsrc2=s=192x128:r=50:d=2,tinterlace=interleave_top";
+    let contradiction = ["-x264opts", "tff=1", "contradiction.ts"];
+    ffmpeg(
+        dir.path(),
+        &[&["-f", "lavfi", "-i", woven], X264, &contradiction].concat(),
+    );
     // Only the pictures say it, not their container.
     film(
         dir.path(),
@@ -96,6 +103,7 @@ fn an_interlaced_film_stays_one_with_its_order_of_fields() {
     film(dir.path(), "progressive.mkv", "prog", &X264[..6]);
     for (name, order, scan) in [
         ("tff.ts", "tt", ["Interlaced", "TFF"]),
+        ("contradiction.ts", "tt", ["Interlaced", "TFF"]),
         ("bff.mp4", "bb", ["Interlaced", "BFF"]),
         ("dvd.mpg", "tt", ["Interlaced", "TFF"]),
         ("dv.avi", "bb", ["Interlaced", "BFF"]),
