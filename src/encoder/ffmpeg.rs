@@ -469,6 +469,8 @@ pub struct WholeFilm<'a> {
     pub file: &'a Path,
     /// Which of its streams.
     pub stream: usize,
+    /// What ffmpeg is told before its input, so that it turns pictures as is meant.
+    pub turning: &'a [&'a str],
     /// Width and height to which it is cut at its top left, once it is upright.
     pub size: (u32, u32),
     /// Frames per second that the encoder is told, whatever their times are.
@@ -489,13 +491,16 @@ impl Encoder {
         let WholeFilm {
             file,
             stream,
+            turning,
             size: (width, height),
             fps,
         } = film;
         let (numer, denom) = (fps.numer(), fps.denom());
         let mut command = Command::new(self.program());
         command
-            .args(["-nostdin", "-hide_banner", "-v", "warning", "-stats", "-i"])
+            .args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"])
+            .args(*turning)
+            .arg("-i")
             .arg(file_url(file));
         command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);
         command.args(["-enc_time_base", &format!("{denom}/{numer}")]);

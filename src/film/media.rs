@@ -354,6 +354,17 @@ pub struct Video {
 }
 
 impl Video {
+    /// What ffmpeg is told before its input, so that it turns pictures as [`Self::rotation`] says and no other way: by itself it
+    /// turns them by any angle.
+    #[must_use]
+    pub fn turning(&self) -> &'static [&'static str] {
+        if self.rotation == 0 {
+            &["-noautorotate"]
+        } else {
+            &[]
+        }
+    }
+
     /// Size in which it is encoded: upright, and even as 4:2:0 needs it. Width and height.
     #[must_use]
     pub fn encoded_size(&self) -> (u32, u32) {

@@ -243,8 +243,9 @@ impl Linear {
         if self.only_keyframes {
             command.args(["-skip_frame", "nokey"]);
         }
-        command.arg("-i").arg(format!("file:{}", self.source));
         let video = &self.container.video;
+        command.args(video.turning());
+        command.arg("-i").arg(format!("file:{}", self.source));
         command.args([
             "-map",
             &format!("0:{}", video.stream),

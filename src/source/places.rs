@@ -186,6 +186,9 @@ impl<'a> Film<'a> {
             let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
         }
+        if let Some(container) = self.container {
+            command.args(container.video.turning());
+        }
         command.arg("-i").arg(format!("file:{}", self.name)).args([
             "-map",
             &self.stream,

@@ -1865,11 +1865,7 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         warnings.push("transparency is left out: AV1 films have none".to_owned());
     }
     let fields = fields(stream, frame);
-    let rotation = stream
-        .side_data_list
-        .iter()
-        .find_map(|data| data.rotation)
-        .unwrap_or(0.0);
+    let rotation = quarter_turns(stream, warnings);
     Ok(Video {
         stream: stream.index,
         codec: stream.codec_name.clone(),
@@ -1888,9 +1884,26 @@ fn video(stream: &FfStream, frame: &FfFrame, warnings: &mut Vec<String>) -> Resu
         dynamic_hdr,
         extras,
         fields,
-        // ffprobe counts counter-clockwise.
-        rotation: (((-rotation / 90.0).round() * 90.0).rem_euclid(360.0)) as u16,
+        rotation,
     })
+}
+
+/// By how many degrees its pictures are to be turned clockwise, as far as these are quarters. What is no quarter most players
+/// pass over, and so does av1enc, with a warning.
+fn quarter_turns(stream: &FfStream, warnings: &mut Vec<String>) -> u16 {
+    let said = stream.side_data_list.iter().find_map(|data| data.rotation);
+    // ffprobe counts counter-clockwise.
+    let degrees = -said.unwrap_or(0.0);
+    let quarters = (degrees / 90.0).round() * 90.0;
+    // What ffmpeg takes for a quarter (ffmpeg_filter.c, "autorotate").
+    if (degrees - quarters).abs() < 1.0 {
+        return quarters.rem_euclid(360.0) as u16;
+    }
+    warnings.push(format!(
+        "the turn of its pictures by {:.0} degrees is left out: it is no quarter, and most players pass over it",
+        degrees.rem_euclid(360.0)
+    ));
+    0
 }
 
 /// The order of fields, if there are any: what a decoder says of a picture is truer than what a container says of all,
@@ -2338,6 +2351,21 @@ mod tests {
                 .rotation,
             90
         );
+    }
+
+    #[test]
+    fn a_turn_that_is_no_quarter_is_left_out_and_said() {
+        let turned = |rotation: f64| {
+            let json = serde_json::json!({"side_data_list": [{"rotation": rotation}]});
+            let mut warnings = Vec::new();
+            (quarter_turns(&stream(json), &mut warnings), warnings.len())
+        };
+        for (rotation, turns) in [(-180.0, 180), (90.4, 270), (-359.5, 0), (0.0, 0)] {
+            assert_eq!(turned(rotation), (turns, 0), "{rotation}");
+        }
+        for rotation in [-45.0, 44.0, 88.0, -178.9] {
+            assert_eq!(turned(rotation), (0, 1), "{rotation}");
+        }
     }
 
     #[test]

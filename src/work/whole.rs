@@ -41,6 +41,7 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     let film = WholeFilm {
         file: Path::new(job.source_link()),
         stream: media.container.video.stream,
+        turning: media.container.video.turning(),
         size: (media.width, media.height),
         fps: encoder::rate(media.fps),
     };

@@ -335,6 +335,12 @@ fn the_faces_of_a_cube_and_a_part_of_a_sphere_stay_such() {
 fn what_av1_or_matroska_cannot_hold_is_said_once() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "centre.mp4", &["-x264-params", "chromaloc=1"]);
+    film(dir.path(), "upright.mov", &[]);
+    let turn = ["-c", "copy", "-metadata:s:v", "rotate=45", "crooked.mov"];
+    ffmpeg(
+        dir.path(),
+        &[&["-i", "upright.mov"], turn.as_slice()].concat(),
+    );
     let alpha = "testsrc2=s=192x108:r=25:d=1,format=yuva420p";
     ffmpeg(
         dir.path(),
@@ -354,6 +360,10 @@ fn what_av1_or_matroska_cannot_hold_is_said_once() {
         (
             "centre.mp4",
             "the place of its chroma samples (center) is left out: AV1 cannot say it",
+        ),
+        (
+            "crooked.mov",
+            "the turn of its pictures by 315 degrees is left out: it is no quarter, and most players pass over it",
         ),
         (
             "alpha.webm",
