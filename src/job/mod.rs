@@ -180,6 +180,9 @@ pub struct SoundRecord {
 pub struct CarriedRecord {
     /// Those that are decoded because they do not get through as they are: the stream, and why not.
     pub decoded: Vec<(usize, String)>,
+    /// Those that do not get through in any way, and that a film can do without: the stream, and why not.
+    #[serde(default)]
+    pub left_out: Vec<(usize, String)>,
     /// Whether mkvmerge was seen to take all of all.
     pub proven: bool,
 }

@@ -37,10 +37,11 @@ pub fn is_wanted(container: &Container) -> bool {
     !content::pairs(&on_trial(container), false).is_empty()
 }
 
-/// Makes sure that mkvmerge takes all tracks as they are. Sound that it does not take is decoded.
+/// Makes sure that mkvmerge takes all tracks as they are. Sound that it does not take is decoded; further pictures
+/// and subtitles are left out.
 ///
 /// # Errors
-/// [`UnfitFilm`], if a track does not get through in any way.
+/// [`UnfitFilm`], if sound does not get through in any way.
 pub fn prove(handing: &Handing<'_>) -> Result<()> {
     if !is_wanted(handing.container) {
         return Ok(());
@@ -56,13 +57,13 @@ pub fn prove(handing: &Handing<'_>) -> Result<()> {
         } else {
             handing
                 .decode(refused)
-                .context("decoding sound that does not get into Matroska as it is")?;
+                .context("handing over the tracks that do not get into Matroska as they are")?;
         }
     }
     Ok(())
 }
 
-/// Streams of which mkvmerge does not take all as it is, and why; all of them can be decoded.
+/// Streams of which mkvmerge does not take all as it is, and why; all sound among them can be decoded.
 fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     let Handing {
         children,
@@ -75,6 +76,9 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         job.carried().as_ref(),
     ));
     let pairs = content::pairs(&container, false);
+    if pairs.is_empty() {
+        return Ok(Vec::new());
+    }
     let file = job.part(Name::OthersJoined)?;
     let sizes = (0..container.handed().len())
         .map(|n| fs::metadata(job.path(Name::Others(n))).map(|m| m.len()));
@@ -104,11 +108,13 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
                  }: &Finding| {
         format!("{source} in the source, {output} in what mkvmerge makes of it ({by})")
     };
-    if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| !pair.track.can_be_decoded()) {
+    let is_lost =
+        |pair: &Pair<'_>| pair.track.kind == TrackKind::Audio && !pair.track.can_be_decoded();
+    if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| is_lost(pair)) {
         let (name, codec, why) = (&pair.name, &pair.track.codec, shown(finding));
         bail!(UnfitFilm(format!(
-            "{name} ({codec}) does not get into Matroska whole: {why}{}",
-            advice(pair)
+            "{name} ({codec}) does not get into Matroska whole: {why}. Have the sound encoded anew: add -a \"-c:a libopus\" \
+             --restart"
         )));
     }
     let why = |finding: &Finding| {
@@ -121,12 +127,4 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .iter()
         .map(|(pair, finding)| (pair.track.stream, why(finding)))
         .collect())
-}
-
-/// What may be done about a track that does not get through, even decoded.
-fn advice(pair: &Pair<'_>) -> &'static str {
-    match pair.track.kind {
-        TrackKind::Audio => ". Have the sound encoded anew: add -a \"-c:a libopus\" --restart",
-        _ => "",
-    }
 }

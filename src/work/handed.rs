@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::{
     event::{Sink, detail, warn},
-    film::media::{Container, Track},
+    film::media::{Container, Track, TrackKind},
     job::{CarriedRecord, Job, names::Name},
     os::process::{Children, ToolFailure},
     source::{
@@ -42,6 +42,9 @@ impl Handing<'_> {
         for (stream, why) in known.iter().flat_map(|record| &record.decoded) {
             self.tell(*stream, why);
         }
+        for (stream, why) in known.iter().flat_map(|record| &record.left_out) {
+            self.tell_of_loss(*stream, why);
+        }
         match self.write(&known.unwrap_or_default()) {
             Err(error) if error.is::<ToolFailure>() => {
                 let refused = self.not_copied()?;
@@ -55,20 +58,27 @@ impl Handing<'_> {
         }
     }
 
-    /// Hands over all tracks again, and of the sound of some `streams` what can be decoded, each for a reason.
+    /// Hands over all tracks again, without some `streams` as they are, each for a reason: of sound, what can be decoded; no
+    /// further pictures and subtitles of these.
     ///
     /// # Errors
     /// If ffmpeg fails.
     pub fn decode(&self, streams: Vec<(usize, String)>) -> Result<Packets> {
-        for (stream, why) in &streams {
-            self.tell(*stream, why);
+        let mut record = self.job.carried().unwrap_or_default();
+        for (stream, why) in streams {
+            let is_sound = |track: &Track| track.stream == stream;
+            if self.container.sound_tracks().any(is_sound) {
+                self.tell(stream, &why);
+                record.decoded.push((stream, why));
+            } else {
+                self.tell_of_loss(stream, &why);
+                record.left_out.push((stream, why));
+            }
         }
-        let mut decoded = self.job.carried().unwrap_or_default().decoded;
-        decoded.extend(streams);
         self.job.forget_others()?;
         self.write(&CarriedRecord {
-            decoded,
             proven: false,
+            ..record
         })
     }
 
@@ -87,11 +97,37 @@ impl Handing<'_> {
         }
     }
 
+    fn tell_of_loss(&self, stream: usize, why: &str) {
+        let mut tracks = self.container.other_tracks.iter();
+        if let Some(track) = tracks.find(|track| track.stream == stream) {
+            let kind = match track.kind {
+                TrackKind::Video => "video",
+                TrackKind::Audio => "audio",
+                TrackKind::Subtitles => "subtitle",
+            };
+            let codec = &track.codec;
+            warn(
+                self.sink,
+                format!(
+                    "left out, since Matroska does not get it whole: {stream} ({codec} {kind}); {why}"
+                ),
+            );
+        }
+    }
+
     /// The container, with its tracks carried over as a `record` says.
     #[must_use]
     pub fn as_carried(container: &Container, record: Option<&CarriedRecord>) -> Container {
-        let decoded = record.map_or(&[][..], |record| &record.decoded);
-        container.with_decoded(|stream| decoded.iter().any(|(known, _)| *known == stream))
+        let Some(record) = record else {
+            return container.clone();
+        };
+        let among =
+            |list: &[(usize, String)], stream| list.iter().any(|(known, _)| *known == stream);
+        let mut container = container.with_decoded(|stream| among(&record.decoded, stream));
+        container
+            .other_tracks
+            .retain(|track| !among(&record.left_out, track.stream));
+        container
     }
 
     /// Writes what is missing of the tracks, as the `record` says.

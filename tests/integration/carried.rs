@@ -233,6 +233,30 @@ fn a_sound_track_with_nothing_in_it_is_left_out_and_said() {
 }
 
 #[test]
+fn a_further_picture_that_does_not_get_through_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = "testsrc2=s=192x108:r=25:d=2";
+    let further = format!("{picture},framestep=5");
+    let inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", &further];
+    let sound = ["-f", "lavfi", "-i", "sine=440:d=2"];
+    let options = [
+        "-map", "0", "-map", "1", "-map", "2", "-c:v", "libx264", "-preset", "veryfast", "-c:a",
+        "aac", "two.ts",
+    ];
+    ffmpeg(dir.path(), &[inputs.as_slice(), &sound, &options].concat());
+    let ended = Run::encode(dir.path(), "two.ts", "out.mkv").succeeds();
+    let said = ended.warnings();
+    let of_it = said.iter().filter(|said| said.contains("left out"));
+    assert_eq!(of_it.clone().count(), 1, "{said:?}");
+    ended.expect(
+        of_it.clone().all(|said| said.contains(": 1 (h264 video)")),
+        "that it is named",
+    );
+    let found = codecs(&File::open(&dir.path().join("out.mkv")));
+    assert_eq!(found, ["av1", "aac"]);
+}
+
+#[test]
 fn texts_of_mp4_become_subrip_with_their_words_and_times() {
     let dir = tempfile::tempdir().unwrap();
     let text = "1\n00:00:00,700 --> 00:00:01,100\nBonjour, ça va ?\n\n2\n00:00:02,800 --> 00:00:03,400\nOui.\nNon.\n";
