@@ -974,6 +974,37 @@ fn is_empty(
         && packet_times(children, tools, input, track.stream, 0.0, 1)?.is_empty())
 }
 
+/// Languages with two codes in ISO 639-2: the one of their own name, which mp4 and broadcasts have, and the one of the English
+/// name, which Matroska has and mkvmerge makes of the other.
+const TWO_CODES: [(&str, &str); 20] = [
+    ("sqi", "alb"),
+    ("hye", "arm"),
+    ("eus", "baq"),
+    ("bod", "tib"),
+    ("mya", "bur"),
+    ("ces", "cze"),
+    ("zho", "chi"),
+    ("cym", "wel"),
+    ("deu", "ger"),
+    ("nld", "dut"),
+    ("ell", "gre"),
+    ("fas", "per"),
+    ("fra", "fre"),
+    ("kat", "geo"),
+    ("isl", "ice"),
+    ("mkd", "mac"),
+    ("mri", "mao"),
+    ("msa", "may"),
+    ("ron", "rum"),
+    ("slk", "slo"),
+];
+
+/// The code of a language as Matroska has it.
+fn matroskas_code(code: &str) -> &str {
+    let known = TWO_CODES.iter().find(|(own, _)| *own == code);
+    known.map_or(code, |(_, matroskas)| matroskas)
+}
+
 /// Runs ffprobe on `input` and reads its JSON.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
     children: &Children,
@@ -1578,7 +1609,7 @@ impl FfStream {
             // mkvmerge refuses what is no code of a language.
             language: tag("language")
                 .filter(|l| l.len() == 3 && l.bytes().all(|c| c.is_ascii_lowercase()))
-                .cloned(),
+                .map(|l| matroskas_code(l).to_owned()),
             language_ietf: None,
             title: tag("title").filter(|title| !title.is_empty()).cloned(),
             flags: TrackFlags {

@@ -257,6 +257,51 @@ fn a_further_picture_that_does_not_get_through_is_left_out_and_said() {
 }
 
 #[test]
+fn a_text_without_durations_is_left_out_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let text =
+        "1\n00:00:00,100 --> 00:00:00,900\nBonjour\n\n2\n00:00:01,000 --> 00:00:01,800\nOui.\n";
+    fs::write(dir.path().join("s.srt"), text).unwrap();
+    film(dir.path(), "film.mkv", &["-c:a", "aac"]);
+    // NUT keeps no duration of a packet.
+    let options = "-i film.mkv -i s.srt -map 0 -map 1 -c copy -c:s text text.nut";
+    ffmpeg(dir.path(), &options.split(' ').collect::<Vec<_>>());
+    let ended = Run::encode(dir.path(), "text.nut", "out.mkv").succeeds();
+    let said = ended.warnings();
+    let of_it = said.iter().filter(|said| said.contains("left out"));
+    assert_eq!(of_it.clone().count(), 1, "{said:?}");
+    assert!(of_it.clone().all(|said| said.contains("(text subtitle)")));
+    let found = codecs(&File::open(&dir.path().join("out.mkv")));
+    assert_eq!(found, ["av1", "aac"]);
+}
+
+#[test]
+fn a_language_with_two_codes_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    for (code, name, kept) in [
+        ("fra", "film.mp4", "fre"),
+        ("deu", "film.ts", "ger"),
+        ("zho", "film.mp4", "chi"),
+        ("spa", "film.mp4", "spa"),
+    ] {
+        let language = format!("language={code}");
+        film(
+            dir.path(),
+            name,
+            &["-c:a", "aac", "-metadata:s:a", &language],
+        );
+        Run::encode(dir.path(), name, "out.mkv")
+            .arg("-y")
+            .succeeds();
+        let output = File::open(&dir.path().join("out.mkv"));
+        assert_eq!(
+            output.mkvmerge["tracks"][1]["properties"]["language"], kept,
+            "{code}"
+        );
+    }
+}
+
+#[test]
 fn texts_of_mp4_become_subrip_with_their_words_and_times() {
     let dir = tempfile::tempdir().unwrap();
     let text = "1\n00:00:00,700 --> 00:00:01,100\nBonjour, ça va ?\n\n2\n00:00:02,800 --> 00:00:03,400\nOui.\nNon.\n";
