@@ -17,6 +17,9 @@ pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option
         head if head.get(4..8).is_some_and(|name| BOXES.contains(&name)) => boxes_end(file, bytes)?,
         head if head.starts_with(&ASF) => asf_bytes(head),
         head if head.starts_with(b"RIFF") => riffs_end(file, bytes)?,
+        head if head.starts_with(Y4M) => {
+            return Ok(y4m_end_within(file, head, bytes)?.then(|| WITHIN_PICTURE.to_owned()));
+        }
         head if head.starts_with(b"FLV") => {
             return Ok(flv_ends_in_a_tag(file, bytes)?.then(|| WITHIN.to_owned()));
         }
@@ -34,6 +37,8 @@ pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option
 
 /// What is said of a file that ends so.
 pub const WITHIN: &str = "it ends in the middle of a packet";
+
+const WITHIN_PICTURE: &str = "it ends in the middle of a picture";
 
 /// Bytes at the beginning that say what a file is.
 const HEAD: u64 = 4096;
@@ -171,6 +176,73 @@ fn flv_ends_in_a_tag(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bo
     Ok(u64::from(be32(&head)) + TAG_HEAD != size)
 }
 
+/// With what a YUV4MPEG2 file begins.
+const Y4M: &[u8] = b"YUV4MPEG2 ";
+
+/// Whether a YUV4MPEG2 file, which begins with `head`, ends within a picture. What is not said of pictures of a colour space
+/// that is not known here is not looked at.
+fn y4m_end_within(file: &mut (impl Read + Seek), head: &[u8], bytes: u64) -> io::Result<bool> {
+    let Some(line) = head.iter().position(|byte| *byte == b'\n') else {
+        return Ok(false);
+    };
+    let Some(picture) = y4m_picture(&String::from_utf8_lossy(&head[..line])) else {
+        return Ok(false);
+    };
+    let mut at = line as u64 + 1;
+    while at < bytes {
+        file.seek(SeekFrom::Start(at))?;
+        let mut start = Vec::new();
+        file.take(80).read_to_end(&mut start)?;
+        let whole = start.len().min(Y4M_FRAME.len());
+        if start[..whole] != Y4M_FRAME[..whole] {
+            return Ok(false);
+        }
+        let Some(line) = start.iter().position(|byte| *byte == b'\n') else {
+            return Ok(start.len() as u64 == bytes - at);
+        };
+        at += line as u64 + 1 + picture;
+    }
+    Ok(at > bytes)
+}
+
+/// With what each picture of such a file begins.
+const Y4M_FRAME: &[u8] = b"FRAME";
+
+/// Bytes of a picture by the first line of such a file; `None` if its colour space is not known here.
+fn y4m_picture(line: &str) -> Option<u64> {
+    let find = |name: char| {
+        line.split(' ')
+            .skip(1)
+            .find_map(|word| word.strip_prefix(name))
+    };
+    let pixels = |name| find(name)?.parse::<u16>().ok().map(u64::from);
+    let (width, height) = (pixels('W')?, pixels('H')?);
+    // `420mpeg2`, `422p10`, `mono16`; of 8 bit where no depth is named.
+    let space = find('C').unwrap_or("420");
+    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+    let (chroma, rest) = if let Some(rest) = space.strip_prefix("mono") {
+        (0, rest)
+    } else {
+        let (sampling, rest) = space.split_at_checked(3)?;
+        let chroma = match sampling {
+            "420" => half_width * half_height,
+            "422" => half_width * height,
+            "444" => width * height,
+            _ => return None,
+        };
+        (chroma, rest.strip_prefix('p').unwrap_or(rest))
+    };
+    let sample = match rest {
+        "" | "jpeg" | "mpeg2" | "aldv" | "paldv" => 1,
+        depth => depth
+            .parse::<u8>()
+            .ok()
+            .filter(|depth| (9..=16).contains(depth))
+            .map(|_| 2)?,
+    };
+    Some((width * height + 2 * chroma) * sample)
+}
+
 fn be32(bytes: &[u8]) -> u32 {
     bytes
         .iter()
@@ -228,6 +300,28 @@ mod tests {
 
     fn said(bytes: &[u8]) -> Option<String> {
         cut_short(&mut io::Cursor::new(bytes), bytes.len() as u64).unwrap()
+    }
+
+    #[test]
+    fn a_yuv4mpeg2_file_that_ends_within_a_picture_is_found() {
+        for (head, picture) in [
+            ("YUV4MPEG2 W3 H2 F25:1\n", 6 + 2 * 2),
+            ("YUV4MPEG2 W4 H2 F25:1 Ip C420jpeg\n", 12),
+            ("YUV4MPEG2 W4 H2 C420mpeg2 XYSCSS=420MPEG2\n", 12),
+            ("YUV4MPEG2 W4 H2 C420paldv\n", 12),
+            ("YUV4MPEG2 W4 H2 C422p10\n", 32),
+            ("YUV4MPEG2 W4 H2 C444\n", 24),
+            ("YUV4MPEG2 W4 H2 Cmono16\n", 16),
+        ] {
+            let frame = [b"FRAME\n".as_slice(), &vec![0; picture]].concat();
+            let whole = [head.as_bytes(), &frame, &frame].concat();
+            assert_eq!(said(&whole), None, "{head}");
+            for less in [1, picture - 1, picture, picture + 3] {
+                let cut = said(&whole[..whole.len() - less]);
+                assert_eq!(cut.as_deref(), Some(WITHIN_PICTURE), "{head} {less}");
+            }
+            assert_eq!(said(&[whole.as_slice(), b"junk"].concat()), None, "{head}");
+        }
     }
 
     #[test]

@@ -110,6 +110,26 @@ fn temporary() -> TempDir {
 }
 
 #[test]
+fn a_yuv4mpeg2_film_that_ends_within_a_picture_is_cut_short() {
+    let dir = temporary();
+    ffmpeg(
+        dir.path(),
+        &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=64x48:r=25:d=1",
+            "-pix_fmt",
+            "yuv420p",
+            "film.y4m",
+        ],
+    );
+    let cut = part(&dir.path().join("film.y4m"), 70, 1, "cut.y4m");
+    is_cut_short(&cut, "it ends in the middle of a picture");
+    Run::encode(dir.path(), "film.y4m", "out.mkv").succeeds();
+}
+
+#[test]
 fn a_fragmented_film_that_declares_nonsense_is_taken() {
     let dir = temporary();
     let fragments = "frag_keyframe+delay_moov+default_base_moof";
