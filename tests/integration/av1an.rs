@@ -57,7 +57,7 @@ fn the_hdr10_line_of_av1an_runs_unchanged() {
     run.expect(
         run.warnings()
             .iter()
-            .all(|warning| !warning.contains("--ffmpeg")),
+            .all(|warning| !warning.contains("-f: ")),
         "no warning about colours",
     );
     is_whole(&dir.path().join("-out it's.mkv"), &clips::hdr10(), 56);
@@ -82,7 +82,7 @@ fn the_sdr_line_of_av1an_leaves_bt709_what_it_is_and_says_so_once() {
     let about_colors = run
         .warnings()
         .iter()
-        .filter(|warning| warning.contains("--ffmpeg"))
+        .filter(|warning| warning.contains("-f: "))
         .count();
     run.expect(about_colors == 1, "one warning about colours");
     let output = is_whole(&dir.path().join("aus gabe.mkv"), &clips::film(), 120);
@@ -99,7 +99,7 @@ fn the_sdr_line_of_av1an_makes_no_pq_of_a_film_that_says_nothing() {
         let about_colors: Vec<_> = run
             .warnings()
             .into_iter()
-            .filter(|line| line.contains("--ffmpeg"))
+            .filter(|line| line.contains("-f: "))
             .collect();
         run.expect(about_colors.len() == 1, "one warning about colours");
         assert_eq!(File::open(&dir.path().join("out.mkv")).colors(), "- - - tv");
