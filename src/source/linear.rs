@@ -487,6 +487,12 @@ struct Shown {
     key: bool,
 }
 
+/// Whether `line` is what ffmpeg says of two pictures that are within one tick of raw video: that has no times, and theirs are
+/// heard from showinfo.
+fn is_of_ticks(line: &str) -> bool {
+    line.starts_with("[rawvideo @ ") && line.contains("non monotonically increasing dts to muxer")
+}
+
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {
     running: Option<Running>,
@@ -541,7 +547,7 @@ impl Pipe {
                 hear(None);
             }
             let complaint = LEVELS.iter().find_map(|level| line.split_once(level));
-            let complaint = complaint.filter(|_| !is_of_clock(line));
+            let complaint = complaint.filter(|_| !is_of_clock(line) && !is_of_ticks(line));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, said)) = complaint
                 && kept.len() < COMPLAINTS
@@ -672,6 +678,19 @@ fn showinfo(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ffmpeg_says_of_ticks_is_told_from_what_it_says_of_damage() {
+        let ticks = "[rawvideo @ 0x5] [warning] Application provided invalid, non monotonically increasing dts to muxer \
+                     in stream 0: 2 >= 2";
+        assert!(is_of_ticks(ticks));
+        assert!(!is_of_ticks(
+            "[rawvideo @ 0x5] [error] Invalid buffer size, packet size 10"
+        ));
+        assert!(!is_of_ticks(
+            "[matroska @ 0x5] [warning] non monotonically increasing dts to muxer"
+        ));
+    }
 
     #[test]
     fn times_of_pictures_are_read_from_what_showinfo_says() {
