@@ -279,10 +279,10 @@ fn a_text_without_durations_is_left_out_and_said() {
 fn a_language_with_two_codes_is_kept() {
     let dir = tempfile::tempdir().unwrap();
     for (code, name, kept) in [
-        ("fra", "film.mp4", "fre"),
-        ("deu", "film.ts", "ger"),
-        ("zho", "film.mp4", "chi"),
-        ("spa", "film.mp4", "spa"),
+        ("fra", "fra.mp4", "fre"),
+        ("deu", "deu.ts", "ger"),
+        ("zho", "zho.mp4", "chi"),
+        ("spa", "spa.mp4", "spa"),
     ] {
         let language = format!("language={code}");
         film(
