@@ -1,6 +1,7 @@
 //! ffprobe and mkvmerge -> [`Container`]: what the source is, before any frame is read.
 
 use std::{
+    collections::HashMap,
     ffi::OsString,
     fs,
     io::Read,
@@ -115,6 +116,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             "-show_format",
             "-show_streams",
             "-show_chapters",
+            "-show_programs",
             "-show_data",
         ],
     )?;
@@ -276,7 +278,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             tag_list: if direct {
                 Vec::new()
             } else {
-                tags::kept(&file.format.tags)
+                tags::kept(&file.tags_with_programme(stream.index))
             },
             video_tags: stream.kept_tags(&file.format),
             chapters: if direct {
@@ -1338,13 +1340,47 @@ struct FfFile {
     format: FfFormat,
     #[serde(default)]
     chapters: Vec<FfChapter>,
+    #[serde(default)]
+    programs: Vec<FfProgram>,
+}
+
+/// What a transport stream says of one of its programmes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FfProgram {
+    tags: HashMap<String, String>,
+    streams: Vec<FfStream>,
+}
+
+/// What ffmpeg writes of a service where nobody has told it anything.
+const NO_SERVICE: [&str; 2] = ["Service01", "FFmpeg"];
+
+impl FfFile {
+    /// The film's tags, and the name and provider of the service that broadcasts its stream number `index`.
+    fn tags_with_programme(&self, index: usize) -> HashMap<String, String> {
+        let holds =
+            |program: &&FfProgram| program.streams.iter().any(|stream| stream.index == index);
+        let mut tags = self.format.tags.clone();
+        for (name, value) in self
+            .programs
+            .iter()
+            .find(holds)
+            .into_iter()
+            .flat_map(|program| &program.tags)
+        {
+            if name.starts_with("service_") && !NO_SERVICE.contains(&value.as_str()) {
+                tags.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        tags
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct FfChapter {
     start_time: Option<String>,
-    tags: std::collections::HashMap<String, String>,
+    tags: HashMap<String, String>,
 }
 
 impl FfChapter {
@@ -1455,7 +1491,7 @@ struct FfFormat {
     format_name: String,
     duration: Option<String>,
     start_time: Option<String>,
-    tags: std::collections::HashMap<String, String>,
+    tags: HashMap<String, String>,
 }
 
 impl FfFormat {
@@ -1497,7 +1533,7 @@ struct FfStream {
     /// As ffprobe dumps it.
     extradata: Option<String>,
     disposition: FfDisposition,
-    tags: std::collections::HashMap<String, String>,
+    tags: HashMap<String, String>,
     side_data_list: Vec<FfSideData>,
     #[serde(flatten)]
     color: FfColor,

@@ -116,6 +116,33 @@ fn tags_of_mp4_mov_and_flv_become_those_of_matroska() {
 }
 
 #[test]
+fn a_recording_keeps_the_name_of_its_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = [
+        "-metadata",
+        "service_name=Kanal 1",
+        "-metadata",
+        "service_provider=A & B",
+    ];
+    film(dir.path(), "film.ts", &service);
+    film(dir.path(), "plain.ts", &[]);
+    let (output, ended) = encoded(dir.path(), "film.ts");
+    let tags = &output.ffprobe["format"]["tags"];
+    assert_eq!(
+        (&tags["SERVICE_NAME"], &tags["SERVICE_PROVIDER"]),
+        (&"Kanal 1".into(), &"A & B".into())
+    );
+    assert!(finding(&ended, "tags")["agrees"].as_bool().unwrap());
+    let (output, _) = encoded(dir.path(), "plain.ts");
+    assert!(
+        output.ffprobe["format"]["tags"]
+            .get("SERVICE_NAME")
+            .is_none(),
+        "ffmpeg's own word"
+    );
+}
+
+#[test]
 fn tags_of_the_picture_are_kept_and_statistics_of_the_source_are_not() {
     let dir = tempfile::tempdir().unwrap();
     film(dir.path(), "film.mkv", &[]);
