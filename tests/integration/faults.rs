@@ -589,7 +589,7 @@ fn a_source_that_is_damaged_in_the_middle_gives_a_whole_film_or_an_error_with_fi
             ended.expect(ended.finished()["proof"]["frames"] == FRAMES, "all frames");
         } else {
             let ended = ended
-                .exits(1)
+                .exits(8)
                 .says("error: ")
                 .says("damaged.mkv")
                 .says("--allow-truncated");

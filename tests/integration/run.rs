@@ -314,6 +314,14 @@ impl Ended {
         self
     }
 
+    #[track_caller]
+    pub fn exits_with_one_of(self, codes: &[i32]) -> Self {
+        let code = self.status.code();
+        let is_one = code.is_some_and(|code| codes.contains(&code));
+        self.expect(is_one, &format!("one of the exit codes {codes:?}"));
+        self
+    }
+
     /// What it said at last, if it did not succeed.
     pub fn failure(&self) -> Option<String> {
         let last: Vec<&str> = self
