@@ -140,7 +140,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     }
     hall.send_out_scout()?;
     let ticks = tick(TICK);
-    let mut happening = Ok(Some(Happening::Tick(hall.look())));
+    let mut happening = Ok(Some(Happening::Looked(hall.look())));
     let outcome = loop {
         match happening
             .map(|happening| happening.and_then(|happening| hall.obey(&mut crew, happening)))

@@ -21,9 +21,12 @@ use crate::{
     work::handed::Handing,
 };
 
-/// The container with nothing but those of its other tracks that are tried.
+/// The container with nothing but those of its other tracks that are tried. Of what mkvmerge takes from the source, that is
+/// sound which it looks into; if that has no packet near the film's beginning, it may have none at all, and a file with
+/// nothing in it is read by nobody: it is compared when the film is joined.
 fn on_trial(container: &Container) -> Container {
-    let tried = |track: &&Track| !container.takes_itself(track) || track.is_looked_into();
+    let is_looked_into = |track: &Track| track.is_looked_into() && track.begins_ms.is_some();
+    let tried = |track: &&Track| !container.takes_itself(track) || is_looked_into(track);
     let other_tracks = container.other_tracks.iter().filter(tried).cloned();
     Container {
         other_tracks: other_tracks.collect(),
