@@ -276,33 +276,7 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoder::{Family, Fork, Identity};
-
-    const GIB: u64 = 1 << 30;
-    const HD: (u32, u32) = (1920, 1080);
-
-    fn load(size: (u32, u32)) -> Load {
-        let version = "SVT-AV1 v4.2.0".to_owned();
-        let encoder = Identity {
-            family: Family::SvtAv1,
-            fork: Fork::Mainline,
-            version,
-            number: (4, 2),
-        };
-        Load {
-            encoder,
-            size,
-            preset: 6,
-        }
-    }
-
-    fn machine(cores: usize, gib: u64) -> Machine {
-        Machine {
-            cores,
-            memory: Some(gib * GIB),
-            pressure: 0.0,
-        }
-    }
+    use crate::plan::workers::examples::{GIB, HD, load, machine};
 
     #[test]
     fn what_is_measured_replaces_the_table_once_an_encoder_is_past_its_lookahead() {

@@ -131,7 +131,6 @@ impl Session {
         let session = Self::start_heard(children, command, stdin, move |line| {
             if let Some(frames) = encoder.progress(line) {
                 heard.reported(frames);
-                heard.look();
             }
         })?;
         pulse.lock().vitals.pid = session.running.pid();

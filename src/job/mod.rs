@@ -507,15 +507,6 @@ impl Job {
         Ok(())
     }
 
-    /// Writes the chapters that mkvmerge does not take from the source, and returns the name of that file.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn write_chapters(&self, text: &str) -> Result<Name> {
-        self.write(Name::Chapters, text.as_bytes())?;
-        Ok(Name::Chapters)
-    }
-
     /// Who reads the film, if that was decided.
     ///
     /// # Errors

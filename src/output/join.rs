@@ -432,12 +432,14 @@ fn source_args(
                 .extend(strings(&["--global-tags", &name.to_string()]));
         }
         if !container.chapter_list.is_empty() {
-            let name = parts.job.write_chapters(&chapters(container))?;
+            parts
+                .job
+                .write(Name::Chapters, chapters(container).as_bytes())?;
             inputs.args.extend(strings(&[
                 "--chapter-charset",
                 "UTF-8",
                 "--chapters",
-                &name.to_string(),
+                &Name::Chapters.to_string(),
             ]));
         }
     }

@@ -239,16 +239,17 @@ impl<'a> Room<'a> {
     }
 }
 
+/// What unit tests reckon with.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod examples {
+    use super::{Identity, Load, Machine};
     use crate::encoder::{Family, Fork};
 
-    const GIB: u64 = 1 << 30;
-    const HD: (u32, u32) = (1920, 1080);
-    const UHD: (u32, u32) = (3840, 2160);
+    pub(crate) const GIB: u64 = 1 << 30;
+    pub(crate) const HD: (u32, u32) = (1920, 1080);
 
-    fn load(size: (u32, u32)) -> Load {
+    /// Mainline SVT-AV1 at preset 6.
+    pub(crate) fn load(size: (u32, u32)) -> Load {
         let version = "SVT-AV1 v4.2.0".to_owned();
         let encoder = Identity {
             family: Family::SvtAv1,
@@ -263,13 +264,24 @@ mod tests {
         }
     }
 
-    fn machine(cores: usize, gib: u64) -> Machine {
+    /// A machine with so many GiB free.
+    pub(crate) fn machine(cores: usize, gib: u64) -> Machine {
         Machine {
             cores,
             memory: Some(gib * GIB),
             pressure: 0.0,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        examples::{GIB, HD, load, machine},
+        *,
+    };
+
+    const UHD: (u32, u32) = (3840, 2160);
 
     #[test]
     fn memory_is_never_overcommitted_and_cores_are_kept_busy() {

@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::{
     changes::{Change, Divided, Extras, Looks},
     frames::{Frame, Layout},
-    packets::{is_of_clock, keep_clock},
+    packets::{SAME_TIME_MS, is_of_clock, keep_clock},
 };
 use crate::{
     film::media::{Container, Range as SampleRange},
@@ -372,9 +372,6 @@ pub struct Part {
     /// Whether seeking has led elsewhere, and the film is decoded from its beginning.
     from_start: bool,
 }
-
-/// Times that the same picture has by seeking and by reading in order differ by rounding at most.
-const SAME_TIME_MS: f64 = 1.1;
 
 impl Part {
     /// Opens the pipe in front of the next picture.

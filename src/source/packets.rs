@@ -77,8 +77,9 @@ pub struct Announced {
     pub doubt: Option<String>,
 }
 
-/// Times of one picture by its packet and by the decoder differ by rounding at most, in milliseconds.
-const SAME_TIME_MS: f64 = 1.1;
+/// Times of one picture by its packet and by a decoder, by two programs, or in order and after seeking, differ by rounding at
+/// most, in milliseconds.
+pub(super) const SAME_TIME_MS: f64 = 1.1;
 
 /// Two pictures that are nearer to each other than this, in milliseconds, have one time.
 const ONE_TIME_MS: f64 = 0.01;

@@ -18,7 +18,7 @@ use super::{
     changes::Extras,
     frames::{Frame, Layout, SMALL, Small},
     linear::{Pipe, seeks},
-    packets::{Announced, keep_clock},
+    packets::{Announced, SAME_TIME_MS, keep_clock},
 };
 use crate::{
     film::media::{Container, Extra, Range as SampleRange},
@@ -243,8 +243,6 @@ impl<'a> Film<'a> {
     }
 }
 
-/// Times of one picture in two files or by two programs differ by rounding at most.
-const SAME_TIME_MS: f64 = 1.1;
 /// Pictures that are nearer to each other than this do not tell which of them one is.
 const DIFFERENT: f64 = 0.5;
 

@@ -1,34 +1,11 @@
 //! What Matroska cannot hold as it is, is carried over in another form, or left out with a word; what is no film is refused
 //! in words that say what it is.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use crate::{check::File, clips::ffmpeg, films, judge, run::Run};
+use crate::{check::File, clips::ffmpeg, films::film, judge, run::Run};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-
-/// Four seconds with the judge's pictures and sound.
-fn film(dir: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let args = [
-        "-t",
-        "4",
-        "-i",
-        &films::base(),
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-crf",
-        "14",
-        "-g",
-        "50",
-    ];
-    ffmpeg(dir, &[args.as_slice(), options, &[name]].concat());
-    dir.join(name)
-}
 
 /// The codecs of a film's tracks by ffprobe, in order.
 fn codecs(file: &File) -> Vec<String> {

@@ -56,6 +56,26 @@ pub fn base() -> String {
     base.to_str().unwrap().to_owned()
 }
 
+/// Four seconds with the judge's pictures and sound.
+pub fn film(dir: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let args = [
+        "-t",
+        "4",
+        "-i",
+        &base(),
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-crf",
+        "14",
+        "-g",
+        "50",
+    ];
+    ffmpeg(dir, &[args.as_slice(), options, &[name]].concat());
+    dir.join(name)
+}
+
 /// H.264 with a keyframe every two seconds and B-pictures between.
 const H264: &str =
     "-c:v libx264 -preset veryfast -crf 14 -bf 2 -g 50 -keyint_min 50 -sc_threshold 0";

@@ -11,29 +11,10 @@ use tempfile::TempDir;
 
 use crate::{
     clips::{self, ffmpeg, mkvmerge},
-    films, judge,
+    films::{self, film},
+    judge,
     run::Run,
 };
-
-/// Four seconds with the judge's pictures and sound.
-fn film(dir: &Path, name: &str, options: &[&str]) -> PathBuf {
-    let args = [
-        "-t",
-        "4",
-        "-i",
-        &films::base(),
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-        "-crf",
-        "14",
-        "-g",
-        "50",
-    ];
-    ffmpeg(dir, &[args.as_slice(), options, &[name]].concat());
-    dir.join(name)
-}
 
 /// That it is encoded, and the output is what it is.
 #[track_caller]

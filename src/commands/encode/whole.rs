@@ -116,12 +116,14 @@ impl<'a> Telling<'a> {
 
     /// How far it is, if that is due.
     fn next(&self) -> Option<Event> {
+        // Nobody else looks at its memory.
+        let encoded = self.pulse.look().encoded;
         let elapsed = self.started.elapsed();
         if self.told.get().is_some_and(|last| elapsed < last + TELL) {
             return None;
         }
         self.told.set(Some(elapsed));
-        let (frames, total_frames) = (self.pulse.look().encoded, self.total_frames);
+        let (frames, total_frames) = (encoded, self.total_frames);
         let elapsed_seconds = elapsed.as_secs_f64();
         let fps = frames as f64 / elapsed_seconds.max(0.001);
         let left = total_frames.saturating_sub(frames) as f64;
