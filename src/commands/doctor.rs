@@ -34,7 +34,7 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
     let (mut planned, mut forecast) = (None, None);
     if let Some(programs) = programs.filter(|_| film) {
-        match probe::probe(children, &programs.tools, &config.input) {
+        match probe::probe(&programs.tools, &config.input) {
             Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
             Ok(probed) => {
                 let machine = Machine::look();

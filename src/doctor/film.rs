@@ -177,19 +177,18 @@ const NEAR_SECONDS: f64 = 60.0;
 /// Looks at packets of the beginning, the middle and the end.
 fn samples(programs: &Programs, film: &Film<'_>) -> Vec<Check> {
     let container = &film.probed.container;
-    let (tools, stream) = (&programs.tools, container.video.stream);
+    let stream = container.video.stream;
     let duration = container.duration_seconds;
     let looked = forecast::within_limit(|children| -> Result<_> {
-        let begin = probe::packet_times(children, tools, film.input, stream, 0.0, PACKETS)?;
+        let tools = &programs.tools.with(children);
+        let begin = probe::packet_times(tools, film.input, stream, 0.0, PACKETS)?;
         let Some(duration) = duration else {
             return Ok((begin, None));
         };
-        let middle =
-            probe::packet_times(children, tools, film.input, stream, duration / 2.0, PACKETS)?;
+        let middle = probe::packet_times(tools, film.input, stream, duration / 2.0, PACKETS)?;
         let end = (duration - 5.0).max(0.0);
-        let complaint = probe::complaint_between(children, tools, film.input, (end, duration))?;
-        let anything =
-            probe::has_packets_after(children, tools, film.input, (duration - 5.0).max(0.0))?;
+        let complaint = probe::complaint_between(tools, film.input, (end, duration))?;
+        let anything = probe::has_packets_after(tools, film.input, (duration - 5.0).max(0.0))?;
         Ok((begin, Some((duration, middle, complaint, anything))))
     });
     let (begin, rest) = match looked {

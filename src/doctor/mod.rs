@@ -24,9 +24,12 @@ use crate::{
     encoder::{self, Encoder},
     film::media::Container,
     os::machine::Machine,
-    os::process::{Children, outcome},
+    os::{
+        process::{Children, outcome},
+        toolbox::Toolbox,
+    },
     settings::{self, EncoderChoice},
-    source::{self, Unusable, VapourSynth, Versions, probe::Tools},
+    source::{self, Unusable, VapourSynth, Versions},
 };
 
 /// What an encode is wanted to do, as far as it decides what is needed.
@@ -45,7 +48,7 @@ pub struct Wanted<'a> {
 /// The programs that an encode runs: all there, and asked.
 pub struct Programs {
     /// The tools that read and join files.
-    pub tools: Tools,
+    pub tools: Toolbox,
     /// The encoder.
     pub encoder: Encoder,
     /// Encoders that would have come before it and do not work.
@@ -219,7 +222,8 @@ fn needed(
             },
         ) = (answers.mkvpropedit.path, encoder?);
         Some(Programs {
-            tools: Tools {
+            tools: Toolbox {
+                children: children.clone(),
                 ffprobe,
                 ffmpeg,
                 mkvmerge,

@@ -19,14 +19,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::{
     film::media::Container,
     finding::Finding,
-    os::{
-        process::{Children, outcome},
-        words::count,
-    },
-    source::{
-        packets,
-        probe::{Tools, file_url},
-    },
+    os::{process::outcome, toolbox::Toolbox, words::count},
+    source::{packets, probe::file_url},
 };
 
 /// Samples a second.
@@ -558,10 +552,8 @@ fn peak(likeness: &[f64]) -> Option<(f64, f64)> {
 
 /// The source, and its sound encoded anew.
 pub struct Sounds<'a> {
-    /// The register of running tools.
-    pub children: &'a Children,
-    /// ffmpeg.
-    pub tools: &'a Tools,
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
     /// Where the source lies, and its plain name there.
     pub source: (&'a Path, &'a str),
     /// What the source is.
@@ -615,10 +607,14 @@ impl Sounds<'_> {
             .collect();
         let ((from_source, ours), (from_encoded, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
-            let a =
-                scope.spawn(move || self.children.stream(source, |avi| send(avi, &from_source)));
+            let a = scope.spawn(move || {
+                self.tools
+                    .children
+                    .stream(source, |avi| send(avi, &from_source))
+            });
             let b = scope.spawn(move || {
-                self.children
+                self.tools
+                    .children
                     .stream(encoded, |avi| send(avi, &from_encoded))
             });
             listen(&mut pairs, [&ours, &theirs]);

@@ -4,6 +4,7 @@ pub mod words;
 pub mod exit;
 pub mod guard;
 pub mod process;
+pub mod toolbox;
 pub mod signal;
 pub mod machine;
 pub mod task;

@@ -18,14 +18,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
     finding::Finding,
-    os::{
-        process::{Children, outcome},
-        words::count,
-    },
-    source::{
-        packets,
-        probe::{Tools, file_url},
-    },
+    os::{process::outcome, toolbox::Toolbox, words::count},
+    source::{packets, probe::file_url},
 };
 
 /// The tracks that are copied, with their places in the output; `film` is whether the picture is there as well.
@@ -77,10 +71,8 @@ pub struct Pair<'a> {
 
 /// Two films whose tracks are compared.
 pub struct Films<'a> {
-    /// The register of running tools.
-    pub children: &'a Children,
-    /// ffmpeg.
-    pub tools: &'a Tools,
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
     /// Where the source lies, and its plain name there.
     pub source: (&'a Path, &'a str),
     /// What the source is.
@@ -239,11 +231,13 @@ impl Films<'_> {
         let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
             let a = scope.spawn(move || {
-                self.children
+                self.tools
+                    .children
                     .stream(source, |text| send(text, &from_source))
             });
             let b = scope.spawn(move || {
-                self.children
+                self.tools
+                    .children
                     .stream(output, |text| send(text, &from_output))
             });
             let packets = compare(&ours, &theirs, offsets_ms, self.container.restarts);
@@ -344,7 +338,11 @@ impl Films<'_> {
                 packets::keep_clock(&mut command, self.container);
             }
             Ok(String::from_utf8_lossy(
-                &self.children.output(command).context("reading subtitles")?,
+                &self
+                    .tools
+                    .children
+                    .output(command)
+                    .context("reading subtitles")?,
             )
             .into_owned())
         };

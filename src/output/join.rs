@@ -17,9 +17,11 @@ use crate::{
         tags,
     },
     job::{Encoded, Job, names::Name},
-    os::process::{Children, Finished, ToolFailure},
+    os::{
+        process::{Finished, ToolFailure},
+        toolbox::Toolbox,
+    },
     plan::recipe::Recipe,
-    source::probe::Tools,
 };
 
 /// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
@@ -43,13 +45,7 @@ pub struct Parts<'a> {
 ///
 /// # Errors
 /// If mkvmerge fails.
-pub fn join(
-    children: &Children,
-    tools: &Tools,
-    parts: &Parts<'_>,
-    part_name: &str,
-    sink: &Sink,
-) -> Result<()> {
+pub fn join(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, sink: &Sink) -> Result<()> {
     let Parts { job, media, .. } = parts;
     let mut video: Vec<String> = parts
         .chunks
@@ -67,8 +63,7 @@ pub fn join(
             let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
             args.push(relative(job, &part));
             args.extend(appended(&strings(&["--default-duration", &rate]), group));
-            mkvmerge(children, tools, job, (Name::Join, &args), sink)
-                .context("joining a group of chunks")?;
+            mkvmerge(tools, job, (Name::Join, &args), sink).context("joining a group of chunks")?;
             job.finish(name)?;
             groups.push(name.to_string());
         }
@@ -114,24 +109,18 @@ pub fn join(
         }
     }
     args.extend(appended(&options, &video));
-    args.extend(source_args(children, tools, parts, video.len())?);
-    mkvmerge(children, tools, job, (Name::Join, &args), sink)
+    args.extend(source_args(tools, parts, video.len())?);
+    mkvmerge(tools, job, (Name::Join, &args), sink)
         .context("joining the chunks with the other tracks")?;
     match media.container.video.fields {
-        Some(fields) => mark_fields(children, tools, parts, part_name, fields),
+        Some(fields) => mark_fields(tools, parts, part_name, fields),
         None => Ok(()),
     }
 }
 
 /// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
 /// are any.
-fn mark_fields(
-    children: &Children,
-    tools: &Tools,
-    parts: &Parts<'_>,
-    part_name: &str,
-    fields: Fields,
-) -> Result<()> {
+fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, fields: Fields) -> Result<()> {
     let mkvpropedit = tools
         .mkvpropedit
         .as_ref()
@@ -148,7 +137,8 @@ fn mark_fields(
         "--set",
         &format!("field-order={}", fields as u8),
     ]);
-    children
+    tools
+        .children
         .output(command)
         .map(drop)
         .context("marking the output as interlaced")
@@ -158,13 +148,7 @@ fn mark_fields(
 ///
 /// # Errors
 /// If mkvmerge fails.
-pub fn join_others(
-    children: &Children,
-    tools: &Tools,
-    job: &Job,
-    container: &Container,
-    file: &Path,
-) -> Result<()> {
+pub fn join_others(tools: &Toolbox, job: &Job, container: &Container, file: &Path) -> Result<()> {
     let mut inputs = Inputs {
         args: strings(&["--output", &relative(job, file)]),
         order: Vec::new(),
@@ -173,18 +157,12 @@ pub fn join_others(
     if container.direct {
         let but_tracks = ["--no-buttons", "--no-attachments"];
         let options = [&but_tracks[..], &NOTHING_ELSE].concat();
-        inputs.source(children, tools, (job, container), &options)?;
+        inputs.source(tools, (job, container), &options)?;
     }
-    inputs.handed(children, tools, job, container)?;
+    inputs.handed(tools, job, container)?;
     // What mkvmerge warns of will be said when the film is joined.
     let silent: Sink = Arc::new(|_| ());
-    mkvmerge(
-        children,
-        tools,
-        job,
-        (Name::OthersJoin, &inputs.in_order()),
-        &silent,
-    )
+    mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
 }
 
 /// The same job gives the same bytes: identifiers inside the file are made from this.
@@ -397,12 +375,7 @@ fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
 
 /// Everything but the encoded track, and the order of all tracks: that of the source. Where mkvmerge does not take the
 /// tracks from the source itself, ffmpeg has handed them over.
-fn source_args(
-    children: &Children,
-    tools: &Tools,
-    parts: &Parts<'_>,
-    video_files: usize,
-) -> Result<Vec<String>> {
+fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
     let container = &parts.media.container;
     let order = vec![(container.video_track.id, "0:0".to_owned())];
     let mut inputs = Inputs {
@@ -411,10 +384,10 @@ fn source_args(
         files: video_files,
     };
     if container.direct {
-        inputs.source(children, tools, (parts.job, container), &[])?;
-        inputs.handed(children, tools, parts.job, container)?;
+        inputs.source(tools, (parts.job, container), &[])?;
+        inputs.handed(tools, parts.job, container)?;
     } else {
-        inputs.handed(children, tools, parts.job, container)?;
+        inputs.handed(tools, parts.job, container)?;
         if container.attachments > 0 {
             let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
             inputs.file(
@@ -502,8 +475,7 @@ impl Inputs {
     /// Adds the source, with the tracks that mkvmerge takes from it itself, and `options` for what else it has.
     fn source(
         &mut self,
-        children: &Children,
-        tools: &Tools,
+        tools: &Toolbox,
         (job, container): (&Job, &Container),
         options: &[&str],
     ) -> Result<()> {
@@ -526,8 +498,7 @@ impl Inputs {
             });
         }
         let tracks: Vec<&Track> = taken().collect();
-        self.args
-            .extend(direct_places(children, tools, job, &tracks)?);
+        self.args.extend(direct_places(tools, job, &tracks)?);
         let source = self.file(options, job.source_link());
         self.order
             .extend(taken().map(|track| (track.id, format!("{source}:{}", track.id))));
@@ -535,13 +506,7 @@ impl Inputs {
     }
 
     /// Adds the tracks that ffmpeg has handed over.
-    fn handed(
-        &mut self,
-        children: &Children,
-        tools: &Tools,
-        job: &Job,
-        container: &Container,
-    ) -> Result<()> {
+    fn handed(&mut self, tools: &Toolbox, job: &Job, container: &Container) -> Result<()> {
         let files = container.handed();
         if !files.is_empty() {
             // Every packet keeps its own time; several in one block have only that of the first.
@@ -558,7 +523,7 @@ impl Inputs {
                     id,
                     name: Name::SoundTimes(n, id),
                 };
-                let times = times_options(children, tools, job, container.restarts, &timed)?;
+                let times = times_options(tools, job, container.restarts, &timed)?;
                 let tags = tag_options(job, &track.tags, Name::TrackTags(track.id), id)?;
                 let place = sync_options(track, id);
                 self.args
@@ -582,12 +547,7 @@ impl Inputs {
 }
 
 /// Where the tracks belong that mkvmerge takes from the source itself.
-fn direct_places(
-    children: &Children,
-    tools: &Tools,
-    job: &Job,
-    tracks: &[&Track],
-) -> Result<Vec<String>> {
+fn direct_places(tools: &Toolbox, job: &Job, tracks: &[&Track]) -> Result<Vec<String>> {
     let (mut places, mut told) = (Vec::new(), false);
     for track in tracks {
         let id = track.id as usize;
@@ -598,7 +558,7 @@ fn direct_places(
             id,
             name: Name::SourceTimes(id),
         };
-        let times = times_options(children, tools, job, false, &timed)?;
+        let times = times_options(tools, job, false, &timed)?;
         told |= !times.is_empty();
         places.extend([times, sync_options(track, id)].concat());
     }
@@ -625,8 +585,7 @@ struct Timed<'a> {
 /// behind another (`restarts`), the last packet of one and the first of the other may overlap: mkvmerge moves all that
 /// follows. Of Vorbis it reckons how long every packet is, and is wrong where short blocks follow long ones, which adds up.
 fn times_options(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     job: &Job,
     restarts: bool,
     timed: &Timed<'_>,
@@ -645,7 +604,8 @@ fn times_options(
         .args(["-v", "error", "-select_streams", &timed.stream.to_string()])
         .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
         .arg(format!("file:{}", timed.file));
-    let text = children
+    let text = tools
+        .children
         .output(command)
         .context("reading the times of the sound")?;
     let Some(times) = times(&String::from_utf8_lossy(&text)) else {
@@ -740,8 +700,7 @@ fn chapters(container: &Container) -> String {
 
 /// Runs mkvmerge in the job directory with its arguments in a file of that name: there may be thousands.
 fn mkvmerge(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     job: &Job,
     (name, args): (Name, &[String]),
     sink: &Sink,
@@ -753,7 +712,7 @@ fn mkvmerge(
         .args(["--ui-language", "en_US", &format!("@{name}")]);
     let Finished {
         stdout, failure, ..
-    } = children.finish(command)?;
+    } = tools.children.finish(command)?;
     match failure {
         None => Ok(()),
         // Exit code 1: the file is made, and there are warnings.

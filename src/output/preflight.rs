@@ -68,12 +68,7 @@ pub fn prove(handing: &Handing<'_>) -> Result<()> {
 
 /// Streams of which mkvmerge does not take all as it is, and why; all sound among them can be decoded.
 fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
-    let Handing {
-        children,
-        tools,
-        job,
-        ..
-    } = *handing;
+    let Handing { tools, job, .. } = *handing;
     let container = on_trial(&Handing::as_carried(
         handing.container,
         job.carried().as_ref(),
@@ -90,10 +85,9 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         sizes.sum::<Result<u64, _>>()?,
         "the film's other tracks once more, for a trial",
     )?;
-    join::join_others(children, tools, job, &container, &file)
+    join::join_others(tools, job, &container, &file)
         .context("joining the film's other tracks, for a trial")?;
     let films = Films {
-        children,
         tools,
         source: (job.dir(), job.source_link()),
         container: &container,

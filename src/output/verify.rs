@@ -10,16 +10,13 @@ use crate::{
     film::media::{Color, Container, Fields, MediaInfo, Range, SoundSpan, Track, TrackKind},
     finding::{self, Finding},
     job::{Encoded, Job, names::Name},
-    os::{
-        process::{Children, outcome},
-        words::count,
-    },
+    os::{process::outcome, toolbox::Toolbox, words::count},
     output::content::{self, Films},
     plan::recipe::Recipe,
     source::{
         packets::Announced,
         places::{self, Comparison, Film, References, Seen},
-        probe::{self, Found, Identified, IdentifiedTrack, Tools, file_url},
+        probe::{self, Found, Identified, IdentifiedTrack, file_url},
     },
     stream::bitstream::{Units, hdr_disagreement},
 };
@@ -56,8 +53,7 @@ pub struct Pictures<'a> {
 /// # Errors
 /// [`Unproven`](crate::finding::Unproven) with all that is not as it must be; others if a file cannot be read.
 pub fn output(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     file: &Path,
     wanted: &Wanted<'_>,
     pictures: Pictures<'_>,
@@ -72,7 +68,6 @@ pub fn output(
     let container = &media.container;
     let video = container.video_position();
     let films = Films {
-        children,
         tools,
         source: (job.dir(), job.source_link()),
         container,
@@ -80,11 +75,10 @@ pub fn output(
     };
     // Each is a tool that reads the whole file, or takes its time to start.
     let (identified, found, shown, bits, tracks, places) = thread::scope(|scope| {
-        let identified = scope.spawn(|| probe::identify(children, tools, file));
-        let found = scope.spawn(|| {
-            probe::video_of(children, tools, file, video).context("reading the output's video")
-        });
-        let shown = scope.spawn(|| packet_times(children, tools, file, video));
+        let identified = scope.spawn(|| probe::identify(tools, file));
+        let found = scope
+            .spawn(|| probe::video_of(tools, file, video).context("reading the output's video"));
+        let shown = scope.spawn(|| packet_times(tools, file, video));
         let tracks = scope.spawn(|| {
             let mut findings = films.copied(&content::pairs(container, true))?;
             if container.new_sound {
@@ -103,7 +97,7 @@ pub fn output(
                 (video, recipe.video.picture.color.range),
             )
         });
-        let bits = bitstream(children, tools, file, video, recipe, chunks);
+        let bits = bitstream(tools, file, video, recipe, chunks);
         (
             outcome(identified),
             outcome(found),
@@ -127,7 +121,7 @@ pub fn output(
         findings.push(new_sound(&found.sound, media));
     }
     if decode {
-        findings.push(decode_all(children, tools, file, video, media.frames)?);
+        findings.push(decode_all(tools, file, video, media.frames)?);
     }
     let findings = finding::all_agree(findings)?;
     Ok(Proof {
@@ -158,7 +152,6 @@ fn at_places(
     (video, range): (usize, Option<Range>),
 ) -> Result<(Finding, Comparison)> {
     let Films {
-        children,
         tools,
         source,
         container,
@@ -167,7 +160,7 @@ fn at_places(
     let references = match references {
         Some(references) => references,
         None => {
-            let film = Film::source(children, tools, source.0, source.1, container);
+            let film = Film::source(tools, source.0, source.1, container);
             References::look(&film, announced, &places::choose(announced))
                 .context("decoding some places of the source")?
         }
@@ -178,7 +171,6 @@ fn at_places(
     );
     let (name, full_range) = (name.to_string_lossy(), range == Some(Range::Full));
     let film = Film {
-        children,
         tools,
         dir,
         name: &name,
@@ -329,12 +321,7 @@ fn flags(track: &Track) -> String {
 }
 
 /// Times of all packets of the output's picture, and how long each is shown, in milliseconds, ascending.
-fn packet_times(
-    children: &Children,
-    tools: &Tools,
-    file: &Path,
-    video: usize,
-) -> Result<Vec<(f64, f64)>> {
+fn packet_times(tools: &Toolbox, file: &Path, video: usize) -> Result<Vec<(f64, f64)>> {
     let mut command = Command::new(&tools.ffprobe);
     command.args(["-v", "error", "-select_streams", &format!("v:{video}")]);
     command
@@ -346,7 +333,8 @@ fn packet_times(
             "-i",
         ])
         .arg(file_url(file));
-    let output = children
+    let output = tools
+        .children
         .output(command)
         .context("reading the output's frames")?;
     let ms = |text: Option<&str>| {
@@ -410,8 +398,7 @@ fn times(found: &[(f64, f64)], media: &MediaInfo) -> (Vec<Finding>, f64) {
 /// Reads the whole bitstream of the output: its head says the colours and HDR10, and its pictures are those of the
 /// chunks, in their order, bit for bit.
 fn bitstream(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     file: &Path,
     video: usize,
     recipe: &Recipe,
@@ -430,7 +417,7 @@ fn bitstream(
         "ivf",
         "-",
     ]);
-    let said = children.stream(command, |ivf| {
+    let said = tools.children.stream(command, |ivf| {
         let mut units = Units::new(BufReader::with_capacity(1 << 20, ivf))
             .context("reading the output's video")?;
         for chunk in chunks.iter().map(Encoded::record) {
@@ -672,13 +659,7 @@ fn new_sound(found: &[SoundSpan], media: &MediaInfo) -> Finding {
 }
 
 /// Decodes every frame.
-fn decode_all(
-    children: &Children,
-    tools: &Tools,
-    file: &Path,
-    video: usize,
-    frames: u64,
-) -> Result<Finding> {
+fn decode_all(tools: &Toolbox, file: &Path, video: usize, frames: u64) -> Result<Finding> {
     let mut command = Command::new(&tools.ffmpeg);
     command
         .args(["-nostdin", "-v", "error", "-xerror", "-i"])
@@ -692,7 +673,10 @@ fn decode_all(
         "framecrc",
         "-",
     ]);
-    let output = children.output(command).context("decoding the output")?;
+    let output = tools
+        .children
+        .output(command)
+        .context("decoding the output")?;
     let decoded = String::from_utf8_lossy(&output)
         .lines()
         .filter(|line| !line.starts_with('#'))

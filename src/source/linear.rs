@@ -27,8 +27,8 @@ use crate::{
     os::{
         exit::UnfitFilm,
         process::{Children, Running, TailReader, ToolFailure},
+        toolbox::Toolbox,
     },
-    source::probe::Tools,
 };
 
 /// What is known of a picture that was read: enough to find it again.
@@ -45,8 +45,7 @@ const MARK_BYTES: usize = 16;
 
 /// A film that is read in order.
 pub struct Linear {
-    children: Children,
-    tools: Tools,
+    tools: Toolbox,
     /// Where `source` lies.
     dir: PathBuf,
     source: String,
@@ -88,8 +87,7 @@ impl Linear {
     /// The film `source`, a name relative to `dir`.
     #[must_use]
     pub fn new(
-        children: &Children,
-        tools: &Tools,
+        tools: &Toolbox,
         (dir, source): (PathBuf, &str),
         container: Container,
         Reading {
@@ -102,7 +100,6 @@ impl Linear {
         }: Reading,
     ) -> Self {
         Self {
-            children: children.clone(),
             tools: tools.clone(),
             dir,
             source: source.to_owned(),
@@ -269,7 +266,7 @@ impl Linear {
         } else {
             0.0
         };
-        Pipe::open(&self.children, command, self.layout, origin_ms)
+        Pipe::open(&self.tools.children, command, self.layout, origin_ms)
     }
 
     /// What is done to every picture: cut to an even size, and brought to 4:2:0 of the depth that is wanted. Where the size
@@ -446,7 +443,7 @@ impl Iterator for Part {
             return None;
         }
         let mut frame = self.read();
-        if frame.is_err() && !self.from_start && !self.film.children.is_closed() {
+        if frame.is_err() && !self.from_start && !self.film.tools.children.is_closed() {
             (self.pipe, self.from_start) = (None, true);
             frame = self.read();
         }

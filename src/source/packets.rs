@@ -13,11 +13,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
-    os::{
-        process::{Children, ToolFailure},
-        words::count,
-    },
-    source::probe::Tools,
+    os::{process::ToolFailure, toolbox::Toolbox, words::count},
 };
 
 /// A packet of the picture.
@@ -237,8 +233,7 @@ pub struct Handed<'a> {
 /// # Errors
 /// If ffmpeg fails.
 pub fn read(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     (dir, source): (&Path, &str),
     container: &Container,
     others: &[(Handed<'_>, PathBuf)],
@@ -249,7 +244,7 @@ pub fn read(
         .map(|(_, unit)| *unit);
     let run = |header| {
         let command = listing(tools, (dir, source), container, others, header);
-        children.stream(command, |lines| {
+        tools.children.stream(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
         })
     };
@@ -281,7 +276,7 @@ const FILTER: &str = "filter_units";
 /// The command that lists the packets of the picture, as the stream 0, and its headers, if they are units of the type
 /// `header`, as the stream 1.
 fn listing(
-    tools: &Tools,
+    tools: &Toolbox,
     at: (&Path, &str),
     container: &Container,
     others: &[(Handed<'_>, PathBuf)],
@@ -312,7 +307,7 @@ fn listing(
 /// ffmpeg, reading the film by its own clock: that of its container where mkvmerge goes by it too, else from its earliest
 /// packet on.
 #[must_use]
-pub fn reading(tools: &Tools, (dir, source): (&Path, &str), container: &Container) -> Command {
+pub fn reading(tools: &Toolbox, (dir, source): (&Path, &str), container: &Container) -> Command {
     let mut command = Command::new(&tools.ffmpeg);
     command
         .current_dir(dir)

@@ -22,8 +22,7 @@ use super::{
 };
 use crate::{
     film::media::{Container, Extra, Range as SampleRange},
-    os::process::Children,
-    source::probe::Tools,
+    os::toolbox::Toolbox,
 };
 
 /// Pictures of a place.
@@ -116,10 +115,8 @@ fn from_a_keyframe(mut seen: Vec<Seen>, is_key: impl Fn(f64) -> bool) -> Vec<See
 
 /// A film that another program decodes.
 pub struct Film<'a> {
-    /// The register of running tools.
-    pub children: &'a Children,
-    /// ffmpeg.
-    pub tools: &'a Tools,
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
     /// Where the file lies.
     pub dir: &'a Path,
     /// The file, by a plain name.
@@ -138,8 +135,7 @@ impl<'a> Film<'a> {
     /// The source of a job.
     #[must_use]
     pub fn source(
-        children: &'a Children,
-        tools: &'a Tools,
+        tools: &'a Toolbox,
         dir: &'a Path,
         name: &'a str,
         container: &'a Container,
@@ -148,7 +144,6 @@ impl<'a> Film<'a> {
         let origin_ms = container.clock.origin_ms;
         let full_range = container.video.color.range == Some(SampleRange::Full);
         Self {
-            children,
             tools,
             dir,
             name,
@@ -214,7 +209,7 @@ impl<'a> Film<'a> {
         }
         let origin_ms = if by_container { self.origin_ms } else { 0.0 };
         let mut pipe = Pipe::open(
-            self.children,
+            &self.tools.children,
             command,
             Layout {
                 width,

@@ -1,14 +1,8 @@
 //! ffprobe and mkvmerge -> [`Container`]: what the source is, before any frame is read.
 
 use std::{
-    collections::HashMap,
-    ffi::OsString,
-    fs,
-    io::Read,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
+    collections::HashMap, ffi::OsString, fs, io::Read, os::unix::fs::symlink, path::Path,
+    process::Command, thread,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -27,43 +21,13 @@ use crate::{
     },
     os::{
         exit::UnfitFilm,
-        process::{Children, Finished, ToolFailure, outcome},
+        process::{Finished, ToolFailure, outcome},
+        toolbox::Toolbox,
         words::count,
     },
-    settings::Programs,
     source::ending,
     stream::bitstream::Units,
 };
-
-/// The tools that read files, wherever they are.
-#[derive(Debug, Clone)]
-pub struct Tools {
-    /// ffprobe.
-    pub ffprobe: PathBuf,
-    /// ffmpeg.
-    pub ffmpeg: PathBuf,
-    /// mkvmerge.
-    pub mkvmerge: PathBuf,
-    /// mkvpropedit, which only an interlaced film needs.
-    pub mkvpropedit: Option<PathBuf>,
-}
-
-impl Tools {
-    /// The tools in PATH, or those that the user names; `None` if one is missing.
-    #[must_use]
-    pub fn find(programs: &Programs) -> Option<Self> {
-        let find = |given: &Option<PathBuf>, name| {
-            which::which(given.as_deref().unwrap_or(Path::new(name))).ok()
-        };
-        let mkvmerge = find(&None, "mkvmerge")?;
-        Some(Self {
-            ffprobe: find(&programs.ffprobe, "ffprobe")?,
-            ffmpeg: find(&programs.ffmpeg, "ffmpeg")?,
-            mkvmerge,
-            mkvpropedit: find(&None, "mkvpropedit"),
-        })
-    }
-}
 
 /// Pixels in each direction that AV1 can say (AV1 specification, 5.5.1: 16 bits).
 const LARGEST: u32 = 1 << 16;
@@ -88,7 +52,7 @@ pub struct Probed {
 /// # Errors
 /// If it is missing; [`UnfitFilm`] if it is empty, no film, or one that cannot be encoded whole. The error says what to
 /// type next.
-pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed> {
+pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let shown = input.display();
     let metadata = fs::metadata(input).with_context(|| format!("cannot read `{shown}`"))?;
     ensure!(
@@ -109,7 +73,6 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
     let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
 
     let file: FfFile = describe(
-        children,
         tools,
         input,
         &[
@@ -130,12 +93,11 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
                 file.kinds()
             ))
         })?;
-    refuse_unknown(children, tools, stream)
-        .with_context(|| format!("`{shown}` cannot be encoded"))?;
+    refuse_unknown(tools, stream).with_context(|| format!("`{shown}` cannot be encoded"))?;
     let (frame, identified, first) = thread::scope(|scope| {
-        let identified = scope.spawn(|| identify(children, tools, input));
-        let first = scope.spawn(|| first_packets(children, tools, input));
-        let frame = first_frame(children, tools, input, stream.index)
+        let identified = scope.spawn(|| identify(tools, input));
+        let first = scope.spawn(|| first_packets(tools, input));
+        let frame = first_frame(tools, input, stream.index)
             .with_context(|| format!("cannot read the first frame of `{shown}`"));
         (frame, outcome(identified), outcome(first))
     });
@@ -162,13 +124,13 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         // Whoever decodes them will say what is wrong with them.
         frame
             .later
-            .extend(av1_extras(children, tools, input, stream.index).unwrap_or_default());
+            .extend(av1_extras(tools, input, stream.index).unwrap_or_default());
     }
     let mut warnings = Vec::new();
     let unfit = || UnfitFilm(format!("`{shown}` cannot be encoded"));
     refuse_rgb(&file, stream, &frame).with_context(unfit)?;
     let mut video = video(stream, &frame, &mut warnings).with_context(unfit)?;
-    if let Some(seen) = order_of_contradiction(children, tools, input, (stream, &frame))? {
+    if let Some(seen) = order_of_contradiction(tools, input, (stream, &frame))? {
         video.fields = Some(seen);
     }
     if let Some(fields) = video.fields {
@@ -200,7 +162,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
             .with_context(|| UnfitFilm(format!("`{shown}` cannot be joined whole")))?
     } else {
         carried_tracks(&file, stream, &mut warnings, &|stream, carry| {
-            takes(children, tools, input, stream, carry)
+            takes(tools, input, stream, carry)
         })?
     };
     let mut clock = clock(&file, stream, &frame, direct);
@@ -213,7 +175,7 @@ pub fn probe(children: &Children, tools: &Tools, input: &Path) -> Result<Probed>
         first.tell(track, codec == Some("vorbis"), clock);
     }
     if !direct {
-        let is_empty = |track: &Track| is_empty(children, tools, input, &first, track);
+        let is_empty = |track: &Track| is_empty(tools, input, &first, track);
         leave_out_empty(&file, &mut other_tracks, &mut warnings, &is_empty)?;
     }
     if !direct {
@@ -310,10 +272,10 @@ const FIRST_ENTRIES: &str =
     "packet=stream_index,pts_time,duration_time,flags:packet_side_data=side_data_type";
 
 /// The first packets of all tracks, in the order of the file.
-fn first_packets(children: &Children, tools: &Tools, input: &Path) -> Result<FfPackets> {
+fn first_packets(tools: &Toolbox, input: &Path) -> Result<FfPackets> {
     let interval = format!("%+#{FIRST_PACKETS}");
     let entries = ["-read_intervals", &interval, "-show_entries", FIRST_ENTRIES];
-    ffprobe(children, tools, input, &entries)
+    ffprobe(tools, input, &entries)
 }
 
 /// Samples by which Opus is decoded before it is heard: "pre-skip" of its header (RFC 7845, 5.1), here as ffprobe dumps it.
@@ -371,7 +333,7 @@ fn clock(file: &FfFile, stream: &FfStream, frame: &FfFrame, direct: bool) -> Clo
 ///
 /// # Errors
 /// If mkvmerge cannot be run or prints what is not JSON.
-pub fn identify(children: &Children, tools: &Tools, file: &Path) -> Result<Identified> {
+pub fn identify(tools: &Toolbox, file: &Path) -> Result<Identified> {
     // mkvmerge takes some first characters of a name as an instruction, and refuses bytes that are not in its locale's
     // encoding: it is given a harmless name instead.
     let dir = tempfile::tempdir().context("making a temporary directory")?;
@@ -380,7 +342,7 @@ pub fn identify(children: &Children, tools: &Tools, file: &Path) -> Result<Ident
     command.current_dir(dir.path()).args(["-J", "film"]);
     let Finished {
         stdout, failure, ..
-    } = children.finish(command)?;
+    } = tools.children.finish(command)?;
     // It exits 2 for a container that it does not know, and says so in the JSON.
     serde_json::from_str(&String::from_utf8_lossy(&stdout)).map_err(|error| match failure {
         Some(failure) => anyhow::Error::new(failure),
@@ -689,15 +651,10 @@ const LISTS: [(&str, &str); 5] = [
 ];
 
 /// What ffprobe says of `input`, if it is one film in one file.
-fn describe<T: DeserializeOwned>(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    what: &[&str],
-) -> Result<T> {
+fn describe<T: DeserializeOwned>(tools: &Toolbox, input: &Path, what: &[&str]) -> Result<T> {
     let shown = input.display();
     let one_file = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
-    let described = ffprobe(children, tools, input, &[&one_file, what].concat());
+    let described = ffprobe(tools, input, &[&one_file, what].concat());
     let Err(error) = described else {
         return described;
     };
@@ -754,7 +711,7 @@ fn why_no_film(failure: &ToolFailure) -> Option<String> {
 }
 
 /// Refuses a codec that this ffmpeg does not know, or does not decode.
-fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result<()> {
+fn refuse_unknown(tools: &Toolbox, film: &FfStream) -> Result<()> {
     if ["", "none", "unknown"].contains(&film.codec_name.as_str()) {
         bail!(UnfitFilm(format!(
             "its codec ({}) is none that this ffmpeg knows",
@@ -764,7 +721,7 @@ fn refuse_unknown(children: &Children, tools: &Tools, film: &FfStream) -> Result
     if film.pix_fmt.is_none() {
         let mut command = Command::new(&tools.ffmpeg);
         command.args(["-v", "error", "-h", &format!("decoder={}", film.codec_name)]);
-        let said = children.finish(command)?.stderr;
+        let said = tools.children.finish(command)?.stderr;
         ensure!(
             !said
                 .iter()
@@ -838,13 +795,7 @@ const COPIED: [&str; 39] = [
 ];
 
 /// Whether ffmpeg writes the track as `carry` into Matroska, and mkvmerge takes it from there. Only the beginning is tried.
-fn takes(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    stream: &FfStream,
-    carry: Carry,
-) -> Result<bool> {
+fn takes(tools: &Toolbox, input: &Path, stream: &FfStream, carry: Carry) -> Result<bool> {
     let dir = tempfile::tempdir().context("making a temporary directory")?;
     let file = dir.path().join("track.mkv");
     let mut command = Command::new(&tools.ffmpeg);
@@ -863,10 +814,10 @@ fn takes(
             "matroska",
         ])
         .arg(&file);
-    if children.finish(command)?.failure.is_some() {
+    if tools.children.finish(command)?.failure.is_some() {
         return Ok(false);
     }
-    let written: FfFile = ffprobe(children, tools, &file, &["-show_streams"])?;
+    let written: FfFile = ffprobe(tools, &file, &["-show_streams"])?;
     let wanted = if carry == Carry::Copy {
         stream.codec_name.as_str()
     } else {
@@ -876,7 +827,7 @@ fn takes(
         .streams
         .iter()
         .any(|stream| stream.codec_name == wanted);
-    Ok(written && identify(children, tools, &file)?.tracks.len() == 1)
+    Ok(written && identify(tools, &file)?.tracks.len() == 1)
 }
 
 /// The tracks of a container that ffmpeg reads for us: the one that is encoded, and those that can be kept. What cannot is
@@ -955,13 +906,7 @@ fn leave_out_empty(
 
 /// Whether no packet of the file is the track's. Where the `first` packets of all tracks do not tell, ffprobe looks for one of
 /// a sound track; subtitles may begin late, and what is only announced of them does no harm.
-fn is_empty(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    first: &FfPackets,
-    track: &Track,
-) -> Result<bool> {
+fn is_empty(tools: &Toolbox, input: &Path, first: &FfPackets, track: &Track) -> Result<bool> {
     if first
         .packets
         .iter()
@@ -973,7 +918,7 @@ fn is_empty(
         return Ok(true);
     }
     Ok(track.kind == TrackKind::Audio
-        && packet_times(children, tools, input, track.stream, 0.0, 1)?.is_empty())
+        && packet_times(tools, input, track.stream, 0.0, 1)?.is_empty())
 }
 
 /// Languages with two codes in ISO 639-2: the one of their own name, which mp4 and broadcasts have, and the one of the English
@@ -1009,8 +954,7 @@ fn matroskas_code(code: &str) -> &str {
 
 /// Runs ffprobe on `input` and reads its JSON.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     args: &[&str],
 ) -> Result<T> {
@@ -1020,7 +964,7 @@ pub(crate) fn ffprobe<T: DeserializeOwned>(
         .args(args)
         .arg("-i")
         .arg(file_url(input));
-    let output = children.output(command)?;
+    let output = tools.children.output(command)?;
     // Tags may hold bytes that are not UTF-8.
     serde_json::from_str(&String::from_utf8_lossy(&output))
         .context("ffprobe printed what is not its JSON")
@@ -1040,12 +984,7 @@ const UNTIL_A_PICTURE: [u32; 3] = [8, 300, 5000];
 
 /// Properties of the first frame of a stream that a decoder shows, if it shows any: side data of the frame is truer than
 /// that of the stream.
-fn first_frame(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    stream: usize,
-) -> Result<Option<FfFrame>> {
+fn first_frame(tools: &Toolbox, input: &Path, stream: usize) -> Result<Option<FfFrame>> {
     let stream = stream.to_string();
     for packets in UNTIL_A_PICTURE {
         let interval = format!("%+#{packets}");
@@ -1056,7 +995,7 @@ fn first_frame(
             &interval,
             "-show_frames",
         ];
-        let frames: FfFrames = ffprobe(children, tools, input, &args)?;
+        let frames: FfFrames = ffprobe(tools, input, &args)?;
         let mut frames = frames.frames.into_iter();
         if let Some(first) = frames.next() {
             let data = frames.flat_map(|frame| frame.side_data_list);
@@ -1073,19 +1012,14 @@ fn first_frame(
 const FIRST_UNITS: &str = "8";
 
 /// What the first pictures of an AV1 stream carry: ffmpeg's decoder of AV1 does not show all of it.
-fn av1_extras(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    stream: usize,
-) -> Result<Vec<Extra>> {
+fn av1_extras(tools: &Toolbox, input: &Path, stream: usize) -> Result<Vec<Extra>> {
     let mut command = Command::new(&tools.ffmpeg);
     command
         .args(["-nostdin", "-v", "error", "-i"])
         .arg(file_url(input))
         .args(["-map", &format!("0:{stream}")]);
     command.args(["-c", "copy", "-frames:v", FIRST_UNITS, "-f", "ivf", "-"]);
-    children.stream(command, |ivf| {
+    tools.children.stream(command, |ivf| {
         let (mut units, mut extras) = (Units::new(ivf)?, Vec::new());
         while units.next_unit(&mut blake3::Hasher::new())? {
             extras.extend(units.extras()?);
@@ -1119,9 +1053,8 @@ pub struct Found {
 ///
 /// # Errors
 /// If ffprobe cannot read it.
-pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize) -> Result<Found> {
+pub fn video_of(tools: &Toolbox, file: &Path, position: usize) -> Result<Found> {
     let found: FfFile = ffprobe(
-        children,
         tools,
         file,
         &["-show_format", "-show_streams", "-show_chapters"],
@@ -1132,8 +1065,7 @@ pub fn video_of(children: &Children, tools: &Tools, file: &Path, position: usize
         .filter(|stream| stream.is_film())
         .nth(position)
         .context("it has no video")?;
-    let frame = first_frame(children, tools, file, stream.index)?
-        .context("no frame of it can be decoded")?;
+    let frame = first_frame(tools, file, stream.index)?.context("no frame of it can be decoded")?;
     Ok(Found {
         video: video(stream, &frame, &mut Vec::new())?,
         container_hdr10: hdr10(stream, &FfFrame::default(), &mut Vec::new()),
@@ -1169,12 +1101,7 @@ fn clock_seconds(text: &str) -> Option<f64> {
 ///
 /// # Errors
 /// If ffprobe cannot read it.
-pub fn has_packets_after(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    seconds: f64,
-) -> Result<bool> {
+pub fn has_packets_after(tools: &Toolbox, input: &Path, seconds: f64) -> Result<bool> {
     let interval = format!("{:.3}%", seconds + 0.1);
     let args = [
         "-read_intervals",
@@ -1182,7 +1109,7 @@ pub fn has_packets_after(
         "-show_entries",
         "packet=pts_time",
     ];
-    let packets: FfPackets = ffprobe(children, tools, input, &args)?;
+    let packets: FfPackets = ffprobe(tools, input, &args)?;
     let after = |packet: &FfPacket| {
         packet
             .pts_time
@@ -1199,8 +1126,7 @@ pub fn has_packets_after(
 /// # Errors
 /// If ffprobe cannot read it.
 pub fn packet_times(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     stream: usize,
     from: f64,
@@ -1221,7 +1147,7 @@ pub fn packet_times(
         "-show_entries",
         "packet=pts_time",
     ];
-    let packets: FfPackets = ffprobe(children, tools, input, &entries)?;
+    let packets: FfPackets = ffprobe(tools, input, &entries)?;
     Ok(packets
         .packets
         .iter()
@@ -1235,8 +1161,7 @@ pub fn packet_times(
 /// # Errors
 /// If ffprobe cannot be run.
 pub fn complaint_between(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     (from, to): (f64, f64),
 ) -> Result<Option<String>> {
@@ -1247,7 +1172,7 @@ pub fn complaint_between(
             .args(["-show_entries", "packet=pts_time:format=format_name", "-i"])
             .arg(file_url(input));
         // How it ends does not matter here: what it says does.
-        let finished = children.finish(command)?;
+        let finished = tools.children.finish(command)?;
         let told = String::from_utf8_lossy(&finished.stdout);
         let name = told.lines().find_map(|line| {
             line.strip_prefix("format.format_name=\"")?
@@ -1988,8 +1913,7 @@ fn fields(stream: &FfStream, frame: &FfFrame) -> Option<Fields> {
 /// The order of fields by what moves in the pictures, where the container or the headers of the stream (H.264's `pic_struct`)
 /// say another one than the decoder, which counts times of fields; `None` where they agree or nothing moves.
 fn order_of_contradiction(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     (stream, frame): (&FfStream, &FfFrame),
 ) -> Result<Option<Fields>> {
@@ -1999,7 +1923,7 @@ fn order_of_contradiction(
     let Some(said) = said.filter(contradict) else {
         return Ok(None);
     };
-    let seen = top_first_by_motion(children, tools, input, stream.index)?;
+    let seen = top_first_by_motion(tools, input, stream.index)?;
     Ok(seen.and_then(|top_first| {
         if top_first == said.top_first() {
             Some(said)
@@ -2013,19 +1937,14 @@ fn order_of_contradiction(
 const MOVING: &str = "250";
 
 /// Whether the top field comes first by what moves in the first pictures; `None` if ffmpeg's filter idet cannot tell.
-fn top_first_by_motion(
-    children: &Children,
-    tools: &Tools,
-    input: &Path,
-    stream: usize,
-) -> Result<Option<bool>> {
+fn top_first_by_motion(tools: &Toolbox, input: &Path, stream: usize) -> Result<Option<bool>> {
     let mut command = Command::new(&tools.ffmpeg);
     command
         .args(["-nostdin", "-hide_banner", "-nostats", "-v", "info", "-i"])
         .arg(file_url(input));
     command.args(["-map", &format!("0:{stream}"), "-frames:v", MOVING]);
     command.args(["-vf", "idet", "-f", "null", "-"]);
-    let said = children.finish(command)?.stderr;
+    let said = tools.children.finish(command)?.stderr;
     Ok(said.iter().find_map(|line| moves_top_first(line)))
 }
 

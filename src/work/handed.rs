@@ -6,20 +6,15 @@ use crate::{
     event::{Sink, detail, warn},
     film::media::{Container, Track, TrackKind},
     job::{CarriedRecord, Job, names::Name},
-    os::process::{Children, ToolFailure},
-    source::{
-        packets::{self, Packets},
-        probe::Tools,
-    },
+    os::{process::ToolFailure, toolbox::Toolbox},
+    source::packets::{self, Packets},
 };
 
 /// Tracks that are handed over, and to whom.
 #[derive(Clone, Copy)]
 pub struct Handing<'a> {
-    /// The register of running tools.
-    pub children: &'a Children,
-    /// ffmpeg.
-    pub tools: &'a Tools,
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
     /// The job.
     pub job: &'a Job,
     /// What the source is; how its tracks are carried over, the job knows better.
@@ -132,12 +127,7 @@ impl Handing<'_> {
 
     /// Writes what is missing of the tracks, as the `record` says.
     fn write(&self, record: &CarriedRecord) -> Result<Packets> {
-        let Self {
-            children,
-            tools,
-            job,
-            ..
-        } = *self;
+        let Self { tools, job, .. } = *self;
         let container = Self::as_carried(self.container, Some(record));
         let handed = container.handed().into_iter().enumerate();
         let (mut names, mut others) = (Vec::new(), Vec::new());
@@ -155,13 +145,7 @@ impl Handing<'_> {
                 ..record.clone()
             })?;
         }
-        let packets = packets::read(
-            children,
-            tools,
-            (job.dir(), job.source_link()),
-            &container,
-            &others,
-        )?;
+        let packets = packets::read(tools, (job.dir(), job.source_link()), &container, &others)?;
         if !names.is_empty() {
             job.require_same_source()?;
         }
@@ -196,7 +180,7 @@ impl Handing<'_> {
                 "matroska",
                 "/dev/null",
             ]);
-            if let Some(failure) = self.children.finish(command)?.failure {
+            if let Some(failure) = self.tools.children.finish(command)?.failure {
                 detail(
                     self.sink,
                     format!(

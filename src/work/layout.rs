@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use crate::{
     event::{Sink, note, warn},
-    os::process::Children,
-    source::probe::{self, Tools},
+    os::toolbox::Toolbox,
+    source::probe,
 };
 
 /// What libopus takes, the smallest first: ffmpeg's name, and its channels.
@@ -289,8 +289,7 @@ impl Stream {
 /// # Errors
 /// If ffprobe cannot read the file.
 pub fn options(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     kept: &[usize],
     args: &[String],
@@ -305,8 +304,8 @@ pub fn options(
         "-show_entries",
         "stream=index,channels,channel_layout",
     ];
-    let found: Streams = probe::ffprobe(children, tools, input, &entries)
-        .context("reading the layouts of the sound")?;
+    let found: Streams =
+        probe::ffprobe(tools, input, &entries).context("reading the layouts of the sound")?;
     let mut options = Vec::new();
     let kept = found
         .streams

@@ -15,9 +15,10 @@ use crate::{
     job::{Job, ReaderRecord, names::Name},
     os::{
         exit::UnfitFilm,
-        process::{Children, quoted},
+        process::quoted,
         signal::Interrupted,
         task::{Task, Watch, begin},
+        toolbox::Toolbox,
         words::count,
     },
     settings::{Config, Method},
@@ -28,7 +29,7 @@ use crate::{
         linear::{self, Linear},
         packets::{Announced, Packets},
         places::{self, Film, References},
-        probe::{self, Probed, Tools},
+        probe::{self, Probed},
     },
     work::handed::Handing,
 };
@@ -61,7 +62,7 @@ pub struct Opening<'a> {
     /// What the user wants.
     pub config: &'a Config,
     /// ffmpeg and ffprobe.
-    pub tools: &'a Tools,
+    pub tools: &'a Toolbox,
     /// VapourSynth, where it is there.
     pub vapoursynth: Option<VapourSynth>,
     /// The job.
@@ -91,15 +92,10 @@ impl Opening<'_> {
     /// Begins to read all packets, and to copy the tracks that mkvmerge does not take from the source.
     #[must_use]
     pub fn begin_packets(&self) -> Task<Packets> {
-        let (children, tools, job) = (
-            self.watch.children.clone(),
-            self.tools.clone(),
-            self.job.clone(),
-        );
+        let (tools, job) = (self.tools.clone(), self.job.clone());
         let (container, sink) = (self.container().clone(), self.watch.sink.clone());
         begin(move || {
             let handing = Handing {
-                children: &children,
                 tools: &tools,
                 job: &job,
                 container: &container,
@@ -348,11 +344,7 @@ impl Opening<'_> {
             self.bit_depth,
             cores / self.workers,
         );
-        let (children, tools, job) = (
-            self.watch.children.clone(),
-            self.tools.clone(),
-            self.job.clone(),
-        );
+        let (tools, job) = (self.tools.clone(), self.job.clone());
         let announced = announced.clone();
         self.watch.over(move || {
             let scratch = job.part(Name::Times)?;
@@ -368,7 +360,7 @@ impl Opening<'_> {
             if let Some(why) = other_pictures(&indexed.times_ms, &announced.times_ms) {
                 return Ok(Err(NotIndexed(why)));
             }
-            let film = Film::source(&children, &tools, job.dir(), job.source_link(), &container);
+            let film = Film::source(&tools, job.dir(), job.source_link(), &container);
             let places = places::choose(&announced);
             let references = References::look(&film, &announced, &places)
                 .context("decoding some places of the film")?;
@@ -429,7 +421,6 @@ impl Opening<'_> {
     fn linear(&self, reading: linear::Reading) -> Arc<Linear> {
         let place: (PathBuf, &str) = (self.job.dir().to_owned(), self.job.source_link());
         Arc::new(Linear::new(
-            self.watch.children,
             self.tools,
             place,
             self.container().clone(),
@@ -509,12 +500,12 @@ impl Opening<'_> {
     /// # Errors
     /// [`UnfitFilm`], if the film is cut short and that is not allowed.
     pub fn media(&self, indexed: Indexed) -> Result<Arc<MediaInfo>> {
-        let (children, tools) = (self.watch.children.clone(), self.tools.clone());
+        let tools = self.tools.clone();
         let (input, probed) = (self.config.input.clone(), self.probed.clone());
         let known_warnings = probed.container.warnings.len();
         let media = self
             .watch
-            .over(move || media_info(&children, &tools, &input, probed, indexed))?;
+            .over(move || media_info(&tools, &input, probed, indexed))?;
         self.refuse_truncated(&media, known_warnings)?;
         Ok(Arc::new(media))
     }
@@ -553,18 +544,15 @@ fn held_depth(container: &Container, wanted: u8) -> u8 {
 
 /// Puts together what the container and its frames say of the film.
 fn media_info(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     input: &Path,
     probed: Probed,
     indexed: Indexed,
 ) -> Result<MediaInfo> {
     let origin_ms = probed.container.clock.origin_ms;
-    let after =
-        |seconds| probe::has_packets_after(children, tools, input, seconds + origin_ms / 1000.0);
+    let after = |seconds| probe::has_packets_after(tools, input, seconds + origin_ms / 1000.0);
     let complaint = |(from, to)| {
         probe::complaint_between(
-            children,
             tools,
             input,
             (from + origin_ms / 1000.0, to + origin_ms / 1000.0),

@@ -10,10 +10,10 @@ use crate::{
     finding,
     job::{Job, SoundRecord, names::Name},
     metric::likeness::{Freedom, Likeness, Sounds},
-    os::process::{Children, Finished},
+    os::{process::Finished, toolbox::Toolbox},
     source::{
         packets::{self, ON_TIME},
-        probe::{self, IdentifiedTrack, Tools, file_url},
+        probe::{self, IdentifiedTrack, file_url},
     },
     work::layout,
 };
@@ -31,8 +31,7 @@ const OPUS_DELAY_LOW: u32 = 120;
 /// # Errors
 /// If ffmpeg fails or a track is missing afterwards: a film must not lose its sound in silence.
 pub fn encode(
-    children: &Children,
-    tools: &Tools,
+    tools: &Toolbox,
     job: &Job,
     container: &Container,
     args: &[String],
@@ -47,16 +46,9 @@ pub fn encode(
     let tracks = container.track_counts()[1];
     let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
     let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
-    let fitted = layout::options(
-        children,
-        tools,
-        &job.dir().join(job.source_link()),
-        &kept,
-        args,
-        sink,
-    )?;
+    let fitted = layout::options(tools, &job.dir().join(job.source_link()), &kept, args, sink)?;
     let delay_ms = match delay_ms(args, tracks) {
-        Some(delay_ms) if !writes_delays(children, tools, job)? => delay_ms,
+        Some(delay_ms) if !writes_delays(tools, job)? => delay_ms,
         _ => 0.0,
     };
     let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
@@ -83,12 +75,12 @@ pub fn encode(
     packets::keep_clock(&mut command, container);
     let Finished {
         stderr, failure, ..
-    } = children.finish(command)?;
+    } = tools.children.finish(command)?;
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
     }
     tell_of_complaints(&stderr, sink);
-    let identified = probe::identify(children, tools, &part)?;
+    let identified = probe::identify(tools, &part)?;
     let found: Vec<TrackKind> = identified
         .tracks
         .iter()
@@ -116,7 +108,6 @@ pub fn encode(
         .collect::<Vec<_>>();
     let source = (job.dir(), job.source_link());
     let likenesses = Sounds {
-        children,
         tools,
         source,
         container,
@@ -184,7 +175,7 @@ fn delay_ms(args: &[String], tracks: usize) -> Option<f64> {
 
 /// Whether this ffmpeg adds the delay of a decoder to the times of packets in Matroska, as it has to be: 5.1 does not, 9
 /// does.
-fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> {
+fn writes_delays(tools: &Toolbox, job: &Job) -> Result<bool> {
     let file = job.part(Name::DelayTrial)?;
     let mut command = Command::new(&tools.ffmpeg);
     command.args([
@@ -210,12 +201,12 @@ fn writes_delays(children: &Children, tools: &Tools, job: &Job) -> Result<bool> 
         "matroska",
     ]);
     command.arg(file_url(&file));
-    let failed = children.finish(command)?.failure.is_some();
+    let failed = tools.children.finish(command)?.failure.is_some();
     // What it lacks it will say of the sound itself.
     let identified = if failed {
         None
     } else {
-        Some(probe::identify(children, tools, &file)?)
+        Some(probe::identify(tools, &file)?)
     };
     job.part(Name::DelayTrial)?;
     let first = identified

@@ -10,8 +10,11 @@ use av1enc::{
         media::Chunk,
     },
     job,
-    os::process::{self, Children},
-    source::probe::{self, Tools},
+    os::{
+        process::{self, Children},
+        toolbox::Toolbox,
+    },
+    source::probe,
     stream::bitstream,
 };
 
@@ -188,7 +191,8 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
         "mkvmerge",
         "*-J*) cat \"$here/identified\" ;; *) exit 1 ;;",
     );
-    let tools = Tools {
+    let tools = Toolbox {
+        children: Children::default(),
         ffprobe,
         ffmpeg: "/bin/false".into(),
         mkvmerge,
@@ -226,7 +230,7 @@ fn what_ffprobe_and_mkvmerge_print_may_be_anything() {
         {
             fs::write(dir.path().join(name), text).unwrap();
         }
-        good += u32::from(probe::probe(&Children::default(), &tools, &film).is_ok());
+        good += u32::from(probe::probe(&tools, &film).is_ok());
     }
     assert!(good > 5, "{good} of 120 are still films");
 }

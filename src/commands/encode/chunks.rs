@@ -131,19 +131,10 @@ impl Run<'_> {
         media: &Arc<MediaInfo>,
         announced: &Arc<Announced>,
     ) -> Task<References> {
-        let (children, tools) = (
-            self.watch.children.clone(),
-            self.equipment.programs.tools.clone(),
-        );
+        let tools = self.equipment.programs.tools.clone();
         let (job, media, announced) = (self.job.clone(), media.clone(), announced.clone());
         begin(move || {
-            let film = places::Film::source(
-                &children,
-                &tools,
-                job.dir(),
-                job.source_link(),
-                &media.container,
-            );
+            let film = places::Film::source(&tools, job.dir(), job.source_link(), &media.container);
             let mut places = places::choose(&announced);
             places.truncate(2);
             References::look(&film, &announced, &places)

@@ -23,6 +23,7 @@ use crate::{
         process::quoted,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
+        toolbox::Toolbox,
         words::count,
     },
     output::{
@@ -35,7 +36,7 @@ use crate::{
     source::{
         packets::Announced,
         places::References,
-        probe::{self, Probed, Tools},
+        probe::{self, Probed},
     },
     stream::y4m,
     work::{chunk::Workshop, handed::Handing, reading::Opening, sound, trial},
@@ -114,9 +115,15 @@ fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Equipment, Probed)> {
     (watch.sink)(Event::Stage {
         stage: Stage::Probe,
     });
-    let probing = Tools::find(&config.programs).map(|tools| {
-        let (children, input) = (watch.children.clone(), config.input.clone());
-        begin(move || probe::probe(&children, &tools, &input))
+    let named = &config.programs;
+    let tools = Toolbox::find(
+        watch.children,
+        named.ffmpeg.as_deref(),
+        named.ffprobe.as_deref(),
+    );
+    let probing = tools.map(|tools| {
+        let input = config.input.clone();
+        begin(move || probe::probe(&tools, &input))
     });
     let equipment = doctor::require(watch.children, wanted(config))?;
     // Embedded Python may have put a handler of its own in place of ours.
@@ -314,14 +321,10 @@ impl Run<'_> {
         if args.is_none() && !preflight::is_wanted(container) {
             return None;
         }
-        let (children, tools) = (
-            self.watch.children.clone(),
-            self.equipment.programs.tools.clone(),
-        );
+        let tools = self.equipment.programs.tools.clone();
         let (sink, job, container) = (self.watch.sink.clone(), self.job.clone(), container.clone());
         Some(Box::new(move || {
             let handing = Handing {
-                children: &children,
                 tools: &tools,
                 job: &job,
                 container: &container,
@@ -329,7 +332,7 @@ impl Run<'_> {
             };
             preflight::prove(&handing)?;
             args.map_or(Ok(()), |args| {
-                sound::encode(&children, &tools, &job, &container, &args, &sink)
+                sound::encode(&tools, &job, &container, &args, &sink)
             })
         }))
     }
@@ -340,10 +343,7 @@ impl Run<'_> {
         let dir = part::dir_of(&self.config.output);
         disk::require(dir, made.video_bytes(), "the output's video")
             .context("joining the chunks, which are kept")?;
-        let (children, tools) = (
-            self.watch.children.clone(),
-            self.equipment.programs.tools.clone(),
-        );
+        let tools = self.equipment.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (name, sink) = (part.name(), self.watch.sink.clone());
         self.watch.over(move || {
@@ -354,17 +354,14 @@ impl Run<'_> {
                 recipe: &recipe,
                 chunks,
             };
-            join::join(&children, &tools, &parts, &name, &sink)
+            join::join(&tools, &parts, &name, &sink)
                 .context("the chunks are kept, and the same command only joins them")
         })
     }
 
     /// Proves that the joined file is the film.
     fn verify(&self, made: &Arc<Made>, part: &PartFile) -> Result<Proof> {
-        let (children, tools) = (
-            self.watch.children.clone(),
-            self.equipment.programs.tools.clone(),
-        );
+        let tools = self.equipment.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
         let verified = self.watch.over(move || {
@@ -385,7 +382,7 @@ impl Run<'_> {
                 recipe: &recipe,
                 chunks,
             };
-            verify::output(&children, &tools, &file, &wanted, pictures, decode)
+            verify::output(&tools, &file, &wanted, pictures, decode)
         });
         let proof = verified.context("the joined film is not whole and was not given its name")?;
         let damaged = |output: &str| output.contains("damaged in the source");
