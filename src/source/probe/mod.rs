@@ -1,0 +1,345 @@
+//! ffprobe and mkvmerge -> [`Container`]: what the source is, before any frame is read.
+
+mod ffprobe;
+mod mkvmerge;
+mod picture;
+mod ask;
+mod tracks;
+mod unfit;
+
+use std::{fs, path::Path, thread};
+
+use anyhow::{Context, Result, ensure};
+use num_rational::Ratio;
+
+pub(crate) use self::ffprobe::ffprobe;
+use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
+pub use self::{
+    ask::{Found, complaint_between, has_packets_after, packet_times, video_of},
+    ffprobe::file_url,
+    mkvmerge::{Entries, Identified, IdentifiedContainer, IdentifiedTrack, identify},
+};
+use crate::{
+    film::{
+        media::{Clock, Container, MATROSKA, Track, Video},
+        tags,
+    },
+    os::{exit::UnfitFilm, process::outcome, toolbox::Toolbox, words::count},
+    source::ending,
+};
+
+/// What a probe found.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// What the container says.
+    pub container: Container,
+    /// Frame rates that the container names, the likeliest first.
+    pub rates: Vec<Ratio<u32>>,
+    /// How the file is seen to be cut short, if it is.
+    pub truncated: Option<String>,
+    /// Whether it is of a kind that begins and ends anywhere: a part of a stream.
+    pub ends_anywhere: bool,
+}
+
+/// Reads what `input` (an absolute path) is.
+///
+/// # Errors
+/// If it is missing; [`UnfitFilm`] if it is empty, no film, or one that cannot be encoded whole. The error says what to
+/// type next.
+pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
+    let (bytes, truncated) = at_hand(input)?;
+    let what = [
+        "-show_format",
+        "-show_streams",
+        "-show_chapters",
+        "-show_programs",
+        "-show_data",
+    ];
+    let file: FfFile = unfit::describe(tools, input, &what)?;
+    let film = film_of(&file, input)?;
+    let look = Look {
+        tools,
+        input,
+        file: &file,
+        film,
+    };
+    let seen = look.at_the_beginning()?;
+    let direct = seen.direct();
+
+    let mut warnings = Vec::new();
+    let video = look.picture(&seen.frame, &mut warnings)?;
+    look.tell_of_data(&mut warnings);
+    let mut clock = clock(&file, film, &seen.frame, direct);
+    let (video_track, other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
+    look.tell_of_covers(&seen, &mut warnings);
+
+    let sound = file.sound_spans(|stream| other_tracks.iter().any(|track| track.stream == stream));
+    let rates = [&film.r_frame_rate, &film.avg_frame_rate];
+    let identified = &seen.identified;
+    Ok(Probed {
+        truncated,
+        ends_anywhere: RESTARTING.contains(&file.format.format_name.as_str()),
+        rates: rates.into_iter().filter_map(|text| rate(text)).collect(),
+        container: Container {
+            format: seen.format(&file),
+            direct,
+            restarts: !direct && file.restarts(),
+            new_sound: false,
+            duration_seconds: file.format.duration_seconds(),
+            declared_frames: film.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
+            bytes,
+            video,
+            video_track,
+            other_tracks,
+            title: look.title(&seen),
+            tags: identified.tag_count(),
+            space: match direct {
+                true => identified.space(look.position()),
+                false => film.space(),
+            },
+            tag_list: match direct {
+                true => Vec::new(),
+                false => tags::kept(&file.tags_with_programme(film.index)),
+            },
+            video_tags: film.kept_tags(&file.format),
+            chapters: match direct {
+                true => identified.chapter_count(),
+                false => file.chapters.len(),
+            },
+            chapter_list: file.places_of_chapters(clock),
+            attachments: identified.attachments.len(),
+            sound,
+            clock,
+            warnings,
+        },
+    })
+}
+
+/// Bytes of a file that is at hand, and how it is seen to be cut short, if it is.
+fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
+    let shown = input.display();
+    let metadata = fs::metadata(input).with_context(|| format!("cannot read `{shown}`"))?;
+    ensure!(
+        !metadata.is_dir(),
+        UnfitFilm(format!(
+            "`{shown}` is a directory; name one film (a loop over many: examples/batch)"
+        ))
+    );
+    ensure!(
+        metadata.is_file(),
+        UnfitFilm(format!(
+            "`{shown}` is not a regular file; the source is read at many places at once"
+        ))
+    );
+    ensure!(metadata.len() > 0, UnfitFilm(format!("`{shown}` is empty")));
+    let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+    // Whoever reads it will say what is wrong with it.
+    let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
+    Ok((metadata.len(), truncated))
+}
+
+/// The stream that is encoded: the first that is a film.
+fn film_of<'a>(file: &'a FfFile, input: &Path) -> Result<&'a FfStream> {
+    let mut streams = file.streams.iter();
+    streams.find(|stream| stream.is_film()).with_context(|| {
+        UnfitFilm(format!(
+            "`{}` has no video to encode ({})",
+            input.display(),
+            file.kinds()
+        ))
+    })
+}
+
+/// A film that is looked at.
+struct Look<'a> {
+    tools: &'a Toolbox,
+    input: &'a Path,
+    file: &'a FfFile,
+    /// The stream that is encoded.
+    film: &'a FfStream,
+}
+
+/// What is seen at the beginning of a film.
+struct Seen {
+    /// Its first picture.
+    frame: FfFrame,
+    /// The first packets of all tracks.
+    first: FfPackets,
+    /// What mkvmerge says of it.
+    identified: Identified,
+}
+
+impl Seen {
+    /// Whether mkvmerge takes its tracks from the source itself.
+    fn direct(&self) -> bool {
+        self.identified.container.kind.as_deref() == Some(MATROSKA)
+    }
+
+    /// What the container is, by mkvmerge's name or else ffmpeg's.
+    fn format(&self, file: &FfFile) -> String {
+        let kind = self.identified.container.kind.clone();
+        kind.unwrap_or_else(|| file.format.format_name.clone())
+    }
+}
+
+impl Look<'_> {
+    /// Looks at the first picture and the first packets, while mkvmerge looks at the file.
+    fn at_the_beginning(&self) -> Result<Seen> {
+        let (tools, input, film) = (self.tools, self.input, self.film);
+        let shown = input.display();
+        unfit::refuse_unknown(tools, film)
+            .with_context(|| format!("`{shown}` cannot be encoded"))?;
+        let (frame, identified, first) = thread::scope(|scope| {
+            let identified = scope.spawn(|| identify(tools, input));
+            let first = scope.spawn(|| ask::first_packets(tools, input));
+            let frame = ask::first_frame(tools, input, film.index)
+                .with_context(|| format!("cannot read the first frame of `{shown}`"));
+            (frame, outcome(identified), outcome(first))
+        });
+        let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
+        ensure!(
+            !self.file.is_encrypted() && !first.is_encrypted(),
+            UnfitFilm(format!(
+                "`{shown}` is encrypted: it must be decrypted first"
+            ))
+        );
+        ensure!(
+            matches!(frame, Ok(Some(_))) || !first.packets.is_empty(),
+            UnfitFilm(format!(
+                "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, \
+                 or was never finished"
+            ))
+        );
+        let mut frame = frame?.with_context(|| {
+            UnfitFilm(format!(
+                "`{shown}` cannot be encoded: no frame of it can be decoded"
+            ))
+        })?;
+        if film.codec_name == "av1" {
+            // Whoever decodes them will say what is wrong with them.
+            let extras = ask::av1_extras(tools, input, film.index).unwrap_or_default();
+            frame.later.extend(extras);
+        }
+        Ok(Seen {
+            frame,
+            first,
+            identified: identified?,
+        })
+    }
+
+    /// What its pictures are.
+    fn picture(&self, frame: &FfFrame, warnings: &mut Vec<String>) -> Result<Video> {
+        let (file, film) = (self.file, self.film);
+        let unfit = || UnfitFilm(format!("`{}` cannot be encoded", self.input.display()));
+        unfit::refuse_rgb(file, film, frame).with_context(unfit)?;
+        let mut video = picture::video(film, frame, warnings).with_context(unfit)?;
+        let contradicted = picture::order_of_contradiction(self.tools, self.input, (film, frame))?;
+        video.fields = contradicted.or(video.fields);
+        if let Some(fields) = video.fields {
+            warnings.push(format!(
+                "the source is {fields}: it is encoded as it is, and the output says so. To deinterlace it first, and encode \
+                 that: {}",
+                unfit::filtering(file, film, unfit::deinterlacing(fields), "DEINTERLACED.mkv")
+            ));
+        }
+        Ok(video)
+    }
+
+    fn tell_of_data(&self, warnings: &mut Vec<String>) {
+        let streams = self.file.streams.iter();
+        let data = streams.filter(|stream| stream.codec_type == "data").count();
+        if data > 0 {
+            warnings.push(format!(
+                "left out: {} (timecode and the like); Matroska has none",
+                count(data as u64, "data track")
+            ));
+        }
+    }
+
+    /// Which of the file's films it is.
+    fn position(&self) -> usize {
+        let mut films = self.file.streams.iter().filter(|stream| stream.is_film());
+        films
+            .position(|film| film.index == self.film.index)
+            .unwrap_or(0)
+    }
+
+    /// The track that is encoded and all others that are kept, with where each begins. The `clock` makes room for those that
+    /// begin before it.
+    fn tracks(
+        &self,
+        seen: &Seen,
+        clock: &mut Clock,
+        warnings: &mut Vec<String>,
+    ) -> Result<(Track, Vec<Track>)> {
+        let (tools, input, file) = (self.tools, self.input, self.file);
+        let direct = seen.direct();
+        let (video_track, mut others) = match direct {
+            true => tracks::split_tracks(file, &seen.identified, self.position(), warnings)
+                .with_context(|| {
+                    UnfitFilm(format!("`{}` cannot be joined whole", input.display()))
+                })?,
+            false => tracks::carried_tracks(file, self.film, warnings, &|stream, carry| {
+                tracks::takes(tools, input, stream, carry)
+            })?,
+        };
+        for track in &mut others {
+            let mut streams = file.streams.iter();
+            let codec = streams
+                .find(|stream| stream.index == track.stream)
+                .map(|stream| stream.codec_name.as_str());
+            seen.first.tell(track, codec == Some("vorbis"), *clock);
+        }
+        if !direct {
+            let is_empty = |track: &Track| tracks::is_empty(tools, input, &seen.first, track);
+            tracks::leave_out_empty(file, &mut others, warnings, &is_empty)?;
+            clock.make_room(others.iter().filter_map(Track::earliest_ms));
+        }
+        Ok((video_track, others))
+    }
+
+    fn tell_of_covers(&self, seen: &Seen, warnings: &mut Vec<String>) {
+        let streams = self.file.streams.iter();
+        let covers = streams.filter(|stream| stream.is_picture()).count();
+        let lost = covers.saturating_sub(seen.identified.attachments.len());
+        if lost > 0 && !seen.direct() {
+            warnings.push(format!(
+                "left out: {}; mkvmerge does not read them in this container",
+                count(lost as u64, "cover picture")
+            ));
+        }
+    }
+
+    fn title(&self, seen: &Seen) -> Option<String> {
+        if seen.direct() {
+            return seen.identified.container.properties.title.clone();
+        }
+        let title = self.file.format.tag("title");
+        title.filter(|title| !title.is_empty()).map(str::to_owned)
+    }
+}
+
+/// The clock of the film: the container's own where mkvmerge goes by it too; else it begins at the earliest packet of any
+/// track, as ffmpeg lets it begin.
+fn clock(file: &FfFile, stream: &FfStream, frame: &FfFrame, direct: bool) -> Clock {
+    let origin = if direct {
+        0.0
+    } else {
+        file.clock_origin(stream)
+    };
+    let first = frame.seconds().or(stream.start_seconds()).unwrap_or(origin) - origin;
+    // Rounded up: nothing that is heard at the very beginning gets a time below zero. Less than a tick of any container
+    // above a whole millisecond is one.
+    const TICK_MS: f64 = 0.012;
+    let whole = (first * 1000.0 - TICK_MS).ceil();
+    let offset_us = if direct {
+        0
+    } else {
+        ((whole - first * 1000.0) * 1000.0).round() as i64
+    };
+    Clock {
+        origin_ms: origin * 1000.0,
+        first_ms: first * 1000.0,
+        offset_us,
+    }
+}
