@@ -16,7 +16,7 @@ pub mod film;
 
 use std::{env, path::Path, thread};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 pub use self::check::{Check, Diagnosis, State};
 use self::{advice::System, tools::Looked, vapoursynth::Around};
@@ -25,11 +25,12 @@ use crate::{
     film::media::Container,
     os::machine::Machine,
     os::{
+        cache::Cache,
         process::{Children, outcome},
         toolbox::Toolbox,
     },
     settings::{self, EncoderChoice},
-    source::{self, Unusable, VapourSynth, Versions},
+    source::{Unusable, Versions},
 };
 
 /// What an encode is wanted to do, as far as it decides what is needed.
@@ -55,27 +56,32 @@ pub struct Programs {
     pub passed_over: Vec<String>,
 }
 
-/// Everything that an encode needs.
-pub struct Equipment {
-    /// The programs.
-    pub programs: Programs,
-    /// The frame server, loaded, unless the encode does without.
-    pub vapoursynth: Option<VapourSynth>,
+/// How this machine is asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Inquiry<'a> {
+    /// The register of running tools.
+    children: &'a Children,
+    /// What they have answered before.
+    cache: &'a Cache,
 }
 
 /// Looks at everything: what an encode needs, in the order in which it would fail, then what slows it down or endangers
 /// it. `job_dir` is where the job would be.
 ///
-/// Returns the checks, and the programs if an encode would work.
+/// Returns the checks, and the programs if an encode would work. Everything is asked anew.
 pub fn examine(
     children: &Children,
     wanted: Wanted<'_>,
     job_dir: &Path,
 ) -> (Vec<Check>, Option<Programs>) {
     let system = this_system();
+    let cache = &Cache::default();
     let ((mut checks, programs), libsvtav1) = thread::scope(|scope| {
         let libsvtav1 = scope.spawn(|| tools::libsvtav1(children, wanted));
-        (needed(children, wanted, &system), outcome(libsvtav1))
+        (
+            needed(Inquiry { children, cache }, wanted, &system),
+            outcome(libsvtav1),
+        )
     });
     checks.extend(libsvtav1);
     checks.extend(place::job_dir(job_dir));
@@ -84,13 +90,14 @@ pub fn examine(
     (checks, programs)
 }
 
-/// All that an encode needs.
+/// All programs that an encode needs. What is kept of them from an earlier run is not asked again.
 ///
 /// # Errors
 /// Every check that failed, with what to type.
-pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
-    let (checks, programs) = needed(children, wanted, &this_system());
-    let programs = programs.ok_or_else(|| {
+pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Programs> {
+    let cache = &Cache::of_user();
+    let (checks, programs) = needed(Inquiry { children, cache }, wanted, &this_system());
+    programs.ok_or_else(|| {
         let is_container = |check: &Check| check.name == container::NAME;
         let failed: Vec<String> = checks
             .iter()
@@ -109,19 +116,6 @@ pub fn require(children: &Children, wanted: Wanted<'_>) -> Result<Equipment> {
             "this machine lacks what an encode needs:\n{}{instead}",
             failed.join("\n")
         )
-    })?;
-    if wanted.direct {
-        return Ok(Equipment {
-            programs,
-            vapoursynth: None,
-        });
-    }
-    // Another process has loaded it a moment ago.
-    let vapoursynth =
-        VapourSynth::load().context("loading VapourSynth; `av1enc doctor` may know more")?;
-    Ok(Equipment {
-        programs,
-        vapoursynth: Some(vapoursynth),
     })
 }
 
@@ -132,8 +126,10 @@ const MARKER: &str = "mkvpropedit";
 #[must_use]
 pub fn lacking_for(children: &Children, container: &Container) -> Option<Check> {
     container.video.fields?;
+    let cache = &Cache::of_user();
+    let inquiry = Inquiry { children, cache };
     let check = tools::mkvtoolnix(
-        &tools::look(children, MARKER, None, "--version"),
+        &tools::look(inquiry, MARKER, None, "--version"),
         &this_system(),
     );
     check
@@ -158,19 +154,19 @@ struct Answers {
 }
 
 /// Asks all of them at once, each on a thread of its own: each takes its time.
-fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers {
+fn ask_all(inquiry: Inquiry<'_>, wanted: Wanted<'_>, system: &System) -> Answers {
     thread::scope(|scope| {
         let look =
-            |name, given, option| scope.spawn(move || tools::look(children, name, given, option));
+            |name, given, option| scope.spawn(move || tools::look(inquiry, name, given, option));
         let named = wanted.programs;
         let ffprobe = look("ffprobe", named.ffprobe.as_deref(), "-version");
         let ffmpeg = look("ffmpeg", named.ffmpeg.as_deref(), "-version");
         let mkvmerge = look("mkvmerge", None, "--version");
         let mkvpropedit = look(MARKER, None, "--version");
-        let encoder = scope.spawn(|| tools::encoder(children, wanted, system));
-        let trial = source::try_out(children);
+        let encoder = scope.spawn(|| tools::encoder(inquiry, wanted, system));
+        let trial = vapoursynth::try_out(inquiry);
         Answers {
-            around: vapoursynth::look_around(children, &trial),
+            around: vapoursynth::look_around(inquiry.children, &trial),
             trial,
             ffprobe: outcome(ffprobe),
             ffmpeg: outcome(ffmpeg),
@@ -183,11 +179,11 @@ fn ask_all(children: &Children, wanted: Wanted<'_>, system: &System) -> Answers 
 
 /// Looks at what an encode cannot do without.
 fn needed(
-    children: &Children,
+    inquiry: Inquiry<'_>,
     wanted: Wanted<'_>,
     system: &System,
 ) -> (Vec<Check>, Option<Programs>) {
-    let answers = ask_all(children, wanted, system);
+    let answers = ask_all(inquiry, wanted, system);
     let (encoder_check, encoder) = answers.encoder;
     let mut checks = vec![
         tools::ffmpeg(&answers.ffprobe, system),
@@ -223,7 +219,7 @@ fn needed(
         ) = (answers.mkvpropedit.path, encoder?);
         Some(Programs {
             tools: Toolbox {
-                children: children.clone(),
+                children: inquiry.children.clone(),
                 ffprobe,
                 ffmpeg,
                 mkvmerge,

@@ -6,14 +6,16 @@ use std::{
     process::Command,
 };
 
+use anyhow::Result;
+
 use super::{
-    Wanted,
+    Inquiry, Wanted,
     advice::{SETUP, System, Thing},
     check::{Check, State},
 };
 use crate::{
     cli::EncoderName,
-    encoder::{self, Capabilities, Family, NotFound, cache::Cache, svt_av1},
+    encoder::{self, Capabilities, Family, NotFound, svt_av1},
     os::process::{Children, ToolFailure, quoted},
     source::private_dir,
 };
@@ -44,9 +46,18 @@ pub struct Looked {
 }
 
 /// Looks for `name` in PATH, or for the program `given` by the user, and asks it with `option`.
-pub fn look(children: &Children, name: &'static str, given: Option<&Path>, option: &str) -> Looked {
+pub fn look(
+    inquiry: Inquiry<'_>,
+    name: &'static str,
+    given: Option<&Path>,
+    option: &str,
+) -> Looked {
     let path = which::which(given.unwrap_or(Path::new(name))).ok();
-    let answer = path.as_deref().map(|path| ask(children, path, option));
+    let answer = path.as_deref().map(|path| {
+        let ask = || ask(inquiry.children, path, option);
+        let answer = inquiry.cache.answer(path, option, ask);
+        answer.map_err(|error| words(&error))
+    });
     let elsewhere = if path.is_none() && given.is_none() {
         outside_path(name)
     } else {
@@ -68,10 +79,10 @@ pub fn look(children: &Children, name: &'static str, given: Option<&Path>, optio
 }
 
 /// What a program prints when it is given one option.
-fn ask(children: &Children, program: &Path, option: &str) -> Result<String, String> {
+fn ask(children: &Children, program: &Path, option: &str) -> Result<String> {
     let mut command = Command::new(program);
     command.arg(option);
-    let output = children.output(command).map_err(|error| words(&error))?;
+    let output = children.output(command)?;
     Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
@@ -230,7 +241,7 @@ pub fn mkvtoolnix(looked: &Looked, system: &System) -> Check {
 
 /// The encoder that is wanted, or the first that works.
 pub fn encoder(
-    children: &Children,
+    inquiry: Inquiry<'_>,
     wanted: Wanted<'_>,
     system: &System,
 ) -> (Check, Option<encoder::Found>) {
@@ -240,8 +251,8 @@ pub fn encoder(
         EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1
     );
     let error = match encoder::find(
-        children,
-        &Cache::of_user(),
+        inquiry.children,
+        inquiry.cache,
         choice,
         wanted_ffmpeg(wanted).as_deref(),
     ) {

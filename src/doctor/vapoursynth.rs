@@ -1,6 +1,7 @@
 //! VapourSynth, its Python and FFMS2: recognised by what came of trying them, and by what lies around.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs,
@@ -8,13 +9,16 @@ use std::{
     process::Command,
 };
 
+use anyhow::Result;
+
 use super::{
+    Inquiry,
     advice::{SETUP, System, Thing},
     check::Check,
 };
 use crate::{
     os::process::{Children, quoted},
-    source::{Unusable, VSSCRIPT_PATH, Versions, private_dir},
+    source::{self, Tried, Unusable, VSSCRIPT_PATH, Versions, private_dir},
 };
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
@@ -72,6 +76,77 @@ fn version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
+/// Beginnings of variables that decide what is loaded.
+const DECIDING: [&str; 6] = [
+    "HOME",
+    "LD_",
+    "PYTHON",
+    "VAPOURSYNTH",
+    "VSSCRIPT",
+    "XDG_CONFIG_HOME",
+];
+
+/// Tries VapourSynth, unless all that was loaded when it last worked lies there unchanged.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn try_out(inquiry: Inquiry<'_>) -> Result<Versions, Unusable> {
+    let ask = || -> Result<(Versions, Vec<PathBuf>)> {
+        let Tried { versions, loaded } = source::try_out(inquiry.children)?;
+        let dirs = loaded
+            .iter()
+            .filter_map(|file| Some(file.parent()?.to_owned()));
+        let read = with_modules(dirs.collect()).into_iter().chain(settings());
+        let read = read.filter(|path| path.exists());
+        Ok((versions, loaded.iter().cloned().chain(read).collect()))
+    };
+    let mut variables: Vec<_> = env::vars_os()
+        .filter(|(name, _)| {
+            DECIDING
+                .iter()
+                .any(|start| name.to_string_lossy().starts_with(start))
+        })
+        .collect();
+    variables.sort();
+    let question = format!("loads VapourSynth? {variables:?}");
+    // The link under `/proc` has another name than the program.
+    let program = env::current_exe().unwrap_or_default();
+    let answer = inquiry.cache.answer_with_files(&program, &question, ask);
+    answer.map_err(|error| {
+        let said = vec![format!("{error:#}")];
+        error.downcast().unwrap_or(Unusable::Crashed { said })
+    })
+}
+
+/// What the script library, VapourSynth and the system's loader read and do not keep open.
+fn settings() -> impl Iterator<Item = PathBuf> {
+    let ours = config_dir().map(|dir| dir.join("vapoursynth/vapoursynth.toml"));
+    let plugin_dirs = env::var_os(PLUGIN_DIRS).unwrap_or_default();
+    let plugin_dirs: Vec<PathBuf> = env::split_paths(&plugin_dirs).collect();
+    ours.into_iter()
+        .chain(["/etc/ld.so.cache".into()])
+        .chain(plugin_dirs)
+}
+
+/// The directories in which loaded libraries lie, and those of plugins and of Python's modules that lie beside them: what
+/// is added, exchanged or lost there changes one of them.
+fn with_modules(mut dirs: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let above: Vec<PathBuf> = dirs
+        .iter()
+        .filter_map(|dir| Some(dir.parent()?.to_owned()))
+        .collect();
+    dirs.extend(
+        dirs.iter()
+            .map(|dir| dir.join("plugins"))
+            .collect::<Vec<_>>(),
+    );
+    // The first module that every Python loads; some libraries lie in a directory beside it.
+    for dir in above.iter().filter(|dir| dir.join("encodings").is_dir()) {
+        dirs.extend([dir.clone(), dir.join("encodings")]);
+    }
+    dirs
+}
+
 /// Looks around a VapourSynth with which `trial` came of a try.
 pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> Around {
     let library = env::var_os(VSSCRIPT_PATH).map(PathBuf::from);
@@ -105,13 +180,16 @@ pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> A
 
 /// The Python of a script library: its line in the user's `vapoursynth.toml`.
 fn python_of(library: &Path) -> Option<Python> {
-    let config = env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".config")))?;
-    let text = fs::read_to_string(config.join("vapoursynth/vapoursynth.toml")).ok()?;
+    let text = fs::read_to_string(config_dir()?.join("vapoursynth/vapoursynth.toml")).ok()?;
     let mut python = python_in(&text, &library.to_string_lossy())?;
     python.library_exists = python.library.exists();
     Some(python)
+}
+
+fn config_dir() -> Option<PathBuf> {
+    env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".config")))
 }
 
 /// `"path of libvsscript" = ["python","libpython","modification time of python"]`.

@@ -16,11 +16,14 @@ use num_rational::Ratio;
 
 use super::{
     Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Ranges, Speech, Video,
-    cache::Cache, session::Session, svt_av1,
+    session::Session, svt_av1,
 };
 use crate::{
     film::media::{ChromaLocation, Color, Range, UNSPECIFIED},
-    os::process::{Children, ToolFailure},
+    os::{
+        cache::Cache,
+        process::{Children, ToolFailure},
+    },
     source::probe::file_url,
 };
 

@@ -2,7 +2,6 @@
 //! found, and spoken to alike.
 
 pub mod types;
-pub mod cache;
 pub mod session;
 pub mod svt_av1;
 pub mod ffmpeg;
@@ -17,10 +16,12 @@ use std::{
 use anyhow::Result;
 use num_rational::Ratio;
 
-use self::cache::Cache;
 use crate::{
     cli::EncoderName,
-    os::process::{Children, ToolFailure},
+    os::{
+        cache::Cache,
+        process::{Children, ToolFailure},
+    },
     settings::EncoderChoice,
 };
 

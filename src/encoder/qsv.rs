@@ -14,9 +14,12 @@ use nix::unistd::{Gid, Group};
 
 use super::{
     Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Quality, SourceKind, Speech, Video,
-    cache::Cache, ffmpeg, svt_av1,
+    ffmpeg, svt_av1,
 };
-use crate::os::process::{Children, Finished, ToolFailure};
+use crate::os::{
+    cache::Cache,
+    process::{Children, Finished, ToolFailure},
+};
 
 /// ffmpeg's name of the encoder.
 const CODEC: &str = "av1_qsv";

@@ -11,11 +11,10 @@ use anyhow::{Context, Result};
 
 use super::{
     Capabilities, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, Speech, Video,
-    cache::Cache,
 };
 use crate::{
     film::media::{ChromaLocation, Range, UNSPECIFIED},
-    os::process::Children,
+    os::{cache::Cache, process::Children},
     source::private_dir,
 };
 

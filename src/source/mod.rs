@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::{CStr, OsStr, OsString, c_char},
     fmt, fs, ops,
@@ -217,10 +217,22 @@ impl fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
+/// What a try of VapourSynth has shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Versions of what was loaded.
+    pub versions: Versions,
+    /// The program, and every library that came into its process: VapourSynth's, Python's, FFMS2's, and theirs.
+    pub loaded: Vec<PathBuf>,
+}
+
 /// Loads VapourSynth in this process, and prints what came of it as JSON for [`try_out`].
 #[must_use]
 pub fn trial() -> String {
-    let result = VapourSynth::load().map(|vapoursynth| vapoursynth.versions());
+    let result = VapourSynth::load().map(|vapoursynth| Tried {
+        versions: vapoursynth.versions(),
+        loaded: mapped(&fs::read_to_string("/proc/self/maps").unwrap_or_default()),
+    });
     // Maps with text as keys: nothing in it can fail to be JSON.
     serde_json::to_string(&result).unwrap_or_default()
 }
@@ -230,7 +242,7 @@ pub fn trial() -> String {
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn try_out(children: &Children) -> Result<Versions, Unusable> {
+pub fn try_out(children: &Children) -> Result<Tried, Unusable> {
     let mut command = Command::new("/proc/self/exe");
     command.arg(TRY_VAPOURSYNTH);
     let crashed = |said: Vec<String>| Unusable::Crashed { said };
@@ -244,6 +256,16 @@ pub fn try_out(children: &Children) -> Result<Versions, Unusable> {
             .map(how_it_ended);
         Err(crashed(finished.stderr.into_iter().chain(ended).collect()))
     })
+}
+
+/// The files that a process has in its memory, by its `/proc/PID/maps`.
+fn mapped(maps: &str) -> Vec<PathBuf> {
+    // `7f3c5a000000-7f3c5a021000 r-xp 00000000 08:01 1234   /usr/lib/libz.so.1`, with a path that may hold blanks.
+    let paths = maps
+        .lines()
+        .filter_map(|line| Some(&line[line.find('/')?..]));
+    let paths: BTreeSet<&str> = paths.collect();
+    paths.into_iter().map(PathBuf::from).collect()
 }
 
 impl VapourSynth {

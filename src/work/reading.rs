@@ -16,7 +16,7 @@ use crate::{
     os::{
         exit::UnfitFilm,
         process::quoted,
-        signal::Interrupted,
+        signal::{self, Interrupted},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
         words::count,
@@ -63,8 +63,8 @@ pub struct Opening<'a> {
     pub config: &'a Config,
     /// ffmpeg and ffprobe.
     pub tools: &'a Toolbox,
-    /// VapourSynth, where it is there.
-    pub vapoursynth: Option<VapourSynth>,
+    /// Whether there is a VapourSynth.
+    pub has_vapoursynth: bool,
     /// The job.
     pub job: &'a Arc<Job>,
     /// Encoders at once, at most.
@@ -130,20 +130,23 @@ impl Opening<'_> {
     /// If the film cannot be read, or is cut short.
     pub fn open(&self, trial: Option<Task<()>>) -> Result<Opened> {
         let packets = self.begin_packets();
+        let decided = self.decided_before()?;
+        let may_index = self.has_vapoursynth
+            && decided
+                .as_ref()
+                .map_or(self.config.method != Method::Linear, |decided| {
+                    !decided.linear
+                });
+        let loading = (may_index && (self.looks_long() || decided.is_some())).then(|| begin(load));
         trial.map_or(Ok(()), |trial| self.watch.wait(&trial, || None))?;
         (self.watch.sink)(Event::Stage {
             stage: Stage::Index,
         });
-        let decided = self.decided_before()?;
-        let may_index = decided
-            .as_ref()
-            .map_or(self.config.method != Method::Linear, |decided| {
-                !decided.linear
-            });
-        let vapoursynth = self.vapoursynth.filter(|_| may_index);
+        let loaded = loading
+            .map(|loading| self.watch.wait(&loading, || None))
+            .transpose()?;
         // Both read the whole file, and the second finds it in memory.
-        let indexed = vapoursynth.filter(|_| self.looks_long() || decided.is_some());
-        let reused = indexed.map(|vapoursynth| self.index(vapoursynth));
+        let reused = loaded.map(|vapoursynth| self.index(vapoursynth));
         let announced = Arc::new(self.announced(&packets)?);
         let changes = self.changes(&announced)?;
         let altered = changes
@@ -151,21 +154,22 @@ impl Opening<'_> {
             .find(|change| change.alters_pictures())
             .map(Change::to_string);
         let doubt = announced.doubt.clone().or(altered);
-        let wish = match (&decided, vapoursynth) {
+        let wish = match (&decided, may_index) {
             (Some(decided), _) if decided.linear => Err(decided.why.clone()),
-            (_, None) => Err(None),
-            (Some(_), Some(vapoursynth)) => Ok(vapoursynth),
-            (None, Some(_)) if doubt.is_some() => Err(doubt),
-            (None, Some(_))
+            (_, false) => Err(None),
+            (Some(_), true) => Ok(()),
+            (None, true) if doubt.is_some() => Err(doubt),
+            (None, true)
                 if self.config.method == Method::Auto && announced.times_ms.len() < SHORT =>
             {
                 Err(None)
             }
-            (None, Some(vapoursynth)) => Ok(vapoursynth),
+            (None, true) => Ok(()),
         };
         let why = match wish {
             Err(why) => why,
-            Ok(vapoursynth) => {
+            Ok(()) => {
+                let vapoursynth = loaded.map_or_else(|| self.watch.over(load), Ok)?;
                 let reused = reused.unwrap_or_else(|| self.index(vapoursynth));
                 match self.by_index(vapoursynth, reused, &announced)? {
                     Ok(opened) => {
@@ -529,6 +533,14 @@ impl Opening<'_> {
         }
         Ok(())
     }
+}
+
+/// Starts VapourSynth. Another process has shown that it starts.
+fn load() -> Result<VapourSynth> {
+    let loaded = VapourSynth::load();
+    // Embedded Python may have put a handler of its own in place of ours.
+    signal::rearm()?;
+    loaded.context("loading VapourSynth; `av1enc doctor` may know more")
 }
 
 /// Bits per sample of a frame that waits: widening is a shift of two bits, which is done when a frame is written.

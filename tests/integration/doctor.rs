@@ -142,8 +142,9 @@ fn with_encoder() -> [&'static OsStr; 2] {
 }
 
 /// The VapourSynth wheel that av1enc finds here: its script library, and the Python of that.
-struct Wheel {
-    library: PathBuf,
+pub struct Wheel {
+    /// The script library.
+    pub library: PathBuf,
     python: PathBuf,
     libpython: PathBuf,
 }
@@ -154,7 +155,7 @@ fn config_dir() -> PathBuf {
 }
 
 /// `None`, and a loud word, where VapourSynth is not a wheel.
-fn wheel() -> Option<&'static Wheel> {
+pub fn wheel() -> Option<&'static Wheel> {
     static WHEEL: OnceLock<Option<Wheel>> = OnceLock::new();
     let wheel = WHEEL.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ mod lab;
 mod run;
 
 mod advice;
+mod asked;
 mod av1an;
 mod carried;
 mod direct;

@@ -4,13 +4,14 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use av1enc::{
-    encoder::{cache::Cache, svt_av1},
+    encoder::svt_av1,
     film::{
         hdr::{ContentLight, MasteringDisplay},
         media::Chunk,
     },
     job,
     os::{
+        cache::Cache,
         process::{self, Children},
         toolbox::Toolbox,
     },

@@ -131,7 +131,7 @@ impl Run<'_> {
         media: &Arc<MediaInfo>,
         announced: &Arc<Announced>,
     ) -> Task<References> {
-        let tools = self.equipment.programs.tools.clone();
+        let tools = self.programs.tools.clone();
         let (job, media, announced) = (self.job.clone(), media.clone(), announced.clone());
         begin(move || {
             let film = places::Film::source(&tools, job.dir(), job.source_link(), &media.container);

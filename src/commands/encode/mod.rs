@@ -12,7 +12,7 @@ use num_rational::Ratio;
 use super::{Ground, wanted};
 use crate::{
     crew::Aside,
-    doctor::{self, Equipment},
+    doctor::{self, Programs},
     encoder,
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Container, MediaInfo},
@@ -32,7 +32,7 @@ use crate::{
         preflight, verify,
     },
     plan::Plan,
-    settings::Config,
+    settings::{Config, Method},
     source::{
         packets::Announced,
         places::References,
@@ -65,9 +65,9 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     };
 
     part::refuse_overwriting(config)?;
-    let (equipment, probed) = gather(&watch, config)?;
-    let encoder = &equipment.programs.encoder;
-    for reason in &equipment.programs.passed_over {
+    let (programs, probed) = gather(&watch, config)?;
+    let encoder = &programs.encoder;
+    for reason in &programs.passed_over {
         note(
             sink,
             format!("{} is used: {reason}", encoder.identity().version),
@@ -82,7 +82,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     let run = Run {
         watch: &watch,
         config,
-        equipment: &equipment,
+        programs: &programs,
         job: &job,
         plan: &plan,
         probed: &probed,
@@ -111,7 +111,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
 }
 
 /// Looks at the film while it looks at the machine. What the machine lacks is said first.
-fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Equipment, Probed)> {
+fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Programs, Probed)> {
     (watch.sink)(Event::Stage {
         stage: Stage::Probe,
     });
@@ -125,9 +125,7 @@ fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Equipment, Probed)> {
         let input = config.input.clone();
         begin(move || probe::probe(&tools, &input))
     });
-    let equipment = doctor::require(watch.children, wanted(config))?;
-    // Embedded Python may have put a handler of its own in place of ours.
-    signal::rearm()?;
+    let programs = doctor::require(watch.children, wanted(config))?;
     let probing = probing.context(
         "ffmpeg, ffprobe or mkvmerge was installed while av1enc started: repeat the command",
     )?;
@@ -137,7 +135,7 @@ fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Equipment, Probed)> {
     }
     let container = &mut probed.container;
     container.new_sound = config.audio_args.is_some() && container.track_counts()[1] > 0;
-    Ok((equipment, probed))
+    Ok((programs, probed))
 }
 
 fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
@@ -206,7 +204,7 @@ impl Made {
 struct Run<'a> {
     watch: &'a Watch<'a>,
     config: &'a Config,
-    equipment: &'a Equipment,
+    programs: &'a Programs,
     job: &'a Arc<Job>,
     plan: &'a Plan,
     probed: &'a Probed,
@@ -246,8 +244,8 @@ impl Run<'_> {
         Opening {
             watch: self.watch,
             config: self.config,
-            tools: &self.equipment.programs.tools,
-            vapoursynth: self.equipment.vapoursynth,
+            tools: &self.programs.tools,
+            has_vapoursynth: self.config.method != Method::Linear,
             job: self.job,
             workers: self.plan.workers.most,
             bit_depth: self.plan.recipe.video.picture.bit_depth,
@@ -275,10 +273,7 @@ impl Run<'_> {
             fps: encoder::rate(rate),
             bit_depth,
         };
-        let (children, encoder) = (
-            self.watch.children.clone(),
-            self.equipment.programs.encoder.clone(),
-        );
+        let (children, encoder) = (self.watch.children.clone(), self.programs.encoder.clone());
         let (recipe, job) = (self.plan.recipe.clone(), self.job.clone());
         Some(begin(move || {
             trial::require_accepted(&children, &encoder, &recipe, format, &job)
@@ -304,7 +299,7 @@ impl Run<'_> {
             job: self.job.clone(),
             media,
             recipe: Arc::new(self.plan.recipe.clone()),
-            encoder: self.equipment.programs.encoder.clone(),
+            encoder: self.programs.encoder.clone(),
             children: self.watch.children.clone(),
             host: host(),
         }
@@ -321,7 +316,7 @@ impl Run<'_> {
         if args.is_none() && !preflight::is_wanted(container) {
             return None;
         }
-        let tools = self.equipment.programs.tools.clone();
+        let tools = self.programs.tools.clone();
         let (sink, job, container) = (self.watch.sink.clone(), self.job.clone(), container.clone());
         Some(Box::new(move || {
             let handing = Handing {
@@ -343,7 +338,7 @@ impl Run<'_> {
         let dir = part::dir_of(&self.config.output);
         disk::require(dir, made.video_bytes(), "the output's video")
             .context("joining the chunks, which are kept")?;
-        let tools = self.equipment.programs.tools.clone();
+        let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (name, sink) = (part.name(), self.watch.sink.clone());
         self.watch.over(move || {
@@ -361,7 +356,7 @@ impl Run<'_> {
 
     /// Proves that the joined file is the film.
     fn verify(&self, made: &Arc<Made>, part: &PartFile) -> Result<Proof> {
-        let tools = self.equipment.programs.tools.clone();
+        let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
         let verified = self.watch.over(move || {
