@@ -222,7 +222,7 @@ impl std::error::Error for Unusable {}
 pub struct Tried {
     /// Versions of what was loaded.
     pub versions: Versions,
-    /// The program, and every library that came into its process: VapourSynth's, Python's, FFMS2's, and theirs.
+    /// Every library that came into its process: VapourSynth's, Python's, FFMS2's, and theirs.
     pub loaded: Vec<PathBuf>,
 }
 
@@ -231,7 +231,7 @@ pub struct Tried {
 pub fn trial() -> String {
     let result = VapourSynth::load().map(|vapoursynth| Tried {
         versions: vapoursynth.versions(),
-        loaded: mapped(&fs::read_to_string("/proc/self/maps").unwrap_or_default()),
+        loaded: loaded_libraries(),
     });
     // Maps with text as keys: nothing in it can fail to be JSON.
     serde_json::to_string(&result).unwrap_or_default()
@@ -258,14 +258,18 @@ pub fn try_out(children: &Children) -> Result<Tried, Unusable> {
     })
 }
 
-/// The files that a process has in its memory, by its `/proc/PID/maps`.
-fn mapped(maps: &str) -> Vec<PathBuf> {
+/// The files that this process has in its memory, but for its own.
+fn loaded_libraries() -> Vec<PathBuf> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     // `7f3c5a000000-7f3c5a021000 r-xp 00000000 08:01 1234   /usr/lib/libz.so.1`, with a path that may hold blanks.
     let paths = maps
         .lines()
         .filter_map(|line| Some(&line[line.find('/')?..]));
-    let paths: BTreeSet<&str> = paths.collect();
-    paths.into_iter().map(PathBuf::from).collect()
+    let mut paths: BTreeSet<PathBuf> = paths.map(PathBuf::from).collect();
+    if let Ok(program) = env::current_exe() {
+        paths.remove(&program);
+    }
+    paths.into_iter().collect()
 }
 
 impl VapourSynth {
