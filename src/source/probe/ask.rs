@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use anyhow::{Context, Result};
 
 use super::{
-    ffprobe::{FfFile, FfFrame, FfFrames, FfPacket, FfPackets, ffprobe, file_url},
+    ffprobe::{FfFile, FfFrame, FfFrames, FfPacket, FfPackets, ONE_FILE, ffprobe, file_url},
     picture::{hdr10, video},
 };
 use crate::{
@@ -28,7 +28,7 @@ const FIRST_ENTRIES: &str =
 pub(super) fn first_packets(tools: &Toolbox, input: &Path) -> Result<FfPackets> {
     let interval = format!("%+#{FIRST_PACKETS}");
     let entries = ["-read_intervals", &interval, "-show_entries", FIRST_ENTRIES];
-    ffprobe(tools, input, &entries)
+    ffprobe(tools, input, &[&ONE_FILE[..], &entries].concat())
 }
 
 /// How many packets are read until one gives a picture: first few, for all ordinary films; then as many as a recording may
@@ -40,25 +40,38 @@ const UNTIL_A_PICTURE: [u32; 3] = [8, 300, 5000];
 pub(super) fn first_frame(tools: &Toolbox, input: &Path, stream: usize) -> Result<Option<FfFrame>> {
     let stream = stream.to_string();
     for packets in UNTIL_A_PICTURE {
-        let interval = format!("%+#{packets}");
-        let args = [
-            "-select_streams",
-            stream.as_str(),
-            "-read_intervals",
-            &interval,
-            "-show_frames",
-        ];
-        let frames: FfFrames = ffprobe(tools, input, &args)?;
-        let mut frames = frames.frames.into_iter();
-        if let Some(first) = frames.next() {
-            let data = frames.flat_map(|frame| frame.side_data_list);
-            let later = data
-                .filter_map(|data| Extra::named(&data.side_data_type))
-                .collect();
-            return Ok(Some(FfFrame { later, ..first }));
+        if let Some(frame) = frame_among(tools, input, &stream, packets)? {
+            return Ok(Some(frame));
         }
     }
     Ok(None)
+}
+
+/// The first frame of the first stream with a picture that is no cover: nearly always, that is the film. It can be read
+/// before it is known which stream is.
+pub(super) fn likely_first_frame(tools: &Toolbox, input: &Path) -> Result<Option<FfFrame>> {
+    frame_among(tools, input, "V:0", UNTIL_A_PICTURE[0])
+}
+
+/// The first frame that so many packets of a stream give, if they give one.
+fn frame_among(
+    tools: &Toolbox,
+    input: &Path,
+    stream: &str,
+    packets: u32,
+) -> Result<Option<FfFrame>> {
+    let interval = format!("%+#{packets}");
+    let which = ["-select_streams", stream, "-read_intervals", &interval];
+    let args = [&ONE_FILE[..], &which, &["-show_frames"]].concat();
+    let frames: FfFrames = ffprobe(tools, input, &args)?;
+    let mut frames = frames.frames.into_iter();
+    Ok(frames.next().map(|first| {
+        let data = frames.flat_map(|frame| frame.side_data_list);
+        let later = data
+            .filter_map(|data| Extra::named(&data.side_data_type))
+            .collect();
+        FfFrame { later, ..first }
+    }))
 }
 
 /// Temporal units of AV1 that are looked at for what they carry.

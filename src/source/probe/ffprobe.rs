@@ -14,6 +14,18 @@ use crate::{
     os::toolbox::Toolbox,
 };
 
+/// What ffmpeg's demuxers of one file with a film in it are called, and those of sound, so that it can be said what is
+/// missing. All others read lists of files, devices or words.
+const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,kux,mpegts,mpegtsraw,mpeg,mpegvideo,ogg,asf,asf_o,\
+    rm,mxf,gxf,nut,ivf,obu,av1,h264,hevc,m4v,h261,h263,cavsvideo,avs2,avs3,dirac,vc1,vc1test,yuv4mpegpipe,dv,swf,wtv,nsv,ivr,\
+    mjpeg,mjpeg_2000,gif,apng,png_pipe,jpeg_pipe,webp_pipe,roq,bink,smk,film_cpk,4xm,cine,lxf,pva,xmv,wc3movie,thp,vivo,viv,\
+    rpl,psxstr,pmp,nuv,nc,mv,mvi,mtv,msf,moflex,mods,mm,mlv,lvf,jv,ipmovie,idcin,hnm,flic,ea,ea_cdata,dxa,dsicin,cdxl,c93,\
+    bmv,bfi,bethsoftvid,anm,alp,amv,mpc,mpc8,wav,w64,mp3,aac,ac3,eac3,dts,dtshd,truehd,flac,aiff,au,caf,tta,wv,ape,amr,loas";
+
+/// Has ffprobe read this file and no other, whatever it names.
+pub(super) const ONE_FILE: [&str; 4] =
+    ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
+
 /// Runs ffprobe on `input` and reads its JSON.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
     tools: &Toolbox,
@@ -385,6 +397,7 @@ pub(super) struct FfFrames {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FfFrame {
+    pub(super) stream_index: Option<usize>,
     pub(super) side_data_list: Vec<FfSideData>,
     pub(super) interlaced_frame: u8,
     pub(super) top_field_first: u8,

@@ -48,14 +48,10 @@ pub struct Probed {
 /// type next.
 pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let (bytes, truncated) = at_hand(input)?;
-    let what = [
-        "-show_format",
-        "-show_streams",
-        "-show_chapters",
-        "-show_programs",
-        "-show_data",
-    ];
-    let file: FfFile = unfit::describe(tools, input, &what)?;
+    let (file, glimpse) = Glimpse::beside(tools, input, || {
+        unfit::describe::<FfFile>(tools, input, &DESCRIPTION)
+    });
+    let file = file?;
     let film = film_of(&file, input)?;
     let look = Look {
         tools,
@@ -63,7 +59,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
         file: &file,
         film,
     };
-    let seen = look.at_the_beginning()?;
+    let seen = look.at_the_beginning(glimpse)?;
     let direct = seen.direct();
 
     let mut warnings = Vec::new();
@@ -159,6 +155,41 @@ struct Look<'a> {
     film: &'a FfStream,
 }
 
+/// What ffprobe is asked of a film.
+const DESCRIPTION: [&str; 5] = [
+    "-show_format",
+    "-show_streams",
+    "-show_chapters",
+    "-show_programs",
+    "-show_data",
+];
+
+/// What can be seen of a file before it is known whether it is a film: each is one run of a tool that takes its time to
+/// start.
+struct Glimpse {
+    first: Result<FfPackets>,
+    identified: Result<Identified>,
+    likely: Result<Option<FfFrame>>,
+}
+
+impl Glimpse {
+    /// Looks while `work` is done, and returns what came of that as well.
+    fn beside<T>(tools: &Toolbox, input: &Path, work: impl FnOnce() -> T) -> (T, Self) {
+        thread::scope(|scope| {
+            let identified = scope.spawn(|| identify(tools, input));
+            let first = scope.spawn(|| ask::first_packets(tools, input));
+            let likely = scope.spawn(|| ask::likely_first_frame(tools, input));
+            let done = work();
+            let glimpse = Self {
+                first: outcome(first),
+                identified: outcome(identified),
+                likely: outcome(likely),
+            };
+            (done, glimpse)
+        })
+    }
+}
+
 /// What is seen at the beginning of a film.
 struct Seen {
     /// Its first picture.
@@ -183,19 +214,22 @@ impl Seen {
 }
 
 impl Look<'_> {
-    /// Looks at the first picture and the first packets, while mkvmerge looks at the file.
-    fn at_the_beginning(&self) -> Result<Seen> {
+    /// The first picture and the first packets, and what mkvmerge says, of a film that can be taken.
+    fn at_the_beginning(&self, glimpse: Glimpse) -> Result<Seen> {
         let (tools, input, film) = (self.tools, self.input, self.film);
         let shown = input.display();
         unfit::refuse_unknown(tools, film)
             .with_context(|| format!("`{shown}` cannot be encoded"))?;
-        let (frame, identified, first) = thread::scope(|scope| {
-            let identified = scope.spawn(|| identify(tools, input));
-            let first = scope.spawn(|| ask::first_packets(tools, input));
-            let frame = ask::first_frame(tools, input, film.index)
-                .with_context(|| format!("cannot read the first frame of `{shown}`"));
-            (frame, outcome(identified), outcome(first))
-        });
+        let Glimpse {
+            first,
+            identified,
+            likely,
+        } = glimpse;
+        let frame = match likely {
+            Ok(Some(frame)) if frame.stream_index == Some(film.index) => Ok(Some(frame)),
+            _ => ask::first_frame(tools, input, film.index)
+                .with_context(|| format!("cannot read the first frame of `{shown}`")),
+        };
         let first = first.with_context(|| format!("cannot read the first packets of `{shown}`"))?;
         ensure!(
             !self.file.is_encrypted() && !first.is_encrypted(),

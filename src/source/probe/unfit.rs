@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use serde::de::DeserializeOwned;
 
 use super::{
-    ffprobe::{FfFile, FfFrame, FfStream, ffprobe},
+    ffprobe::{FfFile, FfFrame, FfStream, ONE_FILE, ffprobe},
     picture::{color, pixel_layout},
     tracks::COPIED,
 };
@@ -15,15 +15,7 @@ use crate::{
     os::{exit::UnfitFilm, process::ToolFailure, toolbox::Toolbox},
 };
 
-/// What ffmpeg's demuxers of one file with a film in it are called, and those of sound, so that it can be said what is
-/// missing. All others read lists of files, devices or words.
-const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,kux,mpegts,mpegtsraw,mpeg,mpegvideo,ogg,asf,asf_o,\
-    rm,mxf,gxf,nut,ivf,obu,av1,h264,hevc,m4v,h261,h263,cavsvideo,avs2,avs3,dirac,vc1,vc1test,yuv4mpegpipe,dv,swf,wtv,nsv,ivr,\
-    mjpeg,mjpeg_2000,gif,apng,png_pipe,jpeg_pipe,webp_pipe,roq,bink,smk,film_cpk,4xm,cine,lxf,pva,xmv,wc3movie,thp,vivo,viv,\
-    rpl,psxstr,pmp,nuv,nc,mv,mvi,mtv,msf,moflex,mods,mm,mlv,lvf,jv,ipmovie,idcin,hnm,flic,ea,ea_cdata,dxa,dsicin,cdxl,c93,\
-    bmv,bfi,bethsoftvid,anm,alp,amv,mpc,mpc8,wav,w64,mp3,aac,ac3,eac3,dts,dtshd,truehd,flac,aiff,au,caf,tta,wv,ape,amr,loas";
-
-/// And of those that read what a file names: other files, and files of others.
+/// Demuxers that read what a file names: other files, and files of others.
 const LISTS: [(&str, &str); 5] = [
     ("hls", "a playlist (HLS)"),
     ("dash", "a playlist (DASH)"),
@@ -39,8 +31,7 @@ pub(super) fn describe<T: DeserializeOwned>(
     what: &[&str],
 ) -> Result<T> {
     let shown = input.display();
-    let one_file = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
-    let described = ffprobe(tools, input, &[&one_file, what].concat());
+    let described = ffprobe(tools, input, &[&ONE_FILE, what].concat());
     let Err(error) = described else {
         return described;
     };
