@@ -4,6 +4,126 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Declares [`Property`] and the list of all, so that nothing can be one without being in the list.
+macro_rules! properties {
+    ($($(#[$doc:meta])+ $name:ident = $words:literal,)+) => {
+        /// What can be compared. That of a track is named with the track's number.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Property {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Property {
+            /// All that can be compared.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name, as `findings` of `--json` have it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $words,)+
+                }
+            }
+        }
+    };
+}
+
+properties! {
+    /// How many pictures there are.
+    Frames = "frames",
+    /// When each is shown.
+    FrameTimes = "times of frames",
+    /// Until when the last one is shown.
+    LastFrameEnd = "end of the last frame",
+    /// The pictures as the encoder wrote them.
+    EncodedPictures = "encoded pictures",
+    /// The pictures as a decoder shows them, at some places.
+    Pictures = "pictures at their times",
+    /// How many pictures a decoder shows.
+    DecodedFrames = "frames that can be decoded",
+    /// What the picture is encoded with.
+    Codec = "codec",
+    /// How wide a pixel is for its height.
+    PixelShape = "shape of a pixel",
+    /// Whether the picture is interlaced, and in which order.
+    Fields = "fields",
+    /// How the picture stands in space: stereo, turned, a sphere.
+    Space = "picture in space",
+    /// The colours that the container names.
+    ContainerColors = "colours of the container",
+    /// The HDR10 metadata that the container has.
+    ContainerHdr10 = "HDR10 of the container",
+    /// How long the container says that the film is.
+    Duration = "duration",
+    /// The film's title.
+    Title = "title",
+    /// The film's tags.
+    Tags = "tags",
+    /// The tags of its picture.
+    PictureTags = "tags of the picture",
+    /// How many chapters there are.
+    Chapters = "chapters",
+    /// When they begin.
+    ChapterTimes = "times of chapters",
+    /// How many attachments there are.
+    Attachments = "attachments",
+    /// Which kinds of tracks there are, in order.
+    Tracks = "tracks",
+    /// The title of a track.
+    TrackTitle = "title of track",
+    /// The language of a track.
+    TrackLanguage = "language of track",
+    /// The flags of a track.
+    TrackFlags = "flags of track",
+    /// The tags of a track.
+    TrackTags = "tags of track",
+    /// What is in a further track of pictures.
+    VideoTrack = "video track",
+    /// What is in a track of sound.
+    SoundTrack = "sound track",
+    /// What is in a track of subtitles.
+    SubtitleTrack = "subtitle track",
+    /// How many tracks of sound that was encoded anew there are.
+    SoundTracks = "sound tracks",
+    /// The packets of a track of sound that was encoded anew.
+    SoundPackets = "packets of sound track",
+}
+
+impl Property {
+    /// That of the track with this number, counted from 1.
+    #[must_use]
+    pub fn of_track(self, number: usize) -> What {
+        What {
+            property: self,
+            track: Some(number),
+        }
+    }
+}
+
+/// A property of the film, or of one of its tracks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct What {
+    property: Property,
+    track: Option<usize>,
+}
+
+impl From<Property> for What {
+    fn from(property: Property) -> Self {
+        Self {
+            property,
+            track: None,
+        }
+    }
+}
+
+/// `sound track 1`.
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.property.name())?;
+        self.track.map_or(Ok(()), |number| write!(f, " {number}"))
+    }
+}
+
 /// One property of a film: what the source has, what the output has, who says so, and whether they agree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -22,7 +142,7 @@ pub struct Finding {
 impl Finding {
     /// Two things that have to be the same.
     pub fn same<T: PartialEq + fmt::Display>(
-        what: impl Into<String>,
+        what: impl Into<What>,
         source: T,
         output: T,
         by: &str,
@@ -33,14 +153,14 @@ impl Finding {
 
     /// Two things, and whether they agree.
     pub fn new(
-        what: impl Into<String>,
+        what: impl Into<What>,
         source: impl Into<String>,
         output: impl Into<String>,
         by: impl Into<String>,
         agrees: bool,
     ) -> Self {
         Self {
-            what: what.into(),
+            what: what.into().to_string(),
             source: source.into(),
             output: output.into(),
             by: by.into(),
@@ -101,12 +221,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_two_properties_have_one_name() {
+        for (n, property) in Property::ALL.iter().enumerate() {
+            let others = Property::ALL[..n].iter();
+            assert!(
+                others
+                    .map(|other| other.name())
+                    .all(|name| name != property.name()),
+                "{property:?}"
+            );
+        }
+    }
+
+    #[test]
     fn every_finding_that_does_not_agree_is_named() {
         let findings = vec![
-            Finding::same("frames", 240, 240, "counted"),
-            Finding::same("chapters", 3, 2, "counted"),
+            Finding::same(Property::Frames, 240, 240, "counted"),
+            Finding::same(Property::Chapters, 3, 2, "counted"),
             Finding::new(
-                "sound track 1",
+                Property::SoundTrack.of_track(1),
                 "1000 packets",
                 "999 packets",
                 "hashes",

@@ -674,6 +674,15 @@ pub struct Container {
 }
 
 impl Container {
+    /// All tracks, in their order.
+    #[must_use]
+    pub fn tracks(&self) -> Vec<&Track> {
+        let mut tracks: Vec<&Track> = self.other_tracks.iter().collect();
+        tracks.push(&self.video_track);
+        tracks.sort_by_key(|track| track.id);
+        tracks
+    }
+
     /// The tracks of sound, in their order.
     pub fn sound_tracks(&self) -> impl Iterator<Item = &Track> {
         self.other_tracks

@@ -19,10 +19,11 @@ use serde::{Deserialize, Serialize};
 
 use self::names::{CHUNKS, Name};
 use crate::{
-    film::media::Chunk,
+    film::media::{Chunk, Container},
     finding::Finding,
-    os::{exit::Taken, process::quoted},
+    os::{exit::Taken, process::quoted, toolbox::Toolbox},
     plan::recipe::Recipe,
+    source::packets::Original,
 };
 
 /// Format of the job directory. A newer one is refused, an older one is read.
@@ -384,6 +385,17 @@ impl Job {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The source, as ffmpeg reads it by the link in the directory; `container` is what it is.
+    #[must_use]
+    pub fn original<'a>(&'a self, tools: &'a Toolbox, container: &'a Container) -> Original<'a> {
+        Original {
+            tools,
+            dir: &self.dir,
+            name: self.source_link(),
+            container,
+        }
     }
 
     /// Name of the link to the source, relative to the directory.

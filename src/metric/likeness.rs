@@ -17,10 +17,12 @@ use anyhow::{Context, Result, ensure};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
-    film::media::Container,
-    finding::Finding,
-    os::{process::outcome, toolbox::Toolbox, words::count},
-    source::{packets, probe::file_url},
+    finding::{Finding, Property},
+    os::{process::outcome, words::count},
+    source::{
+        packets::{Original, keep_clock},
+        probe::file_url,
+    },
 };
 
 /// Samples a second.
@@ -214,9 +216,9 @@ impl Likeness {
         on_time && as_long && same && self.silent.is_empty()
     }
 
-    /// It in words, as what was found of the track `name`.
+    /// It in words, as what was found of the sound track with this `number`.
     #[must_use]
-    pub fn finding(&self, name: impl Into<String>, freedom: Freedom, rate: u32) -> Finding {
+    pub fn finding(&self, number: usize, freedom: Freedom, rate: u32) -> Finding {
         let source = format!(
             "{:.2} s, heard at {}",
             self.seconds[0],
@@ -248,7 +250,8 @@ impl Likeness {
             Freedom::Time => "; by your options it may be anywhere, but not shorter",
         };
         let by = format!("sound at these places, decoded by ffmpeg{judged}");
-        Finding::new(name, source, output, by, self.agrees(freedom, rate))
+        let what = Property::SoundTrack.of_track(number);
+        Finding::new(what, source, output, by, self.agrees(freedom, rate))
     }
 }
 
@@ -552,12 +555,8 @@ fn peak(likeness: &[f64]) -> Option<(f64, f64)> {
 
 /// The source, and its sound encoded anew.
 pub struct Sounds<'a> {
-    /// ffmpeg and ffprobe.
-    pub tools: &'a Toolbox,
-    /// Where the source lies, and its plain name there.
-    pub source: (&'a Path, &'a str),
-    /// What the source is.
-    pub container: &'a Container,
+    /// The source.
+    pub source: Original<'a>,
     /// The encoded sound.
     pub encoded: &'a Path,
     /// By how many milliseconds the times of each track are later than those of the output.
@@ -587,33 +586,32 @@ impl Sounds<'_> {
             "avi",
             "pipe:1",
         ];
-        let mut source = packets::reading(self.tools, self.source, self.container);
-        let kept = self
-            .container
+        let Original {
+            tools, container, ..
+        } = self.source;
+        let mut source = self.source.reading();
+        let kept = container
             .sound_tracks()
             .flat_map(|track| ["-map".to_owned(), format!("0:{}", track.stream)]);
         source.args(kept).args(decoded).args(piped);
-        packets::keep_clock(&mut source, self.container);
-        let mut encoded = Command::new(&self.tools.ffmpeg);
+        keep_clock(&mut source, container);
+        let mut encoded = Command::new(&tools.ffmpeg);
         encoded
             .args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"])
             .arg(file_url(self.encoded));
         encoded.args(["-map", "0:a"]).args(decoded).args(piped);
         // By the film's clock the output is later by what is added for it.
-        let offset_ms = self.container.clock.offset_us as f64 / 1000.0;
+        let offset_ms = container.clock.offset_us as f64 / 1000.0;
         let tracks = self.later_ms.iter().zip(freedoms);
         let mut pairs: Vec<Pair> = tracks
             .map(|(later_ms, freedom)| Pair::new(later_ms + offset_ms, *freedom))
             .collect();
         let ((from_source, ours), (from_encoded, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
-            let a = scope.spawn(move || {
-                self.tools
-                    .children
-                    .stream(source, |avi| send(avi, &from_source))
-            });
+            let a =
+                scope.spawn(move || tools.children.stream(source, |avi| send(avi, &from_source)));
             let b = scope.spawn(move || {
-                self.tools
+                tools
                     .children
                     .stream(encoded, |avi| send(avi, &from_encoded))
             });
@@ -835,7 +833,7 @@ mod tests {
             }
         }
         let finding = compare(&sound, &moved(&sound, |n| n + 21.0 * PER_MS)).finding(
-            "sound",
+            1,
             Freedom::Nothing,
             48_000,
         );
@@ -873,7 +871,7 @@ mod tests {
         );
         let lost = compare(&sound, &mute(8, 16));
         assert!(!agrees(&lost) && lost.silent.contains(&8.0), "{lost:?}");
-        let finding = lost.finding("sound", Freedom::Nothing, 48_000);
+        let finding = lost.finding(1, Freedom::Nothing, 48_000);
         assert!(finding.output.contains("silent at"), "{finding}");
         assert!(!lost.agrees(Freedom::Form, 48_000));
         let all = compare(&vec![0.0; 80_000], &vec![0.0; 80_000]);
@@ -893,7 +891,7 @@ mod tests {
         assert!(likeness.agrees(Freedom::Form, 48_000));
         assert!(
             likeness
-                .finding("sound", Freedom::Form, 48_000)
+                .finding(1, Freedom::Form, 48_000)
                 .by
                 .contains("by your options")
         );
@@ -936,7 +934,7 @@ mod tests {
         assert!(!agrees(&other), "{other:?}");
         assert!(
             other
-                .finding("sound", Freedom::Nothing, 48_000)
+                .finding(1, Freedom::Nothing, 48_000)
                 .output
                 .contains("not like it")
         );

@@ -17,41 +17,39 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
-    finding::Finding,
-    os::{process::outcome, toolbox::Toolbox, words::count},
-    source::{packets, probe::file_url},
+    finding::{Finding, Property, What},
+    os::{process::outcome, words::count},
+    source::{
+        packets::{Original, filling, keep_clock},
+        probe::file_url,
+    },
 };
 
 /// The tracks that are copied, with their places in the output; `film` is whether the picture is there as well.
 #[must_use]
 pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
     let mut counts = [0; 3];
-    let all = container
-        .other_tracks
-        .iter()
-        .chain(film.then_some(&container.video_track));
-    let mut all: Vec<&Track> = all.collect();
-    all.sort_by_key(|track| track.id);
+    let is_picture = |track: &Track| track.id == container.video_track.id;
+    let tracks = container.tracks();
     let mut pairs = Vec::new();
-    for track in all {
+    for track in tracks
+        .into_iter()
+        .filter(|track| film || !is_picture(track))
+    {
         let position = counts[track.kind as usize];
         counts[track.kind as usize] += 1;
-        let (letter, name) = match track.kind {
-            TrackKind::Video => ('v', "video track"),
-            TrackKind::Audio => ('a', "sound track"),
-            TrackKind::Subtitles => ('s', "subtitle track"),
+        let (letter, property) = match track.kind {
+            TrackKind::Video => ('v', Property::VideoTrack),
+            TrackKind::Audio => ('a', Property::SoundTrack),
+            TrackKind::Subtitles => ('s', Property::SubtitleTrack),
         };
-        let copied = track.id != container.video_track.id
-            && !(container.new_sound && track.kind == TrackKind::Audio);
+        let is_new = container.new_sound && track.kind == TrackKind::Audio;
+        let copied = !is_picture(track) && !is_new;
         if copied && track.stream != usize::MAX {
-            let (output, name) = (
-                format!("0:{letter}:{position}"),
-                format!("{name} {}", position + 1),
-            );
             pairs.push(Pair {
                 track,
-                output,
-                name,
+                output: format!("0:{letter}:{position}"),
+                what: property.of_track(position + 1),
             });
         }
     }
@@ -65,18 +63,14 @@ pub struct Pair<'a> {
     pub track: &'a Track,
     /// ffmpeg's name of it in the output: `0:a:1`.
     pub output: String,
-    /// For people: `sound track 2`.
-    pub name: String,
+    /// What is compared: `sound track 2`.
+    pub what: What,
 }
 
 /// Two films whose tracks are compared.
 pub struct Films<'a> {
-    /// ffmpeg and ffprobe.
-    pub tools: &'a Toolbox,
-    /// Where the source lies, and its plain name there.
-    pub source: (&'a Path, &'a str),
-    /// What the source is.
-    pub container: &'a Container,
+    /// The source.
+    pub source: Original<'a>,
     /// The output.
     pub output: &'a Path,
 }
@@ -98,21 +92,25 @@ struct Line {
 }
 
 impl Films<'_> {
-    fn read_source(&self) -> Command {
-        packets::reading(self.tools, self.source, self.container)
-    }
-
     fn read_output(&self) -> Command {
         self.reading(self.output)
     }
 
     /// ffmpeg, reading a file of ours.
     fn reading(&self, file: &Path) -> Command {
-        let mut command = Command::new(&self.tools.ffmpeg);
+        let mut command = Command::new(&self.source.tools.ffmpeg);
         command
             .args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"])
             .arg(file_url(file));
         command
+    }
+
+    /// ffmpeg, reading the track of a pair in the source, and in the output.
+    fn reading_both(&self, pair: &Pair<'_>) -> [Command; 2] {
+        let (mut source, mut output) = (self.source.reading(), self.read_output());
+        source.args(["-map", &format!("0:{}", pair.track.stream)]);
+        output.args(["-map", &pair.output]);
+        [source, output]
     }
 
     /// Compares all tracks that are copied, one finding for each.
@@ -120,50 +118,40 @@ impl Films<'_> {
     /// # Errors
     /// If a file cannot be read.
     pub fn copied(&self, pairs: &[Pair<'_>]) -> Result<Vec<Finding>> {
+        let whole: Vec<&Pair<'_>> = pairs
+            .iter()
+            .filter(|pair| pair.track.carry == Carry::Copy)
+            .collect();
+        let mut packets = self.packets(&whole)?.into_iter();
+        let finding = |pair: &Pair<'_>| match pair.track.carry {
+            Carry::Copy => self.of_copied(pair, &packets.next().unwrap_or_default()),
+            _ => self.of_decoded(pair),
+        };
+        pairs.iter().map(finding).collect()
+    }
+
+    /// Compares the packets of some tracks.
+    fn packets(&self, pairs: &[&Pair<'_>]) -> Result<Vec<Packets>> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
-        let whole: Vec<bool> = pairs
-            .iter()
-            .map(|pair| pair.track.carry == Carry::Copy)
-            .collect();
-        let mut compared = vec![Packets::default(); pairs.len()];
-        if whole.contains(&true) {
-            let (mut source, mut output) = (self.read_source(), self.read_output());
-            for (pair, _) in pairs.iter().zip(&whole).filter(|(_, whole)| **whole) {
-                source.args(["-map", &format!("0:{}", pair.track.stream)]);
-                output.args(["-map", &pair.output]);
-            }
-            source.args(["-c", "copy"]);
-            for (n, (pair, _)) in pairs
-                .iter()
-                .zip(&whole)
-                .filter(|(_, whole)| **whole)
-                .enumerate()
-            {
-                if pair.track.codec == "aac" {
-                    // Transport streams have headers in front of every packet that Matroska has not.
-                    source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
-                }
-            }
-            output.args(["-c", "copy"]);
-            let places: Vec<usize> = (0..pairs.len()).filter(|n| whole[*n]).collect();
-            let offsets_ms = vec![self.offset_ms(); places.len()];
-            packets::keep_clock(hashed(&mut source), self.container);
-            hashed(&mut output);
-            for (n, packets) in places
-                .iter()
-                .zip(self.in_lockstep(source, output, &offsets_ms)?)
-            {
-                compared[*n] = packets;
-            }
+        let (mut source, mut output) = (self.source.reading(), self.read_output());
+        for pair in pairs {
+            source.args(["-map", &format!("0:{}", pair.track.stream)]);
+            output.args(["-map", &pair.output]);
         }
-        pairs
-            .iter()
-            .zip(whole)
-            .zip(compared)
-            .map(|((pair, whole), packets)| self.one(pair, whole, packets))
-            .collect()
+        source.args(["-c", "copy"]);
+        for (n, _) in (0..)
+            .zip(pairs)
+            .filter(|(_, pair)| pair.track.codec == "aac")
+        {
+            // Transport streams have headers in front of every packet that Matroska has not.
+            source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
+        }
+        output.args(["-c", "copy"]);
+        keep_clock(hashed(&mut source), self.source.container);
+        hashed(&mut output);
+        self.in_lockstep(source, output, &vec![self.offset_ms(); pairs.len()])
     }
 
     /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`: one finding for each.
@@ -178,46 +166,32 @@ impl Films<'_> {
         let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
         let compared = self.in_lockstep(source, output, &offsets_ms)?;
         let by = "hashes and times of all packets that were encoded, by ffmpeg";
-        let finding = |(n, packets): (usize, Packets)| {
-            let agrees = packets.agree();
-            Finding::new(
-                format!("packets of sound track {n}"),
-                packets.source(),
-                packets.output(),
-                by,
-                agrees,
-            )
+        let finding = |(n, packets): (usize, &Packets)| {
+            packets.finding(Property::SoundPackets.of_track(n), by)
         };
-        Ok((1..).zip(compared).map(finding).collect())
+        Ok((1..).zip(&compared).map(finding).collect())
     }
 
     /// What is added to times of the source for the output.
     fn offset_ms(&self) -> f64 {
-        self.container.clock.offset_us as f64 / 1000.0
+        self.source.container.clock.offset_us as f64 / 1000.0
     }
 
-    fn one(&self, pair: &Pair<'_>, whole: bool, packets: Packets) -> Result<Finding> {
-        let by = "hashes and times of all packets, by ffmpeg";
-        if whole && packets.agree() {
-            return Ok(Finding::new(
-                &pair.name,
-                packets.source(),
-                packets.output(),
-                by,
-                true,
-            ));
+    /// What comparing the `packets` of a track came to; where they are cut differently, what is in them counts.
+    fn of_copied(&self, pair: &Pair<'_>, packets: &Packets) -> Result<Finding> {
+        match pair.track.kind {
+            TrackKind::Audio if !packets.agree() => self.samples(pair),
+            TrackKind::Video if !packets.agree() => self.frames(pair),
+            _ => Ok(packets.finding(pair.what, "hashes and times of all packets, by ffmpeg")),
         }
+    }
+
+    /// Compares what is in a track whose packets are others.
+    fn of_decoded(&self, pair: &Pair<'_>) -> Result<Finding> {
         match pair.track.kind {
             TrackKind::Audio => self.samples(pair),
             TrackKind::Video => self.frames(pair),
-            TrackKind::Subtitles if !whole => self.texts(pair),
-            _ => Ok(Finding::new(
-                &pair.name,
-                packets.source(),
-                packets.output(),
-                by,
-                false,
-            )),
+            TrackKind::Subtitles => self.texts(pair),
         }
     }
 
@@ -228,19 +202,22 @@ impl Films<'_> {
         output: Command,
         offsets_ms: &[f64],
     ) -> Result<Vec<Packets>> {
+        let Original {
+            tools, container, ..
+        } = self.source;
         let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
             let a = scope.spawn(move || {
-                self.tools
+                tools
                     .children
                     .stream(source, |text| send(text, &from_source))
             });
             let b = scope.spawn(move || {
-                self.tools
+                tools
                     .children
                     .stream(output, |text| send(text, &from_output))
             });
-            let packets = compare(&ours, &theirs, offsets_ms, self.container.restarts);
+            let packets = compare(&ours, &theirs, offsets_ms, container.restarts);
             drop((ours, theirs));
             outcome(a).context("reading the source's other tracks again")?;
             outcome(b).context("reading the output's other tracks")?;
@@ -248,55 +225,34 @@ impl Films<'_> {
         })
     }
 
+    /// Compares what `source` and `output` write of one track, packet by packet.
+    fn one_track(&self, mut source: Command, mut output: Command) -> Result<Packets> {
+        keep_clock(hashed(&mut source), self.source.container);
+        hashed(&mut output);
+        let mut packets = self.in_lockstep(source, output, &[self.offset_ms()])?;
+        Ok(packets.pop().unwrap_or_default())
+    }
+
     /// Compares decoded sound, sample by sample.
     fn samples(&self, pair: &Pair<'_>) -> Result<Finding> {
-        let (mut source, mut output) = (self.read_source(), self.read_output());
-        source.args(["-map", &format!("0:{}", pair.track.stream)]);
-        output.args(["-map", &pair.output]);
+        let [mut source, mut output] = self.reading_both(pair);
         // Of the same samples, the same blocks, whatever packets they come in.
         let blocks = "asetnsamples=n=4800:p=0";
         let (filled, depth) = match pair.track.carry {
             Carry::Decoded => (
-                format!("{},{blocks}", packets::filling(self.container)),
+                format!("{},{blocks}", filling(self.source.container)),
                 "pcm_s24le",
             ),
             _ => (blocks.to_owned(), "pcm_f64le"),
         };
         source.args(["-af", &filled, "-c:a", depth]);
         output.args(["-af", blocks, "-c:a", depth]);
-        packets::keep_clock(hashed(&mut source), self.container);
-        hashed(&mut output);
-        let packets = self
-            .in_lockstep(source, output, &[self.offset_ms()])?
-            .pop()
-            .unwrap_or_default();
-        let block = |packets: &Packets, text: String| {
-            text.replace("packet", "block")
-                + if packets.same > 0 {
-                    " of decoded samples"
-                } else {
-                    ""
-                }
-        };
-        let by = "all samples and their times, decoded by ffmpeg";
-        let (source, output) = (
-            block(&packets, packets.source()),
-            block(&packets, packets.output()),
-        );
-        Ok(Finding::new(
-            &pair.name,
-            source,
-            output,
-            by,
-            packets.agree() && packets.same > 0,
-        ))
+        Ok(self.one_track(source, output)?.of_samples(pair.what))
     }
 
     /// Compares decoded pictures: packets of some codecs have another form in transport streams.
     fn frames(&self, pair: &Pair<'_>) -> Result<Finding> {
-        let (mut source, mut output) = (self.read_source(), self.read_output());
-        source.args(["-map", &format!("0:{}", pair.track.stream)]);
-        output.args(["-map", &pair.output]);
+        let [mut source, mut output] = self.reading_both(pair);
         let all = [
             "-fps_mode",
             "passthrough",
@@ -305,68 +261,25 @@ impl Films<'_> {
             "-c:v",
             "rawvideo",
         ];
-        packets::keep_clock(hashed(source.args(all)), self.container);
-        hashed(output.args(all));
-        let packets = self
-            .in_lockstep(source, output, &[self.offset_ms()])?
-            .pop()
-            .unwrap_or_default();
-        let pictures = |text: String| text.replace("packet", "decoded picture");
-        let (source, output) = (pictures(packets.source()), pictures(packets.output()));
-        let by = "all pictures and their times, decoded by ffmpeg";
-        Ok(Finding::new(
-            &pair.name,
-            source,
-            output,
-            by,
-            packets.agree() && packets.same > 0,
-        ))
+        source.args(all);
+        output.args(all);
+        Ok(self.one_track(source, output)?.of_pictures(pair.what))
     }
 
     /// Compares words and times of subtitles whose form has changed.
     fn texts(&self, pair: &Pair<'_>) -> Result<Finding> {
-        let as_text = |mut command: Command, stream: String, clock: bool| -> Result<String> {
-            command.args(["-map", &stream, "-c:s", "srt"]);
-            if clock {
-                command.args([
-                    "-output_ts_offset",
-                    &format!("{}us", self.container.clock.offset_us),
-                ]);
-            }
-            command.args(["-f", "srt", "pipe:1"]);
-            if clock {
-                packets::keep_clock(&mut command, self.container);
-            }
-            Ok(String::from_utf8_lossy(
-                &self
-                    .tools
-                    .children
-                    .output(command)
-                    .context("reading subtitles")?,
-            )
-            .into_owned())
+        let [mut source, mut output] = self.reading_both(pair);
+        let offset = format!("{}us", self.source.container.clock.offset_us);
+        source.args(["-c:s", "srt", "-output_ts_offset", &offset]);
+        source.args(["-f", "srt", "pipe:1"]);
+        keep_clock(&mut source, self.source.container);
+        output.args(["-c:s", "srt", "-f", "srt", "pipe:1"]);
+        let texts = |command| -> Result<Vec<Text>> {
+            let children = &self.source.tools.children;
+            let read = children.output(command).context("reading subtitles")?;
+            Ok(subtitles(&String::from_utf8_lossy(&read)))
         };
-        let source = subtitles(&as_text(
-            self.read_source(),
-            format!("0:{}", pair.track.stream),
-            true,
-        )?);
-        let output = subtitles(&as_text(self.read_output(), pair.output.clone(), false)?);
-        let same = |(a, b): (&(f64, f64, String), &(f64, f64, String))| {
-            (a.0 - b.0).abs() <= SAME_TIME_MS
-                && (a.1 - b.1).abs() <= 2.0 * SAME_TIME_MS
-                && a.2 == b.2
-        };
-        let agrees = source.len() == output.len() && source.iter().zip(&output).all(same);
-        let texts = |found: &[_]| count(found.len() as u64, "text");
-        let by = "words and times of all, by ffmpeg";
-        Ok(Finding::new(
-            &pair.name,
-            texts(&source),
-            texts(&output),
-            by,
-            agrees,
-        ))
+        Ok(of_texts(pair.what, &texts(source)?, &texts(output)?))
     }
 }
 
@@ -375,8 +288,22 @@ fn hashed(command: &mut Command) -> &mut Command {
     command.args(["-f", "framehash", "-hash", "murmur3", "pipe:1"])
 }
 
-/// Texts of SubRip: beginning and end in milliseconds, and words.
-fn subtitles(text: &str) -> Vec<(f64, f64, String)> {
+/// Compares the texts of a track of subtitles, by words and times.
+pub(super) fn of_texts(what: What, source: &[Text], output: &[Text]) -> Finding {
+    let same = |(a, b): (&Text, &Text)| {
+        (a.0 - b.0).abs() <= SAME_TIME_MS && (a.1 - b.1).abs() <= 2.0 * SAME_TIME_MS && a.2 == b.2
+    };
+    let agrees = source.len() == output.len() && source.iter().zip(output).all(same);
+    let number = |texts: &[Text]| count(texts.len() as u64, "text");
+    let by = "words and times of all, by ffmpeg";
+    Finding::new(what, number(source), number(output), by, agrees)
+}
+
+/// A text of SubRip: beginning and end in milliseconds, and words.
+pub(super) type Text = (f64, f64, String);
+
+/// Texts of SubRip.
+fn subtitles(text: &str) -> Vec<Text> {
     let clock = |text: &str| -> Option<f64> {
         let mut ms = 0.0;
         for part in text.trim().replace(',', ".").split(':') {
@@ -384,7 +311,7 @@ fn subtitles(text: &str) -> Vec<(f64, f64, String)> {
         }
         Some(ms * 1000.0)
     };
-    let mut found: Vec<(f64, f64, String)> = Vec::new();
+    let mut found: Vec<Text> = Vec::new();
     for line in text.lines() {
         let times = line
             .split_once(" --> ")
@@ -405,7 +332,7 @@ fn subtitles(text: &str) -> Vec<(f64, f64, String)> {
 
 /// What comparing the packets of a track came to.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Packets {
+pub(super) struct Packets {
     /// Packets that are the same, from the first on.
     same: u64,
     /// By how much these are later in the output, all together, in milliseconds.
@@ -459,6 +386,34 @@ impl Packets {
             return true;
         }
         false
+    }
+
+    /// The packets of a track.
+    pub(super) fn finding(&self, what: What, by: &str) -> Finding {
+        Finding::new(what, self.source(), self.output(), by, self.agree())
+    }
+
+    /// Its samples, decoded, in packets of one length.
+    pub(super) fn of_samples(&self, what: What) -> Finding {
+        let blocks = |text: String| {
+            let of = if self.same > 0 {
+                " of decoded samples"
+            } else {
+                ""
+            };
+            text.replace("packet", "block") + of
+        };
+        let by = "all samples and their times, decoded by ffmpeg";
+        let (source, output) = (blocks(self.source()), blocks(self.output()));
+        Finding::new(what, source, output, by, self.agree() && self.same > 0)
+    }
+
+    /// Its pictures, decoded, a packet each.
+    pub(super) fn of_pictures(&self, what: What) -> Finding {
+        let pictures = |text: String| text.replace("packet", "decoded picture");
+        let by = "all pictures and their times, decoded by ffmpeg";
+        let (source, output) = (pictures(self.source()), pictures(self.output()));
+        Finding::new(what, source, output, by, self.agree() && self.same > 0)
     }
 
     fn on_average_ms(&self) -> f64 {
@@ -670,21 +625,23 @@ fn send(text: &mut dyn Read, to: &Sender<Line>) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod examples {
     use super::*;
 
-    fn lines_of(text: &str) -> Vec<Line> {
+    pub(super) fn lines_of(text: &str) -> Vec<Line> {
         let (sender, lines) = bounded(1000);
         send(&mut text.as_bytes(), &sender).unwrap();
         drop(sender);
         lines.iter().collect()
     }
 
-    const LIST: &str = "#format: frame checksums\n#tb 0: 1/1000\n#tb 1: 1/48000\n\
+    /// Two streams of two packets each.
+    pub(in crate::output) const LIST: &str = "#format: frame checksums\n#tb 0: 1/1000\n#tb 1: 1/48000\n\
         0,          0,          0,       40,      100, aa\n1,      -1024,      -1024,     1024,        4, bb\n\
         1,          0,          0,     1024,        4, cc\n0,         40,         40,       40,      100, dd\n";
 
-    fn compared(source: &str, output: &str, offset_ms: f64) -> Vec<Packets> {
+    /// What comparing two lists of packets comes to, for each of their two streams.
+    pub(in crate::output) fn compared(source: &str, output: &str, offset_ms: f64) -> Vec<Packets> {
         let side = |text| {
             let (sender, receiver) = bounded(100);
             lines_of(text)
@@ -694,6 +651,14 @@ mod tests {
         };
         compare(&side(source), &side(output), &[offset_ms; 2], false)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        examples::{LIST, compared, lines_of},
+        *,
+    };
 
     #[test]
     fn the_same_packets_at_the_same_times_agree() {

@@ -4,4 +4,6 @@ pub mod part;
 pub mod join;
 pub mod content;
 pub mod preflight;
+pub mod container;
+pub mod pictures;
 pub mod verify;

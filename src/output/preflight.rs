@@ -88,9 +88,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     join::join_others(tools, job, &container, &file)
         .context("joining the film's other tracks, for a trial")?;
     let films = Films {
-        tools,
-        source: (job.dir(), job.source_link()),
-        container: &container,
+        source: job.original(tools, &container),
         output: &file,
     };
     let findings = films.copied(&pairs);
@@ -108,7 +106,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     let is_lost =
         |pair: &Pair<'_>| pair.track.kind == TrackKind::Audio && !pair.track.can_be_decoded();
     if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| is_lost(pair)) {
-        let (name, codec, why) = (&pair.name, &pair.track.codec, shown(finding));
+        let (name, codec, why) = (&pair.what, &pair.track.codec, shown(finding));
         bail!(UnfitFilm(format!(
             "{name} ({codec}) does not get into Matroska whole: {why}. Have the sound encoded anew: add -a \"-c:a libopus\" \
              --restart"

@@ -218,6 +218,19 @@ pub fn filling(container: &Container) -> &'static str {
     }
 }
 
+/// The source of a job, as ffmpeg reads it.
+#[derive(Clone, Copy)]
+pub struct Original<'a> {
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
+    /// Where it lies,
+    pub dir: &'a Path,
+    /// under a plain name.
+    pub name: &'a str,
+    /// What it is.
+    pub container: &'a Container,
+}
+
 /// Tracks that ffmpeg hands over in one file.
 #[derive(Debug, Clone)]
 pub struct Handed<'a> {
@@ -227,23 +240,20 @@ pub struct Handed<'a> {
     pub tracks: Vec<&'a Track>,
 }
 
-/// Reads the packets of the film's picture, and writes the `others`, each to its file. Names are relative to `dir`, as
-/// `source` is.
+/// Reads the packets of the film's picture, and writes the `others`, each to its file, in the directory of the source.
 ///
 /// # Errors
 /// If ffmpeg fails.
-pub fn read(
-    tools: &Toolbox,
-    (dir, source): (&Path, &str),
-    container: &Container,
-    others: &[(Handed<'_>, PathBuf)],
-) -> Result<Packets> {
+pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<Packets> {
+    let Original {
+        tools, container, ..
+    } = *source;
     let header = HEADERS
         .iter()
         .find(|(codec, _)| *codec == container.video.codec)
         .map(|(_, unit)| *unit);
     let run = |header| {
-        let command = listing(tools, (dir, source), container, others, header);
+        let command = listing(source, others, header);
         tools.children.stream(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
         })
@@ -275,14 +285,9 @@ const FILTER: &str = "filter_units";
 
 /// The command that lists the packets of the picture, as the stream 0, and its headers, if they are units of the type
 /// `header`, as the stream 1.
-fn listing(
-    tools: &Toolbox,
-    at: (&Path, &str),
-    container: &Container,
-    others: &[(Handed<'_>, PathBuf)],
-    header: Option<u8>,
-) -> Command {
-    let mut command = reading(tools, at, container);
+fn listing(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)], header: Option<u8>) -> Command {
+    let container = source.container;
+    let mut command = source.reading();
     let picture = format!("0:{}", container.video.stream);
     command.args(["-map", &picture]);
     if let Some(unit) = header {
@@ -304,19 +309,21 @@ fn listing(
     command
 }
 
-/// ffmpeg, reading the film by its own clock: that of its container where mkvmerge goes by it too, else from its earliest
-/// packet on.
-#[must_use]
-pub fn reading(tools: &Toolbox, (dir, source): (&Path, &str), container: &Container) -> Command {
-    let mut command = Command::new(&tools.ffmpeg);
-    command
-        .current_dir(dir)
-        .args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
-    if container.direct {
-        command.arg("-copyts");
+impl Original<'_> {
+    /// ffmpeg, reading the film by its own clock: that of its container where mkvmerge goes by it too, else from its
+    /// earliest packet on.
+    #[must_use]
+    pub fn reading(&self) -> Command {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command
+            .current_dir(self.dir)
+            .args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
+        if self.container.direct {
+            command.arg("-copyts");
+        }
+        command.arg("-i").arg(format!("file:{}", self.name));
+        command
     }
-    command.arg("-i").arg(format!("file:{source}"));
-    command
 }
 
 /// Has ffmpeg read all tracks of sound and subtitles, beside what `command` takes of the film. Where clocks begin, and what

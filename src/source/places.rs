@@ -18,7 +18,7 @@ use super::{
     changes::Extras,
     frames::{Frame, Layout, SMALL, Small},
     linear::{Pipe, seeks},
-    packets::{Announced, SAME_TIME_MS, keep_clock},
+    packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
 use crate::{
     film::media::{Container, Extra, Range as SampleRange},
@@ -134,12 +134,13 @@ pub struct Film<'a> {
 impl<'a> Film<'a> {
     /// The source of a job.
     #[must_use]
-    pub fn source(
-        tools: &'a Toolbox,
-        dir: &'a Path,
-        name: &'a str,
-        container: &'a Container,
-    ) -> Self {
+    pub fn source(source: Original<'a>) -> Self {
+        let Original {
+            tools,
+            dir,
+            name,
+            container,
+        } = source;
         let stream = format!("0:{}", container.video.stream);
         let origin_ms = container.clock.origin_ms;
         let full_range = container.video.color.range == Some(SampleRange::Full);
@@ -297,12 +298,10 @@ impl References {
     /// # Errors
     /// If ffmpeg cannot read it.
     pub fn look(film: &Film<'_>, announced: &Announced, places: &[Place]) -> Result<Self> {
-        let (mut references, mut missing_ms, mut extras) = (Vec::new(), Vec::new(), Extras::new());
+        let mut references = Self::default();
         for place in places {
-            let (first, last) = (
-                announced.times_ms[place.pictures.start],
-                announced.times_ms[place.pictures.end - 1],
-            );
+            let times_ms = &announced.times_ms[place.pictures.clone()];
+            let (first, last) = (times_ms[0], times_ms[times_ms.len() - 1]);
             let (mut seen, mut carried): (Vec<Seen>, Extras) = Default::default();
             for from_ms in seeks(place.from_ms) {
                 let looked = film.look(from_ms, last + SAME_TIME_MS)?;
@@ -320,39 +319,33 @@ impl References {
                     break;
                 }
             }
-            extras.extend(carried);
-            let shown = |ms: &&f64| {
-                seen.iter()
-                    .any(|(other, _)| (other - **ms).abs() <= SAME_TIME_MS)
-            };
-            missing_ms.extend(
-                announced.times_ms[place.pictures.clone()]
-                    .iter()
-                    .filter(|ms| !shown(ms)),
-            );
-            // The last but one of the pictures before is the neighbour of the first that is compared.
-            let start = seen.partition_point(|(ms, _)| *ms < first - SAME_TIME_MS);
-            for n in start..seen.len() {
-                let beside =
-                    |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small)| small.clone());
-                let neighbours = [beside(n.checked_sub(1)), beside(n.checked_add(1))];
-                references.push((
-                    seen[n].0,
-                    Reference {
-                        own: seen[n].1.clone(),
-                        neighbours,
-                    },
-                ));
-            }
+            references.extras.extend(carried);
+            references.add(&seen, times_ms);
         }
-        references.sort_by(|a, b| a.0.total_cmp(&b.0));
-        references.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
-        extras.sort_by(|a, b| a.1.total_cmp(&b.1));
-        Ok(Self {
-            seen: references,
-            missing_ms,
-            extras,
-        })
+        references.extras.sort_by(|a, b| a.1.total_cmp(&b.1));
+        Ok(references)
+    }
+
+    /// What a decoder shows of one place, of which pictures are announced at `times_ms`; some may be `seen` before these.
+    pub fn add(&mut self, seen: &[Seen], times_ms: &[f64]) {
+        let is_at = |ms: f64| move |(other, _): &Seen| (other - ms).abs() <= SAME_TIME_MS;
+        let missing = times_ms.iter().filter(|ms| !seen.iter().any(is_at(**ms)));
+        self.missing_ms.extend(missing);
+        // The last but one of the pictures before is the neighbour of the first that is compared.
+        let start = times_ms.first().map_or(0, |first| {
+            seen.partition_point(|(ms, _)| *ms < first - SAME_TIME_MS)
+        });
+        for n in start..seen.len() {
+            let beside =
+                |n: Option<usize>| n.and_then(|n| seen.get(n)).map(|(_, small)| small.clone());
+            let reference = Reference {
+                own: seen[n].1.clone(),
+                neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
+            };
+            self.seen.push((seen[n].0, reference));
+        }
+        self.seen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        self.seen.dedup_by(|a, b| (a.0 - b.0).abs() < f64::EPSILON);
     }
 
     /// How many pictures that packets announce no decoder shows.
@@ -578,18 +571,9 @@ mod tests {
 
     fn references(pictures: Range<usize>) -> References {
         let seen: Vec<Seen> = pictures.map(|n| (n as f64 * 40.0, picture(n))).collect();
-        let beside = |n: Option<usize>| {
-            n.and_then(|n| seen.get(n))
-                .map(|(_, small): &Seen| small.clone())
-        };
-        let reference = |n: usize| Reference {
-            own: seen[n].1.clone(),
-            neighbours: [beside(n.checked_sub(1)), beside(n.checked_add(1))],
-        };
-        References {
-            seen: (0..seen.len()).map(|n| (seen[n].0, reference(n))).collect(),
-            ..References::default()
-        }
+        let mut references = References::default();
+        references.add(&seen, &[seen[0].0]);
+        references
     }
 
     #[test]

@@ -594,12 +594,10 @@ fn color_config(b: &mut Bits<'_>, profile: u32) -> Result<(u8, Color)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
+pub(crate) mod examples {
     /// Sequence header of a real 1280x720 10-bit PQ stream with HDR10 metadata is exercised by the integration tests;
     /// here damage is what matters.
-    fn ivf(frames: &[&[u8]]) -> Vec<u8> {
+    pub(crate) fn ivf(frames: &[&[u8]]) -> Vec<u8> {
         let mut file = b"DKIF\0\0\x20\0AV01".to_vec();
         file.resize(32, 0);
         for frame in frames {
@@ -611,7 +609,15 @@ mod tests {
     }
 
     /// A reduced still-picture header: 64x64, 8 bit, no colour description, limited, chroma position 2.
-    const STILL: &[u8] = &[0x0a, 0x06, 0x18, 0x15, 0x7f, 0xfc, 0x01, 0x10];
+    pub(crate) const STILL: &[u8] = &[0x0a, 0x06, 0x18, 0x15, 0x7f, 0xfc, 0x01, 0x10];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        examples::{STILL, ivf},
+        *,
+    };
 
     #[test]
     fn frames_are_counted_and_the_head_is_read() {

@@ -82,13 +82,15 @@ fn tracks(proof: &Proof) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Finding;
+    use crate::finding::{
+        Finding,
+        Property::{Fields, SoundTrack, SubtitleTrack},
+        What,
+    };
 
     #[test]
     fn the_proof_is_one_line() {
-        let compared = |what: &str, by: &'static str| {
-            Finding::new(what, "the same".to_owned(), "the same".to_owned(), by, true)
-        };
+        let compared = |what: What, by: &str| Finding::new(what, "the same", "the same", by, true);
         let proof = Proof {
             frames: 1,
             duration_seconds: 0.04,
@@ -103,10 +105,10 @@ mod tests {
             decoded: true,
             truncated: Some("the index is missing".to_owned()),
             findings: vec![
-                compared("sound track 1", "hashes of all packets"),
-                compared("sound track 2", "hashes of all packets"),
-                compared("subtitle track 1", "words and times"),
-                compared("fields", "ffprobe"),
+                compared(SoundTrack.of_track(1), "hashes of all packets"),
+                compared(SoundTrack.of_track(2), "hashes of all packets"),
+                compared(SubtitleTrack.of_track(1), "words and times"),
+                compared(Fields.into(), "ffprobe"),
             ],
         };
         assert_eq!(

@@ -145,7 +145,7 @@ impl Handing<'_> {
                 ..record.clone()
             })?;
         }
-        let packets = packets::read(tools, (job.dir(), job.source_link()), &container, &others)?;
+        let packets = packets::read(&job.original(tools, &container), &others)?;
         if !names.is_empty() {
             job.require_same_source()?;
         }
@@ -166,11 +166,7 @@ impl Handing<'_> {
             .flat_map(|handed| handed.tracks);
         let mut refused = Vec::new();
         for track in copied.filter(|track| track.can_be_decoded()) {
-            let mut command = packets::reading(
-                self.tools,
-                (self.job.dir(), self.job.source_link()),
-                &container,
-            );
+            let mut command = self.job.original(self.tools, &container).reading();
             command.args([
                 "-map",
                 &format!("0:{}", track.stream),

@@ -364,7 +364,7 @@ impl Opening<'_> {
             if let Some(why) = other_pictures(&indexed.times_ms, &announced.times_ms) {
                 return Ok(Err(NotIndexed(why)));
             }
-            let film = Film::source(&tools, job.dir(), job.source_link(), &container);
+            let film = Film::source(job.original(&tools, &container));
             let places = places::choose(&announced);
             let references = References::look(&film, &announced, &places)
                 .context("decoding some places of the film")?;

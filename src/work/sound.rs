@@ -1,6 +1,6 @@
 //! Sound that is encoded anew: ffmpeg, from the source into the job directory; then it is compared with the source's.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Result, anyhow, ensure};
 
@@ -12,7 +12,7 @@ use crate::{
     metric::likeness::{Freedom, Likeness, Sounds},
     os::{process::Finished, toolbox::Toolbox},
     source::{
-        packets::{self, ON_TIME},
+        packets::{self, ON_TIME, Original, keep_clock},
         probe::{self, IdentifiedTrack, file_url},
     },
     work::layout,
@@ -37,108 +37,136 @@ pub fn encode(
     args: &[String],
     sink: &Sink,
 ) -> Result<()> {
-    let name = Name::Audio;
-    if job.is_intact(name) && job.sound().is_ok() {
+    if job.is_intact(Name::Audio) && job.sound().is_ok() {
         return Ok(());
     }
-    let part = job.part(name)?;
-    let relative = part.strip_prefix(job.dir()).unwrap_or(&part).to_owned();
-    let tracks = container.track_counts()[1];
     let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
-    let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
-    let fitted = layout::options(tools, &job.dir().join(job.source_link()), &kept, args, sink)?;
-    let delay_ms = match delay_ms(args, tracks) {
+    let link = job.dir().join(job.source_link());
+    let delay_ms = match delay_ms(args, kept.len()) {
         Some(delay_ms) if !writes_delays(tools, job)? => delay_ms,
         _ => 0.0,
     };
-    let mut command = packets::reading(tools, (job.dir(), job.source_link()), container);
-    command.args(
-        kept.iter()
-            .flat_map(|stream| ["-map".to_owned(), format!("0:{stream}")]),
-    );
-    command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
-    command
-        .args(on_time([args, &fitted].concat()))
-        .args(at_one_rate(args, &rates));
-    let offset_us =
-        container.clock.offset_us + LATER_MS * 1000 + (delay_ms * 1000.0).round() as i64;
-    command.args([
-        "-output_ts_offset",
-        &format!("{offset_us}us"),
-        "-avoid_negative_ts",
-        "disabled",
-    ]);
-    // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
-    command
-        .args(["-fflags", "+bitexact", "-f", "matroska"])
-        .arg(relative);
-    packets::keep_clock(&mut command, container);
+    let work = Work {
+        source: job.original(tools, container),
+        job,
+        fitted: layout::options(tools, &link, &kept, args, sink)?,
+        kept,
+        args,
+        delay_ms,
+    };
+    let part = job.part(Name::Audio)?;
     let Finished {
         stderr, failure, ..
-    } = tools.children.finish(command)?;
+    } = tools.children.finish(work.command(job.relative(&part)))?;
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
     }
     tell_of_complaints(&stderr, sink);
-    let identified = probe::identify(tools, &part)?;
-    let found: Vec<TrackKind> = identified
-        .tracks
-        .iter()
-        .filter_map(IdentifiedTrack::track)
-        .map(|t| t.kind)
-        .collect();
-    ensure!(
-        found == vec![TrackKind::Audio; tracks],
-        "encoding the sound: {tracks} sound tracks went in, {} tracks came out",
-        found.len()
-    );
-    // What was added for all is right for those of that delay.
-    let wrong_ms = |track: &IdentifiedTrack| {
-        if delay_ms > 0.0 {
-            track.codec_delay_ms() - delay_ms
-        } else {
-            0.0
-        }
-    };
-    let wrong_ms: Vec<f64> = identified.tracks.iter().map(wrong_ms).collect();
-    let freedoms: Vec<Freedom> = (0..tracks).map(|n| freedom(args, &fitted, n)).collect();
-    let later_ms = wrong_ms
-        .iter()
-        .map(|wrong_ms| LATER_MS as f64 - wrong_ms.round())
-        .collect::<Vec<_>>();
-    let source = (job.dir(), job.source_link());
-    let likenesses = Sounds {
-        tools,
-        source,
-        container,
-        encoded: &part,
-        later_ms: &later_ms,
-    }
-    .compare(&freedoms)?;
-    let finding = |(n, likeness): (usize, &Likeness)| {
-        let rate = identified.tracks[n].sampling_rate();
-        likeness.finding(format!("sound track {}", n + 1), freedoms[n], rate)
-    };
-    let findings = likenesses.iter().enumerate().map(finding).collect();
-    let findings = match finding::all_agree(findings) {
-        Ok(findings) => findings,
-        Err(wrong) => {
-            job.part(name)?;
-            return Err(
-                anyhow!(wrong).context("the sound that was encoded anew is not the source's")
-            );
-        }
-    };
-    for finding in &findings {
+    let record = work.prove(&part)?;
+    for finding in &record.findings {
         detail(sink, finding.to_string());
     }
     job.require_same_source()?;
-    job.record_sound(&SoundRecord {
-        sync_ms: later_ms.iter().map(|ms| -(*ms as i64)).collect(),
-        findings,
-    })?;
-    job.finish(name)?;
-    job.seal(name)
+    job.record_sound(&record)?;
+    job.finish(Name::Audio)?;
+    job.seal(Name::Audio)
+}
+
+/// Sound tracks that are encoded anew.
+struct Work<'a> {
+    source: Original<'a>,
+    job: &'a Job,
+    /// The streams of the source, in order.
+    kept: Vec<usize>,
+    /// The user's options,
+    args: &'a [String],
+    /// and those by which they fit these tracks.
+    fitted: Vec<String>,
+    /// By how much this ffmpeg writes what libopus encodes too early, in milliseconds.
+    delay_ms: f64,
+}
+
+impl Work<'_> {
+    /// ffmpeg, encoding them into a file of the job.
+    fn command(&self, file: &Path) -> Command {
+        let container = self.source.container;
+        let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
+        let mut command = self.source.reading();
+        for stream in &self.kept {
+            command.args(["-map", &format!("0:{stream}")]);
+        }
+        command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
+        command
+            .args(on_time([self.args, &self.fitted].concat()))
+            .args(at_one_rate(self.args, &rates));
+        let delay_us = (self.delay_ms * 1000.0).round() as i64;
+        let offset_us = container.clock.offset_us + LATER_MS * 1000 + delay_us;
+        command.args(["-output_ts_offset", &format!("{offset_us}us")]);
+        command.args(["-avoid_negative_ts", "disabled"]);
+        // Without it the tracks have random numbers, which mkvmerge keeps: the film would be another one each time.
+        command
+            .args(["-fflags", "+bitexact", "-f", "matroska"])
+            .arg(file);
+        keep_clock(&mut command, container);
+        command
+    }
+
+    /// Compares what was encoded with the source: how it gets into the output.
+    fn prove(&self, encoded: &Path) -> Result<SoundRecord> {
+        let tracks = self.kept.len();
+        let identified = probe::identify(self.source.tools, encoded)?;
+        let found: Vec<TrackKind> = identified
+            .tracks
+            .iter()
+            .filter_map(IdentifiedTrack::track)
+            .map(|t| t.kind)
+            .collect();
+        ensure!(
+            found == vec![TrackKind::Audio; tracks],
+            "encoding the sound: {tracks} sound tracks went in, {} tracks came out",
+            found.len()
+        );
+        let later_ms: Vec<f64> = identified
+            .tracks
+            .iter()
+            .map(|track| self.later_ms(track))
+            .collect();
+        let freedoms: Vec<Freedom> = (0..tracks)
+            .map(|n| freedom(self.args, &self.fitted, n))
+            .collect();
+        let sounds = Sounds {
+            source: self.source,
+            encoded,
+            later_ms: &later_ms,
+        };
+        let likenesses = sounds.compare(&freedoms)?;
+        let finding = |(n, likeness): (usize, &Likeness)| {
+            let rate = identified.tracks[n].sampling_rate();
+            likeness.finding(n + 1, freedoms[n], rate)
+        };
+        let findings = likenesses.iter().enumerate().map(finding).collect();
+        match finding::all_agree(findings) {
+            Ok(findings) => Ok(SoundRecord {
+                sync_ms: later_ms.iter().map(|ms| -(*ms as i64)).collect(),
+                findings,
+            }),
+            Err(wrong) => {
+                self.job.part(Name::Audio)?;
+                Err(anyhow!(wrong).context("the sound that was encoded anew is not the source's"))
+            }
+        }
+    }
+
+    /// By how many milliseconds a track was written later than it is to be heard. What was added for all is right for those
+    /// with the delay of libopus.
+    fn later_ms(&self, track: &IdentifiedTrack) -> f64 {
+        let wrong_ms = if self.delay_ms > 0.0 {
+            track.codec_delay_ms() - self.delay_ms
+        } else {
+            0.0
+        };
+        LATER_MS as f64 - wrong_ms.round()
+    }
 }
 
 /// Says what ffmpeg complained of: it goes on over damage that it can pass over.

@@ -134,7 +134,7 @@ impl Run<'_> {
         let tools = self.programs.tools.clone();
         let (job, media, announced) = (self.job.clone(), media.clone(), announced.clone());
         begin(move || {
-            let film = places::Film::source(&tools, job.dir(), job.source_link(), &media.container);
+            let film = places::Film::source(job.original(&tools, &media.container));
             let mut places = places::choose(&announced);
             places.truncate(2);
             References::look(&film, &announced, &places)

@@ -367,17 +367,15 @@ impl Run<'_> {
                 references,
                 ..
             } = &*made;
-            let pictures = verify::Pictures {
-                announced,
-                references: references.clone(),
-            };
             let wanted = verify::Wanted {
                 job: &job,
                 media,
                 recipe: &recipe,
                 chunks,
+                announced,
+                references: references.clone(),
             };
-            verify::output(&tools, &file, &wanted, pictures, decode)
+            verify::output(&tools, &file, wanted, decode)
         });
         let proof = verified.context("the joined film is not whole and was not given its name")?;
         let damaged = |output: &str| output.contains("damaged in the source");
