@@ -50,6 +50,8 @@ pub struct Wanted<'a> {
 pub struct Programs {
     /// The tools that read and join files.
     pub tools: Toolbox,
+    /// The version of ffmpeg.
+    pub ffmpeg: String,
     /// The encoder.
     pub encoder: Encoder,
     /// Encoders that would have come before it and do not work.
@@ -185,9 +187,11 @@ fn needed(
 ) -> (Vec<Check>, Option<Programs>) {
     let answers = ask_all(inquiry, wanted, system);
     let (encoder_check, encoder) = answers.encoder;
+    let ffmpeg_check = tools::ffmpeg(&answers.ffmpeg, system);
+    let version = ffmpeg_check.version.clone().unwrap_or_default();
     let mut checks = vec![
         tools::ffmpeg(&answers.ffprobe, system),
-        tools::ffmpeg(&answers.ffmpeg, system),
+        ffmpeg_check,
         tools::mkvtoolnix(&answers.mkvmerge, system),
         tools::needed_by_few(
             tools::mkvtoolnix(&answers.mkvpropedit, system),
@@ -225,6 +229,7 @@ fn needed(
                 mkvmerge,
                 mkvpropedit,
             },
+            ffmpeg: version,
             encoder,
             passed_over,
         })

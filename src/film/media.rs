@@ -793,6 +793,99 @@ impl Chunk {
     }
 }
 
+/// A film for unit tests.
+#[cfg(test)]
+pub(crate) mod examples {
+    use super::*;
+    use crate::film::hdr::Hdr10;
+
+    /// A track of English with a title.
+    pub(crate) fn track(id: u64, kind: TrackKind) -> Track {
+        Track {
+            id,
+            kind,
+            codec: "x".to_owned(),
+            language: Some("eng".to_owned()),
+            language_ietf: None,
+            title: Some(format!("number {id}")),
+            flags: TrackFlags::default(),
+            tags: Vec::new(),
+            stream: id as usize,
+            carry: Carry::Copy,
+            begins_ms: None,
+            hidden: 0,
+            opus_delay: 0,
+            sync_ms: 0,
+        }
+    }
+
+    /// Four frames at 25 a second, the first at 10 ms, with two tracks of sound around them and one of subtitles.
+    pub(crate) fn media() -> MediaInfo {
+        let video = Video {
+            stream: 1,
+            codec: "h264".to_owned(),
+            width: 64,
+            height: 36,
+            sample_aspect: Ratio::from_integer(1),
+            pixel_format: "yuv420p".to_owned(),
+            bit_depth: 8,
+            subsampling: Subsampling::Yuv420,
+            color: Color::default(),
+            hdr10: Hdr10::default(),
+            dynamic_hdr: DynamicHdr::default(),
+            extras: Vec::new(),
+            fields: None,
+            rotation: 0,
+        };
+        let container = Container {
+            format: "Matroska".to_owned(),
+            direct: true,
+            clock: Clock {
+                origin_ms: 0.0,
+                first_ms: 9.6,
+                offset_us: 400,
+            },
+            restarts: false,
+            new_sound: false,
+            duration_seconds: Some(10.0),
+            declared_frames: None,
+            bytes: 1,
+            video,
+            video_track: track(1, TrackKind::Video),
+            other_tracks: vec![
+                track(0, TrackKind::Audio),
+                track(2, TrackKind::Audio),
+                track(3, TrackKind::Subtitles),
+            ],
+            title: Some("A film".to_owned()),
+            tags: 1,
+            space: Space::default(),
+            tag_list: Vec::new(),
+            video_tags: vec![("COMMENT".to_owned(), "x".to_owned())],
+            chapters: 2,
+            chapter_list: vec![(0.0, "One".to_owned()), (99.6, "Two".to_owned())],
+            attachments: 1,
+            sound: vec![SoundSpan {
+                start_ms: None,
+                seconds: Some(9.0),
+                rate: None,
+            }],
+            warnings: Vec::new(),
+        };
+        let (timing, fps) = (Timing::Constant { start_ms: 10.0 }, Ratio::from_integer(25));
+        MediaInfo {
+            container,
+            frames: 4,
+            fps,
+            timing,
+            ends_ms: None,
+            width: 64,
+            height: 36,
+            truncated: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

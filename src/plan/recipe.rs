@@ -524,7 +524,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use clap::Parser;
-    use num_rational::Ratio;
 
     use super::*;
     use crate::{
@@ -532,10 +531,7 @@ mod tests {
         encoder::{Family, Fork, svt_av1},
         film::{
             hdr::{ContentLight, MasteringDisplay},
-            media::{
-                Carry, ChromaLocation, Clock, DynamicHdr, Range, Subsampling, Track, TrackFlags,
-                TrackKind,
-            },
+            media::{ChromaLocation, Range, examples},
         },
     };
 
@@ -582,60 +578,10 @@ mod tests {
     }
 
     fn container(color: Color) -> Container {
-        let flags = TrackFlags::default();
-        Container {
-            format: "Matroska".to_owned(),
-            direct: true,
-            clock: Clock::default(),
-            restarts: false,
-            new_sound: false,
-            chapter_list: Vec::new(),
-            space: crate::film::media::Space::default(),
-            tag_list: Vec::new(),
-            video_tags: Vec::new(),
-            duration_seconds: None,
-            declared_frames: None,
-            bytes: 1,
-            video: media::Video {
-                stream: 0,
-                codec: "h264".to_owned(),
-                width: 1920,
-                height: 1080,
-                sample_aspect: Ratio::from_integer(1),
-                pixel_format: "yuv420p".to_owned(),
-                bit_depth: 8,
-                subsampling: Subsampling::Yuv420,
-                color,
-                hdr10: Hdr10::default(),
-                dynamic_hdr: DynamicHdr::default(),
-                extras: Vec::new(),
-                fields: None,
-                rotation: 0,
-            },
-            video_track: Track {
-                id: 0,
-                kind: TrackKind::Video,
-                codec: String::new(),
-                language: None,
-                language_ietf: None,
-                title: None,
-                flags,
-                stream: 0,
-                carry: Carry::Copy,
-                begins_ms: None,
-                hidden: 0,
-                opus_delay: 0,
-                tags: Vec::new(),
-                sync_ms: 0,
-            },
-            other_tracks: Vec::new(),
-            title: None,
-            tags: 0,
-            chapters: 0,
-            attachments: 0,
-            sound: Vec::new(),
-            warnings: Vec::new(),
-        }
+        let mut container = examples::media().container;
+        (container.video.width, container.video.height) = (1920, 1080);
+        container.video.color = color;
+        container
     }
 
     const BT709: Color = Color {

@@ -63,6 +63,8 @@ pub struct Opening<'a> {
     pub config: &'a Config,
     /// ffmpeg and ffprobe.
     pub tools: &'a Toolbox,
+    /// The version of ffmpeg.
+    pub ffmpeg: &'a str,
     /// Whether there is a VapourSynth.
     pub has_vapoursynth: bool,
     /// The job.
@@ -149,62 +151,92 @@ impl Opening<'_> {
         let reused = loaded.map(|vapoursynth| self.index(vapoursynth));
         let announced = Arc::new(self.announced(&packets)?);
         let changes = self.changes(&announced)?;
-        let altered = changes
-            .iter()
-            .find(|change| change.alters_pictures())
-            .map(Change::to_string);
-        let doubt = announced.doubt.clone().or(altered);
-        let wish = match (&decided, may_index) {
-            (Some(decided), _) if decided.linear => Err(decided.why.clone()),
-            (_, false) => Err(None),
-            (Some(_), true) => Ok(()),
-            (None, true) if doubt.is_some() => Err(doubt),
-            (None, true)
-                if self.config.method == Method::Auto && announced.times_ms.len() < SHORT =>
-            {
-                Err(None)
-            }
-            (None, true) => Ok(()),
+        let wish = match may_index {
+            true => self.not_indexed(&decided, &announced, &changes),
+            false => Err(decided.as_ref().and_then(|decided| decided.why.clone())),
         };
-        let why = match wish {
-            Err(why) => why,
+        let by_index = match wish {
+            Err(why) => Err(why),
             Ok(()) => {
                 let vapoursynth = loaded.map_or_else(|| self.watch.over(load), Ok)?;
                 let reused = reused.unwrap_or_else(|| self.index(vapoursynth));
-                match self.by_index(vapoursynth, reused, &announced)? {
-                    Ok(opened) => {
-                        self.decided(
-                            &decided,
-                            ReaderRecord {
-                                linear: false,
-                                why: None,
-                            },
-                        )?;
-                        return Ok(Opened { changes, ..opened });
-                    }
-                    Err(NotIndexed(why)) => {
-                        let shown = quoted(self.config.input.as_os_str());
-                        // Chunks of an earlier run are of what FFMS2 has delivered.
-                        ensure!(
-                            decided.is_none(),
-                            "{shown} was read by FFMS2 in the earlier run, and cannot be now ({why}): add --restart"
-                        );
-                        Some(why)
-                    }
-                }
+                let opened = self.by_index(vapoursynth, reused, &announced)?;
+                opened
+                    .map(|opened| (opened, vapoursynth.versions().ffms2))
+                    .map_err(|NotIndexed(why)| Some(why))
             }
         };
-        if let Some(why) = why.as_ref().filter(|_| decided.is_none()) {
-            note(
-                self.watch.sink,
-                format!("{why}: the film is decoded from beginning to end by ffmpeg"),
-            );
+        let (opened, reader, why) = match by_index {
+            Ok((opened, ffms2)) => (opened, format!("FFMS2 {ffms2}"), None),
+            Err(why) => {
+                let opened = self.instead_in_order(announced, &decided, &why)?;
+                (opened, format!("ffmpeg {}", self.ffmpeg), why)
+            }
+        };
+        if decided.is_none() {
+            self.job.record_reader(&ReaderRecord {
+                linear: opened.reader.linear().is_some(),
+                why,
+                reader,
+                film: MediaInfo::clone(&opened.media),
+            })?;
         }
-        self.decided(&decided, ReaderRecord { linear: true, why })?;
-        Ok(Opened {
-            changes,
-            ..self.in_order(announced)?
-        })
+        Ok(Opened { changes, ..opened })
+    }
+
+    /// Why a film that may be indexed is read in order all the same, if somebody knows why.
+    fn not_indexed(
+        &self,
+        decided: &Option<ReaderRecord>,
+        announced: &Announced,
+        changes: &[Change],
+    ) -> Result<(), Option<String>> {
+        if decided.is_some() {
+            return Ok(());
+        }
+        let altered = changes.iter().find(|change| change.alters_pictures());
+        let doubt = announced.doubt.clone();
+        match doubt.or(altered.map(Change::to_string)) {
+            Some(doubt) => Err(Some(doubt)),
+            None if self.config.method == Method::Auto && announced.times_ms.len() < SHORT => {
+                Err(None)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the film for being read in order, `why` not by an index; says so, unless that was `decided` before.
+    fn instead_in_order(
+        &self,
+        announced: Arc<Announced>,
+        decided: &Option<ReaderRecord>,
+        why: &Option<String>,
+    ) -> Result<Opened> {
+        let (sink, why) = (self.watch.sink, why.as_deref().unwrap_or_default());
+        match decided {
+            // Chunks of an earlier run are of what FFMS2 has delivered.
+            Some(decided) if !decided.linear && !why.is_empty() => bail!(
+                "{} was read by FFMS2 in the earlier run, and cannot be now ({why}): add --restart",
+                quoted(self.config.input.as_os_str())
+            ),
+            None if !why.is_empty() => note(
+                sink,
+                format!("{why}: the film is decoded from beginning to end by ffmpeg"),
+            ),
+            _ => (),
+        }
+        self.in_order(announced)
+    }
+
+    /// ffmpeg reads a film from now on that was `opened` by its index: `why`.
+    #[must_use]
+    pub fn in_order_from_now_on(&self, opened: &Opened, why: String) -> ReaderRecord {
+        ReaderRecord {
+            linear: true,
+            why: Some(why),
+            reader: format!("ffmpeg {}", self.ffmpeg),
+            film: MediaInfo::clone(&opened.media),
+        }
     }
 
     /// Who reads the film, if an earlier run has decided that. Where it is no longer known, nothing of what it has encoded is
@@ -220,14 +252,6 @@ impl Opening<'_> {
             self.job.forget_from(0)?;
             Ok(None)
         })
-    }
-
-    fn decided(&self, before: &Option<ReaderRecord>, now: ReaderRecord) -> Result<()> {
-        if before.is_some() {
-            Ok(())
-        } else {
-            self.job.record_reader(&now)
-        }
     }
 
     /// Whether what the container says of the film makes it one that is worth an index.

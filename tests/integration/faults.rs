@@ -1110,8 +1110,8 @@ fn a_job_of_a_newer_version_is_refused_in_words_and_not_touched() {
     all_but_one(dir.path());
     let path = dir.path().join(JOB).join("job.json");
     let text = fs::read_to_string(&path).unwrap();
-    assert!(text.contains("\"format\": 2"));
-    fs::write(&path, text.replace("\"format\": 2", "\"format\": 999")).unwrap();
+    assert!(text.contains("\"format\": 3"));
+    fs::write(&path, text.replace("\"format\": 3", "\"format\": 999")).unwrap();
     let before = snapshot(dir.path());
     for more in [None, Some("--restart")] {
         let _ = encode(dir.path())
@@ -1136,7 +1136,7 @@ fn a_damaged_or_older_job_is_refused_in_words_and_restart_begins_anew() {
         all_but_one(dir.path());
         let text = fs::read_to_string(&path).unwrap();
         let damaged = match damage {
-            "older" => text.replace("\"format\": 2", "\"format\": 1"),
+            "older" => text.replace("\"format\": 3", "\"format\": 1"),
             "half" => text[..text.len() / 2].to_owned(),
             _ => text.replace("\"source\"", "\"sauce\""),
         };

@@ -10,7 +10,7 @@ use std::{
 use nix::pty::{OpenptyResult as Pty, openpty};
 use serde_json::Value;
 
-use crate::{clips, run::Run};
+use crate::{check, clips, run::Run};
 
 #[test]
 fn a_dry_run_prints_the_plan_and_writes_nothing() {
@@ -329,6 +329,40 @@ fn the_job_directory_stays_only_where_it_is_wanted() {
         .args(["--temp", "gone"])
         .succeeds();
     assert!(!job("gone"));
+}
+
+#[test]
+fn a_job_says_what_is_to_be_done_what_the_film_is_and_who_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .args(["--keep", "--preset", "10"])
+        .succeeds();
+    let read = |name: &str| -> serde_json::Value {
+        let text = fs::read(dir.path().join("out.mkv.av1enc").join(name)).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    };
+    let (job, reader) = (read("job.json"), read("reader.json"));
+    ended.expect(
+        job["recipe"]["preset"] == 10 && job["recipe"]["encoder"]["family"] == "svt-av1",
+        "the recipe",
+    );
+    let version = Command::new("ffmpeg").arg("-version").output().unwrap();
+    let version = String::from_utf8(version.stdout).unwrap();
+    let version = version.split(' ').nth(2).unwrap();
+    ended.expect(
+        reader["linear"] == true && reader["reader"] == format!("ffmpeg {version}"),
+        "the reader",
+    );
+    let of = check::File::open(&clips::one_frame());
+    let stream = of.video();
+    for film in [&job["film"], &reader["film"]] {
+        let video = &film["video"];
+        ended.expect(
+            video["width"] == stream["width"] && video["codec"] == stream["codec_name"],
+            "the film",
+        );
+    }
+    ended.expect(reader["film"]["frames"] == 1, "one frame");
 }
 
 #[test]

@@ -10,7 +10,6 @@ use crate::{
     crew::{self, OtherScenes},
     event::{Event, Stage, warn},
     film::media::{Extra, MediaInfo, Subsampling},
-    job::ReaderRecord,
     os::task::{Task, begin},
     source::{
         Reader, changes,
@@ -25,7 +24,7 @@ impl Run<'_> {
     pub(super) fn in_chunks(&self, opened: Opened) -> Result<Made> {
         match self.encode(&opened) {
             Err(error) if error.is::<Mismatch>() => {
-                self.read_in_order_from_now_on(&error)?;
+                self.read_in_order_from_now_on(&opened, &error)?;
                 let opened = self.opening().open(None)?;
                 (self.watch.sink)(Event::Stage {
                     stage: Stage::Encode,
@@ -45,7 +44,7 @@ impl Run<'_> {
     }
 
     /// What FFMS2 has delivered is not the film: what was made of it is forgotten, and ffmpeg reads the film.
-    fn read_in_order_from_now_on(&self, error: &anyhow::Error) -> Result<()> {
+    fn read_in_order_from_now_on(&self, opened: &Opened, error: &anyhow::Error) -> Result<()> {
         let mismatch = error.downcast_ref::<Mismatch>().context("no mismatch")?;
         // Everybody who used a tool has noticed that the crew was stopped.
         self.watch.children.reopen();
@@ -55,10 +54,8 @@ impl Run<'_> {
         self.job
             .forget_from(if alike { mismatch.right_until } else { 0 })?;
         let why = format!("FFMS2 delivers wrong pictures ({mismatch})");
-        self.job.record_reader(&ReaderRecord {
-            linear: true,
-            why: Some(why.clone()),
-        })?;
+        let record = self.opening().in_order_from_now_on(opened, why.clone());
+        self.job.record_reader(&record)?;
         warn(
             self.watch.sink,
             format!("{why}: what was made of them is encoded again"),

@@ -143,9 +143,7 @@ fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
         dir: &config.job_dir,
         input: &config.input,
         output: &config.output,
-        recipe: &plan.recipe,
-        lp: plan.workers.lp,
-        lp_demanded: plan.lp_demanded,
+        plan,
         restart: config.restart,
     };
     Job::open(&claim).map(Arc::new)
@@ -245,6 +243,7 @@ impl Run<'_> {
             watch: self.watch,
             config: self.config,
             tools: &self.programs.tools,
+            ffmpeg: &self.programs.ffmpeg,
             has_vapoursynth: self.config.method != Method::Linear,
             job: self.job,
             workers: self.plan.workers.most,

@@ -1,0 +1,158 @@
+//! Chunks that are done: their files, and what is known of them.
+
+use std::{fs, io::ErrorKind, path::Path};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Job,
+    files::{hash, read},
+    names::{CHUNKS, Name},
+};
+use crate::film::media::Chunk;
+
+/// What is known of a finished chunk: `chunks/00012.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkRecord {
+    /// Which part of the film.
+    #[serde(flatten)]
+    pub chunk: Chunk,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the file.
+    pub hash: String,
+    /// BLAKE3 of its pictures, whatever container they are in.
+    pub pictures: String,
+    /// Seconds that encoding took.
+    pub seconds: f64,
+    /// Highest resident memory of the encoder that was seen, in bytes.
+    pub peak_memory: u64,
+    /// Level of parallelism that it had; 0 where an earlier version of av1enc has not recorded it.
+    #[serde(default)]
+    pub lp: u32,
+    /// The encoder's version.
+    pub encoder: String,
+    /// Name of the machine.
+    pub host: String,
+}
+
+/// A chunk whose encoder exited 0 and whose file holds exactly its frames, is on the disk and has its final name. Only a
+/// job makes one: of what was encoded now, or of what an earlier run has recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded(ChunkRecord);
+
+impl Encoded {
+    /// What is known of it.
+    #[must_use]
+    pub fn record(&self) -> &ChunkRecord {
+        &self.0
+    }
+}
+
+/// What is known of a chunk whose file was checked and has no final name yet. For the fields see [`ChunkRecord`].
+#[derive(Debug)]
+#[allow(missing_docs, reason = "they are those of the record")]
+pub struct Made {
+    pub chunk: Chunk,
+    pub pictures: String,
+    pub seconds: f64,
+    pub peak_memory: u64,
+    pub lp: u32,
+    pub encoder: String,
+    pub host: String,
+}
+
+impl Job {
+    /// Whether an earlier run has finished any chunk.
+    #[must_use]
+    pub fn has_chunks(&self) -> bool {
+        let Ok(entries) = fs::read_dir(self.dir.join(CHUNKS)) else {
+            return false;
+        };
+        entries.flatten().any(|entry| {
+            Path::new(&entry.file_name())
+                .extension()
+                .is_some_and(|end| end == "json")
+        })
+    }
+
+    /// Gives a chunk's file its final name, and records what is known of it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep(&self, made: Made) -> Result<Encoded> {
+        let path = self.finish(Name::Chunk(made.chunk.index))?;
+        let (bytes, hash) = hash(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let Made {
+            chunk,
+            pictures,
+            seconds,
+            peak_memory,
+            lp,
+            encoder,
+            host,
+        } = made;
+        let record = ChunkRecord {
+            chunk,
+            bytes,
+            hash,
+            pictures,
+            seconds,
+            peak_memory,
+            lp,
+            encoder,
+            host,
+        };
+        self.write(
+            Name::Record(chunk.index),
+            &serde_json::to_vec_pretty(&record)?,
+        )?;
+        Ok(Encoded(record))
+    }
+
+    /// Whether an earlier run may have finished the chunk with this index.
+    #[must_use]
+    pub fn has_record(&self, index: usize) -> bool {
+        fs::symlink_metadata(self.path(Name::Record(index))).is_ok()
+    }
+
+    /// A chunk that an earlier run has finished, if its file is what its record says.
+    ///
+    /// # Errors
+    /// As a sentence fragment: what is wrong with a chunk that has a record.
+    pub fn finished(&self, chunk: Chunk) -> Result<Option<Encoded>, String> {
+        let text = match read(&self.path(Name::Record(chunk.index))) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("its record: {error}")),
+        };
+        let record = parse_record(&text, chunk)?;
+        let (bytes, hash) = hash(&self.path(Name::Chunk(chunk.index)))
+            .map_err(|error| format!("its file: {error}"))?;
+        if bytes != record.bytes {
+            return Err(format!(
+                "its file has {bytes} bytes instead of {}",
+                record.bytes
+            ));
+        }
+        if hash != record.hash {
+            return Err("its file has another content than was written".to_owned());
+        }
+        Ok(Some(Encoded(record)))
+    }
+}
+
+/// Reads the record of `chunk`.
+///
+/// # Errors
+/// As a sentence fragment: why it is none.
+pub fn parse_record(text: &[u8], chunk: Chunk) -> Result<ChunkRecord, String> {
+    let record: ChunkRecord =
+        serde_json::from_slice(text).map_err(|_| "its record is damaged".to_owned())?;
+    if record.chunk == chunk {
+        Ok(record)
+    } else {
+        Err("its record is of other frames".to_owned())
+    }
+}

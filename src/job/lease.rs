@@ -1,0 +1,144 @@
+//! Who works on a job: nobody without a lease.
+//!
+//! Today there is one lease for a whole job, and its only means is a lock of the file `lock`, which the kernel gives back
+//! when the process ends, however it ends. A lease of one chunk for another host is taken, held and given up here as well.
+//!
+//! Races: who has opened the file may find it removed when he gets its lock, because the run before has finished and taken
+//! the directory with it; a third may then have made another. So a lock counts only while the file still has its name, and
+//! the last that is removed is the file, by the one who holds it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{ErrorKind, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    process,
+};
+
+use anyhow::{Context, Result};
+use nix::libc::O_NOFOLLOW;
+
+use super::names::Name;
+use crate::os::{exit::Taken, process::quoted};
+
+/// The right to work on a job. Dropped, another process may take it.
+#[derive(Debug)]
+pub struct Lease {
+    path: PathBuf,
+    /// Open for its lock.
+    _file: File,
+}
+
+impl Lease {
+    /// Takes the lease of the job in `dir`; `None` where the directory, or its lock, was removed meanwhile.
+    ///
+    /// # Errors
+    /// [`Taken`], with the number of the process that holds it; others if the file cannot be opened or locked.
+    pub fn take(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join(Name::Lock.to_string());
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(O_NOFOLLOW)
+            .open(&path);
+        match file {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            file => Self::of(
+                file.with_context(|| format!("opening `{}`", path.display()))?,
+                path,
+            ),
+        }
+    }
+
+    /// The lease by the lock of `file`, which was opened at `path`.
+    fn of(mut file: File, path: PathBuf) -> Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => (),
+            Err(TryLockError::WouldBlock) => return Err(held(file, &path)),
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking `{}`", path.display()));
+            }
+        }
+        let locked = file.metadata()?.ino();
+        if fs::symlink_metadata(&path).map_or(true, |named| named.ino() != locked) {
+            return Ok(None);
+        }
+        let named = file
+            .set_len(0)
+            .and_then(|()| writeln!(file, "{}", process::id()));
+        named.with_context(|| format!("writing `{}`", path.display()))?;
+        Ok(Some(Self { path, _file: file }))
+    }
+
+    /// Removes what the lease was held by: there is no job left to work on. Whoever waits to take it begins anew.
+    pub fn give_up(&self) {
+        // What stays of it is taken by the next run.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Somebody else holds the lease: his process stands in the `file`.
+fn held(mut file: File, path: &Path) -> anyhow::Error {
+    let mut holder = String::new();
+    if let Err(error) = file.read_to_string(&mut holder) {
+        return anyhow::Error::new(error).context(format!("reading `{}`", path.display()));
+    }
+    let dir = path.parent().unwrap_or(path);
+    Taken(format!(
+        "another av1enc (process {}) works on {} right now",
+        holder.trim(),
+        quoted(dir.as_os_str())
+    ))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_held_by_one_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let lease = Lease::take(dir.path()).unwrap().unwrap();
+        let refused = Lease::take(dir.path()).unwrap_err();
+        assert!(refused.is::<Taken>());
+        assert!(
+            refused
+                .to_string()
+                .contains(&format!("(process {})", process::id())),
+            "{refused}"
+        );
+        drop(lease);
+        assert!(Lease::take(dir.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_lock_that_has_lost_its_name_is_no_lease() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(Name::Lock.to_string());
+        let opened = |path: &Path| File::options().read(true).write(true).open(path).unwrap();
+        let lease = Lease::take(dir.path()).unwrap().unwrap();
+        // Opened before the holder finishes, and locked after it.
+        let (early, late) = (opened(&path), opened(&path));
+        lease.give_up();
+        drop(lease);
+        assert!(Lease::of(early, path.clone()).unwrap().is_none());
+        // A third has made another one meanwhile.
+        let third = Lease::take(dir.path()).unwrap();
+        assert!(third.is_some() && Lease::of(late, path).unwrap().is_none());
+        assert!(Lease::take(&dir.path().join("gone")).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("holiday.mkv");
+        fs::write(&target, "a film").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join(Name::Lock.to_string())).unwrap();
+        assert!(Lease::take(dir.path()).is_err());
+        assert_eq!(fs::read(&target).unwrap(), b"a film");
+    }
+}

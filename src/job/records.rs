@@ -1,0 +1,133 @@
+//! What was found out and decided about a film, beside its chunks.
+
+use std::io::ErrorKind;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Job,
+    files::{read, remove_if_there},
+    names::Name,
+};
+use crate::{film::media::MediaInfo, finding::Finding};
+
+/// Who reads the film, why, and what he finds: `reader.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReaderRecord {
+    /// Whether ffmpeg reads it in order, or else FFMS2 by number.
+    pub linear: bool,
+    /// Why not the other one, in words.
+    pub why: Option<String>,
+    /// His name and version: `FFMS2 2.40.0.0`, `ffmpeg 5.1.9`.
+    pub reader: String,
+    /// What the film is to him. Of one that is read in order, the pictures are those that its packets announce.
+    pub film: MediaInfo,
+}
+
+/// What is known of the sound that was encoded anew: `sound.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundRecord {
+    /// By how many milliseconds each track is moved when it is joined with the picture.
+    pub sync_ms: Vec<i64>,
+    /// What came of comparing each with the source's.
+    pub findings: Vec<Finding>,
+}
+
+/// How the tracks get into the output that ffmpeg hands over: `others-carried.json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedRecord {
+    /// Those that are decoded because they do not get through as they are: the stream, and why not.
+    pub decoded: Vec<(usize, String)>,
+    /// Those that do not get through in any way, and that a film can do without: the stream, and why not.
+    #[serde(default)]
+    pub left_out: Vec<(usize, String)>,
+    /// Whether mkvmerge was seen to take all of all.
+    pub proven: bool,
+}
+
+impl Job {
+    /// What is known of the sound that was encoded anew.
+    ///
+    /// # Errors
+    /// If nothing is.
+    pub fn sound(&self) -> Result<SoundRecord> {
+        let text = read(&self.path(Name::Sound)).context("reading `sound.json` of the job")?;
+        serde_json::from_slice(&text).context("`sound.json` of the job is damaged")
+    }
+
+    /// Records what is known of the sound that was encoded anew.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_sound(&self, record: &SoundRecord) -> Result<()> {
+        self.write(Name::Sound, &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// How the tracks get into the output that ffmpeg hands over, if that was decided.
+    #[must_use]
+    pub fn carried(&self) -> Option<CarriedRecord> {
+        read(&self.path(Name::Carried))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+    }
+
+    /// Records how the tracks get into the output that ffmpeg hands over.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_carried(&self, record: &CarriedRecord) -> Result<()> {
+        self.write(Name::Carried, &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// Forgets that the tracks are there that ffmpeg hands over: there are others to come.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_others(&self) -> Result<()> {
+        let mut n = 0;
+        while self.path(Name::Others(n)).exists() {
+            remove_if_there(&self.dir.join(Name::Others(n).seal()))?;
+            n += 1;
+        }
+        Ok(())
+    }
+
+    /// Who reads the film, if that was decided.
+    ///
+    /// # Errors
+    /// If what is recorded is damaged.
+    pub fn reader(&self) -> Result<Option<ReaderRecord>> {
+        match read(&self.path(Name::Reader)) {
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text).context("`reader.json` of the job is damaged")?,
+            )),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("reading `reader.json` of the job"),
+        }
+    }
+
+    /// Records who reads the film: a later run must not mix in what another reader delivers.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_reader(&self, record: &ReaderRecord) -> Result<()> {
+        self.write(Name::Reader, &serde_json::to_vec(record)?)
+    }
+
+    /// What is known of the pictures of a film that was read in order to its end.
+    ///
+    /// # Errors
+    /// If nothing is.
+    pub fn pictures(&self) -> Result<Vec<u8>> {
+        read(&self.path(Name::Pictures)).context("reading `pictures.bin` of the job")
+    }
+
+    /// Keeps what is known of the pictures.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn keep_pictures(&self, pictures: &[u8]) -> Result<()> {
+        self.write(Name::Pictures, pictures)
+    }
+}

@@ -1,0 +1,200 @@
+//! `scenes.jsonl`: the scenes that are known, one a line, and whether these are all.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+};
+
+use anyhow::{Context, Result};
+use nix::libc::O_NOFOLLOW;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Job,
+    files::{read, remove_if_there},
+    names::Name,
+};
+use crate::film::media::Chunk;
+
+/// A line of `scenes.jsonl`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum SceneLine {
+    Chunk(Chunk),
+    Complete { complete: u64 },
+}
+
+/// What an earlier run knows of the scenes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KnownScenes {
+    /// Chunks from the beginning of the film on.
+    pub chunks: Vec<Chunk>,
+    /// Whether these are all.
+    pub complete: bool,
+}
+
+impl Job {
+    /// What an earlier run knows of the scenes. A last line that was not finished is left out, and cut off.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scenes(&self) -> Result<KnownScenes> {
+        let path = self.path(Name::Scenes);
+        let text = match read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("reading `{}`; --restart begins anew", path.display())
+                });
+            }
+        };
+        let (known, good) = parse_scenes(&text);
+        if good < text.len() {
+            let file = OpenOptions::new()
+                .write(true)
+                .custom_flags(O_NOFOLLOW)
+                .open(&path);
+            file.and_then(|file| file.set_len(good as u64))
+                .with_context(|| format!("repairing `{}`", path.display()))?;
+        }
+        Ok(known)
+    }
+
+    /// Opens the list of scenes for appending.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn scene_log(&self) -> Result<SceneLog> {
+        let path = self.path(Name::Scenes);
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(O_NOFOLLOW)
+            .open(&path);
+        Ok(SceneLog(
+            file.with_context(|| format!("opening `{}`", path.display()))?,
+            path,
+        ))
+    }
+
+    /// Forgets all scenes and chunks that do not end before frame `end`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_from(&self, end: u64) -> Result<()> {
+        let known = self.scenes()?.chunks;
+        let kept = known.iter().take_while(|chunk| chunk.end < end);
+        let mut text = Vec::new();
+        for chunk in kept.clone() {
+            text.extend(serde_json::to_vec(&SceneLine::Chunk(*chunk))?);
+            text.push(b'\n');
+        }
+        for chunk in &known[kept.count()..] {
+            remove_if_there(&self.path(Name::Record(chunk.index)))?;
+            remove_if_there(&self.path(Name::Chunk(chunk.index)))?;
+        }
+        self.write(Name::Scenes, &text)
+    }
+}
+
+/// The list of scenes, open for appending.
+#[derive(Debug)]
+pub struct SceneLog(File, PathBuf);
+
+impl SceneLog {
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn chunk(&mut self, chunk: Chunk) -> Result<()> {
+        self.line(&SceneLine::Chunk(chunk))
+    }
+
+    /// Says that the chunks are all, and cover `frames` frames.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn complete(&mut self, frames: u64) -> Result<()> {
+        self.line(&SceneLine::Complete { complete: frames })
+    }
+
+    fn line(&mut self, line: &SceneLine) -> Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        let written = self.0.write_all(&text).and_then(|()| self.0.sync_data());
+        written.with_context(|| format!("writing `{}`", self.1.display()))
+    }
+}
+
+/// Reads a list of scenes as far as it is whole and without gap; also returns how many bytes that is.
+#[must_use]
+pub fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
+    let mut known = KnownScenes::default();
+    let mut good = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let expected = (
+            known.chunks.len(),
+            known.chunks.last().map_or(0, |chunk| chunk.end),
+        );
+        match serde_json::from_slice(line) {
+            Ok(SceneLine::Chunk(chunk))
+                if line.ends_with(b"\n")
+                    && (chunk.index, chunk.start) == expected
+                    && chunk.end > chunk.start =>
+            {
+                known.chunks.push(chunk);
+            }
+            Ok(SceneLine::Complete { complete })
+                if line.ends_with(b"\n") && complete == expected.1 =>
+            {
+                known.complete = true
+            }
+            _ => break,
+        }
+        good += line.len();
+        if known.complete {
+            break;
+        }
+    }
+    (known, good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(index: usize, start: u64, end: u64) -> Chunk {
+        Chunk { index, start, end }
+    }
+
+    #[test]
+    fn a_list_of_scenes_is_read_as_far_as_it_is_whole() {
+        let text = b"{\"index\":0,\"start\":0,\"end\":50}\n{\"index\":1,\"start\":50,\"end\":99}\n";
+        let known = KnownScenes {
+            chunks: vec![chunk(0, 0, 50), chunk(1, 50, 99)],
+            complete: false,
+        };
+        assert_eq!(parse_scenes(text), (known, text.len()));
+        for end in [
+            "{\"ind",
+            "{\"index\":3,\"start\":99,\"end\":120}\n",
+            "{\"index\":2,\"start\":98,\"end\":120}\n",
+            "{\"complete\":98}\n",
+            "{\"complete\":99}",
+            "\0\0\0\n",
+        ] {
+            let (known, good) = parse_scenes(&[text, end.as_bytes()].concat());
+            assert_eq!(
+                (known.chunks.len(), known.complete, good),
+                (2, false, text.len()),
+                "{end}"
+            );
+        }
+        let (known, _) = parse_scenes(&[text, b"{\"complete\":99}\n".as_slice()].concat());
+        assert!(known.complete);
+    }
+}

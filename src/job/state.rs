@@ -1,0 +1,252 @@
+//! `job.json`: what the job is, written once, before the film is read. With `reader.json` it is all that another host
+//! needs beside the source to encode a chunk of it.
+
+use std::{fs, io::ErrorKind, path::Path};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use super::{files::read, identity::SourceIdentity, names::Name};
+use crate::{
+    film::media::Container,
+    os::{exit::Taken, process::quoted},
+    plan::{Plan, recipe::Recipe},
+};
+
+/// Format of the job directory. A newer one is not touched, an older one is refused and can be begun anew.
+const FORMAT: u32 = 3;
+
+/// `job.json`.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Says that the directory is ours.
+    made_by: String,
+    format: u32,
+    /// Which source it is of.
+    pub source: SourceIdentity,
+    /// Level of parallelism of the first run, where the bytes depend on it.
+    pub lp: u32,
+    /// Every decision about the bytes.
+    pub recipe: Recipe,
+    /// What the source's container says of the film, as it was planned with.
+    pub film: Container,
+}
+
+impl State {
+    /// A job of the `source`, encoded as a `plan` says, with this level of parallelism.
+    #[must_use]
+    pub fn new(source: SourceIdentity, plan: &Plan, lp: u32) -> Self {
+        Self {
+            made_by: "av1enc".to_owned(),
+            format: FORMAT,
+            source,
+            lp,
+            recipe: plan.recipe.clone(),
+            film: plan.source.clone(),
+        }
+    }
+
+    /// Whether the work of this job can be gone on with by a `plan` for a `source`; else in what it is another job's.
+    #[must_use]
+    pub fn differences(&self, source: &SourceIdentity, plan: &Plan) -> Vec<String> {
+        let mut differences = Vec::new();
+        if self.source != *source {
+            differences.push("the source's content".to_owned());
+        }
+        differences.extend(self.recipe.differences(&plan.recipe));
+        let (recipe, lp) = (&plan.recipe, plan.workers.lp);
+        if recipe.depends_on_lp() && plan.lp_demanded && lp != self.lp {
+            differences.push(format!("--lp: {} there, {lp} now", self.lp));
+        }
+        differences
+    }
+}
+
+/// What a directory says of the job in it.
+pub(super) enum Known {
+    /// It has no job file.
+    Nothing,
+    /// It is ours, and cannot be gone on with: why, and what to type.
+    Unusable(String),
+    /// What the job is.
+    State(Box<State>),
+}
+
+/// Reads what a directory says of the job in it.
+///
+/// # Errors
+/// A [`Taken`] if the directory is none of ours.
+pub(super) fn read_state(dir: &Path) -> Result<Known> {
+    let path = dir.join(Name::Job.to_string());
+    let shown = quoted(path.as_os_str());
+    let foreign = |what: &str| {
+        Taken(format!(
+            "{shown} {what}: name another directory with --temp"
+        ))
+    };
+    let text = match read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Known::Nothing),
+        Err(_) if fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) => {
+            return Err(foreign("is a link, which av1enc does not make").into());
+        }
+        Err(error) => return Err(error).with_context(|| format!("reading {shown}")),
+    };
+    match parse_state(&text) {
+        Ok(state) => Ok(Known::State(Box::new(state))),
+        // Half of a file is no JSON; what we have locked is ours.
+        Err(unusable)
+            if unusable.is_ours
+                || dir.join(Name::Lock.to_string()).exists() && unusable.is_damaged =>
+        {
+            let why = unusable.why;
+            Ok(Known::Unusable(format!(
+                "{shown} {why}: add --restart to throw its work away, or name another directory with --temp"
+            )))
+        }
+        Err(unusable) => Err(foreign(&unusable.why).into()),
+    }
+}
+
+/// Why a job file is of no use.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnusableState {
+    /// As the rest of a sentence about it.
+    pub why: String,
+    /// Whether an av1enc has made it of which all names of files are known.
+    pub is_ours: bool,
+    /// Whether it is no JSON at all.
+    pub is_damaged: bool,
+}
+
+/// Reads `job.json`.
+///
+/// # Errors
+/// Why it is of no use.
+pub fn parse_state(text: &[u8]) -> Result<State, UnusableState> {
+    let unusable = |why: &str, is_ours, is_damaged| UnusableState {
+        why: why.to_owned(),
+        is_ours,
+        is_damaged,
+    };
+    let json: serde_json::Value = serde_json::from_slice(text)
+        .map_err(|_| unusable("is damaged, or not a job file of av1enc", false, true))?;
+    if json["made_by"] != "av1enc" {
+        return Err(unusable("is not a job file of av1enc", false, false));
+    }
+    match json["format"].as_u64() {
+        // What a newer one has put there, we do not know.
+        Some(format) if format > FORMAT.into() => {
+            Err(unusable("was made by a newer av1enc", false, false))
+        }
+        Some(format) if format < FORMAT.into() => {
+            Err(unusable("was made by an older av1enc", true, false))
+        }
+        _ => serde_json::from_value(json).map_err(|_| unusable("is damaged", true, true)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        film::media::{Color, examples::media},
+        plan::workers::{
+            self, Demands,
+            examples::{GIB, HD, load, machine},
+        },
+        settings::MemoryLimit,
+    };
+
+    /// That of an encoder of a fork: the bytes of mainline do not depend on `--lp`, those of an unknown one do.
+    fn plan(fork: &str) -> Plan {
+        let encoder =
+            json!({"family": "svt-av1", "fork": fork, "version": "v4.2.0", "number": [4, 2]});
+        let recipe = json!({
+            "encoder": encoder, "params": [], "quality": {"crf": 28.0}, "preset": 6, "bit_depth": 10,
+            "color": Color::default(), "hdr10": {}, "audio_args": null,
+            "scenes": {"max": 240, "min": 24, "analysis_height": 720}});
+        let demands = Demands {
+            workers: None,
+            lp: Some(1),
+            memory: MemoryLimit::Available,
+        };
+        Plan {
+            input: "in.mkv".to_owned(),
+            output: "out.mkv".to_owned(),
+            source: media().container,
+            recipe: serde_json::from_value(recipe).unwrap(),
+            encoder_line: String::new(),
+            workers: workers::choose(machine(4, 16), &load(HD), 10, demands),
+            warnings: Vec::new(),
+            lp_demanded: true,
+        }
+    }
+
+    fn source() -> SourceIdentity {
+        SourceIdentity {
+            bytes: GIB,
+            hash: "abc".to_owned(),
+        }
+    }
+
+    #[test]
+    fn another_host_reads_what_is_to_be_done_and_what_the_film_is() {
+        let plan = plan("mainline");
+        let state = State::new(source(), &plan, 2);
+        let read = parse_state(&serde_json::to_vec_pretty(&state).unwrap()).unwrap();
+        assert_eq!(read, state);
+        assert_eq!((read.recipe, read.film), (plan.recipe, plan.source));
+        assert_eq!((read.source, read.lp), (source(), 2));
+    }
+
+    #[test]
+    fn work_of_another_job_differs_in_something() {
+        let mainline = plan("mainline");
+        let state = State::new(source(), &mainline, 2);
+        assert_eq!(state.differences(&source(), &mainline), [""; 0]);
+        let other = SourceIdentity {
+            bytes: 1,
+            ..source()
+        };
+        assert_eq!(
+            state.differences(&other, &mainline),
+            ["the source's content"]
+        );
+        let mut slower = plan("mainline");
+        slower.recipe.video.preset = 4;
+        assert_eq!(state.differences(&source(), &slower).len(), 1);
+        // Where the bytes depend on it, one that the user demands must be the job's.
+        let mut unknown = plan("other");
+        let state = State::new(source(), &unknown, 2);
+        assert_eq!(
+            state.differences(&source(), &unknown),
+            ["--lp: 2 there, 1 now"]
+        );
+        unknown.lp_demanded = false;
+        assert_eq!(state.differences(&source(), &unknown), [""; 0]);
+    }
+
+    #[test]
+    fn a_state_of_another_format_is_of_no_use() {
+        let state = State::new(source(), &plan("mainline"), 2);
+        let with = |name: &str, value: serde_json::Value| {
+            let mut json = serde_json::to_value(&state).unwrap();
+            json[name] = value;
+            let read = parse_state(json.to_string().as_bytes());
+            read.map_err(|unusable| (unusable.why, unusable.is_ours))
+        };
+        assert!(with("format", FORMAT.into()).is_ok());
+        let (older, newer) = (FORMAT - 1, FORMAT + 1);
+        for (name, value, why, is_ours) in [
+            ("format", older.into(), "was made by an older av1enc", true),
+            ("format", newer.into(), "was made by a newer av1enc", false),
+            ("film", json!(null), "is damaged", true),
+            ("made_by", json!("x"), "is not a job file of av1enc", false),
+        ] {
+            assert_eq!(with(name, value), Err((why.to_owned(), is_ours)), "{name}");
+        }
+    }
+}
