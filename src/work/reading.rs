@@ -23,7 +23,7 @@ use crate::{
     },
     settings::{Config, Method},
     source::{
-        self, Indexed, Reader, Source, VapourSynth,
+        self, Files, Indexed, Reader, Source, VapourSynth,
         changes::{self, Change, Divided},
         frames::{Layout, SMALL},
         linear::{self, Linear},
@@ -376,14 +376,12 @@ impl Opening<'_> {
         let announced = announced.clone();
         self.watch.over(move || {
             let scratch = job.part(Name::Times)?;
-            let (mut source, indexed) = Source::open(
-                vapoursynth,
-                &input,
-                &job.path(Name::Index),
-                &container,
-                bit_depth,
-                &scratch,
-            )?;
+            let files = Files {
+                input: &input,
+                index: &job.path(Name::Index),
+                scratch: &scratch,
+            };
+            let (mut source, indexed) = Source::open(vapoursynth, &files, &container, bit_depth)?;
             source.set_decoder_threads(threads);
             if let Some(why) = other_pictures(&indexed.times_ms, &announced.times_ms) {
                 return Ok(Err(NotIndexed(why)));
