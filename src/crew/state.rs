@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Error, Result, anyhow, ensure};
 
 use super::{
     disk::{self, Disk, Turn},
@@ -366,18 +366,7 @@ impl Crew {
             self.queue.put_back(scene, tries_before);
             return Ok(());
         }
-        if matches!(failure, Failure::Killed(_)) && self.rules.most > 1 {
-            self.rules.most -= 1;
-            let workers = count(self.rules.most as u64, "worker");
-            self.warn(format!(
-                "an encoder was killed, most likely for want of memory: going on with {workers}"
-            ));
-        }
-        self.detail(format!("chunk {index}: {failure}"));
-        self.failures += usize::from(matches!(failure, Failure::Other(_)));
-        if self.done.chunks.is_empty() && self.failures >= HOPELESS {
-            return Err(anyhow!("no chunk can be encoded: {failure}"));
-        }
+        self.blame(index, &failure)?;
         if attempt.number >= TRIES {
             self.give_up(scene, failure);
             return Ok(());
@@ -387,6 +376,24 @@ impl Crew {
             "chunk {index} failed (try {number} of {TRIES}) and is tried again: {line}"
         ));
         self.queue.retry(scene, number, now);
+        Ok(())
+    }
+
+    /// What an encoder's failure says of the machine, and of the encoder.
+    fn blame(&mut self, index: usize, failure: &Failure) -> Result<()> {
+        if matches!(failure, Failure::Killed(_)) && self.rules.most > 1 {
+            self.rules.most -= 1;
+            let workers = count(self.rules.most as u64, "worker");
+            self.warn(format!(
+                "an encoder was killed, most likely for want of memory: going on with {workers}"
+            ));
+        }
+        self.detail(format!("chunk {index}: {failure}"));
+        self.failures += usize::from(matches!(failure, Failure::Other(_)));
+        ensure!(
+            !self.done.chunks.is_empty() || self.failures < HOPELESS,
+            "no chunk can be encoded: {failure}"
+        );
         Ok(())
     }
 

@@ -329,14 +329,13 @@ fn try_it(programs: &Programs, film: &Film<'_>, machine: Machine) -> Result<Opti
     let size = (container.video.width, container.video.height);
     let frames = forecast::frames_to_try(size, film.recipe.video.preset, busy);
     let from = container.duration_seconds.unwrap_or(0.0) / 2.0;
-    let trial = forecast::run(
-        programs,
-        film.input,
-        film.probed,
-        film.recipe,
-        film.workers.lp,
-        (from, frames),
-    )?;
+    let part = forecast::Part {
+        input: film.input,
+        probed: film.probed,
+        from,
+        frames,
+    };
+    let trial = forecast::run(programs, part, film.recipe, film.workers.lp)?;
     let encoders = (film.workers.workers as f64)
         .min(machine.cores as f64 / busy)
         .max(1.0);

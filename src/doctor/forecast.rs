@@ -101,28 +101,28 @@ pub fn within_limit<T>(work: impl FnOnce(&Children) -> T) -> T {
     })
 }
 
-/// Encodes `frames` frames of `input` from `from` seconds on; `None` if not one came out in [`LIMIT`]. They come from
+/// A part of a film that is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The film.
+    pub input: &'a Path,
+    /// What it is.
+    pub probed: &'a Probed,
+    /// Where the part begins, in seconds.
+    pub from: f64,
+    /// Its length in frames.
+    pub frames: u64,
+}
+
+/// Encodes a `part` of a film as a `recipe` says; `None` if not one came out in [`LIMIT`]. They come from
 /// ffmpeg: the index that exact frames need is not worth reading the whole film for.
 ///
 /// # Errors
 /// What ffmpeg or the encoder say.
-pub fn run(
-    programs: &Programs,
-    input: &Path,
-    probed: &Probed,
-    recipe: &Recipe,
-    lp: u32,
-    (from, frames): (f64, u64),
-) -> Result<Option<Trial>> {
+pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Result<Option<Trial>> {
     let dir = tempfile::tempdir().context("making a temporary directory")?;
     let output = dir.path().join("trial.ivf");
-    let decoder = decoder(
-        &programs.tools.ffmpeg,
-        input,
-        probed,
-        recipe.video.picture.bit_depth,
-        (from, frames),
-    );
+    let decoder = decoder(&programs.tools.ffmpeg, part, recipe.video.picture.bit_depth);
     let command = programs.encoder.chunk_command(&recipe.video, lp, &output);
     within_limit(|children| {
         let pulse = Arc::default();
@@ -193,13 +193,7 @@ impl Fed {
 }
 
 /// ffmpeg, which writes frames as the encoder gets them: 4:2:0 of even size.
-fn decoder(
-    ffmpeg: &Path,
-    input: &Path,
-    probed: &Probed,
-    bit_depth: u8,
-    (from, frames): (f64, u64),
-) -> Command {
+fn decoder(ffmpeg: &Path, part: Part<'_>, bit_depth: u8) -> Command {
     let mut command = Command::new(ffmpeg);
     command
         .args([
@@ -207,15 +201,15 @@ fn decoder(
             "-v",
             "error",
             "-ss",
-            &format!("{from:.3}"),
+            &format!("{:.3}", part.from),
             "-i",
         ])
-        .arg(file_url(input));
+        .arg(file_url(part.input));
     command.args([
         "-map",
-        &format!("0:{}", probed.container.video.stream),
+        &format!("0:{}", part.probed.container.video.stream),
         "-frames:v",
-        &frames.to_string(),
+        &part.frames.to_string(),
     ]);
     command.args(["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"]);
     command.args([

@@ -17,6 +17,7 @@ use crate::{
     cli::EncoderName,
     encoder::{self, Capabilities, Family, NotFound, svt_av1},
     os::process::{Children, ToolFailure, quoted},
+    settings::EncoderChoice,
     source::private_dir,
 };
 
@@ -245,73 +246,63 @@ pub fn encoder(
     wanted: Wanted<'_>,
     system: &System,
 ) -> (Check, Option<encoder::Found>) {
-    let choice = wanted.encoder;
+    let (choice, ffmpeg) = (wanted.encoder, wanted_ffmpeg(wanted));
+    let found = encoder::find(inquiry.children, inquiry.cache, choice, ffmpeg.as_deref());
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return (no_encoder(choice, &error, system), None),
+    };
+    let capabilities = found.encoder.capabilities();
+    let check = match capabilities.identity.family {
+        Family::SvtAv1 => encoder_that_runs(capabilities, wanted.bit_depth, system),
+        _ => Check::ok("encoder").version(&capabilities.identity.version),
+    };
+    let check = check.at(Some(shown(found.encoder.program())));
+    let works = !check.state.stops();
+    (check, works.then_some(found))
+}
+
+/// Why there is no encoder: it is not there, or it fails.
+fn no_encoder(choice: &EncoderChoice, error: &anyhow::Error, system: &System) -> Check {
     let is_svt = matches!(
         choice.name,
         EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1
     );
-    let error = match encoder::find(
-        inquiry.children,
-        inquiry.cache,
-        choice,
-        wanted_ffmpeg(wanted).as_deref(),
-    ) {
-        Ok(found) => {
-            let check = match found.encoder.identity().family {
-                Family::SvtAv1 => {
-                    encoder_that_runs(found.encoder.capabilities(), wanted.bit_depth, system)
-                }
-                _ => Check::ok("encoder").version(&found.encoder.identity().version),
+    let note = encoder::in_one_line(error);
+    match (&choice.path, error.downcast_ref::<NotFound>()) {
+        // Of ffmpeg's encoders, what does not work says itself what to do.
+        _ if !is_svt => Check::broken("encoder", note),
+        (Some(_), Some(_)) => Check::missing(svt_av1::PROGRAM, note)
+            .advise(["leave --encoder-path out, or give the path of the program"]),
+        (None, Some(_)) => svt_av1_is_absent(note, system),
+        (given, None) => {
+            let installed = || svt_av1::installed().into_iter().next();
+            let program = given.clone().or_else(installed);
+            let near = |name: &str| {
+                let program = program.as_deref();
+                program.map_or_else(Vec::new, |program| libraries(program, name))
             };
-            let check = check.at(Some(shown(found.encoder.program())));
-            return if check.state.stops() {
-                (check, None)
-            } else {
-                (check, Some(found))
-            };
+            encoder_that_fails(&words(error), near, system).at(program.as_deref().map(shown))
         }
-        Err(error) => error,
+    }
+}
+
+/// SvtAv1EncApp is not in PATH; perhaps it is elsewhere.
+fn svt_av1_is_absent(note: String, system: &System) -> Check {
+    let looked = Looked {
+        name: svt_av1::PROGRAM,
+        path: None,
+        elsewhere: outside_path(svt_av1::PROGRAM),
+        answer: Err(note),
     };
-    let note = encoder::in_one_line(&error);
-    let check =
-        match (&choice.path, error.downcast_ref::<NotFound>()) {
-            // Of ffmpeg's encoders, what does not work says itself what to do.
-            _ if !is_svt => Check::broken("encoder", note),
-            (Some(_), Some(_)) => Check::missing(svt_av1::PROGRAM, note)
-                .advise(["leave --encoder-path out, or give the path of the program"]),
-            (None, Some(_)) => {
-                let name = svt_av1::PROGRAM;
-                let looked = Looked {
-                    name,
-                    path: None,
-                    elsewhere: outside_path(name),
-                    answer: Err(note),
-                };
-                let mut check = absent(&looked, Thing::SvtAv1, system);
-                let path = looked.elsewhere.iter();
-                check.advice.extend(path.map(|path| {
-                    format!("av1enc --encoder-path {} INPUT", quoted(path.as_os_str()))
-                }));
-                check
-            }
-            (given, None) => {
-                let program = given
-                    .clone()
-                    .or_else(|| svt_av1::installed().into_iter().next());
-                let check = encoder_that_fails(
-                    &words(&error),
-                    |name| {
-                        program
-                            .as_deref()
-                            .map(|program| libraries(program, name))
-                            .unwrap_or_default()
-                    },
-                    system,
-                );
-                check.at(program.as_deref().map(shown))
-            }
-        };
-    (check, None)
+    let mut check = absent(&looked, Thing::SvtAv1, system);
+    check.advice.extend(
+        looked
+            .elsewhere
+            .iter()
+            .map(|path| format!("av1enc --encoder-path {} INPUT", quoted(path.as_os_str()))),
+    );
+    check
 }
 
 /// An encoder that answers: whether it understands what every chunk is encoded with.

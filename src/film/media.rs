@@ -819,9 +819,9 @@ pub(crate) mod examples {
         }
     }
 
-    /// Four frames at 25 a second, the first at 10 ms, with two tracks of sound around them and one of subtitles.
-    pub(crate) fn media() -> MediaInfo {
-        let video = Video {
+    /// The picture of that film.
+    fn video() -> Video {
+        Video {
             stream: 1,
             codec: "h264".to_owned(),
             width: 64,
@@ -836,7 +836,11 @@ pub(crate) mod examples {
             extras: Vec::new(),
             fields: None,
             rotation: 0,
-        };
+        }
+    }
+
+    /// Four frames at 25 a second, the first at 10 ms, with two tracks of sound around them and one of subtitles.
+    pub(crate) fn media() -> MediaInfo {
         let container = Container {
             format: "Matroska".to_owned(),
             direct: true,
@@ -850,7 +854,7 @@ pub(crate) mod examples {
             duration_seconds: Some(10.0),
             declared_frames: None,
             bytes: 1,
-            video,
+            video: video(),
             video_track: track(1, TrackKind::Video),
             other_tracks: vec![
                 track(0, TrackKind::Audio),

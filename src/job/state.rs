@@ -152,22 +152,19 @@ mod tests {
 
     use super::*;
     use crate::{
-        film::media::{Color, examples::media},
-        plan::workers::{
-            self, Demands,
-            examples::{GIB, HD, load, machine},
+        film::media::examples::media,
+        plan::{
+            recipe::examples::recipe,
+            workers::{
+                self, Demands,
+                examples::{GIB, HD, load, machine},
+            },
         },
         settings::MemoryLimit,
     };
 
     /// That of an encoder of a fork: the bytes of mainline do not depend on `--lp`, those of an unknown one do.
     fn plan(fork: &str) -> Plan {
-        let encoder =
-            json!({"family": "svt-av1", "fork": fork, "version": "v4.2.0", "number": [4, 2]});
-        let recipe = json!({
-            "encoder": encoder, "params": [], "quality": {"crf": 28.0}, "preset": 6, "bit_depth": 10,
-            "color": Color::default(), "hdr10": {}, "audio_args": null,
-            "scenes": {"max": 240, "min": 24, "analysis_height": 720}});
         let demands = Demands {
             workers: None,
             lp: Some(1),
@@ -177,7 +174,7 @@ mod tests {
             input: "in.mkv".to_owned(),
             output: "out.mkv".to_owned(),
             source: media().container,
-            recipe: serde_json::from_value(recipe).unwrap(),
+            recipe: recipe(fork),
             encoder_line: String::new(),
             workers: workers::choose(machine(4, 16), &load(HD), 10, demands),
             warnings: Vec::new(),

@@ -80,3 +80,71 @@ impl Watch<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::event::Stage;
+
+    /// Waits for `task` while `signals` come; returns also whether its tools are stopped, and how often progress was seen.
+    fn wait<T>(
+        task: &Task<T>,
+        signals: &[Signal],
+        progress: impl Fn() -> Option<Event>,
+    ) -> (Result<T>, bool, usize) {
+        let (sender, coming) = unbounded();
+        for signal in signals {
+            sender.send(*signal).unwrap();
+        }
+        let (seen, events) = unbounded();
+        let children = Children::default();
+        let sink: Sink = Arc::new(move |_| seen.send(()).unwrap());
+        let watch = Watch {
+            children: &children,
+            signals: &coming,
+            sink: &sink,
+        };
+        let came = watch.wait(task, progress);
+        (came, children.is_closed(), events.len())
+    }
+
+    #[test]
+    fn what_a_task_comes_to_is_what_its_waiter_gets() {
+        let (came, closed, _) = wait(&begin(|| Ok(7)), &[], || None);
+        assert_eq!((came.unwrap(), closed), (7, false));
+        let failed: Task<()> = begin(|| bail!("no room"));
+        assert_eq!(
+            wait(&failed, &[], || None).0.unwrap_err().to_string(),
+            "no room"
+        );
+        let panicked: Task<()> = begin(|| panic!("a panic that is meant"));
+        let error = wait(&panicked, &[], || None).0.unwrap_err();
+        assert!(error.to_string().contains("bug"), "{error}");
+    }
+
+    #[test]
+    fn a_signal_stops_the_tools_and_leaves_the_task_unless_it_says_to_go_on() {
+        // A task that does not end by itself.
+        let (sender, task) = bounded::<Result<()>>(1);
+        let (came, closed, _) = wait(&task, &[Signal::SIGCONT, Signal::SIGTERM], || None);
+        assert!(came.unwrap_err().is::<Interrupted>() && closed);
+        sender.send(Ok(())).unwrap();
+    }
+
+    #[test]
+    fn progress_is_told_until_the_task_ends() {
+        let (sender, task) = bounded(1);
+        let progress = || {
+            sender.send(Ok("done")).unwrap();
+            Some(Event::Stage {
+                stage: Stage::Index,
+            })
+        };
+        let (came, _, seen) = wait(&task, &[], progress);
+        assert_eq!((came.unwrap(), seen), ("done", 1));
+    }
+}

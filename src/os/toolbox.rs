@@ -46,3 +46,30 @@ impl Toolbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_is_named_is_taken_and_one_that_is_missing_is_not_made_up() {
+        let children = Children::default();
+        let shell = Path::new("/bin/sh");
+        let tools = Toolbox::find(&children, Some(shell), None).unwrap();
+        assert_eq!(tools.ffmpeg, shell);
+        assert!(tools.ffprobe.ends_with("ffprobe") && tools.mkvmerge.ends_with("mkvmerge"));
+        let gone = Some(Path::new("/nowhere/ffprobe"));
+        assert!(Toolbox::find(&children, None, gone).is_none());
+    }
+
+    #[test]
+    fn tools_of_a_register_of_their_own_are_ended_alone() {
+        let children = Children::default();
+        let tools = Toolbox::find(&children, None, None).unwrap();
+        let others = Children::default();
+        let own = tools.with(&others);
+        others.close();
+        assert!(own.children.is_closed() && !tools.children.is_closed());
+        assert_eq!(own.ffmpeg, tools.ffmpeg);
+    }
+}

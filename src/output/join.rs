@@ -46,69 +46,12 @@ pub struct Parts<'a> {
 /// # Errors
 /// If mkvmerge fails.
 pub fn join(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, sink: &Sink) -> Result<()> {
-    let Parts { job, media, .. } = parts;
-    let mut video: Vec<String> = parts
-        .chunks
-        .iter()
-        .map(|chunk| Name::Chunk(chunk.record().chunk.index).to_string())
-        .collect();
-    let at_once = files_at_once();
+    let (job, media) = (parts.job, parts.media);
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
-    if video.len() > at_once {
-        let mut groups = Vec::new();
-        for (n, group) in video.chunks(at_once).enumerate() {
-            let name = Name::Group(n);
-            let part = job.part(name)?;
-            // Times in microseconds, so that no rounding adds up from group to group.
-            let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
-            args.push(relative(job, &part));
-            args.extend(appended(&strings(&["--default-duration", &rate]), group));
-            mkvmerge(tools, job, (Name::Join, &args), sink).context("joining a group of chunks")?;
-            job.finish(name)?;
-            groups.push(name.to_string());
-        }
-        video = groups;
-    }
+    let video = few_files(tools, parts, &rate, sink)?;
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
     args.push(format!("{}/{part_name}", Name::OutputDir));
-    let mut options = strings(&[
-        "--no-chapters",
-        "--no-global-tags",
-        "--no-track-tags",
-        "--default-duration",
-        &rate,
-    ]);
-    options.extend(tag_options(
-        job,
-        &media.container.video_tags,
-        Name::TrackTags(media.container.video_track.id),
-        0,
-    )?);
-    options.extend(track_options(&media.container.video_track, 0));
-    options.extend(shape_options(media));
-    options.extend(space_options(&media.container.space));
-    options.extend(color_options(
-        &parts.recipe.video.picture.color,
-        &parts.recipe.video.picture.hdr10,
-    ));
-    match &media.timing {
-        Timing::Constant { start_ms } if media.ends_ms.is_none() => {
-            if start_ms.round() != 0.0 {
-                options.extend(strings(&["--sync", &format!("0:{}", start_ms.round())]));
-            }
-        }
-        _ => {
-            let mut text = String::from("# timestamp format v2\n");
-            // One time more than there are frames says how long the last one is shown.
-            let frames = usize::try_from(media.frames)?;
-            for time in (0..frames).map(|n| media.time_ms(n)).chain(media.ends_ms) {
-                text.push_str(&format!("{time:.6}\n"));
-            }
-            job.write(Name::Times, text.as_bytes())?;
-            options.extend(strings(&["--timestamps", &format!("0:{}", Name::Times)]));
-        }
-    }
-    args.extend(appended(&options, &video));
+    args.extend(appended(&picture_options(parts, &rate)?, &video));
     args.extend(source_args(tools, parts, video.len())?);
     mkvmerge(tools, job, (Name::Join, &args), sink)
         .context("joining the chunks with the other tracks")?;
@@ -116,6 +59,71 @@ pub fn join(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, sink: &Sink) ->
         Some(fields) => mark_fields(tools, parts, part_name, fields),
         None => Ok(()),
     }
+}
+
+/// The chunks, in no more files than can be open at once: where there are more chunks, groups of them are joined first.
+fn few_files(tools: &Toolbox, parts: &Parts<'_>, rate: &str, sink: &Sink) -> Result<Vec<String>> {
+    let job = parts.job;
+    let chunks = parts.chunks.iter();
+    let chunks: Vec<String> = chunks
+        .map(|chunk| Name::Chunk(chunk.record().chunk.index).to_string())
+        .collect();
+    let at_once = files_at_once();
+    if chunks.len() <= at_once {
+        return Ok(chunks);
+    }
+    let mut groups = Vec::new();
+    for (n, group) in chunks.chunks(at_once).enumerate() {
+        let name = Name::Group(n);
+        let part = job.part(name)?;
+        // Times in microseconds, so that no rounding adds up from group to group.
+        let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
+        args.push(relative(job, &part));
+        args.extend(appended(&strings(&["--default-duration", rate]), group));
+        mkvmerge(tools, job, (Name::Join, &args), sink).context("joining a group of chunks")?;
+        job.finish(name)?;
+        groups.push(name.to_string());
+    }
+    Ok(groups)
+}
+
+/// All that is said of the encoded picture.
+fn picture_options(parts: &Parts<'_>, rate: &str) -> Result<Vec<String>> {
+    let (media, track) = (parts.media, &parts.media.container.video_track);
+    let picture = &parts.recipe.video.picture;
+    let tags = &media.container.video_tags;
+    let plain = strings(&NOTHING_ELSE);
+    Ok([
+        plain,
+        strings(&["--default-duration", rate]),
+        tag_options(parts.job, tags, Name::TrackTags(track.id), 0)?,
+        track_options(track, 0),
+        shape_options(media),
+        space_options(&media.container.space),
+        color_options(&picture.color, &picture.hdr10),
+        time_options(parts.job, media)?,
+    ]
+    .concat())
+}
+
+/// When the frames are shown, where that is not their number alone.
+fn time_options(job: &Job, media: &MediaInfo) -> Result<Vec<String>> {
+    if let (Timing::Constant { start_ms }, None) = (&media.timing, media.ends_ms) {
+        let ms = start_ms.round();
+        let sync = format!("0:{ms}");
+        return Ok(match ms == 0.0 {
+            true => Vec::new(),
+            false => strings(&["--sync", &sync]),
+        });
+    }
+    let mut text = String::from("# timestamp format v2\n");
+    // One time more than there are frames says how long the last one is shown.
+    let frames = usize::try_from(media.frames)?;
+    for time in (0..frames).map(|n| media.time_ms(n)).chain(media.ends_ms) {
+        text.push_str(&format!("{time:.6}\n"));
+    }
+    job.write(Name::Times, text.as_bytes())?;
+    Ok(strings(&["--timestamps", &format!("0:{}", Name::Times)]))
 }
 
 /// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
@@ -376,7 +384,7 @@ fn color_options(color: &Color, hdr10: &Hdr10) -> Vec<String> {
 /// Everything but the encoded track, and the order of all tracks: that of the source. Where mkvmerge does not take the
 /// tracks from the source itself, ffmpeg has handed them over.
 fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result<Vec<String>> {
-    let container = &parts.media.container;
+    let (job, container) = (parts.job, &parts.media.container);
     let order = vec![(container.video_track.id, "0:0".to_owned())];
     let mut inputs = Inputs {
         args: Vec::new(),
@@ -384,69 +392,14 @@ fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result
         files: video_files,
     };
     if container.direct {
-        inputs.source(tools, (parts.job, container), &[])?;
-        inputs.handed(tools, parts.job, container)?;
+        inputs.source(tools, (job, container), &[])?;
+        inputs.handed(tools, job, container)?;
     } else {
-        inputs.handed(tools, parts.job, container)?;
-        if container.attachments > 0 {
-            let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
-            inputs.file(
-                &[tracks.as_slice(), &NOTHING_ELSE].concat(),
-                parts.job.source_link(),
-            );
-        }
-        if let Some(title) = &container.title {
-            inputs.args.extend(["--title".to_owned(), title.clone()]);
-        }
-        if !container.tag_list.is_empty() {
-            let name = written_tags(parts.job, Name::Tags, &container.tag_list)?;
-            inputs
-                .args
-                .extend(strings(&["--global-tags", &name.to_string()]));
-        }
-        if !container.chapter_list.is_empty() {
-            parts
-                .job
-                .write(Name::Chapters, chapters(container).as_bytes())?;
-            inputs.args.extend(strings(&[
-                "--chapter-charset",
-                "UTF-8",
-                "--chapters",
-                &Name::Chapters.to_string(),
-            ]));
-        }
+        inputs.handed(tools, job, container)?;
+        inputs.said_of_film(job, container)?;
     }
     if container.new_sound {
-        let tracks: Vec<&Track> = container
-            .other_tracks
-            .iter()
-            .filter(|track| is_new(container, track))
-            .collect();
-        // It was written later than it is to be heard: what an encoder puts in front of it needs a place, and has none here.
-        let record = parts.job.sound()?;
-        for (n, track) in tracks.iter().enumerate() {
-            let sync_ms = *record
-                .sync_ms
-                .get(n)
-                .context("nothing is known of a sound track that was encoded anew")?;
-            inputs.args.extend(track_options(track, n));
-            inputs.args.extend(tag_options(
-                parts.job,
-                &track.tags,
-                Name::TrackTags(track.id),
-                n,
-            )?);
-            inputs
-                .args
-                .extend(strings(&["--sync", &format!("{n}:{sync_ms}")]));
-        }
-        let sound = inputs.file(&NOTHING_ELSE, &Name::Audio.to_string());
-        inputs.order.extend(
-            tracks
-                .iter()
-                .enumerate()
-                .map(|(n, track)| (track.id, format!("{sound}:{n}"))),
-        );
+        inputs.new_sound(job, container)?;
     }
     Ok(inputs.in_order())
 }
@@ -533,6 +486,54 @@ impl Inputs {
             self.order
                 .extend(tracks().map(|(n, track)| (track.id, format!("{others}:{n}"))));
         }
+        Ok(())
+    }
+
+    /// Adds what the source has beside its tracks, of a film that mkvmerge does not read as we do.
+    fn said_of_film(&mut self, job: &Job, container: &Container) -> Result<()> {
+        if container.attachments > 0 {
+            let tracks = ["--no-video", "--no-audio", "--no-subtitles", "--no-buttons"];
+            let nothing = [tracks.as_slice(), &NOTHING_ELSE].concat();
+            self.file(&nothing, job.source_link());
+        }
+        if let Some(title) = &container.title {
+            self.args.extend(["--title".to_owned(), title.clone()]);
+        }
+        if !container.tag_list.is_empty() {
+            let name = written_tags(job, Name::Tags, &container.tag_list)?;
+            self.args
+                .extend(strings(&["--global-tags", &name.to_string()]));
+        }
+        if !container.chapter_list.is_empty() {
+            job.write(Name::Chapters, chapters(container).as_bytes())?;
+            let (name, charset) = (Name::Chapters.to_string(), "--chapter-charset");
+            self.args
+                .extend(strings(&[charset, "UTF-8", "--chapters", &name]));
+        }
+        Ok(())
+    }
+
+    /// Adds the sound that was encoded anew. It was written later than it is to be heard: what an encoder puts in front of it
+    /// needs a place, and has none here.
+    fn new_sound(&mut self, job: &Job, container: &Container) -> Result<()> {
+        let tracks = || {
+            let tracks = container.other_tracks.iter();
+            (0..).zip(tracks.filter(|track| is_new(container, track)))
+        };
+        let record = job.sound()?;
+        for (n, track) in tracks() {
+            let sync_ms = *record
+                .sync_ms
+                .get(n)
+                .context("nothing is known of a sound track that was encoded anew")?;
+            let tags = tag_options(job, &track.tags, Name::TrackTags(track.id), n)?;
+            let place = strings(&["--sync", &format!("{n}:{sync_ms}")]);
+            self.args
+                .extend([track_options(track, n), tags, place].concat());
+        }
+        let sound = self.file(&NOTHING_ELSE, &Name::Audio.to_string());
+        self.order
+            .extend(tracks().map(|(n, track)| (track.id, format!("{sound}:{n}"))));
         Ok(())
     }
 

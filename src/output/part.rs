@@ -213,3 +213,84 @@ impl Drop for PartFile {
         let _ = fs::remove_file(&self.part);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn written(output: &Path, overwrite: bool) -> PartFile {
+        let part = PartFile::create(output, overwrite).unwrap();
+        fs::write(part.path(), "a film").unwrap();
+        part
+    }
+
+    #[test]
+    fn what_is_proven_gets_its_name_and_what_is_not_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out.mkv");
+        drop(written(&output, false));
+        assert_eq!(names(dir.path()), [""; 0]);
+        assert_eq!(written(&output, false).publish().unwrap(), 6);
+        assert_eq!(names(dir.path()), ["out.mkv"]);
+    }
+
+    #[test]
+    fn an_output_that_appears_meanwhile_is_not_overwritten_unless_it_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out.mkv");
+        let part = written(&output, false);
+        fs::write(&output, "mine").unwrap();
+        let error = part.publish().unwrap_err();
+        assert!(
+            error.is::<Taken>() && error.to_string().contains("add -y"),
+            "{error}"
+        );
+        assert_eq!(names(dir.path()), ["out.mkv"]);
+        assert_eq!(fs::read(&output).unwrap(), b"mine");
+        assert!(refuse_existing(&output, false).is_err());
+        refuse_existing(&output, true).unwrap();
+        written(&output, true).publish().unwrap();
+        assert_eq!(fs::read(&output).unwrap(), b"a film");
+        // Not even then, where it is a directory.
+        assert!(refuse_existing(dir.path(), true).unwrap_err().is::<Taken>());
+    }
+
+    #[test]
+    fn one_run_writes_an_output_and_the_part_of_a_killed_one_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out.mkv");
+        let part = written(&output, false);
+        let second = PartFile::create(&output, false).unwrap_err();
+        assert!(second.is::<Taken>(), "{second}");
+        // Another output is another part.
+        let other = PartFile::create(&dir.path().join("other.mkv"), false).unwrap();
+        assert_ne!(other.name(), part.name());
+        let path = part.path().to_owned();
+        drop(part);
+        fs::write(&path, "half a film").unwrap();
+        let again = PartFile::create(&output, false).unwrap();
+        assert_eq!(fs::read(again.path()).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_part_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let output = dir.path().join("out.mkv");
+        let path = written(&output, false).path().to_owned();
+        let holiday = dir.path().join("holiday.mkv");
+        fs::write(&holiday, "mine").unwrap();
+        std::os::unix::fs::symlink(&holiday, &path).unwrap();
+        written(&output, false).publish().unwrap();
+        assert_eq!(fs::read(&holiday).unwrap(), b"mine");
+        assert!(fs::symlink_metadata(&output).unwrap().is_file());
+    }
+}

@@ -123,3 +123,36 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .map(|(pair, finding)| (pair.track.stream, why(finding)))
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::film::media::examples::media;
+
+    fn tried(container: &Container) -> Vec<u64> {
+        let tracks = on_trial(container).other_tracks;
+        assert_eq!(is_wanted(container), !tracks.is_empty());
+        tracks.iter().map(|track| track.id).collect()
+    }
+
+    #[test]
+    fn what_mkvmerge_may_change_is_tried_and_nothing_else() {
+        // Of Matroska, sound into whose packets it looks, if there is some near the beginning.
+        let mut container = media().container;
+        assert_eq!(tried(&container), [0; 0]);
+        container.other_tracks[0].codec = "AC-3".to_owned();
+        container.other_tracks[1].codec = "AAC".to_owned();
+        assert_eq!(tried(&container), [0; 0]);
+        for track in &mut container.other_tracks {
+            track.begins_ms = Some(0.0);
+        }
+        assert_eq!(tried(&container), [0]);
+        // All that ffmpeg hands over.
+        container.direct = false;
+        assert_eq!(tried(&container), [0, 2, 3]);
+        // Sound that is encoded anew is proven elsewhere.
+        container.new_sound = true;
+        container.other_tracks.pop();
+        assert!(!is_wanted(&container));
+    }
+}

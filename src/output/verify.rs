@@ -7,16 +7,20 @@ use anyhow::{Context, Result};
 use crate::{
     event::Proof,
     film::media::MediaInfo,
-    finding,
+    finding::{self, Finding},
     job::{ChunkRecord, Encoded, Job, names::Name},
     os::{process::outcome, toolbox::Toolbox},
     output::{
         container::Said,
         content::{self, Films},
-        pictures::{self, Looked},
+        pictures::{self, Looked, Shown},
     },
     plan::recipe::Recipe,
-    source::{packets::Announced, places::References, probe},
+    source::{
+        packets::Announced,
+        places::{Comparison, References},
+        probe::{self, Found, Identified},
+    },
 };
 
 /// What the output is compared with.
@@ -40,53 +44,18 @@ pub struct Wanted<'a> {
 /// # Errors
 /// [`Unproven`](crate::finding::Unproven) with all that is not as it must be; others if a file cannot be read.
 pub fn output(tools: &Toolbox, file: &Path, wanted: Wanted<'_>, decode: bool) -> Result<Proof> {
-    let Wanted {
-        job,
-        media,
-        recipe,
-        chunks,
-        announced,
-        references,
-    } = wanted;
-    let (container, picture) = (&media.container, &recipe.video.picture);
+    let (media, picture) = (wanted.media, &wanted.recipe.video.picture);
+    let container = &media.container;
     let video = container.video_position();
     let encoded = pictures::Encoded { tools, file, video };
-    let source = job.original(tools, container);
-    let looked = Looked {
-        source,
-        announced,
-        references,
-    };
-    let films = Films {
-        source,
-        output: file,
-    };
-    let chunks: Vec<ChunkRecord> = chunks.iter().map(|chunk| chunk.record().clone()).collect();
-    // Each is a tool that reads the whole file, or takes its time to start.
-    let (identified, found, shown, bits, tracks, places) = thread::scope(|scope| {
-        let identified = scope.spawn(|| probe::identify(tools, file));
-        let found = scope
-            .spawn(|| probe::video_of(tools, file, video).context("reading the output's video"));
-        let shown = scope.spawn(|| encoded.times());
-        let tracks = scope.spawn(|| of_tracks(&films, job));
-        let places = scope.spawn(|| looked.compare(&encoded, media, picture));
-        let bits = encoded.bitstream(&chunks, picture);
-        (
-            outcome(identified),
-            outcome(found),
-            outcome(shown),
-            bits,
-            outcome(tracks),
-            outcome(places),
-        )
-    });
-    let (mut findings, max_time_error_ms) = pictures::of_times(&shown?, media);
-    let (at_places, compared) = places?;
-    findings.extend([bits?, at_places]);
-    findings.extend(tracks?);
+    let read = read_back(&encoded, wanted)?;
+    let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
+    let (at_places, compared) = read.places;
+    findings.extend([read.bits, at_places]);
+    findings.extend(read.tracks);
     let said = Said {
-        identified: &identified?,
-        found: &found?,
+        identified: &read.identified,
+        found: &read.found,
         media,
         picture,
         video,
@@ -112,8 +81,54 @@ pub fn output(tools: &Toolbox, file: &Path, wanted: Wanted<'_>, decode: bool) ->
     })
 }
 
+/// What tools read in the output, and what came of comparing it where they did.
+struct Read {
+    identified: Identified,
+    found: Found,
+    shown: Vec<Shown>,
+    bits: Finding,
+    tracks: Vec<Finding>,
+    places: (Finding, Comparison),
+}
+
+/// Reads the output by several tools at once: each reads the whole file, or takes its time to start.
+fn read_back(encoded: &pictures::Encoded<'_>, wanted: Wanted<'_>) -> Result<Read> {
+    let pictures::Encoded { tools, file, video } = *encoded;
+    let (job, media) = (wanted.job, wanted.media);
+    let picture = &wanted.recipe.video.picture;
+    let source = job.original(tools, &media.container);
+    let looked = Looked {
+        source,
+        announced: wanted.announced,
+        references: wanted.references,
+    };
+    let films = Films {
+        source,
+        output: file,
+    };
+    let chunks = wanted.chunks.iter().map(|chunk| chunk.record().clone());
+    let chunks: Vec<ChunkRecord> = chunks.collect();
+    thread::scope(|scope| {
+        let identified = scope.spawn(|| probe::identify(tools, file));
+        let found = scope
+            .spawn(|| probe::video_of(tools, file, video).context("reading the output's video"));
+        let shown = scope.spawn(|| encoded.times());
+        let tracks = scope.spawn(|| of_tracks(&films, job));
+        let places = scope.spawn(|| looked.compare(encoded, media, picture));
+        let bits = encoded.bitstream(&chunks, picture);
+        Ok(Read {
+            identified: outcome(identified)?,
+            found: outcome(found)?,
+            shown: outcome(shown)?,
+            bits: bits?,
+            places: outcome(places)?,
+            tracks: outcome(tracks)?,
+        })
+    })
+}
+
 /// Compares what is in all tracks beside the picture.
-fn of_tracks(films: &Films<'_>, job: &Job) -> Result<Vec<finding::Finding>> {
+fn of_tracks(films: &Films<'_>, job: &Job) -> Result<Vec<Finding>> {
     let container = films.source.container;
     let mut findings = films.copied(&content::pairs(container, true))?;
     if container.new_sound {
@@ -137,10 +152,10 @@ mod tests {
             hdr::{ContentLight, Hdr10},
             media::{Chunk, Clock, Color, Container, Fields, examples::media},
         },
-        finding::{Finding, Property},
+        finding::Property,
         metric::likeness::{Freedom, Pair},
         output::content::examples::{LIST, compared},
-        source::{frames::Small, places::Seen, probe::Found},
+        source::{frames::Small, places::Seen},
         stream::bitstream::{
             examples::{STILL, ivf},
             read_ivf,
@@ -418,12 +433,9 @@ mod tests {
                 Case::said(|it| it.picture.color.range = Some(crate::film::media::Range::Full)),
             ],
             Property::ContainerHdr10 => vec![
-                Case::said(|it| it.found.container_hdr10 = light.clone()),
+                Case::said(|it| it.found.container_hdr10 = light),
                 Case::prepared(
-                    |it| {
-                        (it.picture.hdr10, it.found.container_hdr10) =
-                            (light.clone(), light.clone())
-                    },
+                    |it| (it.picture.hdr10, it.found.container_hdr10) = (light, light),
                     |it| it.found.container_hdr10 = Hdr10::default(),
                 ),
             ],

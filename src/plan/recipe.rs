@@ -432,90 +432,95 @@ fn hdr_left_out(transfer: u8, tags: &ColorTags, why: &str) -> String {
     )
 }
 
+/// Something that a recipe says, by the name that a user knows, and in words.
+type Said = (&'static str, fn(&Recipe) -> String);
+
+/// What a recipe says before the encoder's further options,
+const FIRST: [Said; 3] = [
+    ("encoder", |recipe| recipe.encoder.version.clone()),
+    ("--crf", |recipe| recipe.video.quality.to_string()),
+    ("--preset", |recipe| recipe.video.preset.to_string()),
+];
+/// and after them.
+const LAST: [Said; 8] = [
+    ("bit depth", |recipe| {
+        recipe.video.picture.bit_depth.to_string()
+    }),
+    ("colours", |recipe| recipe.video.picture.color.to_string()),
+    ("--mastering-display", |recipe| {
+        or_not_set(recipe.video.picture.hdr10.mastering)
+    }),
+    ("--content-light", |recipe| {
+        or_not_set(recipe.video.picture.hdr10.content_light)
+    }),
+    ("--extra-split", |recipe| {
+        recipe.scenes.max.unwrap_or(0).to_string()
+    }),
+    ("--no-chunks", |recipe| recipe.direct.to_string()),
+    ("--min-scene-len", |recipe| recipe.scenes.min.to_string()),
+    ("--audio-params", |recipe| match &recipe.audio_args {
+        None => "copy".to_owned(),
+        Some(args) => args.join(" "),
+    }),
+];
+
+fn or_not_set(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
+}
+
 impl Recipe {
     /// What differs between two recipes, each as one sentence fragment; empty if they give the same bytes.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut compare = |what: &str, a: String, b: String| {
-            if a != b {
-                found.push(format!("{what}: {a} there, {b} now"));
-            }
+        let differs = |what: &str, there: String, now: String| {
+            (there != now).then(|| format!("{what}: {there} there, {now} now"))
         };
-        compare(
-            "encoder",
-            self.encoder.version.clone(),
-            other.encoder.version.clone(),
-        );
-        compare(
-            "--crf",
-            self.video.quality.to_string(),
-            other.video.quality.to_string(),
-        );
-        compare(
-            "--preset",
-            self.video.preset.to_string(),
-            other.video.preset.to_string(),
-        );
-        let names = self
-            .video
-            .extra
-            .iter()
-            .chain(&other.video.extra)
-            .map(|param| param.name.as_str());
-        for name in names.collect::<BTreeSet<&str>>() {
-            let value =
-                |recipe: &Self| match recipe.video.extra.iter().find(|param| param.name == name) {
-                    None => "not set".to_owned(),
-                    Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
-                };
-            compare(&format!("--{name}"), value(self), value(other));
-        }
-        let max = |recipe: &Self| recipe.scenes.max.unwrap_or(0).to_string();
-        let (ours, theirs) = (&self.video.picture, &other.video.picture);
-        compare(
-            "bit depth",
-            ours.bit_depth.to_string(),
-            theirs.bit_depth.to_string(),
-        );
-        compare("colours", ours.color.to_string(), theirs.color.to_string());
-        let or_none = |metadata: Option<String>| metadata.unwrap_or_else(|| "not set".to_owned());
-        let mastering = |hdr10: &Hdr10| or_none(hdr10.mastering.map(|display| display.to_string()));
-        let light = |hdr10: &Hdr10| or_none(hdr10.content_light.map(|light| light.to_string()));
-        compare(
-            "--mastering-display",
-            mastering(&ours.hdr10),
-            mastering(&theirs.hdr10),
-        );
-        compare("--content-light", light(&ours.hdr10), light(&theirs.hdr10));
-        compare("--extra-split", max(self), max(other));
-        compare(
-            "--no-chunks",
-            self.direct.to_string(),
-            other.direct.to_string(),
-        );
-        compare(
-            "--min-scene-len",
-            self.scenes.min.to_string(),
-            other.scenes.min.to_string(),
-        );
-        let audio = |recipe: &Self| {
-            recipe
-                .audio_args
-                .as_ref()
-                .map_or_else(|| "copy".to_owned(), |args| args.join(" "))
-        };
-        compare("--audio-params", audio(self), audio(other));
+        let said = |(what, words): &Said| differs(what, words(self), words(other));
+        let options = self.video.extra.iter().chain(&other.video.extra);
+        let names: BTreeSet<&str> = options.map(|param| param.name.as_str()).collect();
+        let option =
+            |name: &str| differs(&format!("--{name}"), self.option(name), other.option(name));
+        let mut found: Vec<String> = FIRST.iter().filter_map(said).collect();
+        found.extend(names.into_iter().filter_map(option));
+        found.extend(LAST.iter().filter_map(said));
         if found.is_empty() && self != other {
             found.push("settings of another version of av1enc".to_owned());
         }
         found
     }
 
+    /// What a further option of the encoder is set to, in words.
+    fn option(&self, name: &str) -> String {
+        let mut options = self.video.extra.iter();
+        match options.find(|param| param.name == name) {
+            None => "not set".to_owned(),
+            Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
+        }
+    }
+
     /// Whether the bytes of a chunk depend on `lp`.
     #[must_use]
     pub fn depends_on_lp(&self) -> bool {
         self.encoder.bytes_depend_on_lp()
+    }
+}
+
+/// A recipe for unit tests.
+#[cfg(test)]
+pub(crate) mod examples {
+    use serde_json::json;
+
+    use super::*;
+
+    /// 10 bit of unspecified colours at preset 6, with an SVT-AV1 of this fork.
+    pub(crate) fn recipe(fork: &str) -> Recipe {
+        let encoder =
+            json!({"family": "svt-av1", "fork": fork, "version": "v4.2.0", "number": [4, 2]});
+        let scenes = json!({"max": 240, "min": 24, "analysis_height": 720});
+        serde_json::from_value(json!({
+            "encoder": encoder, "params": [], "quality": {"crf": 28.0}, "preset": 6, "bit_depth": 10,
+            "color": Color::default(), "hdr10": Hdr10::default(), "scenes": scenes, "audio_args": null}))
+        .unwrap()
     }
 }
 

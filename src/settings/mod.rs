@@ -209,31 +209,10 @@ impl Config {
         if input.as_os_str().is_empty() {
             return usage("the input's name is empty");
         }
-        let output = match &args.output {
-            Some(output) => cwd.join(output),
-            None => match input.file_stem() {
-                Some(stem) => {
-                    let mut name = stem.to_owned();
-                    name.push(".av1.mkv");
-                    cwd.join(name)
-                }
-                None => return usage(format!("`{}` has no file name", input.display())),
-            },
-        };
+        let output = cwd.join(output(args, input)?);
         check_output(&output)?;
         let mut job_name = output.clone().into_os_string();
         job_name.push(".av1enc");
-        let workers = match args.workers.as_str() {
-            "auto" | "0" => None,
-            text => match text.parse() {
-                Ok(n @ 1..=1024) => Some(n),
-                _ => {
-                    return usage(format!(
-                        "--workers {text}: a number from 1 to 1024, or auto"
-                    ));
-                }
-            },
-        };
         if args.extra_split != 0 && args.extra_split < args.min_scene_len {
             return usage(format!(
                 "--extra-split {} is shorter than --min-scene-len {}: no scene could be split",
@@ -251,7 +230,7 @@ impl Config {
             overwrite: args.overwrite,
             keep: args.keep,
             restart: args.restart,
-            workers,
+            workers: workers(&args.workers)?,
             memory: MemoryLimit::parse(&args.memory_limit)?,
             encoder: encoder_choice(args, &cwd)?,
             programs: Programs {
@@ -276,6 +255,30 @@ impl Config {
             verify_decode: args.verify_decode,
             dry_run: args.dry_run,
         })
+    }
+}
+
+/// The output's name: the one that is given, or that of the `input` with another ending, in the current directory.
+fn output(args: &EncodeArgs, input: &Path) -> Result<PathBuf, UsageError> {
+    match (&args.output, input.file_stem()) {
+        (Some(output), _) => Ok(output.clone()),
+        (None, Some(stem)) => {
+            let mut name = stem.to_owned();
+            name.push(".av1.mkv");
+            Ok(PathBuf::from(name))
+        }
+        (None, None) => usage(format!("`{}` has no file name", input.display())),
+    }
+}
+
+/// The number of workers that `--workers` names; `None` for as many as are good.
+fn workers(text: &str) -> Result<Option<usize>, UsageError> {
+    match (text, text.parse()) {
+        ("auto" | "0", _) => Ok(None),
+        (_, Ok(n @ 1..=1024)) => Ok(Some(n)),
+        _ => usage(format!(
+            "--workers {text}: a number from 1 to 1024, or auto"
+        )),
     }
 }
 

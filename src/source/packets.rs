@@ -127,32 +127,8 @@ impl Announced {
         }: &Packets,
         first_ms: f64,
     ) -> Self {
-        let mut doubt = None;
-        let mut doubts = |why: String| {
-            doubt.get_or_insert(why);
-        };
         let early = |packet: &&Packet| packet.ms.is_some_and(|ms| ms < first_ms - ONE_TIME_MS);
         let visible = packets.iter().filter(|packet| !packet.hidden);
-        let lost = visible.clone().filter(early).count();
-        if lost > 0 {
-            doubts(format!(
-                "{} at its beginning cannot be decoded",
-                count(lost as u64, "picture")
-            ));
-        }
-        let hidden = packets.len() - visible.clone().count();
-        if hidden > 0 {
-            doubts(format!(
-                "an edit list hides {}",
-                count(hidden as u64, "picture")
-            ));
-        }
-        if visible.clone().any(|packet| packet.damaged) {
-            doubts("packets are damaged".to_owned());
-        }
-        if visible.clone().any(|packet| packet.ms.is_none()) {
-            doubts("packets have no times".to_owned());
-        }
         let mut pictures: Vec<(f64, bool, f64)> = Vec::new();
         let mut next = first_ms;
         for packet in visible.filter(|packet| !early(packet)) {
@@ -162,24 +138,13 @@ impl Announced {
             pictures.push((ms, packet.key, packet.lasts_ms));
         }
         pictures.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if pictures
-            .windows(2)
-            .any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS)
-        {
-            doubts("pictures have one time".to_owned());
-        }
-        if pictures.first().is_some_and(|(_, key, _)| !key) {
-            doubts("it does not begin with a keyframe".to_owned());
-        }
-        let mostly_keys = pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len();
+        let lost = packets.iter().filter(|packet| !packet.hidden).filter(early);
+        let doubt =
+            doubt_of_packets(packets, lost.count()).or_else(|| doubt_of_pictures(&pictures));
         // Decoding nothing but keyframes tells then; where most pictures are such, it is as good as reading in order.
-        let may_change = *described_anew || headers_differ.unwrap_or(!mostly_keys);
-        if pictures.len() > 1 && mostly_keys {
-            doubts("nearly every picture is a keyframe, so that one that is repeated could not be told".to_owned());
-        }
-        let keys = pictures
-            .iter()
-            .enumerate()
+        let may_change = *described_anew || headers_differ.unwrap_or(!are_mostly_keys(&pictures));
+        let keys = (0..)
+            .zip(&pictures)
             .filter(|(_, (_, key, _))| *key)
             .map(|(n, _)| n)
             .collect();
@@ -200,6 +165,46 @@ impl Announced {
             doubt,
         }
     }
+}
+
+/// Why an index cannot be trusted that goes by `packets`, of which so many are `lost` at the beginning.
+fn doubt_of_packets(packets: &[Packet], lost: usize) -> Option<String> {
+    if lost > 0 {
+        let lost = count(lost as u64, "picture");
+        return Some(format!("{lost} at its beginning cannot be decoded"));
+    }
+    let visible = || packets.iter().filter(|packet| !packet.hidden);
+    let hidden = packets.len() - visible().count();
+    if hidden > 0 {
+        let hidden = count(hidden as u64, "picture");
+        return Some(format!("an edit list hides {hidden}"));
+    }
+    if visible().any(|packet| packet.damaged) {
+        return Some("packets are damaged".to_owned());
+    }
+    visible()
+        .any(|packet| packet.ms.is_none())
+        .then(|| "packets have no times".to_owned())
+}
+
+/// Why an index cannot be trusted with these pictures: when each is shown, whether it is a keyframe, how long it is shown.
+fn doubt_of_pictures(pictures: &[(f64, bool, f64)]) -> Option<String> {
+    let mut pairs = pictures.windows(2);
+    let why = if pairs.any(|pair| pair[1].0 - pair[0].0 < ONE_TIME_MS) {
+        "pictures have one time"
+    } else if pictures.first().is_some_and(|(_, key, _)| !key) {
+        "it does not begin with a keyframe"
+    } else if pictures.len() > 1 && are_mostly_keys(pictures) {
+        "nearly every picture is a keyframe, so that one that is repeated could not be told"
+    } else {
+        return None;
+    };
+    Some(why.to_owned())
+}
+
+/// Whether more than half of the pictures are keyframes.
+fn are_mostly_keys(pictures: &[(f64, bool, f64)]) -> bool {
+    pictures.iter().filter(|(_, key, _)| *key).count() * 2 > pictures.len()
 }
 
 /// Has holes in the sound stay where they are: most filters, and encoders, know only one sample after the other.

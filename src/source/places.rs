@@ -161,64 +161,19 @@ impl<'a> Film<'a> {
     /// # Errors
     /// If ffmpeg cannot read it.
     pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Looked> {
-        let mut command = Command::new(&self.tools.ffmpeg);
-        command.current_dir(self.dir).args([
-            "-nostdin",
-            "-hide_banner",
-            "-nostats",
-            "-loglevel",
-            "level+info",
-        ]);
-        if self.container.is_some() {
-            // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
-            command.args(["-threads", "1"]);
-        }
-        let by_container =
-            self.container.is_none_or(|container| container.direct) || from_ms.is_some();
-        if by_container {
-            command.arg("-copyts");
-        }
-        if let Some(ms) = from_ms {
-            let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
-            command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
-        }
-        if let Some(container) = self.container {
-            command.args(container.video.turning());
-        }
-        command.arg("-i").arg(format!("file:{}", self.name)).args([
-            "-map",
-            &self.stream,
-            "-fps_mode",
-            "passthrough",
-        ]);
         let (width, height) = SMALL;
-        let range = if self.full_range { "pc" } else { "tv" };
-        let filter = format!(
-            "showinfo=checksum=0,scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
-        );
-        command.args([
-            "-max_error_rate",
-            "1",
-            "-vf",
-            &filter,
-            "-f",
-            "rawvideo",
-            "pipe:1",
-        ]);
-        if let Some(container) = self.container.filter(|_| from_ms.is_none()) {
-            keep_clock(&mut command, container);
-        }
-        let origin_ms = if by_container { self.origin_ms } else { 0.0 };
-        let mut pipe = Pipe::open(
-            &self.tools.children,
-            command,
-            Layout {
-                width,
-                height,
-                bit_depth: 8,
-            },
-            origin_ms,
-        )?;
+        let layout = Layout {
+            width,
+            height,
+            bit_depth: 8,
+        };
+        let origin_ms = if self.has_clock_of_container(from_ms) {
+            self.origin_ms
+        } else {
+            0.0
+        };
+        let command = self.decoding(from_ms);
+        let mut pipe = Pipe::open(&self.tools.children, command, layout, origin_ms)?;
         let (mut seen, mut keys_ms) = (Vec::new(), Vec::new());
         while let Some((ms, frame)) = pipe.next().context("decoding a part of the film")? {
             let Some(ms) = ms else { continue };
@@ -236,6 +191,50 @@ impl<'a> Film<'a> {
             keys_ms,
             extras,
         })
+    }
+
+    /// Whether ffmpeg, decoding from there on, shows the times of the container.
+    fn has_clock_of_container(&self, from_ms: Option<f64>) -> bool {
+        self.container.is_none_or(|container| container.direct) || from_ms.is_some()
+    }
+
+    /// ffmpeg, decoding small luma from there on.
+    fn decoding(&self, from_ms: Option<f64>) -> Command {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command.current_dir(self.dir).args([
+            "-nostdin",
+            "-hide_banner",
+            "-nostats",
+            "-loglevel",
+            "level+info",
+        ]);
+        if self.container.is_some() {
+            // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
+            command.args(["-threads", "1"]);
+        }
+        if self.has_clock_of_container(from_ms) {
+            command.arg("-copyts");
+        }
+        if let Some(ms) = from_ms {
+            let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
+            command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
+        }
+        if let Some(container) = self.container {
+            command.args(container.video.turning());
+        }
+        command.arg("-i").arg(format!("file:{}", self.name));
+        command.args(["-map", &self.stream, "-fps_mode", "passthrough"]);
+        let (width, height) = SMALL;
+        let range = if self.full_range { "pc" } else { "tv" };
+        let filter = format!(
+            "showinfo=checksum=0,scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
+        );
+        command.args(["-max_error_rate", "1", "-vf", &filter]);
+        command.args(["-f", "rawvideo", "pipe:1"]);
+        if let Some(container) = self.container.filter(|_| from_ms.is_none()) {
+            keep_clock(&mut command, container);
+        }
+        command
     }
 }
 

@@ -111,18 +111,13 @@ pub fn encode(
             .encoder
             .chunk_command(&workshop.recipe.video, lp, workshop.job.relative(&part));
     command.current_dir(workshop.job.dir());
-    let start = || {
-        let mut session = Session::start(
-            &workshop.children,
-            &workshop.encoder,
-            command,
-            Stdio::piped(),
-            pulse,
-        )?;
+    let begin = || -> Result<_> {
+        let (children, encoder) = (&workshop.children, &workshop.encoder);
+        let mut session = Session::start(children, encoder, command, Stdio::piped(), pulse)?;
         let stdin = session.take_stdin()?;
         Ok((session, stdin))
     };
-    let (session, stdin) = start().map_err(Failure::Other)?;
+    let (session, stdin) = begin().map_err(Failure::Other)?;
     let feeder = Feeder {
         workshop,
         reader,
@@ -314,5 +309,72 @@ fn check(media: &MediaInfo, recipe: &Recipe, chunk: Chunk, ivf: &Ivf) -> Result<
     ) {
         Some(disagreement) => Err(anyhow!("the encoder wrote {disagreement}")),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        film::{
+            hdr::Hdr10,
+            media::{Color, Range, examples::media},
+        },
+        plan::recipe::examples::recipe,
+        stream::bitstream::Header,
+    };
+
+    #[test]
+    fn a_file_is_the_chunk_with_all_its_frames_in_the_format_that_was_asked_for() {
+        let (media, recipe) = (media(), recipe("mainline"));
+        let chunk = Chunk {
+            index: 1,
+            start: 4,
+            end: 10,
+        };
+        let wrong = |spoil: &dyn Fn(&mut Ivf)| {
+            let mut ivf = Ivf {
+                frames: 6,
+                payload_bytes: 100,
+                pictures: String::new(),
+                header: Header {
+                    bit_depth: 10,
+                    width: 64,
+                    height: 36,
+                    color: Color {
+                        range: Some(Range::Limited),
+                        ..Color::default()
+                    },
+                    hdr10: Hdr10::default(),
+                },
+            };
+            spoil(&mut ivf);
+            check(&media, &recipe, chunk, &ivf)
+                .err()
+                .map(|error| error.to_string())
+        };
+        assert_eq!(wrong(&|_| ()), None);
+        let is = |spoil: &dyn Fn(&mut Ivf), why: &str| {
+            let said = wrong(spoil).unwrap();
+            assert!(said.contains(why), "{said:?} has no {why:?}");
+        };
+        is(
+            &|ivf| ivf.frames = 5,
+            "5 frames instead of 6 (is the disk full?)",
+        );
+        is(&|ivf| ivf.frames = 7, "7 frames instead of 6");
+        is(&|ivf| ivf.header.width = 62, "62x36 instead of 64x36");
+        is(&|ivf| ivf.header.bit_depth = 8, "8 bit instead of 10");
+        is(
+            &|ivf| ivf.header.color.primaries = 9,
+            "instead of unspecified colours",
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_in_one_line_and_whole() {
+        let failure = Failure::Other(anyhow!("the first\nthe second").context("encoding"));
+        assert_eq!(failure.line(), "encoding: the first");
+        assert_eq!(failure.to_string(), "encoding: the first\nthe second");
     }
 }

@@ -194,3 +194,42 @@ impl Handing<'_> {
         Ok(refused)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::film::media::{Carry, examples::media};
+
+    #[test]
+    fn tracks_are_carried_as_the_record_says() {
+        let mut container = media().container;
+        container.other_tracks[1].sync_ms = 5;
+        assert_eq!(Handing::as_carried(&container, None), container);
+        let because = |stream: usize| vec![(stream, "damaged".to_owned())];
+        let record = CarriedRecord {
+            decoded: because(2),
+            left_out: because(3),
+            proven: false,
+        };
+        let carried = Handing::as_carried(&container, Some(&record));
+        let tracks = |container: &Container| -> Vec<(usize, Carry, i64)> {
+            let tracks = container.other_tracks.iter();
+            tracks
+                .map(|track| (track.stream, track.carry, track.sync_ms))
+                .collect()
+        };
+        assert_eq!(
+            tracks(&container),
+            [
+                (0, Carry::Copy, 0),
+                (2, Carry::Copy, 5),
+                (3, Carry::Copy, 0)
+            ]
+        );
+        // What is decoded is not moved any more, and what does not get through is not there.
+        assert_eq!(
+            tracks(&carried),
+            [(0, Carry::Copy, 0), (2, Carry::Decoded, 0)]
+        );
+    }
+}
