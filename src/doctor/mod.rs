@@ -39,7 +39,7 @@ pub struct Wanted<'a> {
     /// The encoder that the user wants.
     pub encoder: &'a EncoderChoice,
     /// Programs that the user names.
-    pub programs: &'a settings::Programs,
+    pub programs: &'a settings::NamedPrograms,
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
     /// Whether ffmpeg reads the film itself: no VapourSynth is needed.

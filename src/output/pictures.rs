@@ -32,7 +32,7 @@ const PLACE_MS: f64 = 1500.0;
 
 /// The track of pictures that was encoded.
 #[derive(Clone, Copy)]
-pub struct Encoded<'a> {
+pub struct Joined<'a> {
     /// ffmpeg and ffprobe.
     pub tools: &'a Toolbox,
     /// The output.
@@ -44,7 +44,7 @@ pub struct Encoded<'a> {
 /// When a picture is shown, and for how long, in milliseconds.
 pub type Shown = (f64, f64);
 
-impl Encoded<'_> {
+impl Joined<'_> {
     /// Times of all packets, ascending.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Looked<'_> {
     /// If either cannot be decoded.
     pub fn compare(
         self,
-        encoded: &Encoded<'_>,
+        joined: &Joined<'_>,
         media: &MediaInfo,
         picture: &Picture,
     ) -> Result<(Finding, Comparison)> {
@@ -184,7 +184,7 @@ impl Looked<'_> {
             .context("decoding some places of the source")?,
         };
         let full = picture.color.range == Some(media::Range::Full);
-        let seen = encoded.at_places(&references, media, full)?;
+        let seen = joined.at_places(&references, media, full)?;
         Ok(of_places(&references, &seen, media.container.clock))
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What the output is compared with.
-pub struct Wanted<'a> {
+pub struct Expected<'a> {
     /// The job, with the link to the source.
     pub job: &'a Job,
     /// What the source is.
@@ -43,12 +43,12 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 /// [`Unproven`](crate::finding::Unproven) with all that is not as it must be; others if a file cannot be read.
-pub fn output(tools: &Toolbox, file: &Path, wanted: Wanted<'_>, decode: bool) -> Result<Proof> {
-    let (media, picture) = (wanted.media, &wanted.recipe.video.picture);
+pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool) -> Result<Proof> {
+    let (media, picture) = (expected.media, &expected.recipe.video.picture);
     let container = &media.container;
     let video = container.video_position();
-    let encoded = pictures::Encoded { tools, file, video };
-    let read = read_back(&encoded, wanted)?;
+    let joined = pictures::Joined { tools, file, video };
+    let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
     let (at_places, compared) = read.places;
     findings.extend([read.bits, at_places]);
@@ -62,7 +62,7 @@ pub fn output(tools: &Toolbox, file: &Path, wanted: Wanted<'_>, decode: bool) ->
     };
     findings.extend(said.findings());
     if decode {
-        findings.push(encoded.decoded(media.frames)?);
+        findings.push(joined.decoded(media.frames)?);
     }
     Ok(Proof {
         frames: media.frames,
@@ -92,30 +92,30 @@ struct Read {
 }
 
 /// Reads the output by several tools at once: each reads the whole file, or takes its time to start.
-fn read_back(encoded: &pictures::Encoded<'_>, wanted: Wanted<'_>) -> Result<Read> {
-    let pictures::Encoded { tools, file, video } = *encoded;
-    let (job, media) = (wanted.job, wanted.media);
-    let picture = &wanted.recipe.video.picture;
+fn read_back(joined: &pictures::Joined<'_>, expected: Expected<'_>) -> Result<Read> {
+    let pictures::Joined { tools, file, video } = *joined;
+    let (job, media) = (expected.job, expected.media);
+    let picture = &expected.recipe.video.picture;
     let source = job.original(tools, &media.container);
     let looked = Looked {
         source,
-        announced: wanted.announced,
-        references: wanted.references,
+        announced: expected.announced,
+        references: expected.references,
     };
     let films = Films {
         source,
         output: file,
     };
-    let chunks = wanted.chunks.iter().map(|chunk| chunk.record().clone());
+    let chunks = expected.chunks.iter().map(|chunk| chunk.record().clone());
     let chunks: Vec<ChunkRecord> = chunks.collect();
     thread::scope(|scope| {
         let identified = scope.spawn(|| probe::identify(tools, file));
         let found = scope
             .spawn(|| probe::video_of(tools, file, video).context("reading the output's video"));
-        let shown = scope.spawn(|| encoded.times());
+        let shown = scope.spawn(|| joined.times());
         let tracks = scope.spawn(|| of_tracks(&films, job));
-        let places = scope.spawn(|| looked.compare(encoded, media, picture));
-        let bits = encoded.bitstream(&chunks, picture);
+        let places = scope.spawn(|| looked.compare(joined, media, picture));
+        let bits = joined.bitstream(&chunks, picture);
         Ok(Read {
             identified: outcome(identified)?,
             found: outcome(found)?,

@@ -45,7 +45,7 @@ pub struct Config {
     /// The encoder.
     pub encoder: EncoderChoice,
     /// Programs given by the user.
-    pub programs: Programs,
+    pub programs: NamedPrograms,
     /// What decides about the bytes of the video.
     pub video: VideoConfig,
     /// ffmpeg options for sound; `None`: sound is copied.
@@ -121,7 +121,7 @@ impl Default for EncoderChoice {
 
 /// Programs that are used in place of those in PATH.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Programs {
+pub struct NamedPrograms {
     /// ffmpeg.
     pub ffmpeg: Option<PathBuf>,
     /// ffprobe.
@@ -233,7 +233,7 @@ impl Config {
             workers: workers(&args.workers)?,
             memory: MemoryLimit::parse(&args.memory_limit)?,
             encoder: encoder_choice(args, &cwd)?,
-            programs: Programs {
+            programs: NamedPrograms {
                 ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
                 ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
             },

@@ -366,7 +366,7 @@ impl Run<'_> {
                 references,
                 ..
             } = &*made;
-            let wanted = verify::Wanted {
+            let expected = verify::Expected {
                 job: &job,
                 media,
                 recipe: &recipe,
@@ -374,7 +374,7 @@ impl Run<'_> {
                 announced,
                 references: references.clone(),
             };
-            verify::output(&tools, &file, wanted, decode)
+            verify::output(&tools, &file, expected, decode)
         });
         let proof = verified.context("the joined film is not whole and was not given its name")?;
         let damaged = |output: &str| output.contains("damaged in the source");
