@@ -335,7 +335,7 @@ fn the_job_directory_stays_only_where_it_is_wanted() {
 fn a_job_says_what_is_to_be_done_what_the_film_is_and_who_reads_it() {
     let dir = tempfile::tempdir().unwrap();
     let ended = Run::encode(dir.path(), clips::one_frame(), "out.mkv")
-        .args(["--keep", "--preset", "10"])
+        .arg("--keep")
         .succeeds();
     let read = |name: &str| -> serde_json::Value {
         let text = fs::read(dir.path().join("out.mkv.av1enc").join(name)).unwrap();
@@ -343,7 +343,7 @@ fn a_job_says_what_is_to_be_done_what_the_film_is_and_who_reads_it() {
     };
     let (job, reader) = (read("job.json"), read("reader.json"));
     ended.expect(
-        job["recipe"]["preset"] == 10 && job["recipe"]["encoder"]["family"] == "svt-av1",
+        job["recipe"]["preset"] == 12 && job["recipe"]["encoder"]["family"] == "svt-av1",
         "the recipe",
     );
     let version = Command::new("ffmpeg").arg("-version").output().unwrap();
