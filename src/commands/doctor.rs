@@ -7,6 +7,7 @@ use super::{Ground, wanted};
 use crate::os::machine::Machine;
 use crate::{
     doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
+    encoder::files::Named,
     output::part,
     plan::Plan,
     settings::Config,
@@ -38,7 +39,9 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
             Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
             Ok(probed) => {
                 let machine = Machine::look();
-                let plan = Plan::decide(config, &programs.encoder, &probed.container, machine)?;
+                let named = Named::of(config, programs.encoder.identity())?;
+                let plan =
+                    Plan::decide(config, &programs.encoder, &probed.container, machine, named)?;
                 let (more, guess) =
                     doctor::film::checks(&programs, &film_of(config, &probed, &plan), machine);
                 checks.extend(more);

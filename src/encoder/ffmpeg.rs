@@ -16,7 +16,7 @@ use num_rational::Ratio;
 
 use super::{
     Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Ranges, Speech, Video,
-    session::Session, svt_av1,
+    files::Meaning, session::Session, svt_av1,
 };
 use crate::{
     film::media::{ChromaLocation, Color, Range, UNSPECIFIED},
@@ -128,8 +128,26 @@ pub(super) const OWNED: &[(&str, &str)] = &[
     ("limit", "av1enc counts the frames"),
     ("skip", "av1enc counts the frames"),
     ("fpf", "chunks are encoded in one pass"),
+    ("two-pass-input", "chunks are encoded in one pass"),
+    ("two-pass-output", "chunks are encoded in one pass"),
+    ("first_pass", "chunks are encoded in one pass"),
+    ("second_pass", "chunks are encoded in one pass"),
+    (
+        "partition-info-path",
+        "chunks are encoded in parallel: they would overwrite it",
+    ),
+    (
+        "rate-distribution-info",
+        "it counts the film's pictures, and every chunk begins with picture 0",
+    ),
     ("pass", "chunks are encoded in one pass"),
     ("passes", "chunks are encoded in one pass"),
+];
+
+/// Options of libaom whose value is a file.
+const MEANINGS_OF_LIBAOM: &[(&str, Meaning)] = &[
+    ("film-grain-table", Meaning::File),
+    ("vmaf-model-path", Meaning::File),
 ];
 
 /// What is done anyway, and may be said.
@@ -677,6 +695,26 @@ impl Speech for Library {
         }
     }
 
+    fn meanings(&self) -> &'static [(&'static str, Meaning)] {
+        match self.family {
+            Family::Libsvtav1 => svt_av1::MEANINGS,
+            Family::Libaom => MEANINGS_OF_LIBAOM,
+            _ => &[],
+        }
+    }
+
+    fn contradiction(&self, video: &Video) -> Option<String> {
+        (self.family == Family::Libsvtav1)
+            .then(|| svt_av1::contradiction(video))
+            .flatten()
+    }
+
+    fn remark(&self, video: &Video) -> Option<String> {
+        (self.family == Family::Libsvtav1)
+            .then(|| svt_av1::remark(video))
+            .flatten()
+    }
+
     fn aliases(&self) -> &'static [(&'static str, &'static str)] {
         if self.family == Family::Libsvtav1 {
             &[]
@@ -686,10 +724,10 @@ impl Speech for Library {
     }
 
     fn implied(&self) -> &'static [(&'static str, &'static str)] {
-        if self.family == Family::Libaom {
-            IMPLIED
-        } else {
-            &[]
+        match self.family {
+            Family::Libsvtav1 => svt_av1::IMPLIED,
+            Family::Libaom => IMPLIED,
+            _ => &[],
         }
     }
 

@@ -2,6 +2,7 @@
 //! found, and spoken to alike.
 
 pub mod types;
+pub mod files;
 pub mod session;
 pub mod svt_av1;
 pub mod ffmpeg;
@@ -16,6 +17,7 @@ use std::{
 use anyhow::Result;
 use num_rational::Ratio;
 
+use self::files::Meaning;
 use crate::{
     cli::EncoderName,
     os::{
@@ -55,6 +57,22 @@ pub(crate) trait Speech: Sync {
     /// What the family's own users call our options: theirs, ours.
     fn aliases(&self) -> &'static [(&'static str, &'static str)] {
         &[]
+    }
+
+    /// Options whose value is a file or counts the film's pictures, and what it means. What cannot be taken is among
+    /// [`Speech::owned`]; there is no third place for such an option.
+    fn meanings(&self) -> &'static [(&'static str, Meaning)] {
+        &[]
+    }
+
+    /// What is wrong with these options together, where the encoder itself does not say it.
+    fn contradiction(&self, _video: &Video) -> Option<String> {
+        None
+    }
+
+    /// What a user should know of these options in chunks.
+    fn remark(&self, _video: &Video) -> Option<String> {
+        None
     }
 
     /// Options that say what is done anyway.
@@ -159,6 +177,26 @@ impl Identity {
             .iter()
             .find(|(theirs, _)| *theirs == name)
             .map_or(name, |(_, ours)| ours)
+    }
+
+    /// What the value of an option is, where it is a file or counts the film's pictures.
+    #[must_use]
+    pub fn meaning(&self, name: &str) -> Option<Meaning> {
+        let meanings = self.speech().meanings();
+        let found = meanings.iter().find(|(option, _)| *option == name);
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    /// What is wrong with these options together, where the encoder itself does not say it.
+    #[must_use]
+    pub fn contradiction(&self, video: &Video) -> Option<String> {
+        self.speech().contradiction(video)
+    }
+
+    /// What a user should know of these options in chunks.
+    #[must_use]
+    pub fn remark(&self, video: &Video) -> Option<String> {
+        self.speech().remark(video)
     }
 
     /// Whether an option of the user's says what is done anyway.

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use super::{
     Capabilities, Encoder, Family, Fork, Identity, Param, Picture, Quality, Ranges, Speech, Video,
+    files::Meaning,
 };
 use crate::{
     film::media::{ChromaLocation, Range, UNSPECIFIED},
@@ -20,6 +21,20 @@ use crate::{
 
 /// Name of the program.
 pub const PROGRAM: &str = "SvtAv1EncApp";
+
+const ONE_PASS: &str = "encoders read a pipe, which cannot be read twice: chunks are encoded in one pass, as with --passes 1";
+const RESIZED: &str = "it changes the size of pictures in the middle of the film, and counts them; scale the film beforehand";
+
+/// Options whose value is a file or counts the film's pictures; those that cannot be taken are among [`OWNED`].
+pub(super) const MEANINGS: &[(&str, Meaning)] = &[
+    ("fgs-table", Meaning::File),
+    ("qpfile", Meaning::Pictures),
+    ("roi-map-file", Meaning::Events),
+    ("zones", Meaning::Zones),
+];
+
+/// What is done anyway, and may be said.
+pub(super) const IMPLIED: &[(&str, &str)] = &[("passes", "1"), ("pass", "0")];
 
 /// Options that av1enc sets itself, and why a user cannot.
 pub const OWNED: &[(&str, &str)] = &[
@@ -39,9 +54,9 @@ pub const OWNED: &[(&str, &str)] = &[
     ("fps-denom", "the source decides"),
     ("input-depth", "use --pix-format"),
     ("color-format", "use --pix-format"),
-    ("pass", "chunks are encoded in one pass"),
-    ("passes", "chunks are encoded in one pass"),
-    ("stats", "chunks are encoded in one pass"),
+    ("pass", ONE_PASS),
+    ("passes", ONE_PASS),
+    ("stats", ONE_PASS),
     ("errlog", "av1enc reads the encoder's messages"),
     (
         "recon",
@@ -59,7 +74,32 @@ pub const OWNED: &[(&str, &str)] = &[
         "force-key-frames",
         "every chunk begins with a keyframe; see --extra-split",
     ),
+    (
+        "sframe-posi",
+        "it counts the film's pictures, and every chunk begins with picture 0; use --sframe-dist",
+    ),
+    (
+        "sframe-qp",
+        "it counts the film's S-frames, and every chunk begins with the first; use --sframe-dist alone",
+    ),
+    (
+        "sframe-qp-offset",
+        "it counts the film's S-frames, and every chunk begins with the first; use --sframe-dist alone",
+    ),
+    ("frame-resz-events", RESIZED),
+    ("frame-resz-kf-denoms", RESIZED),
+    ("frame-resz-denoms", RESIZED),
+    (
+        "hdr10plus-json",
+        "it counts the film's pictures, and every chunk begins with picture 0; hdr10plus_tool puts it into the film \
+         afterwards",
+    ),
+    (
+        "dolby-vision-rpu",
+        "it counts the film's pictures, and every chunk begins with picture 0; dovi_tool puts it into the film afterwards",
+    ),
     ("help", "use `SvtAv1EncApp --help`"),
+    ("full-help", "use `SvtAv1EncApp --full-help`"),
     ("color-help", "use `SvtAv1EncApp --color-help`"),
     ("version", "use `av1enc doctor`"),
 ];
@@ -255,6 +295,22 @@ impl Speech for SvtAv1 {
         OWNED.to_vec()
     }
 
+    fn meanings(&self) -> &'static [(&'static str, Meaning)] {
+        MEANINGS
+    }
+
+    fn implied(&self) -> &'static [(&'static str, &'static str)] {
+        IMPLIED
+    }
+
+    fn contradiction(&self, video: &Video) -> Option<String> {
+        contradiction(video)
+    }
+
+    fn remark(&self, video: &Video) -> Option<String> {
+        remark(video)
+    }
+
     /// It ends where its input does: without `-n` the bytes are the same (1.4.1 and 4.2.0).
     fn chunk_command(&self, encoder: &Encoder, video: &Video, lp: u32, output: &Path) -> Command {
         let mut command = Command::new(encoder.program());
@@ -287,8 +343,8 @@ pub fn params(video: &Video, capabilities: &Capabilities) -> Vec<Param> {
         ("input-depth", Some(bit_depth.to_string())),
         // Some builds of SVT-AV1-Essential write WebM unless told not to.
         ("webm", zero()),
-        // Keyframes only where chunks begin.
-        ("keyint", zero()),
+        // Keyframes only where chunks begin; but rate control needs a length, and has one of its own.
+        ("keyint", zero().filter(|_| !aims_at_a_rate(video))),
         ("scd", zero()),
         (
             "crf",
@@ -329,6 +385,46 @@ pub fn params(video: &Video, capabilities: &Capabilities) -> Vec<Param> {
     let said = all.into_iter().filter(|(name, _)| is_said(name));
     let own = said.filter_map(|(name, value)| Some(Param::new(name, value?)));
     own.chain(video.extra.iter().cloned()).collect()
+}
+
+/// The value of an option among the further ones; what is given without one is `1`.
+fn value<'a>(video: &'a Video, name: &str) -> Option<&'a str> {
+    let param = video.extra.iter().find(|param| param.name == name)?;
+    Some(param.value.as_deref().unwrap_or("1"))
+}
+
+/// Whether the user has the encoder aim at a rate.
+fn aims_at_a_rate(video: &Video) -> bool {
+    value(video, "rc").is_some_and(|mode| mode != "0")
+}
+
+/// The preset from which on lossless pictures cannot be decoded: of 75, 4.2.0 gives 75 that are exact at 10, and
+/// 32 that can be decoded at 11, to which it maps 12 and 13.
+const LOSSLESS_BROKEN_FROM: i32 = 11;
+
+/// What is wrong with these options together, where SVT-AV1 says nothing and exits 0.
+pub(super) fn contradiction(video: &Video) -> Option<String> {
+    let is_on = |name| value(video, name).is_some_and(|value| value != "0");
+    if is_on("lossless") && video.preset >= LOSSLESS_BROKEN_FROM {
+        return Some(format!(
+            "--lossless at preset {} gives pictures that no decoder shows: use --preset {} or less",
+            video.preset,
+            LOSSLESS_BROKEN_FROM - 1
+        ));
+    }
+    match (video.has_extra("qpfile"), is_on("use-q-file")) {
+        (true, false) => Some("--qpfile is not read without --use-q-file 1: add it".to_owned()),
+        (false, true) => Some("--use-q-file needs --qpfile FILE: add it".to_owned()),
+        _ => None,
+    }
+}
+
+/// What a user should know of these options in chunks.
+pub(super) fn remark(video: &Video) -> Option<String> {
+    aims_at_a_rate(video).then(|| {
+        "every chunk aims at the rate by itself: short ones miss it, and the film's rate may be a quarter higher than that \
+         of one encoder".to_owned()
+    })
 }
 
 /// The place of chroma samples, as SVT-AV1 and ffmpeg call it.

@@ -41,6 +41,8 @@ pub enum Name {
     Chunk(usize),
     /// A chunk into which HDR10 metadata is put.
     ChunkWithHdr10(usize),
+    /// What of a file a chunk's encoder reads, which is one of several files.
+    ChunkOption(usize, usize),
     /// What is known of a chunk.
     Record(usize),
     /// Some chunks, joined.
@@ -68,7 +70,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 28] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -87,6 +89,7 @@ impl Name {
         Self::OthersJoin,
         Self::Chunk(0),
         Self::ChunkWithHdr10(0),
+        Self::ChunkOption(0, 0),
         Self::Record(0),
         Self::Group(0),
         Self::Times,
@@ -126,6 +129,7 @@ impl fmt::Display for Name {
             Self::Others(n) => return write!(f, "others-{n}.mkv"),
             Self::Chunk(index) => return write!(f, "{CHUNKS}/{index:05}.ivf"),
             Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
+            Self::ChunkOption(index, n) => return write!(f, "{CHUNKS}/{index:05}.option-{n}.txt"),
             Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
             Self::Group(n) => return write!(f, "group-{n:04}.mkv"),
             Self::SourceTimes(id) => return write!(f, "source-times-{id}.txt"),
@@ -206,6 +210,7 @@ mod tests {
         }
         for text in [
             "chunks/12345.hdr10.part.ivf",
+            "chunks/12345.option-1.part.txt",
             "others-12.mkv",
             "track-tags-7.part.xml",
         ] {

@@ -13,7 +13,7 @@ use self::{
     workers::{Demands, Load, Workers},
 };
 use crate::{
-    encoder::{Encoder, Quality},
+    encoder::{Encoder, Quality, files::Named},
     film::media::{Container, MediaInfo},
     os::{machine::Machine, process},
     settings::Config,
@@ -51,7 +51,8 @@ const BITS_PER_PIXEL: f64 = 0.1;
 const CRF_OF_THAT: f64 = 28.0;
 
 impl Plan {
-    /// Decides everything that can be decided before the film is read, for an encode on `machine`.
+    /// Decides everything that can be decided before the film is read, for an encode on `machine` whose options
+    /// name the files `named`.
     ///
     /// # Errors
     /// [`crate::os::exit::UsageError`], if the encoder does not take what the user wants.
@@ -60,10 +61,11 @@ impl Plan {
         encoder: &Encoder,
         container: &Container,
         machine: Machine,
+        named: Named,
     ) -> Result<Self> {
         let mut warnings = container.warnings.clone();
         let capabilities = encoder.capabilities();
-        let recipe = recipe::decide(config, container, capabilities, &mut warnings)?;
+        let recipe = recipe::decide(config, container, capabilities, named, &mut warnings)?;
         let lp = recipe::demanded_lp(config, capabilities)?;
         let demands = Demands {
             workers: config.workers,

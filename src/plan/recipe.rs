@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    encoder::{Capabilities, Identity, Picture, Quality, SourceKind, Video},
+    encoder::{
+        Capabilities, Identity, Picture, Quality, SourceKind, Video,
+        files::{Named, NamedFile},
+    },
     film::{
         hdr::Hdr10,
         media::{self, Color, Container, PQ, UNSPECIFIED},
@@ -44,6 +47,9 @@ pub struct Recipe {
     /// What it is asked for.
     #[serde(flatten)]
     pub video: Video,
+    /// The files that its options name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<NamedFile>,
     /// How the film is split.
     pub scenes: SceneRules,
     /// Whether ffmpeg reads and encodes the film in one go.
@@ -64,7 +70,7 @@ pub struct SceneRules {
     pub analysis_height: usize,
 }
 
-/// Decides everything. Warnings for the user are appended to `warnings`.
+/// Decides everything, where the user's options name the files `named`. Warnings for the user are appended to `warnings`.
 ///
 /// # Errors
 /// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
@@ -72,6 +78,7 @@ pub fn decide(
     config: &Config,
     container: &Container,
     capabilities: &Capabilities,
+    named: Named,
     warnings: &mut Vec<String>,
 ) -> Result<Recipe, UsageError> {
     let wanted = &config.video;
@@ -86,6 +93,11 @@ pub fn decide(
         check(Place::Params, param, capabilities)?;
     }
     check_flags(config, capabilities)?;
+    for param in &mut user {
+        if let Some(file) = named.files.iter().find(|file| file.is_named_by(param)) {
+            param.value = Some(file.path.clone());
+        }
+    }
     let (color, hdr10) = colors(
         container,
         &wanted.forced_color,
@@ -104,16 +116,21 @@ pub fn decide(
             .unwrap_or_else(|| identity.default_preset()),
         extra: extra(user, capabilities),
     };
+    if let Some(why) = identity.contradiction(&video) {
+        return Err(UsageError(format!("{}{why}", Place::Params)));
+    }
+    warnings.extend(identity.remark(&video));
     Ok(Recipe {
         encoder: identity.clone(),
         video,
+        files: named.files,
         scenes: SceneRules {
             max: wanted.max_chunk,
             min: wanted.min_scene,
             analysis_height: ANALYSIS_HEIGHT,
         },
         direct: config.direct,
-        audio_args: config.audio_args.clone(),
+        audio_args: named.audio_args,
     })
 }
 
@@ -483,6 +500,7 @@ impl Recipe {
         let mut found: Vec<String> = FIRST.iter().filter_map(said).collect();
         found.extend(names.into_iter().filter_map(option));
         found.extend(LAST.iter().filter_map(said));
+        found.extend(self.other_contents(other));
         if found.is_empty() && self != other {
             found.push("settings of another version of av1enc".to_owned());
         }
@@ -496,6 +514,26 @@ impl Recipe {
             None => "not set".to_owned(),
             Some(param) => param.value.clone().unwrap_or_else(|| "set".to_owned()),
         }
+    }
+
+    /// The files that both name, with the same option, and that have another content in `other`.
+    fn other_contents(&self, other: &Self) -> Vec<String> {
+        let is_other = |ours: &&NamedFile| {
+            other.files.iter().any(|theirs| {
+                (&theirs.option, &theirs.path) == (&ours.option, &ours.path)
+                    && theirs.hash != ours.hash
+            })
+        };
+        self.files
+            .iter()
+            .filter(is_other)
+            .map(|file| {
+                format!(
+                    "the content of `{}`, which {} names",
+                    file.path, file.option
+                )
+            })
+            .collect()
     }
 
     /// Whether the bytes of a chunk depend on `lp`.
@@ -609,6 +647,7 @@ mod tests {
             &config,
             &container(color),
             &capabilities(curve),
+            Named::default(),
             &mut warnings,
         )?;
         Ok((recipe, warnings))
@@ -703,11 +742,17 @@ mod tests {
             let mut container = container(Color::default());
             (container.video.bit_depth, container.video.hdr10) = (bit_depth, hdr10);
             let mut warnings = Vec::new();
-            let color = decide(&config, &container, &capabilities(2.0), &mut warnings)
-                .unwrap()
-                .video
-                .picture
-                .color;
+            let color = decide(
+                &config,
+                &container,
+                &capabilities(2.0),
+                Named::default(),
+                &mut warnings,
+            )
+            .unwrap()
+            .video
+            .picture
+            .color;
             (
                 color.primaries,
                 color.transfer,

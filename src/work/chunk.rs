@@ -27,6 +27,7 @@ use crate::{
         bitstream::{self, Ivf},
         y4m,
     },
+    work::cut,
 };
 
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
@@ -106,10 +107,11 @@ pub fn encode(
         .job
         .part(Name::Chunk(reel.index))
         .map_err(Failure::Other)?;
-    let mut command =
-        workshop
-            .encoder
-            .chunk_command(&workshop.recipe.video, lp, workshop.job.relative(&part));
+    let video = cut::video(&workshop.job, &workshop.recipe, reel.index, reel.start)
+        .map_err(Failure::Source)?;
+    let mut command = workshop
+        .encoder
+        .chunk_command(&video, lp, workshop.job.relative(&part));
     command.current_dir(workshop.job.dir());
     let begin = || -> Result<_> {
         let (children, encoder) = (&workshop.children, &workshop.encoder);
@@ -133,6 +135,7 @@ pub fn encode(
         Err(Feeding::Abandoned) => return Err(Failure::Abandoned),
     };
     let ended = session.end().map_err(Failure::Other)?;
+    cut::forget(&workshop.job, &workshop.recipe, reel.index);
     if ended.was_killed() {
         return Err(Failure::Killed(ended.into_failure().into()));
     }
@@ -184,6 +187,7 @@ impl Workshop {
         let check = |ivf: &Ivf| check(&self.media, &self.recipe, attempt.chunk, ivf);
         let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
         self.job.require_same_source().map_err(Failure::Source)?;
+        cut::require_same_files(&self.recipe, attempt.chunk.end).map_err(Failure::Source)?;
         let made = Made {
             chunk: attempt.chunk,
             pictures: ivf.pictures,

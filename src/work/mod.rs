@@ -1,7 +1,8 @@
-//! One piece of work each: who reads, what is handed over, a trial, sound, a chunk, a whole film.
+//! One piece of work each: who reads, what is handed over, cut options, a trial, sound, a chunk, a whole film.
 
 pub mod handed;
 pub mod reading;
+pub mod cut;
 pub mod trial;
 pub mod layout;
 pub mod sound;

@@ -26,6 +26,7 @@ use crate::{
         bitstream::Ivf,
         y4m::{self, Plane},
     },
+    work::cut,
 };
 
 /// Frames of a trial: the second is the first that is predicted.
@@ -60,7 +61,8 @@ fn try_out(
     job: &Job,
 ) -> Result<()> {
     let part = job.part(Name::Trial)?;
-    let mut command = encoder.chunk_command(&recipe.video, job.lp, job.relative(&part));
+    let video = cut::video(job, recipe, 0, 0).map_err(|error| UsageError(format!("{error:#}")))?;
+    let mut command = encoder.chunk_command(&video, job.lp, job.relative(&part));
     command.current_dir(job.dir());
     let session = Session::start(children, encoder, command, Stdio::piped(), &Arc::default())?;
     let mut session = session.limited(children, PATIENCE);

@@ -13,7 +13,7 @@ use super::{Ground, wanted};
 use crate::{
     crew::Aside,
     doctor::{self, Programs},
-    encoder,
+    encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Container, MediaInfo},
     job::{Claim, Encoded, Job},
@@ -73,7 +73,8 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
             format!("{} is used: {reason}", encoder.identity().version),
         );
     }
-    let plan = Plan::decide(config, encoder, &probed.container, Machine::look())?;
+    let named = Named::of(config, encoder.identity())?;
+    let plan = Plan::decide(config, encoder, &probed.container, Machine::look(), named)?;
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
