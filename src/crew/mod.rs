@@ -321,7 +321,7 @@ impl Hall {
 
     /// What a signal means; Ctrl-Z and its end are obeyed here.
     fn heed(&self, signal: Signal) -> Option<Happening> {
-        let children = &self.workshop.children;
+        let children = &self.workshop.tools.children;
         match signal {
             Signal::SIGTSTP => {
                 children.signal_all(Signal::SIGSTOP);
@@ -413,7 +413,7 @@ impl Hall {
 
     fn kill(&self, chunk: usize) {
         if let Some(pulse) = self.pulses.get(&chunk) {
-            self.workshop.children.kill(pulse.look().pid);
+            self.workshop.tools.children.kill(pulse.look().pid);
         }
     }
 
@@ -465,6 +465,7 @@ impl Hall {
     fn own_memory(&self) -> u64 {
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         self.workshop
+            .tools
             .children
             .pids()
             .into_iter()
@@ -480,7 +481,7 @@ impl Hall {
     /// Kills all encoders and waits until their workers have noticed. A second signal ends the waiting.
     fn stop(&mut self, messages: &Receiver<Message>, signals: &Receiver<Signal>) {
         self.stop.store(true, Ordering::Relaxed);
-        self.workshop.children.close();
+        self.workshop.tools.children.close();
         self.shelf.close();
         for reel in self.reels.values() {
             reel.abandon();

@@ -146,7 +146,7 @@ pub(super) const OWNED: &[(&str, &str)] = &[
 
 /// Options of libaom whose value is a file.
 const MEANINGS_OF_LIBAOM: &[(&str, Meaning)] = &[
-    ("film-grain-table", Meaning::File),
+    ("film-grain-table", Meaning::Grain),
     ("vmaf-model-path", Meaning::File),
 ];
 
@@ -706,6 +706,12 @@ impl Speech for Library {
     fn contradiction(&self, video: &Video) -> Option<String> {
         (self.family == Family::Libsvtav1)
             .then(|| svt_av1::contradiction(video))
+            .flatten()
+    }
+
+    fn undone<'a>(&self, user: &[Param], lines: &'a [String]) -> Option<&'a str> {
+        (self.family == Family::Libsvtav1)
+            .then(|| svt_av1::undone(user, lines))
             .flatten()
     }
 

@@ -19,6 +19,8 @@ use crate::{
 pub enum Meaning {
     /// The name of a file that holds for every picture alike.
     File,
+    /// The name of a table of film grain: its entries hold for parts of the film, by time.
+    Grain,
     /// The name of a file with a line for each picture.
     Pictures,
     /// The name of a file in which a line begins with the number of the picture from which on it holds.
@@ -58,6 +60,33 @@ impl NamedFile {
         })
     }
 
+    /// The same, of a text.
+    ///
+    /// # Errors
+    /// As those of [`NamedFile::read`]; if it is no text.
+    pub fn text(&self) -> Result<String> {
+        let text = String::from_utf8(self.read()?);
+        let text = text.with_context(|| format!("`{}` is not text", self.path))?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    /// Makes sure that a table of grain does not change with time: SVT-AV1 reads the first entry only, and for libaom every
+    /// chunk begins at 0 s.
+    fn require_one_entry(&self) -> Result<(), UsageError> {
+        let content = self
+            .read()
+            .map_err(|error| UsageError(format!("{error:#}")))?;
+        let lines = content.split(|byte| *byte == b'\n');
+        let entries = lines.filter(|line| line.starts_with(b"E ")).count();
+        if entries <= 1 {
+            return Ok(());
+        }
+        Err(UsageError(format!(
+            "{}: `{}` has {entries} entries for parts of the film, and every chunk begins at 0 s: leave one, for the whole film",
+            self.option, self.path
+        )))
+    }
+
     /// Whether it is this option that names it.
     #[must_use]
     pub fn is_named_by(&self, param: &Param) -> bool {
@@ -81,7 +110,8 @@ impl NamedFile {
     }
 }
 
-/// The files that a user's options name, and the options for sound with these files' whole paths.
+/// The files that a user's options name, and the options for sound with these files' whole paths, or in place of a file
+/// of filters with its content.
 #[derive(Debug, Default)]
 pub struct Named {
     /// The files.
@@ -96,31 +126,28 @@ impl Named {
     /// # Errors
     /// If one cannot be read.
     pub fn of(config: &Config, identity: &Identity) -> Result<Self, UsageError> {
-        let mut named = Self {
-            files: of_encoder(&config.video.params, identity)?,
-            audio_args: config.audio_args.clone(),
-        };
-        let args = named.audio_args.iter_mut().flatten();
-        let (mut before, files) = (String::new(), &mut named.files);
-        for arg in args {
-            if NAMES_FILE_OF_SOUND
-                .iter()
-                .any(|option| before.starts_with(option))
-            {
-                let file = NamedFile::of(&before, arg)?;
-                arg.clone_from(&file.path);
-                files.push(file);
-            } else if before.starts_with("-af") || before.starts_with("-filter") {
-                files.extend(of_filters(arg)?);
+        let mut files = of_encoder(&config.video.params, identity)?;
+        let mut audio_args = config.audio_args.clone();
+        let mut args = audio_args.iter_mut().flatten();
+        while let Some(option) = args.next() {
+            let in_file = option.starts_with("-filter_script") || option.starts_with("-/");
+            if !in_file && !option.starts_with("-af") && !option.starts_with("-filter") {
+                continue;
             }
-            before.clone_from(arg);
+            let Some(value) = args.next() else { break };
+            if in_file {
+                // Filters that av1enc needs go before the user's: there cannot be two places for them.
+                let file = NamedFile::of(option, value)?;
+                *value = file
+                    .text()
+                    .map_err(|error| UsageError(format!("{error:#}")))?;
+                *option = option.replace("_script", "").replace("-/", "-");
+            }
+            files.extend(of_filters(value)?);
         }
-        Ok(named)
+        Ok(Self { files, audio_args })
     }
 }
-
-/// ffmpeg's options for sound whose value is the name of a file: the old one, and since 7.0 every one behind a slash.
-const NAMES_FILE_OF_SOUND: &[&str] = &["-filter_script", "-/"];
 
 /// What stands before the name of a file in filters of sound.
 const NAMES_FILE_OF_FILTER: &[&str] = &[
@@ -165,18 +192,21 @@ fn of_filters(filters: &mut String) -> Result<Vec<NamedFile>, UsageError> {
 
 /// The files that options of an encoder name.
 fn of_encoder(params: &[Param], identity: &Identity) -> Result<Vec<NamedFile>, UsageError> {
-    let names_file = |param: &&Param| {
-        let meaning = identity.meaning(identity.our_name(&param.name));
-        meaning.is_some_and(|meaning| meaning != Meaning::Zones)
-    };
-    params
-        .iter()
-        .filter(names_file)
-        .map(|param| {
-            let name = param.value.as_deref().unwrap_or_default();
-            NamedFile::of(&format!("--{}", identity.our_name(&param.name)), name)
-        })
-        .collect()
+    let mut files = Vec::new();
+    for param in params {
+        let option = identity.our_name(&param.name);
+        let meaning = identity.meaning(option);
+        if meaning.is_none() || meaning == Some(Meaning::Zones) {
+            continue;
+        }
+        let name = param.value.as_deref().unwrap_or_default();
+        let file = NamedFile::of(&format!("--{option}"), name)?;
+        if meaning == Some(Meaning::Grain) {
+            file.require_one_entry()?;
+        }
+        files.push(file);
+    }
+    Ok(files)
 }
 
 /// What of `text`, the value of an option or the content of the file that it names, holds for the pictures from `start`
@@ -186,7 +216,7 @@ fn of_encoder(params: &[Param], identity: &Identity) -> Result<Vec<NamedFile>, U
 /// If it says nothing of picture `start` and must, or cannot be read; the error says which line is wrong.
 pub fn part(meaning: Meaning, text: &str, start: u64) -> Result<Option<String>> {
     match meaning {
-        Meaning::File => Ok(Some(text.to_owned())),
+        Meaning::File | Meaning::Grain => Ok(Some(text.to_owned())),
         Meaning::Pictures => {
             require_line(text, start)?;
             let at = usize::try_from(start)?;
@@ -336,6 +366,21 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_table_of_grain_that_changes_with_time_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("grain.tbl");
+        let file = |text: &str| {
+            fs::write(&path, text).unwrap();
+            NamedFile::of("--fgs-table", path.to_str().unwrap())
+                .unwrap()
+                .require_one_entry()
+        };
+        assert!(file("filmgrn1\nE 0 9 1 7 1\n\tp 0\n").is_ok());
+        let error = file("filmgrn1\nE 0 9 1 7 1\n\tp 0\nE 9 18 1 7 1\n").unwrap_err();
+        assert!(error.to_string().contains("2 entries"), "{error}");
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub(crate) trait Speech: Sync {
         None
     }
 
+    /// What it says in one of its `lines` that it does not do of the `user`'s options, though it exits 0.
+    fn undone<'a>(&self, _user: &[Param], _lines: &'a [String]) -> Option<&'a str> {
+        None
+    }
+
     /// What a user should know of these options in chunks.
     fn remark(&self, _video: &Video) -> Option<String> {
         None
@@ -234,6 +239,12 @@ impl Encoder {
         self.identity()
             .speech()
             .chunk_command(self, video, lp, output)
+    }
+
+    /// What it says in one of its `lines` that it does not do of the `user`'s options, though it exits 0.
+    #[must_use]
+    pub fn undone<'a>(&self, user: &[Param], lines: &'a [String]) -> Option<&'a str> {
+        self.identity().speech().undone(user, lines)
     }
 
     /// Whether it has said of an option that it does not understand it, and gone on.

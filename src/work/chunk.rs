@@ -19,7 +19,7 @@ use crate::{
     },
     film::media::{Chunk, MediaInfo},
     job::{Encoded, Job, Made, names::Name},
-    os::process::{Children, ToolFailure},
+    os::{process::ToolFailure, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
     source::{Frame, Reader},
@@ -27,7 +27,10 @@ use crate::{
         bitstream::{self, Ivf},
         y4m,
     },
-    work::cut,
+    work::{
+        cut,
+        decoded::{Pictures, Samples},
+    },
 };
 
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
@@ -43,8 +46,10 @@ pub struct Workshop {
     pub recipe: Arc<Recipe>,
     /// The encoder.
     pub encoder: Encoder,
-    /// The register of running tools.
-    pub children: Children,
+    /// The tools, and the register of those that run.
+    pub tools: Toolbox,
+    /// Which chunks are decoded.
+    pub samples: Samples,
     /// Name of this machine.
     pub host: String,
 }
@@ -114,7 +119,7 @@ pub fn encode(
         .chunk_command(&video, lp, workshop.job.relative(&part));
     command.current_dir(workshop.job.dir());
     let begin = || -> Result<_> {
-        let (children, encoder) = (&workshop.children, &workshop.encoder);
+        let (children, encoder) = (&workshop.tools.children, &workshop.encoder);
         let mut session = Session::start(children, encoder, command, Stdio::piped(), pulse)?;
         let stdin = session.take_stdin()?;
         Ok((session, stdin))
@@ -186,6 +191,8 @@ impl Workshop {
         }
         let check = |ivf: &Ivf| check(&self.media, &self.recipe, attempt.chunk, ivf);
         let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
+        self.look_at(attempt, part)
+            .map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
         self.job.require_same_source().map_err(Failure::Source)?;
         cut::require_same_files(&self.recipe, attempt.chunk.end).map_err(Failure::Source)?;
         let made = Made {
@@ -198,6 +205,20 @@ impl Workshop {
             host: self.host.clone(),
         };
         self.job.keep(made).map_err(Failure::Other)
+    }
+
+    /// Decodes what an encoder has written to `part`, if it is one of the samples.
+    fn look_at(&self, attempt: &Attempted<'_>, part: &Path) -> Result<()> {
+        let (frames, started) = (attempt.chunk.frames(), Instant::now());
+        if !self.samples.wants(frames, attempt.started.elapsed()) {
+            return Ok(());
+        }
+        let size = (self.media.width, self.media.height);
+        Pictures::of(&self.recipe, size, frames)
+            .require(&self.tools, &self.job, part)
+            .inspect_err(|_| self.samples.doubt())?;
+        self.samples.paid(frames, started);
+        Ok(())
     }
 
     /// Puts the HDR10 metadata into what an encoder has written that cannot do so itself.

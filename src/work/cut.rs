@@ -24,9 +24,9 @@ pub fn video(job: &Job, recipe: &Recipe, index: usize, start: u64) -> Result<Vid
         let meaning = recipe.encoder.meaning(&param.name);
         let value = param.value.as_deref().unwrap_or_default();
         let value = match (meaning, file(recipe, param)) {
-            (None | Some(Meaning::File), _) => return Ok(Some(param.clone())),
+            (None | Some(Meaning::File | Meaning::Grain), _) => return Ok(Some(param.clone())),
             (Some(meaning), None) => files::part(meaning, value, start)?,
-            (Some(meaning), Some((n, file))) => match files::part(meaning, &text(file)?, start)? {
+            (Some(meaning), Some((n, file))) => match files::part(meaning, &file.text()?, start)? {
                 Some(part) => Some(write(job, Name::ChunkOption(index, n), &part)?),
                 None => None,
             },
@@ -59,7 +59,7 @@ pub fn require_same_files(recipe: &Recipe, end: u64) -> Result<()> {
         if let (Some(Meaning::Pictures), Some((_, file))) =
             (recipe.encoder.meaning(&param.name), file(recipe, param))
         {
-            files::require_line(&text(file)?, end.saturating_sub(1))
+            files::require_line(&file.text()?, end.saturating_sub(1))
                 .with_context(|| param.to_string())?;
         }
     }
@@ -69,10 +69,6 @@ pub fn require_same_files(recipe: &Recipe, end: u64) -> Result<()> {
 fn file<'a>(recipe: &'a Recipe, param: &Param) -> Option<(usize, &'a NamedFile)> {
     let mut files = recipe.files.iter().enumerate();
     files.find(|(_, file)| file.is_named_by(param))
-}
-
-fn text(file: &NamedFile) -> Result<String> {
-    String::from_utf8(file.read()?).context("it is not text")
 }
 
 /// Writes what a chunk's encoder is to read; returns its name as the encoder, which runs in the job directory, has it.

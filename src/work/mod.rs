@@ -2,6 +2,7 @@
 
 pub mod handed;
 pub mod reading;
+pub mod decoded;
 pub mod cut;
 pub mod trial;
 pub mod layout;

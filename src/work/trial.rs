@@ -5,101 +5,182 @@
 //! its memory is a seventh of a chunk's, for there is no lookahead to fill.
 
 use std::{
-    fs,
+    fmt,
+    fs::{self, File},
     io::{self, Write},
+    path::Path,
     process::Stdio,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    encoder::{Encoder, session::Session},
-    job::{Job, names::Name},
-    os::{
-        exit::UsageError,
-        process::{Children, quoted},
+    encoder::{
+        Encoder, Param,
+        session::{Ended, Session},
     },
+    job::{Job, names::Name},
+    os::{exit::UsageError, process::quoted, toolbox::Toolbox},
     plan::recipe::Recipe,
     stream::{
         bitstream::Ivf,
         y4m::{self, Plane},
     },
-    work::cut,
+    work::{cut, decoded::Pictures},
 };
 
 /// Frames of a trial: the second is the first that is predicted.
 const FRAMES: u64 = 2;
+/// Bytes for which there is room where an encoder could have written its pictures: more than two grey frames take.
+const ROOM: usize = 1 << 18;
 /// An encoder that needs longer for them hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Whether `encoder` takes `recipe` for frames of `format`.
-///
-/// # Errors
-/// A [`UsageError`] with the encoder's own last words if it refuses; others if it cannot be run, is killed, or writes
-/// something else than was asked for.
-pub fn require_accepted(
-    children: &Children,
-    encoder: &Encoder,
-    recipe: &Recipe,
-    format: y4m::Format,
-    job: &Job,
-) -> Result<()> {
-    let part = job.part(Name::Trial)?;
-    let tried = try_out(children, encoder, recipe, format, job);
-    // What it was good for is known.
-    let _ = fs::remove_file(part);
-    tried
+/// What is tried.
+pub struct Trial {
+    /// The decoder of what the encoder makes.
+    pub tools: Toolbox,
+    /// The encoder.
+    pub encoder: Encoder,
+    /// What is asked of it.
+    pub recipe: Recipe,
+    /// What of that the user has said himself.
+    pub user: Vec<Param>,
+    /// Where the trial's files are.
+    pub job: Arc<Job>,
+    /// The frames.
+    pub format: y4m::Format,
 }
 
-fn try_out(
-    children: &Children,
-    encoder: &Encoder,
-    recipe: &Recipe,
-    format: y4m::Format,
-    job: &Job,
-) -> Result<()> {
-    let part = job.part(Name::Trial)?;
-    let video = cut::video(job, recipe, 0, 0).map_err(|error| UsageError(format!("{error:#}")))?;
-    let mut command = encoder.chunk_command(&video, job.lp, job.relative(&part));
-    command.current_dir(job.dir());
-    let session = Session::start(children, encoder, command, Stdio::piped(), &Arc::default())?;
-    let mut session = session.limited(children, PATIENCE);
-    // An encoder that refuses does not read; how it ends says more.
-    let _ = write_grey(&mut session.take_stdin()?, format);
-    let ended = session.end()?;
-    let shown = format!("{FRAMES} grey frames of {}x{}", format.width, format.height);
-    if ended.was_killed() {
-        return Err(ended.into_failure()).with_context(|| format!("trying the encoder on {shown}"));
+impl Trial {
+    /// Whether the encoder takes the recipe, does what the user asks for, and makes pictures of these frames.
+    ///
+    /// # Errors
+    /// A [`UsageError`] with the encoder's own words if it does not; others if it cannot be run, or is killed, or the
+    /// disk is full.
+    pub fn require_accepted(&self) -> Result<()> {
+        let part = self.job.part(Name::Trial)?;
+        let tried = self.run();
+        cut::forget(&self.job, &self.recipe, 0);
+        // What it was good for is known.
+        let _ = fs::remove_file(part);
+        tried
     }
-    if !ended.is_success() || encoder.has_complained(&ended.words().stderr) {
-        let least = encoder.identity().least_side();
-        let small = format.width.min(format.height) < least;
-        let begins = if small {
-            format!(": it begins at {least}x{least}")
-        } else {
-            String::new()
+
+    fn run(&self) -> Result<()> {
+        let Self {
+            encoder,
+            job,
+            format,
+            ..
+        } = self;
+        let part = job.part(Name::Trial)?;
+        let video = cut::video(job, &self.recipe, 0, 0)
+            .map_err(|error| UsageError(format!("{error:#}")))?;
+        let mut command = encoder.chunk_command(&video, job.lp, job.relative(&part));
+        command.current_dir(job.dir());
+        let (said, lines) = mpsc::channel();
+        let hear = move |line: &str| {
+            let _ = said.send(line.to_owned());
         };
-        return Err(UsageError(format!(
-            "the encoder does not take these options, or pictures of this size{begins} (tried on {shown}):\n{}",
+        let children = &self.tools.children;
+        let session = Session::start_heard(children, command, Stdio::piped(), hear)?;
+        let mut session = session.limited(children, PATIENCE);
+        // An encoder that refuses does not read; how it ends says more.
+        let _ = write_grey(&mut session.take_stdin()?, *format);
+        let ended = session.end()?;
+        let lines: Vec<String> = lines.into_iter().collect();
+        if ended.was_killed() {
+            return Err(ended.into_failure())
+                .with_context(|| format!("trying the encoder on {self}"));
+        }
+        if !ended.is_success() || encoder.has_complained(&ended.words().stderr) {
+            let what = format!("options, or pictures of this size{}", self.least_side());
+            return Err(self.refused(&what, &ended, &lines).into());
+        }
+        let check = |ivf: &Ivf| {
+            ensure!(ivf.frames == FRAMES, "it made {} frames", ivf.frames);
+            Ok(())
+        };
+        let Ok(ivf) = ended.wrote(&part, check) else {
+            self.require_room()?;
+            // Some versions of SVT-AV1 say what is wrong, and exit 0 without a picture.
+            return Err(self
+                .refused("options: it exits without pictures", &ended, &lines)
+                .into());
+        };
+        if let Some(line) = encoder.undone(&self.user, &lines) {
+            return Err(UsageError(format!(
+                "--video-params: the encoder does not do all that is asked for, and says (tried on {self}):\n{line}"
+            ))
+            .into());
+        }
+        self.require_pictures(&ivf, &part).map_err(|error| {
+            UsageError(format!(
+                "with these options the encoder does not make what was asked for (tried on {self}): {error:#}"
+            ))
+        })?;
+        Ok(())
+    }
+
+    /// Makes sure that the pictures have the size of the frames, by the word of the file and of a decoder.
+    fn require_pictures(&self, ivf: &Ivf, part: &Path) -> Result<()> {
+        let (size, said) = (
+            (self.format.width, self.format.height),
+            (ivf.header.width, ivf.header.height),
+        );
+        ensure!(
+            said == size,
+            "it writes of pictures of {}x{} instead of {}x{}",
+            said.0,
+            said.1,
+            size.0,
+            size.1
+        );
+        Pictures::of(&self.recipe, size, FRAMES).require(&self.tools, &self.job, part)
+    }
+
+    /// That the encoder does not take `what`.
+    fn refused(&self, what: &str, ended: &Ended, lines: &[String]) -> UsageError {
+        let is_reason = |line: &&String| line.to_ascii_lowercase().contains("error");
+        let reason = lines.iter().find(is_reason).map(|line| format!("{line}\n"));
+        UsageError(format!(
+            "the encoder does not take these {what} (tried on {self}):\n{}{}",
+            reason.unwrap_or_default(),
             ended.words()
         ))
-        .into());
     }
-    let check = |ivf: &Ivf| {
-        ensure!(
-            ivf.frames == FRAMES,
-            "the encoder made {} frames",
-            ivf.frames
-        );
-        Ok(())
-    };
-    let place = quoted(job.dir().as_os_str());
-    ended
-        .wrote(&part, check)
-        .with_context(|| format!("trying the encoder on {shown} in {place} (is the disk full?)"))?;
-    Ok(())
+
+    /// From which size on the encoder takes pictures, if these are too small and it does not say so.
+    fn least_side(&self) -> String {
+        let least = self.encoder.identity().least_side();
+        let small = self.format.width.min(self.format.height) < least;
+        small
+            .then(|| format!(": it begins at {least}x{least}"))
+            .unwrap_or_default()
+    }
+
+    /// Makes sure that it was not for want of room that the encoder has written nothing.
+    fn require_room(&self) -> Result<()> {
+        let part = self.job.part(Name::Trial)?;
+        let write = || {
+            let mut file = File::create_new(&part)?;
+            file.write_all(&[0; ROOM])?;
+            file.sync_all()
+        };
+        let place = quoted(self.job.dir().as_os_str());
+        write()
+            .with_context(|| format!("trying the encoder on {self} in {place} (is the disk full?)"))
+    }
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let y4m::Format { width, height, .. } = self.format;
+        write!(f, "{FRAMES} grey frames of {width}x{height}")
+    }
 }
 
 /// Writes the frames as y4m.

@@ -51,7 +51,7 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
             .film_command(&recipe.video, job.lp, &film, job.relative(&part));
     command.current_dir(job.dir());
     let ended = Session::start(
-        &workshop.children,
+        &workshop.tools.children,
         &workshop.encoder,
         command,
         Stdio::null(),

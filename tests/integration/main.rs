@@ -29,6 +29,7 @@ mod kill;
 mod lengths;
 mod memory;
 mod names;
+mod options;
 mod parsers;
 mod places;
 mod preflight;

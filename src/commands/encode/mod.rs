@@ -39,7 +39,9 @@ use crate::{
         probe::{self, Probed},
     },
     stream::y4m,
-    work::{chunk::Workshop, handed::Handing, reading::Opening, sound, trial},
+    work::{
+        chunk::Workshop, decoded::Samples, handed::Handing, reading::Opening, sound, trial::Trial,
+    },
 };
 
 /// What a run came to.
@@ -273,11 +275,16 @@ impl Run<'_> {
             fps: encoder::rate(rate),
             bit_depth,
         };
-        let (children, encoder) = (self.watch.children.clone(), self.programs.encoder.clone());
-        let (recipe, job) = (self.plan.recipe.clone(), self.job.clone());
-        Some(begin(move || {
-            trial::require_accepted(&children, &encoder, &recipe, format, &job)
-        }))
+        let programs = &self.programs;
+        let trial = Trial {
+            tools: programs.tools.clone(),
+            encoder: programs.encoder.clone(),
+            recipe: self.plan.recipe.clone(),
+            user: self.config.video.params.clone(),
+            job: self.job.clone(),
+            format,
+        };
+        Some(begin(move || trial.require_accepted()))
     }
 
     /// Warns where the film may not fit. While it is encoded, the disk is watched.
@@ -300,7 +307,8 @@ impl Run<'_> {
             media,
             recipe: Arc::new(self.plan.recipe.clone()),
             encoder: self.programs.encoder.clone(),
-            children: self.watch.children.clone(),
+            tools: self.programs.tools.clone(),
+            samples: Samples::default(),
             host: host(),
         }
     }
