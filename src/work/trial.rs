@@ -156,10 +156,11 @@ impl Trial {
     /// From which size on the encoder takes pictures, if these are too small and it does not say so.
     fn least_side(&self) -> String {
         let least = self.encoder.identity().least_side();
-        let small = self.format.width.min(self.format.height) < least;
-        small
-            .then(|| format!(": it begins at {least}x{least}"))
-            .unwrap_or_default()
+        if self.format.width.min(self.format.height) < least {
+            format!(": it begins at {least}x{least}")
+        } else {
+            String::new()
+        }
     }
 
     /// Makes sure that it was not for want of room that the encoder has written nothing.
