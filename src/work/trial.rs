@@ -133,7 +133,7 @@ impl Trial {
         );
         ensure!(
             said == size,
-            "it writes of pictures of {}x{} instead of {}x{}",
+            "it writes down pictures of {}x{} instead of {}x{}",
             said.0,
             said.1,
             size.0,
