@@ -16,6 +16,7 @@ use crate::{
     os::{
         exit::Exit,
         guard::{Threadless, limit_heaps},
+        priority,
         process::Children,
     },
     settings::{Config, Method},
@@ -112,9 +113,10 @@ impl Ground {
     /// Lays it, before any thread is started.
     ///
     /// # Errors
-    /// If the guard cannot be started.
+    /// If the system refuses a part of it.
     pub fn lay(alone: &Threadless) -> Result<Self> {
         limit_heaps(alone);
+        priority::give_up_real_time(alone)?;
         let children = Children::guarded(alone)?;
         source::choose_library(alone, &children);
         Ok(Self { children })

@@ -4,6 +4,7 @@ pub mod words;
 pub mod cache;
 pub mod exit;
 pub mod guard;
+pub mod priority;
 pub mod process;
 pub mod toolbox;
 pub mod signal;

@@ -33,6 +33,7 @@ mod options;
 mod parsers;
 mod places;
 mod preflight;
+mod priority;
 mod rates;
 mod resume;
 mod sound;

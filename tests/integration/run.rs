@@ -46,14 +46,19 @@ impl Run {
 
     /// av1enc that may have no more than `limit` files open.
     pub fn with_open_files(dir: &Path, limit: u32) -> Self {
-        let mut run = Self::bare(dir);
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")])
-            .arg(run.command.get_program());
-        shell.current_dir(&run.dir).env(MARK, &run.dir);
-        run.command = shell;
-        run
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        Self::bare(dir).begun_by(&["sh", "-c", &script])
+    }
+
+    /// The same, begun by another program: the words of its command line before av1enc's. Arguments come after this.
+    pub fn begun_by(mut self, words: &[&str]) -> Self {
+        if let [program, words @ ..] = words {
+            let mut command = Command::new(program);
+            command.args(words).arg(self.command.get_program());
+            command.current_dir(&self.dir).env(MARK, &self.dir);
+            self.command = command;
+        }
+        self
     }
 
     /// av1enc in a namespace of mounts in which `script` (shell) has mounted something over what is there; `None`, and a
@@ -411,8 +416,8 @@ fn list(dir: &Path, depth: usize, text: &mut String) {
     }
 }
 
-/// Command lines of the processes that a run in `dir` has started and that are still there.
-pub fn left_running(dir: &Path) -> Vec<String> {
+/// The directories in /proc of the processes that a run in `dir` has started and that are still there.
+pub fn processes_of(dir: &Path) -> Vec<PathBuf> {
     let dir = dir.canonicalize().unwrap();
     let mark = [
         MARK.as_bytes(),
@@ -431,13 +436,16 @@ pub fn left_running(dir: &Path) -> Vec<String> {
         .map(|entry| entry.unwrap().path());
     let numbered =
         processes.filter(|path| path.file_name().unwrap().as_encoded_bytes()[0].is_ascii_digit());
-    numbered
-        .filter(|proc| started_here(proc))
-        .map(|proc| {
-            String::from_utf8_lossy(&fs::read(proc.join("cmdline")).unwrap_or_default())
-                .replace('\0', " ")
-        })
-        .collect()
+    numbered.filter(|proc| started_here(proc)).collect()
+}
+
+/// Command lines of the processes that a run in `dir` has started and that are still there.
+pub fn left_running(dir: &Path) -> Vec<String> {
+    let line = |proc: &PathBuf| {
+        let words = fs::read(proc.join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).replace('\0', " ")
+    };
+    processes_of(dir).iter().map(line).collect()
 }
 
 /// Waits until nothing runs any more that a run in `dir` has started: the kernel kills, and takes a moment for it.
