@@ -8,6 +8,7 @@ use crate::os::machine::Machine;
 use crate::{
     doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
     encoder::files::Named,
+    job,
     output::part,
     plan::Plan,
     settings::Config,
@@ -49,15 +50,25 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
                 (planned, forecast) = (Some(plan), guess);
             }
         }
-        if let Err(refusal) = part::refuse_overwriting(config) {
-            checks.push(Check::broken("output", format!("{refusal:#}")));
-        }
+        checks.extend(places(config));
     }
     Ok(Diagnosed {
         diagnosis: Diagnosis::of(checks),
         plan: planned,
         forecast,
     })
+}
+
+/// What is in the way of the output and of the job where they are to be.
+fn places(config: &Config) -> Vec<Check> {
+    let output = part::refuse_overwriting(config)
+        .and_then(|()| part::require_writable(&config.output))
+        .map_err(|refusal| Check::broken("output", format!("{refusal:#}")));
+    let job = job::require_place(&config.job_dir).map_err(|refusal| {
+        Check::broken("job directory", format!("{refusal:#}"))
+            .advise(["av1enc --temp DIR INPUT  # DIR in a directory that can be written"])
+    });
+    [output.err(), job.err()].into_iter().flatten().collect()
 }
 
 fn film_of<'a>(config: &'a Config, probed: &'a Probed, plan: &'a Plan) -> Film<'a> {

@@ -12,7 +12,7 @@ pub mod queue;
 pub mod stall;
 pub mod disk;
 pub mod memory;
-mod progress;
+pub mod progress;
 pub mod state;
 mod scout;
 
@@ -475,7 +475,9 @@ impl Hall {
     }
 
     fn disk(&self) -> Option<Space> {
-        crate::os::disk::space(self.workshop.job.dir()).ok()
+        crate::os::disk::space(self.workshop.job.dir())
+            .ok()
+            .flatten()
     }
 
     /// Kills all encoders and waits until their workers have noticed. A second signal ends the waiting.

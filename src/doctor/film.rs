@@ -419,8 +419,16 @@ fn disks(film: &Film<'_>, video: Option<u64>) -> Vec<Check> {
     let needed = if together { video * 2 } else { video };
     places
         .iter()
-        .filter_map(|dir| Some(room(dir, disk::space(dir).ok()?.room, needed)))
+        .filter_map(|dir| Some(room(dir, disk::space(dir).ok()??.room, needed)))
+        .chain(largest_file(film.output_dir, video))
         .collect()
+}
+
+/// What an output of `video` bytes, a guess, is too large for in `dir`.
+fn largest_file(dir: &Path, video: u64) -> Option<Check> {
+    let error = disk::require_size(dir, video, "the film's video (a guess)").err()?;
+    let check = Check::warning("output", format!("{error:#}"));
+    Some(check.advise(["av1enc INPUT -o OUTPUT  # OUTPUT on another file system"]))
 }
 
 /// Whether `needed` bytes, a guess, have `room` bytes in `dir`.

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::Programs;
 use crate::{
     encoder::session::Session,
-    os::process::Children,
+    os::{handle::Handle, process::Children},
     plan::recipe::Recipe,
     source::probe::{Probed, file_url},
 };
@@ -120,8 +120,8 @@ pub struct Part<'a> {
 /// # Errors
 /// What ffmpeg or the encoder say.
 pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Result<Option<Trial>> {
-    let dir = tempfile::tempdir().context("making a temporary directory")?;
-    let output = dir.path().join("trial.ivf");
+    let memory = Handle::in_memory().context("making a file in memory")?;
+    let output = memory.path();
     let decoder = decoder(&programs.tools.ffmpeg, part, recipe.video.picture.bit_depth);
     let command = programs.encoder.chunk_command(&recipe.video, lp, &output);
     within_limit(|children| {

@@ -2,12 +2,13 @@
 
 use std::{fs, path::Path};
 
-use nix::sys::statfs::{self, statfs};
+use nix::sys::statfs::statfs;
 
 use super::check::Check;
+use crate::os::disk;
 
 /// File systems that are on other machines, by the number that `statfs` gives (linux/magic.h).
-const NETWORK: [(i64, &str); 8] = [
+const NETWORK: [(u32, &str); 8] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
     (0xff53_4d42, "CIFS"),
@@ -34,8 +35,7 @@ pub fn job_dir(dir: &Path) -> Option<Check> {
     let dir = dir.ancestors().find(|dir| dir.is_dir())?;
     let dir = fs::canonicalize(dir).ok()?;
     let kind = statfs(&dir).ok()?.filesystem_type();
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let network = network_file_system(kind, &mounts, &dir)?;
+    let network = network_file_system(disk::number(kind), || disk::type_of_mount(&dir))?;
     Some(
         Check::warning(
             "job directory",
@@ -46,17 +46,11 @@ pub fn job_dir(dir: &Path) -> Option<Check> {
     )
 }
 
-/// The name of the network's file system in which `dir` is, if it is in one.
-fn network_file_system(kind: statfs::FsType, mounts: &str, dir: &Path) -> Option<String> {
-    // The type differs between systems; on 32 bit the number may be negative.
-    #[allow(clippy::unnecessary_cast)]
-    let number = kind.0 as i64 & 0xffff_ffff;
-    if number == i64::from(FUSE) {
-        let name = type_of_mount(mounts, dir)?;
-        return NETWORK_FUSE
-            .iter()
-            .any(|program| name.ends_with(program))
-            .then(|| name.to_owned());
+/// The name of the network's file system that has this number; of FUSE, by the `mount`'s type.
+fn network_file_system(number: u32, mount: impl FnOnce() -> Option<String>) -> Option<String> {
+    if number == FUSE {
+        let is_network = |name: &String| NETWORK_FUSE.iter().any(|program| name.ends_with(program));
+        return mount().filter(is_network);
     }
     NETWORK
         .iter()
@@ -67,45 +61,28 @@ fn network_file_system(kind: statfs::FsType, mounts: &str, dir: &Path) -> Option
 /// linux/magic.h: FUSE_SUPER_MAGIC.
 const FUSE: u32 = 0x6573_5546;
 
-/// The type of the mount in which `dir` is, from `/proc/self/mountinfo`: the longest mount point, the last of several.
-fn type_of_mount<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
-    let points = mounts.lines().filter_map(|line| {
-        let (mount, rest) = line.split_once(" - ")?;
-        // Blanks in names are octal there.
-        let point = mount.split(' ').nth(4)?.replace("\\040", " ");
-        dir.starts_with(&point)
-            .then(|| (point.len(), rest.split(' ').next().unwrap_or("")))
-    });
-    points
-        .max_by_key(|(length, _)| *length)
-        .map(|(_, kind)| kind)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MOUNTS: &str = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
-        90 22 0:40 / /mnt/my\\040films rw - fuse.sshfs me@nas:/films rw\n91 22 0:41 / /mnt/usb rw - fuseblk /dev/sdb1 rw\n";
-
-    fn kind(magic: u32, dir: &str) -> Option<String> {
-        network_file_system(statfs::FsType(magic.into()), MOUNTS, Path::new(dir))
+    fn kind(magic: u32, mount: &str) -> Option<String> {
+        network_file_system(magic, || Some(mount.to_owned()))
     }
 
     #[test]
     fn file_systems_of_other_machines_are_told_from_disks() {
-        assert_eq!(kind(0x6969, "/x").as_deref(), Some("NFS"));
-        assert_eq!(kind(0xff53_4d42, "/x").as_deref(), Some("CIFS"));
-        assert_eq!(kind(0xfe53_4d42, "/x").as_deref(), Some("SMB"));
+        assert_eq!(kind(0x6969, "nfs4").as_deref(), Some("NFS"));
+        assert_eq!(kind(0xff53_4d42, "cifs").as_deref(), Some("CIFS"));
+        assert_eq!(kind(0xfe53_4d42, "cifs").as_deref(), Some("SMB"));
         for disk in [0xef53, 0x9123_683e, 0x0102_1994, 0x5846_5342] {
-            assert_eq!(kind(disk, "/x"), None, "{disk:x}");
+            assert_eq!(kind(disk, "ext4"), None, "{disk:x}");
         }
     }
 
     #[test]
     fn of_fuse_the_programs_that_reach_over_a_network_count() {
-        assert_eq!(kind(FUSE, "/mnt/my films/a").as_deref(), Some("fuse.sshfs"));
-        assert_eq!(kind(FUSE, "/mnt/usb/a"), None);
+        assert_eq!(kind(FUSE, "fuse.sshfs").as_deref(), Some("fuse.sshfs"));
+        assert_eq!(kind(FUSE, "fuseblk"), None);
     }
 
     #[test]

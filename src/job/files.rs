@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::libc::O_NOFOLLOW;
+use nix::{errno::Errno, libc::O_NOFOLLOW};
 
 use super::names::{self, CHUNKS, Name};
 use crate::os::{exit::Taken, process::quoted};
@@ -59,14 +59,28 @@ pub(super) fn make_dir(dir: &Path) -> Result<()> {
             );
             Ok(())
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => DirBuilder::new()
-            .mode(0o700)
-            .create(dir)
-            .with_context(|| format!("cannot make the job directory `{shown}`")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            DirBuilder::new().mode(0o700).create(dir).with_context(|| {
+                format!("cannot make the job directory `{shown}`: name another one with --temp")
+            })
+        }
         Err(error) => {
             Err(error).with_context(|| format!("cannot read the job directory `{shown}`"))
         }
     }
+}
+
+/// Whether a file system says so that it has no links: FAT EPERM, FUSE ENOSYS, others EOPNOTSUPP or EINVAL.
+pub(super) fn has_no_links(error: &std::io::Error) -> bool {
+    let known = [
+        Errno::EPERM,
+        Errno::ENOSYS,
+        Errno::EOPNOTSUPP,
+        Errno::EINVAL,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| known.contains(&Errno::from_raw(code)))
 }
 
 /// Makes sure that nothing of somebody else's is in a directory that has no job file.

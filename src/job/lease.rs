@@ -13,6 +13,7 @@ use std::{
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process,
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
@@ -25,8 +26,8 @@ use crate::os::{exit::Taken, process::quoted};
 #[derive(Debug)]
 pub struct Lease {
     path: PathBuf,
-    /// Open for its lock.
-    _file: File,
+    /// Open for its lock, until the lease is given up.
+    file: Mutex<Option<File>>,
 }
 
 impl Lease {
@@ -59,7 +60,12 @@ impl Lease {
             Ok(()) => (),
             Err(TryLockError::WouldBlock) => return Err(held(file, &path)),
             Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("locking `{}`", path.display()));
+                return Err(error).with_context(|| {
+                    format!(
+                        "locking `{}`: name a directory on another file system with --temp",
+                        path.display()
+                    )
+                });
             }
         }
         let locked = file.metadata()?.ino();
@@ -70,13 +76,19 @@ impl Lease {
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", process::id()));
         named.with_context(|| format!("writing `{}`", path.display()))?;
-        Ok(Some(Self { path, _file: file }))
+        Ok(Some(Self {
+            path,
+            file: Mutex::new(Some(file)),
+        }))
     }
 
     /// Removes what the lease was held by: there is no job left to work on. Whoever waits to take it begins anew.
     pub fn give_up(&self) {
         // What stays of it is taken by the next run.
         let _ = fs::remove_file(&self.path);
+        // What is removed while it is open keeps a name in its directory on NFS and FUSE until it is closed.
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(file.take());
     }
 }
 

@@ -13,7 +13,7 @@ mod chunks;
 mod records;
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{ErrorKind, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink},
     path::{Path, PathBuf},
@@ -32,7 +32,7 @@ pub use self::{
     state::{State, UnusableState, parse_state},
 };
 use self::{
-    files::{clear, make_dir, read, remove_if_there, require_empty},
+    files::{clear, has_no_links, make_dir, read, remove_if_there, require_empty},
     identity::Stamp,
     lease::Lease,
     names::{CHUNKS, Name},
@@ -40,7 +40,7 @@ use self::{
 };
 use crate::{
     film::media::Container,
-    os::{exit::Taken, process::quoted, toolbox::Toolbox},
+    os::{disk::sync_dir, exit::Taken, handle::Handle, process::quoted, toolbox::Toolbox},
     plan::Plan,
     source::packets::Original,
 };
@@ -66,6 +66,16 @@ pub struct Job {
     /// Of the source, from before its identity was read.
     stamp: Stamp,
     lease: Lease,
+    source_name: PlainName,
+    output_name: PlainName,
+}
+
+/// A name by which tools that run in the job directory reach a file, whatever its own name is.
+#[derive(Debug, Default)]
+struct PlainName {
+    name: String,
+    /// Where the file system of the job has no links: what the name leads through.
+    _handle: Option<Handle>,
 }
 
 /// What a run wants of a job directory.
@@ -141,7 +151,7 @@ impl Job {
             .as_ref()
             .filter(|_| plan.recipe.depends_on_lp())
             .map_or(plan.workers.lp, |state| state.lp);
-        let job = Self {
+        let mut job = Self {
             dir: claim.dir.to_owned(),
             lp,
             resumed: earlier.is_some(),
@@ -149,6 +159,8 @@ impl Job {
             input: input.to_owned(),
             stamp,
             lease,
+            source_name: PlainName::default(),
+            output_name: PlainName::default(),
         };
         if !job.resumed {
             let state = State::new(source, plan, lp);
@@ -159,7 +171,7 @@ impl Job {
     }
 
     /// Makes what every job directory has.
-    fn furnish(&self, output: &Path) -> Result<()> {
+    fn furnish(&mut self, output: &Path) -> Result<()> {
         let chunks = self.dir.join(CHUNKS);
         match fs::symlink_metadata(&chunks) {
             Ok(metadata) => ensure!(
@@ -172,8 +184,9 @@ impl Job {
                 .create(&chunks)
                 .with_context(|| format!("making `{}`", chunks.display()))?,
         }
-        self.link(Name::Source, &self.input)?;
-        self.link(Name::OutputDir, output.parent().unwrap_or(Path::new("/")))
+        self.source_name = self.link(Name::Source, &self.input)?;
+        self.output_name = self.link(Name::OutputDir, output.parent().unwrap_or(Path::new("/")))?;
+        Ok(())
     }
 
     /// Makes sure that the source is still the one that the job is of. What was made of a source is recorded only
@@ -197,13 +210,28 @@ impl Job {
         Ok(())
     }
 
-    fn link(&self, name: Name, target: &Path) -> Result<()> {
+    /// Makes a link. exFAT, FAT and many network file systems have none: there the target is held open, and reached through
+    /// that.
+    fn link(&self, name: Name, target: &Path) -> Result<PlainName> {
         let link = self.path(name);
         if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
             fs::remove_file(&link).with_context(|| format!("replacing `{}`", link.display()))?;
         }
-        symlink(target, &link)
-            .with_context(|| format!("linking `{}` in the job directory", target.display()))
+        let linked = match symlink(target, &link) {
+            Ok(()) => Ok(None),
+            Err(error) if has_no_links(&error) => Handle::on(target).map(Some),
+            Err(error) => Err(error),
+        };
+        let handle = linked
+            .with_context(|| format!("linking `{}` in the job directory", target.display()))?;
+        let name = match &handle {
+            None => name.to_string(),
+            Some(handle) => handle.path().to_string_lossy().into_owned(),
+        };
+        Ok(PlainName {
+            name,
+            _handle: handle,
+        })
     }
 
     /// The directory. Tools run in it, with names relative to it.
@@ -223,10 +251,16 @@ impl Job {
         }
     }
 
-    /// Name of the link to the source, relative to the directory.
+    /// The plain name of the source, for tools that run in the directory.
     #[must_use]
-    pub fn source_link(&self) -> &'static str {
-        names::SOURCE
+    pub fn source_link(&self) -> &str {
+        &self.source_name.name
+    }
+
+    /// The plain name of the output's directory, for tools that run in the job's.
+    #[must_use]
+    pub fn output_link(&self) -> &str {
+        &self.output_name.name
     }
 
     /// A path in the directory, relative to it: the name of the directory may be anything.
@@ -268,7 +302,7 @@ impl Job {
                 .open(&part)?
                 .sync_all()?;
             fs::rename(&part, &last)?;
-            File::open(last.parent().unwrap_or(&self.dir))?.sync_all()
+            sync_dir(last.parent().unwrap_or(&self.dir))
         };
         finish().with_context(|| format!("finishing `{}`", last.display()))?;
         Ok(last)
@@ -334,4 +368,16 @@ impl Job {
             _ => Ok(()),
         }
     }
+}
+
+/// Makes sure that a job can be in `dir`, which need not be there yet: one is begun, with its lease, and nothing of it is left.
+///
+/// # Errors
+/// If it cannot.
+pub fn require_place(dir: &Path) -> Result<()> {
+    let parent = dir.parent().unwrap_or(dir);
+    let place = if dir.is_dir() { dir } else { parent };
+    let trial = tempfile::tempdir_in(place)
+        .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;
+    Lease::take(trial.path()).map(drop)
 }

@@ -63,8 +63,6 @@ pub enum Name {
     Join,
 }
 
-/// The link to the source.
-pub(super) const SOURCE: &str = "source";
 /// Where chunks are.
 pub const CHUNKS: &str = "chunks";
 
@@ -137,7 +135,7 @@ impl fmt::Display for Name {
             Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),
             Self::Job => "job.json",
             Self::Lock => "lock",
-            Self::Source => SOURCE,
+            Self::Source => "source",
             Self::OutputDir => "output",
             Self::Index => "source.ffindex",
             Self::Scenes => "scenes.jsonl",

@@ -1,9 +1,20 @@
-//! Room on disks.
+//! What file systems hold: room, the largest file, and directories that are really written.
 
-use std::path::Path;
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
-use anyhow::{Context, Result, ensure};
-use nix::sys::statvfs::statvfs;
+use anyhow::{Context, Result, bail, ensure};
+use nix::{
+    errno::Errno,
+    sys::{
+        resource::{Resource, getrlimit},
+        statfs::{FsType, statfs},
+        statvfs::statvfs,
+    },
+};
 
 use crate::os::{process::quoted, words};
 
@@ -16,22 +27,96 @@ pub struct Space {
     pub size: u64,
 }
 
-/// The file system of `dir`.
+/// The file system of `dir`; `None` if it says nothing, as some of FUSE and of networks do: what has no blocks at all is not
+/// full.
 ///
 /// # Errors
-/// If the system does not say.
+/// If the system cannot be asked.
 #[allow(
     clippy::useless_conversion,
     reason = "the types differ between systems"
 )]
-pub fn space(dir: &Path) -> Result<Space> {
-    let stat = statvfs(dir)
-        .with_context(|| format!("asking for the free space of {}", quoted(dir.as_os_str())))?;
+pub fn space(dir: &Path) -> Result<Option<Space>> {
+    let stat = match statvfs(dir) {
+        Err(Errno::ENOSYS) => return Ok(None),
+        stat => stat
+            .with_context(|| format!("asking for the free space of {}", quoted(dir.as_os_str())))?,
+    };
     let bytes = |blocks: u64| blocks.saturating_mul(u64::from(stat.fragment_size()));
-    Ok(Space {
+    let space = Space {
         room: bytes(stat.blocks_available().into()),
         size: bytes(stat.blocks().into()),
-    })
+    };
+    Ok((space.size > 0).then_some(space))
+}
+
+/// linux/magic.h: MSDOS_SUPER_MAGIC, of all that the kernel calls FAT.
+const FAT: u32 = 0x4d44;
+/// Drivers of FAT behind FUSE, by the type of their mount.
+const FAT_BY_FUSE: [&str; 2] = ["fuse.fusefat", "fuse.fatfuse"];
+/// Bytes that a file on FAT holds at most: its size has 32 bits.
+const LARGEST_ON_FAT: u64 = u32::MAX as u64;
+
+/// How many bytes a file in `dir` may hold at most, as far as that is known: by its file system, or by a limit (`ulimit -f`).
+#[must_use]
+pub fn largest_file(dir: &Path) -> Option<u64> {
+    let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(soft, _)| soft);
+    let by_kernel = statfs(dir).is_ok_and(|stat| number(stat.filesystem_type()) == FAT);
+    let by_fuse = || type_of_mount(dir).is_some_and(|kind| FAT_BY_FUSE.contains(&kind.as_str()));
+    let of_disk = (by_kernel || by_fuse()).then_some(LARGEST_ON_FAT);
+    of_disk
+        .into_iter()
+        .chain((limit != u64::MAX).then_some(limit))
+        .min()
+}
+
+/// The number of a kind of file systems (linux/magic.h). Its type differs between systems.
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::cast_sign_loss,
+    reason = "the types differ between systems"
+)]
+#[must_use]
+pub fn number(kind: FsType) -> u32 {
+    kind.0 as u32
+}
+
+/// The type of the mount in which `dir` is: that of FUSE has the driver's name.
+#[must_use]
+pub fn type_of_mount(dir: &Path) -> Option<String> {
+    let dir = fs::canonicalize(dir).ok()?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    type_in(&mounts, &dir).map(str::to_owned)
+}
+
+/// The same from `/proc/self/mountinfo`: that of the longest mount point, the last of several.
+fn type_in<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
+    let points = mounts.lines().filter_map(|line| {
+        let (mount, rest) = line.split_once(" - ")?;
+        // Blanks in names are octal there.
+        let point = mount.split(' ').nth(4)?.replace("\\040", " ");
+        dir.starts_with(&point)
+            .then(|| (point.len(), rest.split(' ').next().unwrap_or("")))
+    });
+    points
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, kind)| kind)
+}
+
+/// Waits until the names in `dir` are on the disk. Where a file system cannot do that for a directory, nobody can wait.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    let cannot = |error: &io::Error| {
+        [Errno::EINVAL, Errno::ENOSYS, Errno::EOPNOTSUPP]
+            .iter()
+            .any(|errno| error.raw_os_error() == Some(*errno as i32))
+    };
+    match File::open(dir)?.sync_all() {
+        Err(error) if cannot(&error) => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Makes sure that `bytes` can be written into `dir`, for `what`.
@@ -39,7 +124,9 @@ pub fn space(dir: &Path) -> Result<Space> {
 /// # Errors
 /// If not: how much is free, and how much is needed.
 pub fn require(dir: &Path, bytes: u64, what: &str) -> Result<()> {
-    let room = space(dir)?.room;
+    let Some(Space { room, .. }) = space(dir)? else {
+        return Ok(());
+    };
     ensure!(
         room >= bytes,
         "not enough room in {} for {what}: {} are free, {} are needed",
@@ -50,9 +137,45 @@ pub fn require(dir: &Path, bytes: u64, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Makes sure that a file in `dir` may hold `bytes`, for `what`.
+///
+/// # Errors
+/// If not: how much it may hold.
+pub fn require_size(dir: &Path, bytes: u64, what: &str) -> Result<()> {
+    match largest_file(dir) {
+        Some(most) if most < bytes => bail!(
+            "a file in {} holds at most {}, and {what} needs {}",
+            quoted(dir.as_os_str()),
+            words::bytes(most),
+            words::bytes(bytes)
+        ),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MOUNTS: &str = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+        90 22 0:40 / /mnt/my\\040films rw - fuse.sshfs me@nas:/films rw\n91 22 0:41 / /mnt/usb rw - fuseblk /dev/sdb1 rw\n";
+
+    #[test]
+    fn a_mount_is_the_one_whose_point_is_the_longest() {
+        for (dir, kind) in [
+            ("/mnt/my films/a", "fuse.sshfs"),
+            ("/mnt/usb", "fuseblk"),
+            ("/mnt/usb2", "ext4"),
+        ] {
+            assert_eq!(type_in(MOUNTS, Path::new(dir)), Some(kind), "{dir}");
+        }
+    }
+
+    #[test]
+    fn a_directory_of_this_machine_is_synced() {
+        sync_dir(&std::env::temp_dir()).unwrap();
+        assert!(sync_dir(Path::new("/nothing/there")).is_err());
+    }
 
     #[test]
     fn an_exbibyte_does_not_fit_and_a_byte_does() {

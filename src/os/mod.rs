@@ -2,6 +2,7 @@
 
 pub mod words;
 pub mod cache;
+pub mod handle;
 pub mod exit;
 pub mod guard;
 pub mod priority;

@@ -50,7 +50,7 @@ pub fn join(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, sink: &Sink) ->
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     let video = few_files(tools, parts, &rate, sink)?;
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
-    args.push(format!("{}/{part_name}", Name::OutputDir));
+    args.push(format!("{}/{part_name}", job.output_link()));
     args.extend(appended(&picture_options(parts, &rate)?, &video));
     args.extend(source_args(tools, parts, video.len())?);
     mkvmerge(tools, job, (Name::Join, &args), sink)
@@ -134,7 +134,7 @@ fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, fields: Fiel
         .as_ref()
         .context("mkvpropedit, which marks an interlaced film, is not there")?;
     let mut command = Command::new(mkvpropedit);
-    let file = format!("{}/{part_name}", Name::OutputDir);
+    let file = format!("{}/{part_name}", parts.job.output_link());
     let track = format!("track:v{}", parts.media.container.video_position() + 1);
     command
         .current_dir(parts.job.dir())

@@ -16,6 +16,7 @@ use nix::{
 
 use crate::{
     os::{
+        disk::sync_dir,
         exit::{Taken, UsageError},
         process::quoted,
     },
@@ -38,15 +39,30 @@ pub fn dir_of(output: &Path) -> &Path {
     output.parent().unwrap_or(Path::new("/"))
 }
 
-/// Makes sure that the output's directory can be written.
+/// Makes sure that the output's directory can be written, and takes the output's name: file systems differ in how long one
+/// may be, and in what it may hold, and at the end of the encode it is too late to learn it.
 ///
 /// # Errors
-/// If it cannot.
+/// If it cannot; a [`UsageError`] if it does not take the name.
 pub fn require_writable(output: &Path) -> Result<()> {
     let dir = dir_of(output);
-    tempfile::tempfile_in(dir)
-        .map(drop)
-        .with_context(|| cannot_write(dir))
+    tempfile::tempfile_in(dir).with_context(|| cannot_write(dir))?;
+    // In a directory of its own, where no file of this name can be in the way. A full disk may have no room for one.
+    let (Some(name), Ok(trial)) = (output.file_name(), tempfile::tempdir_in(dir)) else {
+        return Ok(());
+    };
+    match File::create_new(trial.path().join(name)) {
+        Err(error) if !is_full(&error) => {
+            let (name, dir) = (quoted(name), quoted(dir.as_os_str()));
+            let why = format!("{name} cannot be the name of a file in {dir} ({error})");
+            Err(UsageError(format!("{why}: name another one with -o")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind())
 }
 
 fn cannot_write(dir: &Path) -> String {
@@ -61,12 +77,25 @@ fn cannot_write(dir: &Path) -> String {
 /// # Errors
 /// A [`UsageError`] or a [`Taken`].
 pub fn refuse_overwriting(config: &Config) -> Result<()> {
-    let real = |path: &Path| fs::canonicalize(path).ok();
-    let input = real(&config.input);
-    if input.is_some() && input == real(&config.output) {
+    if is_same_file(&config.input, &config.output) {
         return Err(UsageError("input and output are the same file".to_owned()).into());
     }
     refuse_existing(&config.output, config.overwrite || config.dry_run)
+}
+
+/// Whether two names are of one file. Where a file system knows no case, one file has many names, and FUSE even gives each of
+/// them a number of its own.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (fs::canonicalize(one), fs::canonicalize(other)) else {
+        return false;
+    };
+    let lower = |path: &Path| path.to_string_lossy().to_lowercase();
+    let stamp = |path: &Path| {
+        let metadata = fs::metadata(path).ok()?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Some((metadata.dev(), metadata.len(), modified))
+    };
+    one == other || lower(&one) == lower(&other) && stamp(&one) == stamp(&other)
 }
 
 fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
@@ -193,9 +222,7 @@ impl PartFile {
             }
         }
         if let Some(dir) = self.output.parent() {
-            File::open(dir)
-                .and_then(|dir| dir.sync_all())
-                .context("writing the output's directory to the disk")?;
+            sync_dir(dir).context("writing the output's directory to the disk")?;
         }
         Ok(bytes)
     }

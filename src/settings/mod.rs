@@ -5,6 +5,8 @@ pub mod params;
 
 use std::{
     env,
+    ffi::OsStr,
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -211,8 +213,6 @@ impl Config {
         }
         let output = cwd.join(output(args, input)?);
         check_output(&output)?;
-        let mut job_name = output.clone().into_os_string();
-        job_name.push(".av1enc");
         if args.extra_split != 0 && args.extra_split < args.min_scene_len {
             return usage(format!(
                 "--extra-split {} is shorter than --min-scene-len {}: no scene could be split",
@@ -225,7 +225,7 @@ impl Config {
             job_dir: args
                 .temp
                 .as_ref()
-                .map_or_else(|| PathBuf::from(job_name), |temp| cwd.join(temp)),
+                .map_or_else(|| job_dir_of(&output), |temp| cwd.join(temp)),
             output,
             overwrite: args.overwrite,
             keep: args.keep,
@@ -341,7 +341,34 @@ fn encoder_choice(args: &EncodeArgs, cwd: &Path) -> Result<EncoderChoice, UsageE
     })
 }
 
+/// Bytes of a file's name at most (linux/limits.h: NAME_MAX).
+const NAME_MAX: usize = 255;
+
+/// The job directory of an output: beside it, with `.av1enc` behind its name. Where that would be too long, the end of the
+/// output's name gives way to a hash of all of it.
+fn job_dir_of(output: &Path) -> PathBuf {
+    const ENDING: &[u8] = b".av1enc";
+    let name = output.file_name().unwrap_or_default().as_bytes();
+    if name.len() + ENDING.len() <= NAME_MAX {
+        return output.with_file_name(OsStr::from_bytes(&[name, ENDING].concat()));
+    }
+    let hash = blake3::hash(name).to_hex();
+    let tail = [b"-", &hash.as_bytes()[..12], ENDING].concat();
+    let is_within_character = |at: usize| name[at] & 0xc0 == 0x80;
+    let mut end = NAME_MAX - tail.len();
+    while end > 0 && is_within_character(end) {
+        end -= 1;
+    }
+    output.with_file_name(OsStr::from_bytes(&[&name[..end], &tail].concat()))
+}
+
 fn check_output(output: &Path) -> Result<(), UsageError> {
+    let length = output.file_name().map_or(0, OsStr::len);
+    if length > NAME_MAX {
+        return usage(format!(
+            "the output's name would have {length} bytes, and a file's name has {NAME_MAX} at most: name a shorter one with -o"
+        ));
+    }
     if output
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("mkv"))
@@ -682,6 +709,8 @@ pub fn instead_of(flag: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::Parser;
 
     use super::*;
@@ -792,6 +821,32 @@ mod tests {
                 .to_string_lossy()
                 .ends_with("A film.av1.mkv.av1enc")
         );
+    }
+
+    #[test]
+    fn a_job_has_a_name_however_long_that_of_its_output_is() {
+        let job = |name: &str| job_dir_of(&Path::new("/films").join(name));
+        let of = |characters: usize, letter: &str| format!("{}.mkv", letter.repeat(characters));
+        assert_eq!(job("a.mkv"), Path::new("/films/a.mkv.av1enc"));
+        let longest = of(244, "a");
+        assert_eq!(
+            job(&longest),
+            PathBuf::from(format!("/films/{longest}.av1enc"))
+        );
+        let names = [
+            of(245, "a"),
+            of(251, "a"),
+            of(83, "片"),
+            of(83, "片") + ".mkv",
+        ];
+        let jobs = names.map(|name| {
+            assert_eq!(job(&name), job(&name));
+            let job = job(&name).file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(job.len() <= NAME_MAX && job.ends_with(".av1enc"), "{job}");
+            job
+        });
+        let different: BTreeSet<_> = jobs.iter().collect();
+        assert_eq!(different.len(), jobs.len());
     }
 
     #[test]

@@ -322,6 +322,51 @@ impl Mount {
         }
     }
 
+    /// An exFAT disk, as drives come: no links, no case. `None`, and a loud word, where that cannot be had.
+    pub fn exfat(dir: &Path) -> Option<Self> {
+        let make = "mkfs.exfat disk.img && disk=$(losetup -f --show disk.img) && \
+                    { mount.exfat-fuse $disk disk; failed=$?; losetup -d $disk; exit $failed; }";
+        Self::of_image(dir, make)
+    }
+
+    /// A FAT disk. Its driver behind FUSE mixes up what mkvmerge writes into it: nothing is encoded there.
+    pub fn fat(dir: &Path) -> Option<Self> {
+        Self::of_image(
+            dir,
+            "mkfs.vfat -F 32 disk.img && fusefat -o rw+ disk.img disk",
+        )
+    }
+
+    /// A file system that does not tell how large it is, nor how much of it is free.
+    pub fn without_numbers(dir: &Path) -> Option<Self> {
+        Self::of_image(dir, "mount -t ramfs av1enc-test disk")
+    }
+
+    /// A directory that FUSE passes on: what is removed while it is open stays there under another name.
+    pub fn passed_on(dir: &Path) -> Option<Self> {
+        Self::of_image(dir, "mkdir passed && bindfs passed disk")
+    }
+
+    /// What `make` (shell) mounts at `disk`, of `disk.img` of 64 MiB, in a directory without odd names.
+    fn of_image(dir: &Path, make: &str) -> Option<Self> {
+        let at = dir.join("disk");
+        fs::create_dir(&at).unwrap();
+        let script = format!("truncate -s 64M disk.img && {make}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(dir);
+        // What serves a file system from the background must not hold our pipes.
+        let log = fs::File::create(dir.join("mount.log")).unwrap();
+        let status = shell.stdout(log.try_clone().unwrap()).stderr(log).status();
+        if status.is_ok_and(|status| status.success()) {
+            return Some(Self(at));
+        }
+        let why = fs::read_to_string(dir.join("mount.log")).unwrap();
+        eprintln!(
+            "SKIPPED, nothing is tested here: `{make}` needs root, FUSE and its packages: {why}"
+        );
+        None
+    }
+
     /// An empty directory that the kernel knows as one of sshfs; `None`, and a loud word, where that is refused.
     pub fn sshfs(at: PathBuf) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
@@ -367,7 +412,7 @@ impl Mount {
     }
 
     pub fn free(&self) -> u64 {
-        av1enc::os::disk::space(&self.0).unwrap().room
+        av1enc::os::disk::space(&self.0).unwrap().unwrap().room
     }
 
     /// Fills it, but for `free` bytes.

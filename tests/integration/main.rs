@@ -15,6 +15,7 @@ mod asked;
 mod av1an;
 mod carried;
 mod direct;
+mod disks;
 mod doctor;
 mod extras;
 mod failures;

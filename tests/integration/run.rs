@@ -50,11 +50,12 @@ impl Run {
         Self::bare(dir).begun_by(&["sh", "-c", &script])
     }
 
-    /// The same, begun by another program: the words of its command line before av1enc's. Arguments come after this.
+    /// The same, begun by another program: the words of its command line before av1enc's.
     pub fn begun_by(mut self, words: &[&str]) -> Self {
         if let [program, words @ ..] = words {
             let mut command = Command::new(program);
             command.args(words).arg(self.command.get_program());
+            command.args(self.command.get_args());
             command.current_dir(&self.dir).env(MARK, &self.dir);
             self.command = command;
         }

@@ -298,6 +298,11 @@ impl Run<'_> {
                 warn(self.watch.sink, format!("{error:#}"));
             }
         }
+        let dir = part::dir_of(&self.config.output);
+        if let Err(error) = disk::require_size(dir, video, "the film's video (a guess)") {
+            let instead = "name an output on another file system with -o";
+            warn(self.watch.sink, format!("{error:#}: {instead}"));
+        }
     }
 
     /// What all chunks have in common.
@@ -346,6 +351,13 @@ impl Run<'_> {
         let dir = part::dir_of(&self.config.output);
         disk::require(dir, made.video_bytes(), "the output's video")
             .context("joining the chunks, which are kept")?;
+        disk::require_size(dir, made.video_bytes(), "the output's video").with_context(|| {
+            format!(
+                "the chunks are kept: join them by the same command with --temp {} and with an output on another file \
+                 system (-o)",
+                quoted(self.config.job_dir.as_os_str())
+            )
+        })?;
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (name, sink) = (part.name(), self.watch.sink.clone());

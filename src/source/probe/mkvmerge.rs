@@ -1,13 +1,17 @@
 //! What mkvmerge sees in a file, as it prints it.
 
-use std::{os::unix::fs::symlink, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::{
     film::media::{Carry, Color, Range, Space, Track, TrackFlags, TrackKind, UNSPECIFIED},
-    os::{process::Finished, toolbox::Toolbox},
+    os::{
+        handle::Handle,
+        process::{Finished, quoted},
+        toolbox::Toolbox,
+    },
 };
 
 /// Tracks, chapters and attachments as mkvmerge sees them; for sources and for outputs.
@@ -17,10 +21,9 @@ use crate::{
 pub fn identify(tools: &Toolbox, file: &Path) -> Result<Identified> {
     // mkvmerge takes some first characters of a name as an instruction, and refuses bytes that are not in its locale's
     // encoding: it is given a harmless name instead.
-    let dir = tempfile::tempdir().context("making a temporary directory")?;
-    symlink(file, dir.path().join("film")).context("linking to the source")?;
+    let film = Handle::on(file).with_context(|| format!("opening {}", quoted(file.as_os_str())))?;
     let mut command = Command::new(&tools.mkvmerge);
-    command.current_dir(dir.path()).args(["-J", "film"]);
+    command.arg("-J").arg(film.path());
     let Finished {
         stdout, failure, ..
     } = tools.children.finish(command)?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     film::media::{Carry, Clock, Track, TrackFlags, TrackKind},
-    os::toolbox::Toolbox,
+    os::{handle::Handle, toolbox::Toolbox},
 };
 
 /// Splits the tracks that mkvmerge takes from Matroska into the one that is encoded and all others. What it does not take is
@@ -141,8 +141,8 @@ pub(super) fn takes(
     stream: &FfStream,
     carry: Carry,
 ) -> Result<bool> {
-    let dir = tempfile::tempdir().context("making a temporary directory")?;
-    let file = dir.path().join("track.mkv");
+    let memory = Handle::in_memory().context("making a file in memory")?;
+    let file = memory.path();
     let mut command = Command::new(&tools.ffmpeg);
     command
         .args(["-nostdin", "-v", "error", "-y", "-i"])
