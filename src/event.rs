@@ -46,7 +46,7 @@ pub struct Progress {
     pub chunks: usize,
     /// Chunks known so far; final once `detected_frames == total_frames`.
     pub total_chunks: usize,
-    /// Encoding speed in frames per second over this run (frames taken over from an earlier run not counted).
+    /// Encoding speed in frames per second: of this run's frames, over the last five minutes in which there was work.
     pub fps: f64,
     /// Seconds since encoding began in this run.
     pub elapsed_seconds: f64,

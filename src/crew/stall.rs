@@ -5,6 +5,12 @@ use std::time::{Duration, Instant};
 /// Two looks that are further apart are none: we were stopped meanwhile, and the encoders with us.
 const LONGEST_STEP: Duration = Duration::from_secs(1);
 
+/// The time between two looks, as far as we ran meanwhile.
+#[must_use]
+pub fn step(looked: Instant, now: Instant) -> Duration {
+    now.saturating_duration_since(looked).min(LONGEST_STEP)
+}
+
 /// How long an encoder of frames of this size may make no progress. At slow presets a whole group of 32 pictures comes
 /// out at once, on a loaded machine after minutes: this is generous, since a wrong guess throws work away.
 #[must_use]
@@ -40,7 +46,7 @@ impl Stillness {
 
     /// It has moved so far by now. Returns for how long it has stood there.
     pub fn saw(&mut self, moved: u64, now: Instant) -> Duration {
-        let step = now.saturating_duration_since(self.looked).min(LONGEST_STEP);
+        let step = step(self.looked, now);
         self.still = if moved == self.moved {
             self.still + step
         } else {

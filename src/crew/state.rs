@@ -13,12 +13,12 @@ use super::{
     disk::{self, Disk, Turn},
     facts::{Done, Extent, Look, Sign},
     memory::{Memory, Verdict, Worker},
-    progress,
+    progress::{self, Pace},
     queue::{Attempt, Queue, Scene, TRIES, Waiting},
     stall::Stillness,
 };
 use crate::{
-    event::Event,
+    event::{Event, Progress},
     film::media::Chunk,
     job::ChunkRecord,
     os::{
@@ -153,8 +153,7 @@ enum Killed {
 #[derive(Debug)]
 pub struct Crew {
     rules: Rules,
-    /// When it began.
-    began: Instant,
+    pace: Pace,
     extent: Extent,
     queue: Queue,
     running: BTreeMap<usize, Running>,
@@ -186,7 +185,7 @@ impl Crew {
         Self {
             disk: Disk::new(rules.disk_patience),
             rules,
-            began: now,
+            pace: Pace::since(now),
             extent: Extent {
                 frames,
                 chunks: 0,
@@ -247,7 +246,8 @@ impl Crew {
             Happening::Looked(look) => self.see(look, now),
             Happening::Tick(look) => {
                 self.see(look, now);
-                self.tell(Event::Progress(self.progress(now)));
+                let progress = self.progress(now);
+                self.tell(Event::Progress(progress));
                 self.watch_encoders(now);
                 self.watch_memory(now);
             }
@@ -269,7 +269,8 @@ impl Crew {
         self.stock();
         let all = self.extent.complete && self.queue.is_empty() && self.running.is_empty();
         if all && !self.aside_pending {
-            self.tell(Event::Progress(self.progress(now)));
+            let progress = self.progress(now);
+            self.tell(Event::Progress(progress));
             let end = self.result();
             self.orders.push(Order::End(end));
         }
@@ -689,16 +690,13 @@ impl Crew {
         )
     }
 
-    fn progress(&self, now: Instant) -> crate::event::Progress {
+    fn progress(&mut self, now: Instant) -> Progress {
         let signs: Vec<Sign> = self.running.values().map(|running| running.sign).collect();
+        let new = progress::frames(&self.done, &signs) - self.done.resumed_frames;
+        let waits = self.running.is_empty() && !self.disk.has_room();
+        self.pace.saw(new, !waits, now);
         let look = self.look.as_ref().map(|(look, _)| look);
-        progress::figures(
-            &self.done,
-            &self.extent,
-            look,
-            &signs,
-            now.saturating_duration_since(self.began),
-        )
+        progress::figures(&self.done, &self.extent, look, &signs, &self.pace)
     }
 
     fn tell(&mut self, event: Event) {

@@ -1,9 +1,34 @@
 //! The terminal that a progress bar is drawn on.
 
-use std::io;
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, IsTerminal},
+};
 
 use console::Term;
 use indicatif::TermLike;
+
+/// Whether a bar can be drawn on standard error: a terminal that says that it is none that moves a cursor gets lines.
+#[must_use]
+pub fn draws() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|kind| kind != "dumb")
+}
+
+/// Whether the user's locale has more signs than ASCII, as libraries know it: the first of these that says anything.
+#[must_use]
+pub fn is_utf8() -> bool {
+    is_utf8_of(["LC_ALL", "LC_CTYPE", "LANG"].map(env::var_os))
+}
+
+fn is_utf8_of(variables: [Option<OsString>; 3]) -> bool {
+    let said = variables
+        .into_iter()
+        .flatten()
+        .find(|text| !text.is_empty());
+    let text = said.unwrap_or_default().to_string_lossy().to_lowercase();
+    text.contains("utf-8") || text.contains("utf8")
+}
 
 /// Standard error, with the cursor at the left edge after each drawing. indicatif leaves it at the right edge, where the
 /// terminal's echo of Ctrl-C (`^C`) takes the cursor to the next line: indicatif then clears from one line too low.
@@ -58,5 +83,21 @@ impl TermLike for Terminal {
     fn flush(&self) -> io::Result<()> {
         self.0.write_str("\r")?;
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_says_anything_decides() {
+        let of =
+            |all, ctype, lang| is_utf8_of([all, ctype, lang].map(|text: &str| Some(text.into())));
+        assert!(of("", "", "de_DE.UTF-8") && of("", "C.utf8", "C") && of("en_GB.UTF-8", "C", "C"));
+        assert!(
+            !of("C", "C.UTF-8", "C.UTF-8") && !of("", "", "de_DE.ISO-8859-1") && !of("", "", "")
+        );
+        assert!(!is_utf8_of([None, None, None]));
     }
 }

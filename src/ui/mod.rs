@@ -4,7 +4,7 @@ mod text;
 pub mod plan;
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use crate::{
     os::{
         exit::Exit,
         signal::Interrupted,
-        terminal::Terminal,
+        terminal::{self, Terminal},
         words::{bytes, clock, count},
     },
 };
@@ -68,7 +68,7 @@ impl Ui {
     /// Something that draws in this `mode`; details only if `verbose`.
     #[must_use]
     pub fn new(mode: Mode, verbose: bool) -> Self {
-        let bar = (mode == Mode::Human && io::stderr().is_terminal()).then(|| {
+        let bar = (mode == Mode::Human && terminal::draws()).then(|| {
             let bar = ProgressBar::with_draw_target(
                 Some(1000),
                 ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr()), 8),
@@ -123,7 +123,7 @@ impl Ui {
                         bar.set_message("");
                         bar.tick();
                     }
-                    None => print_note(&format!("{} …", text::label(*stage))),
+                    None => print_note(&format!("{} {}", text::label(*stage), dots())),
                 }
             }
             Event::Warning { message } => state.line(&format!("warning: {message}")),
@@ -190,7 +190,16 @@ fn waiting_style() -> ProgressStyle {
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("━╸─")
+        .progress_chars(if terminal::is_utf8() {
+            "━╸─"
+        } else {
+            "#>-"
+        })
+}
+
+/// What goes on.
+fn dots() -> &'static str {
+    if terminal::is_utf8() { "…" } else { "..." }
 }
 
 impl State {

@@ -3,7 +3,10 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command, thread, time::Duration};
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::{
     clips,
@@ -221,6 +224,50 @@ fn stopped_by_the_terminal_its_encoders_stop_too_and_it_goes_on_as_if_nothing_ha
     ended.expect(
         messages(&ended, "warning").is_empty(),
         "no encoder was taken for one that hangs",
+    );
+}
+
+#[test]
+fn a_pause_from_outside_counts_neither_for_the_speed_nor_for_the_time_that_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    // The first two chunks are there when the next two wait.
+    let encoder = gated(dir.path(), "0000[234]");
+    let run = encode_with(dir.path(), &encoder).start();
+    let run = run.wait_until("two encoders wait", || {
+        waiting(dir.path()).len() == 2 && finished_in(&dir.path().join(JOB)) == 2
+    });
+    let mut all = waiting(dir.path());
+    all.push(parent(all[0]));
+    let signal = |signal| {
+        for pid in &all {
+            kill(Pid::from_raw(*pid), signal).unwrap();
+        }
+    };
+    // It has told how fast it was.
+    thread::sleep(MOMENT);
+    signal(Signal::SIGSTOP);
+    wait_for("all are stopped", || all.iter().all(|pid| is_stopped(*pid)));
+    let pause = Duration::from_secs(6);
+    thread::sleep(pause);
+    signal(Signal::SIGCONT);
+    let_go(dir.path());
+    let ended = run.ends().exits(0);
+    let progress: Vec<_> = ended.events();
+    let progress = progress.iter().filter(|event| event["event"] == "progress");
+    let figures: Vec<_> = progress
+        .map(|event| ["elapsed_seconds", "fps"].map(|name| event[name].as_f64().unwrap()))
+        .collect();
+    let after = figures
+        .windows(2)
+        .find(|pair| pair[1][0] - pair[0][0] > pause.as_secs_f64() - 1.0);
+    let Some([before, after]) = after else {
+        return ended.expect(false, "a look before the pause and one after it");
+    };
+    // The pause counts as a second, and a line of progress may be one old.
+    let lost = before[0] / (before[0] + 3.0);
+    ended.expect(
+        after[1] >= before[1] * lost,
+        &format!("as fast after the pause as before: {before:?}, {after:?}"),
     );
 }
 

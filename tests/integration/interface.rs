@@ -34,6 +34,35 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
     );
 }
 
+#[test]
+fn at_a_terminal_that_moves_no_cursor_progress_comes_in_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv").env("TERM", "dumb");
+    let (text, status) = at_a_terminal(run);
+    assert!(status.success(), "{text}");
+    assert!(!text.contains('\u{1b}'), "no escapes: {text:?}");
+    let told = text
+        .lines()
+        .any(|line| line.starts_with("Encoding ") && line.contains("frames, "));
+    assert!(told, "{text}");
+}
+
+#[test]
+fn the_bar_has_signs_of_the_users_locale() {
+    for (locale, is_ascii) in [("C", true), ("C.UTF-8", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv");
+        let run = run.env("TERM", "xterm").env("LC_ALL", locale);
+        let (text, status) = at_a_terminal(run);
+        assert!(status.success(), "{text}");
+        assert!(
+            text.contains(if is_ascii { "---" } else { "───" }),
+            "a bar: {text:?}"
+        );
+        assert_eq!(text.is_ascii(), is_ascii, "{text:?}");
+    }
+}
+
 /// What a run prints that believes itself at a terminal, and how it ends.
 fn at_a_terminal(run: Run) -> (String, ExitStatus) {
     let Pty { master, slave } = openpty(None, None).unwrap();
@@ -52,7 +81,7 @@ fn at_a_terminal(run: Run) -> (String, ExitStatus) {
 #[test]
 fn at_a_terminal_what_must_be_done_alone_is_done_before_the_bar_is_there() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv");
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv").env("TERM", "xterm");
     let (text, status) = at_a_terminal(run);
     // av1enc looks for itself whether another thread runs already, and ends if one does.
     assert!(status.success(), "{text}");

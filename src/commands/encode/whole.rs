@@ -1,7 +1,7 @@
 //! Encodes the film as one chunk that ffmpeg reads itself (`--no-chunks`).
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,6 +10,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::{Made, Run};
 use crate::{
+    crew::progress::Pace,
     encoder::session::Pulse,
     event::{Event, Progress, Stage},
     film::media::MediaInfo,
@@ -99,8 +100,8 @@ struct Telling<'a> {
     pulse: Arc<Pulse>,
     total_frames: u64,
     children: &'a Children,
-    started: Instant,
-    told: Cell<Option<Duration>>,
+    pace: RefCell<Pace>,
+    told: Cell<Option<Instant>>,
 }
 
 impl<'a> Telling<'a> {
@@ -109,7 +110,7 @@ impl<'a> Telling<'a> {
             pulse,
             total_frames,
             children,
-            started: Instant::now(),
+            pace: RefCell::new(Pace::since(Instant::now())),
             told: Cell::new(None),
         }
     }
@@ -118,24 +119,23 @@ impl<'a> Telling<'a> {
     fn next(&self) -> Option<Event> {
         // Nobody else looks at its memory.
         let encoded = self.pulse.look().encoded;
-        let elapsed = self.started.elapsed();
-        if self.told.get().is_some_and(|last| elapsed < last + TELL) {
+        let now = Instant::now();
+        let mut pace = self.pace.borrow_mut();
+        pace.saw(encoded, true, now);
+        if self.told.get().is_some_and(|last| now < last + TELL) {
             return None;
         }
-        self.told.set(Some(elapsed));
+        self.told.set(Some(now));
         let (frames, total_frames) = (encoded, self.total_frames);
-        let elapsed_seconds = elapsed.as_secs_f64();
-        let fps = frames as f64 / elapsed_seconds.max(0.001);
-        let left = total_frames.saturating_sub(frames) as f64;
         Some(Event::Progress(Progress {
             frames,
             total_frames,
             detected_frames: total_frames,
             chunks: 0,
             total_chunks: 1,
-            fps,
-            elapsed_seconds,
-            eta_seconds: (frames > 0).then(|| left / fps),
+            fps: pace.fps(),
+            elapsed_seconds: pace.elapsed_seconds(),
+            eta_seconds: pace.seconds_for(total_frames.saturating_sub(frames)),
             bytes: 0,
             expected_bytes: None,
             workers: 1,
