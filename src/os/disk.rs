@@ -1,8 +1,8 @@
-//! What file systems hold: room, the largest file, and directories that are really written.
+//! What file systems hold: room, the largest file, directories that are really written, and whether a file gives what it holds.
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, ErrorKind, Read},
     path::Path,
 };
 
@@ -153,6 +153,32 @@ pub fn require_size(dir: &Path, bytes: u64, what: &str) -> Result<()> {
     }
 }
 
+/// Bytes that are read at once.
+const BLOCK: usize = 1 << 20;
+
+/// Reads a file to its end, and looks at nothing but whether that succeeds. Other people's readers take what a disk does not
+/// give for a gap in a film, conceal it, and exit with 0.
+///
+/// # Errors
+/// Where the first byte is that cannot be read.
+pub fn read_through(path: &Path) -> Result<()> {
+    let shown = quoted(path.as_os_str());
+    let mut file = File::open(path).with_context(|| format!("opening {shown}"))?;
+    let (mut block, mut at) = (vec![0; BLOCK], 0);
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(bytes) => at += bytes as u64,
+            Err(error) if error.kind() == ErrorKind::Interrupted => (),
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("{shown} cannot be read behind its byte {at}: look at its disk, or copy it from elsewhere")
+                });
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,5 +212,13 @@ mod tests {
             error.contains("for the film") && error.contains("are needed"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_file_that_gives_all_is_told_from_one_that_does_not() {
+        read_through(&std::env::current_exe().unwrap()).unwrap();
+        // Nothing is mapped at the beginning of a process' memory.
+        let error = read_through(Path::new("/proc/self/mem")).unwrap_err();
+        assert!(format!("{error:#}").contains("behind its byte 0"));
     }
 }

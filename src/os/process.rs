@@ -179,6 +179,18 @@ impl Children {
         command: Command,
         reader: impl FnOnce(&mut dyn Read) -> Result<T>,
     ) -> Result<T> {
+        self.stream_and_words(command, reader).map(|(read, _)| read)
+    }
+
+    /// As [`Children::stream`]; also returns the last lines of its standard error.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn stream_and_words<T>(
+        &self,
+        command: Command,
+        reader: impl FnOnce(&mut dyn Read) -> Result<T>,
+    ) -> Result<(T, Vec<String>)> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
         let stderr = running.listen(|_| true);
@@ -189,7 +201,7 @@ impl Children {
         let status = running.wait()?;
         let stderr = stderr.join().lines();
         if status.success() {
-            Ok(read)
+            Ok((read, stderr))
         } else {
             Err(ToolFailure {
                 command,

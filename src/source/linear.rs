@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::{
     changes::{Change, Divided, Extras, Looks},
     frames::{Frame, Layout},
-    packets::{SAME_TIME_MS, is_of_clock, keep_clock},
+    packets::{SAME_TIME_MS, is_of_clock, keep_clock, require_readable},
 };
 use crate::{
     film::media::{Container, Range as SampleRange},
@@ -323,6 +323,9 @@ impl Iterator for Whole {
             && let Some(divided) = self.film.divided(&self.pipe.changes())
         {
             return Some(Err(UnfitFilm(divided.to_string()).into()));
+        }
+        if let Err(error) = require_readable(&self.pipe.complaints()) {
+            return Some(Err(error));
         }
         match next {
             Err(error) => Some(Err(error)),

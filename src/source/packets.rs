@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
@@ -259,9 +259,11 @@ pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<P
         .map(|(_, unit)| *unit);
     let run = |header| {
         let command = listing(source, others, header);
-        tools.children.stream(command, |lines| {
+        let (packets, said) = tools.children.stream_and_words(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
-        })
+        })?;
+        require_readable(&said)?;
+        Ok(packets)
     };
     let complains_of_filter = |error: &anyhow::Error| {
         error
@@ -358,6 +360,21 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
 #[must_use]
 pub fn is_of_clock(line: &str) -> bool {
     line.starts_with("[null @ ")
+}
+
+/// What ffmpeg says where a disk does not give it what it asks for: its readers of some containers, and it itself.
+const UNREADABLE: [&str; 2] = ["Read error", ": Input/output error"];
+
+/// Fails if ffmpeg has `said`, while it read the film, that it was not given some of it. It goes on behind that, and ends well:
+/// what is missing looks like damage of the film.
+pub(super) fn require_readable(said: &[String]) -> Result<()> {
+    let unreadable = |line: &&String| UNREADABLE.iter().any(|end| line.ends_with(end));
+    match said.iter().find(unreadable) {
+        Some(line) => bail!(
+            "the source could not be read, for a moment at least ({line}): look at its disk, and repeat the command"
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an

@@ -14,6 +14,7 @@ use crate::{
     film::media::{Container, MediaInfo, Range, Subsampling},
     job::{Job, ReaderRecord, names::Name},
     os::{
+        disk,
         exit::UnfitFilm,
         process::quoted,
         signal::{self, Interrupted},
@@ -539,6 +540,9 @@ impl Opening<'_> {
     /// Refuses a film that is cut short, unless it is wanted all the same; passes on what is new to say of it.
     fn refuse_truncated(&self, media: &MediaInfo, known_warnings: usize) -> Result<()> {
         if let Some(truncated) = &media.truncated {
+            // What a disk does not give looks the same to ffmpeg.
+            let input = self.config.input.clone();
+            self.watch.over(move || disk::read_through(&input))?;
             let shown = quoted(self.config.input.as_os_str());
             if !self.config.allow_truncated {
                 bail!(UnfitFilm(format!(

@@ -39,4 +39,5 @@ mod rates;
 mod resume;
 mod sound;
 mod together;
+mod unreadable;
 mod whole;

@@ -379,7 +379,9 @@ impl Run<'_> {
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
+        let input = self.config.input.clone();
         let verified = self.watch.over(move || {
+            let readable = begin(move || disk::read_through(&input));
             let Made {
                 media,
                 chunks,
@@ -395,7 +397,11 @@ impl Run<'_> {
                 announced,
                 references: references.clone(),
             };
-            verify::output(&tools, &file, expected, decode)
+            let proof = verify::output(&tools, &file, expected, decode);
+            // It is why, if anything is missing: a reader that was given an error may have passed over it.
+            let readable = readable.recv();
+            readable.context("reading the source broke off")??;
+            proof
         });
         let proof = verified.context("the joined film is not whole and was not given its name")?;
         let damaged = |output: &str| output.contains("damaged in the source");
