@@ -110,7 +110,7 @@ impl Pictures {
 /// The part of the encoders' time that may go into decoding what they write.
 const PART: f64 = 0.01;
 
-/// Which chunks are decoded: the first of the run, and then as many as [`PART`] pays for.
+/// Which chunks are decoded: the first of the run, and then as many as one in a hundred of the encoders' seconds pays for.
 #[derive(Debug, Default)]
 pub struct Samples(Mutex<Account>);
 
