@@ -23,7 +23,7 @@ use super::{
     times::{Indexed, positive},
 };
 use crate::{
-    film::media::{Container, Range},
+    film::media::{Container, Fields, Range},
     os::process::quoted,
 };
 
@@ -35,6 +35,7 @@ pub struct Source {
     stream: usize,
     rotation: u16,
     full_range: bool,
+    fields: Option<Fields>,
     bit_depth: u8,
     decoder_threads: usize,
     idle: Mutex<Vec<Clip>>,
@@ -74,6 +75,7 @@ impl Source {
             stream: container.video.stream,
             rotation: container.video.rotation,
             full_range: container.video.color.range == Some(Range::Full),
+            fields: container.video.fields,
             bit_depth,
             decoder_threads: 1,
             idle: Mutex::new(Vec::new()),
@@ -184,7 +186,7 @@ impl Source {
             return Ok(self.named(clip));
         }
         let mut args = OwnedMap::new(self.vs.api);
-        args.set_node("clip", &clip)?;
+        args.set_node("clip", &self.field_by_field(clip)?)?;
         args.set_int("format", preset as i64)?;
         if bits > wanted {
             // Rounding alone would draw bands into skies.
@@ -193,6 +195,19 @@ impl Source {
         self.vs
             .invoke(RESIZE, "Bicubic", &args)
             .map(|node| self.named(node))
+    }
+
+    /// Has the lines of each field halved by themselves, or each gets half of the other's colours. Where nothing is said of
+    /// the whole film, each picture says it of itself.
+    fn field_by_field(&self, clip: Node<'static>) -> Result<Node<'static>> {
+        match self.fields {
+            Some(fields) if clip.info().format.sub_sampling_h() == 0 => {
+                let order = if fields.top_first() { 2 } else { 1 };
+                self.vs
+                    .filter(STD, "SetFieldBased", &clip, &[("value", order)])
+            }
+            _ => Ok(clip),
+        }
     }
 
     fn named(&self, node: Node<'static>) -> Clip {

@@ -23,7 +23,7 @@ use super::{
     packets::{SAME_TIME_MS, is_of_clock, keep_clock, require_readable},
 };
 use crate::{
-    film::media::{Container, Range as SampleRange},
+    film::media::{Container, Range as SampleRange, Subsampling, Video},
     os::{
         exit::UnfitFilm,
         process::{Children, Running, TailReader, ToolFailure},
@@ -291,9 +291,21 @@ impl Linear {
             true => "trunc(iw/2)*2:trunc(ih/2)*2".to_owned(),
             false => format!("min(iw\\,{width}):min(ih\\,{height})"),
         };
+        let fields = field_by_field(&self.container.video);
         format!(
-            "showinfo=checksum=0,crop={cut}:0:0:exact=1,scale={width}:{height}:in_range={range}:out_range={range},format={format}"
+            "showinfo=checksum=0,crop={cut}:0:0:exact=1,scale={width}:{height}:in_range={range}:out_range={range}{fields},\
+             format={format}"
         )
+    }
+}
+
+/// What the filter scale is told where it halves the lines of chroma: those of each field by themselves, or each field gets
+/// half of the other's colours. Where nothing is said of the whole film, each picture says it of itself.
+fn field_by_field(video: &Video) -> &'static str {
+    match (video.subsampling, video.fields) {
+        (Subsampling::Gray | Subsampling::Yuv420, _) => "",
+        (_, Some(_)) => ":interl=1",
+        (_, None) => ":interl=-1",
     }
 }
 

@@ -1,6 +1,6 @@
 //! A film that is interlaced and encoded as it is says so in the output, and what is told of it can be typed.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
 
@@ -140,6 +140,51 @@ fn an_interlaced_film_stays_one_with_its_order_of_fields() {
             .into_iter()
             .filter(|warning| warning.contains("interlaced"));
         assert_eq!(warnings.count(), usize::from(order != "-"), "{name}");
+    }
+}
+
+/// Values of the blue chroma of the first picture of a file, of one line after the other.
+fn blue(file: &Path) -> Vec<u16> {
+    let args = "-nostdin -v error -frames:v 1 -pix_fmt yuv420p10le -f rawvideo pipe:1";
+    let mut command = Command::new("ffmpeg");
+    command.arg("-i").arg(file).args(args.split(' '));
+    let picture = command.output().unwrap().stdout;
+    let (width, height) = (192, 128);
+    let chroma = &picture[2 * width * height..][..width / 2 * height / 2 * 2];
+    let lines = chroma.chunks(width / 2 * 2);
+    lines
+        .map(|line| u16::from_le_bytes([line[width / 2], line[width / 2 + 1]]))
+        .collect()
+}
+
+#[test]
+fn colours_of_one_field_do_not_run_into_the_other_whoever_reads_the_film() {
+    let dir = tempfile::tempdir().unwrap();
+    // One field is red, the other one blue.
+    let colours = "color=c=red:s=192x128:r=50:d=1,format=yuv422p[a];color=c=blue:s=192x128:r=50:d=1,format=yuv422p[b];\
+                   [a][b]blend=all_expr='if(mod(N,2),B,A)',tinterlace=interleave_top";
+    let make = |name: &str, marks: &[&str]| {
+        let pictures = ["-f", "lavfi", "-i", colours, "-c:v", "ffv1"];
+        ffmpeg(dir.path(), &[&pictures, marks, &[name]].concat());
+    };
+    make("pictures.mkv", &["-vf", "setfield=tff", "-flags", "+ildct"]);
+    make("container.mkv", &[]);
+    let mark = "--edit track:v1 --set interlaced=1 --set field-order=1";
+    let mark: Vec<&str> = mark.split(' ').collect();
+    let at = [&["container.mkv"], mark.as_slice()].concat();
+    tool(dir.path(), "mkvpropedit", &at);
+    for name in ["pictures.mkv", "container.mkv"] {
+        for method in ["ffms2", "linear"] {
+            let run =
+                Run::bare(dir.path()).args(["-w", "2", "--preset", "10", "--crf", "10", "-y"]);
+            let run = run.args(["--chunk-method", method, "-i", name, "-o", "out.mkv"]);
+            let _ = run.succeeds();
+            let lines = blue(&dir.path().join("out.mkv"));
+            for pair in lines[2..lines.len() - 2].chunks_exact(2) {
+                let is_apart = pair[0].abs_diff(960) < 30 && pair[1].abs_diff(360) < 30;
+                assert!(is_apart, "{name} by {method}: {lines:?}");
+            }
+        }
     }
 }
 
