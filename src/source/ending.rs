@@ -24,10 +24,14 @@ pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option
             return Ok(flv_ends_in_a_tag(file, bytes)?.then(|| WITHIN.to_owned()));
         }
         head => {
-            let Some(stream) = Packets::find(head) else {
-                return Ok(None);
+            let within = match Units::of(head) {
+                Some(units) => units.end_within(file, bytes)?,
+                None => match Packets::find(head) {
+                    Some(stream) => stream.end_within(file, bytes)?,
+                    None => false,
+                },
             };
-            return Ok(stream.end_within(file, bytes)?.then(|| WITHIN.to_owned()));
+            return Ok(within.then(|| WITHIN.to_owned()));
         }
     };
     Ok(declared
@@ -243,6 +247,178 @@ fn y4m_picture(line: &str) -> Option<u64> {
     Some((width * height + 2 * chroma) * sample)
 }
 
+/// Files that are made of units, each of which says at its beginning how long it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Units {
+    /// Pages of Ogg (RFC 3533, 6).
+    Ogg,
+    /// Packs and packets of a programme stream (ISO/IEC 13818-1, 2.5.3; 11172-1, 2.4.3).
+    Programme,
+    /// Packets of GXF (SMPTE 360M).
+    Gxf,
+    /// Chunks of RoQ.
+    Roq,
+    /// Open bitstream units of AV1 (its section 5), each with its size.
+    Av1,
+}
+
+/// What the beginning of a unit says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Unit {
+    /// So many bytes belong to it.
+    Bytes(u64),
+    /// It is the last one: what follows is none.
+    Last,
+    /// There is none.
+    Nothing,
+}
+
+impl Units {
+    /// What a file is made of that begins with `head`.
+    fn of(head: &[u8]) -> Option<Self> {
+        const BEGINNINGS: [(&[u8], Units); 5] = [
+            (b"OggS\0", Units::Ogg),
+            (b"\0\0\x01\xba", Units::Programme),
+            (b"\0\0\0\0\x01\xbc", Units::Gxf),
+            (b"\x84\x10\xff\xff\xff\xff", Units::Roq),
+            (b"\x12\0", Units::Av1),
+        ];
+        let mut known = BEGINNINGS.iter();
+        let (_, units) = known.find(|(beginning, _)| head.starts_with(beginning))?;
+        Some(*units)
+    }
+
+    /// Whether the file ends within one of them. Where there are many, the last ones are looked at.
+    fn end_within(self, file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
+        /// More than any page or packet.
+        const TAIL: u64 = 1 << 20;
+        let mark: &[u8] = match self {
+            Self::Ogg => b"OggS\0",
+            Self::Programme => b"\0\0\x01\xba",
+            Self::Roq => return self.ends_behind(8, file, bytes),
+            Self::Gxf | Self::Av1 => return self.ends_behind(0, file, bytes),
+        };
+        let from = bytes.saturating_sub(TAIL);
+        let mut tail = Vec::new();
+        file.seek(SeekFrom::Start(from))?;
+        file.take(TAIL).read_to_end(&mut tail)?;
+        match tail.windows(mark.len()).position(|bytes| bytes == mark) {
+            Some(at) => self.ends_behind(from + at as u64, file, bytes),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether one of those `from` some byte on does not end in the file.
+    fn ends_behind(self, from: u64, file: &mut (impl Read + Seek), bytes: u64) -> io::Result<bool> {
+        let mut at = from;
+        while at < bytes {
+            let mut head = Vec::new();
+            file.seek(SeekFrom::Start(at))?;
+            file.take(self.head()).read_to_end(&mut head)?;
+            match self.unit(&head) {
+                Unit::Bytes(size) => at = at.saturating_add(size),
+                Unit::Last | Unit::Nothing => return Ok(false),
+            }
+        }
+        Ok(at > bytes)
+    }
+
+    /// Bytes at the beginning of a unit that say all of it.
+    fn head(self) -> u64 {
+        match self {
+            Self::Ogg => 27 + 255,
+            Self::Programme => 14,
+            Self::Gxf => 16,
+            Self::Roq => 8,
+            Self::Av1 => 10,
+        }
+    }
+
+    /// The unit that begins with `head`, which is shorter than [`Self::head`] only at the end of the file.
+    fn unit(self, head: &[u8]) -> Unit {
+        let unit = match self {
+            Self::Ogg => ogg_page(head),
+            Self::Programme => programme_packet(head),
+            Self::Gxf => gxf_packet(head),
+            Self::Roq => roq_chunk(head),
+            Self::Av1 => av1_unit(head),
+        };
+        // One of which not even that is there.
+        unit.unwrap_or(Unit::Bytes(self.head()))
+    }
+}
+
+/// `None` if `head` ends too early to say it, as of all below.
+fn ogg_page(head: &[u8]) -> Option<Unit> {
+    if !begins_like(head, b"OggS\0") {
+        return Some(Unit::Nothing);
+    }
+    let segments = usize::from(*head.get(26)?);
+    let lengths = head.get(27..27 + segments)?;
+    let held: u64 = lengths.iter().copied().map(u64::from).sum();
+    Some(Unit::Bytes(27 + segments as u64 + held))
+}
+
+fn programme_packet(head: &[u8]) -> Option<Unit> {
+    if !begins_like(head, b"\0\0\x01") {
+        return Some(Unit::Nothing);
+    }
+    Some(match *head.get(3)? {
+        0xb9 => Unit::Last,
+        // A pack: of MPEG-2 with stuffing, or of MPEG-1.
+        0xba if head.get(4)? >> 6 == 1 => Unit::Bytes(14 + u64::from(head.get(13)? & 7)),
+        0xba => Unit::Bytes(12),
+        0xbb.. => Unit::Bytes(6 + u64::from(u16::from_be_bytes([*head.get(4)?, *head.get(5)?]))),
+        _ => Unit::Nothing,
+    })
+}
+
+fn gxf_packet(head: &[u8]) -> Option<Unit> {
+    const LAST: u8 = 0xfb;
+    if !begins_like(head, b"\0\0\0\0\x01") {
+        return Some(Unit::Nothing);
+    }
+    let size = be32(head.get(6..10)?);
+    if *head.get(5)? == LAST {
+        return Some(Unit::Last);
+    }
+    Some(match size {
+        ..16 => Unit::Nothing,
+        size => Unit::Bytes(u64::from(size)),
+    })
+}
+
+fn roq_chunk(head: &[u8]) -> Option<Unit> {
+    // `10 02` and the like: the second byte of every number of a chunk is 16.
+    if head.get(1).is_some_and(|kind| *kind != 0x10) {
+        return Some(Unit::Nothing);
+    }
+    let size = u32::from_le_bytes(head.get(2..6)?.try_into().ok()?);
+    Some(Unit::Bytes(8 + u64::from(size)))
+}
+
+fn av1_unit(head: &[u8]) -> Option<Unit> {
+    let (forbidden, extended, sized) = (head[0] & 0x80, head[0] & 4, head[0] & 2);
+    if forbidden != 0 || sized == 0 {
+        return Some(Unit::Nothing);
+    }
+    let begins = if extended != 0 { 2 } else { 1 };
+    let mut size = 0;
+    for n in 0..8 {
+        let byte = *head.get(begins + n)?;
+        size |= u64::from(byte & 0x7f) << (7 * n);
+        if byte & 0x80 == 0 {
+            return Some(Unit::Bytes((begins + n + 1) as u64 + size));
+        }
+    }
+    Some(Unit::Nothing)
+}
+
+/// Whether `head` begins with `mark`, as far as it goes.
+fn begins_like(head: &[u8], mark: &[u8]) -> bool {
+    head.iter().zip(mark).all(|(byte, wanted)| byte == wanted)
+}
+
 fn be32(bytes: &[u8]) -> u32 {
     bytes
         .iter()
@@ -426,6 +602,77 @@ mod tests {
             );
         }
         assert_eq!(said(&whole[..whole.len() - 515]), None);
+    }
+
+    /// A file of `units`, cut at any byte, is found to be cut unless that is where one of them ends.
+    fn is_cut_anywhere(units: &[Vec<u8>]) {
+        let whole = units.concat();
+        let mut ends = vec![0];
+        ends.extend(units.iter().map(Vec::len));
+        let ends: Vec<usize> = ends
+            .iter()
+            .scan(0, |at, size| {
+                *at += size;
+                Some(*at)
+            })
+            .collect();
+        for cut in units[0].len()..=whole.len() {
+            let wanted = (!ends.contains(&cut)).then_some(WITHIN);
+            assert_eq!(said(&whole[..cut]).as_deref(), wanted, "{cut} of {ends:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_units_ends_with_a_whole_one() {
+        let ogg = |lengths: &[u8]| {
+            let held = lengths.iter().map(|length| usize::from(*length)).sum();
+            let count = [lengths.len() as u8];
+            [b"OggS\0", &[0; 21][..], &count, lengths, &vec![7; held]].concat()
+        };
+        is_cut_anywhere(&[ogg(&[30]), ogg(&[255, 9, 0]), ogg(&[]), ogg(&[255, 255, 1])]);
+        let pack = |stuffing: u8| {
+            let head = [0, 0, 1, 0xba, 0x44, 0, 0, 0, 0, 0, 0, 0, 0, 0xf8 | stuffing];
+            [head.as_slice(), &vec![0xff; usize::from(stuffing)]].concat()
+        };
+        let packet = |kind: u8, bytes: u8| {
+            let head = [0, 0, 1, kind, 0, bytes];
+            [head.as_slice(), &vec![9; usize::from(bytes)]].concat()
+        };
+        is_cut_anywhere(&[
+            pack(3),
+            packet(0xbb, 18),
+            packet(0xe0, 200),
+            pack(0),
+            packet(0xc0, 90),
+        ]);
+        let old = vec![0, 0, 1, 0xba, 0x21, 0, 1, 0, 1, 0x80, 0, 1];
+        is_cut_anywhere(&[old.clone(), packet(0xe0, 200), old, packet(0xbe, 0)]);
+        let gxf = |kind: u8, size: u8| {
+            let head = [0, 0, 0, 0, 1, kind, 0, 0, 0, size, 0, 0, 0, 0, 0xe1, 0xe2];
+            [head.as_slice(), &vec![5; usize::from(size) - 16]].concat()
+        };
+        is_cut_anywhere(&[gxf(0xbc, 90), gxf(0xbf, 40), gxf(0xbf, 16)]);
+        let roq = |kind: u8, size: u8| {
+            let head = [kind, 0x10, size, 0, 0, 0, 0, 0];
+            [head.as_slice(), &vec![3; usize::from(size)]].concat()
+        };
+        let beginning = vec![0x84, 0x10, 0xff, 0xff, 0xff, 0xff, 30, 0];
+        is_cut_anywhere(&[beginning, roq(1, 8), roq(2, 200), roq(0x11, 90)]);
+        let av1 = |head: &[u8], bytes: usize| [head, &vec![1; bytes]].concat();
+        let units = [
+            (&b"\x12\0"[..], 0),
+            (b"\x0a\x0b", 11),
+            (b"\x36\x08\x90\x01", 144),
+        ];
+        is_cut_anywhere(&units.map(|(head, bytes)| av1(head, bytes)));
+    }
+
+    #[test]
+    fn what_follows_the_last_unit_is_none() {
+        let pack = [0, 0, 1, 0xba, 0x21, 0, 1, 0, 1, 0x80, 0, 1];
+        for rest in [&b"\0\0\x01\xb9\0\0\x01\xe0\xff\xff"[..], b"something else"] {
+            assert_eq!(said(&[&pack, rest].concat()), None);
+        }
     }
 
     #[test]

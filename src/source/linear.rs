@@ -20,7 +20,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use super::{
     changes::{Change, Divided, Extras, Looks},
     frames::{Frame, Layout},
-    packets::{SAME_TIME_MS, is_of_clock, keep_clock, require_readable},
+    packets::{SAME_TIME_MS, is_of_clock, is_of_the_end, keep_clock, require_readable},
 };
 use crate::{
     film::media::{Container, Range as SampleRange, Subsampling, Video},
@@ -130,10 +130,10 @@ impl Linear {
     /// What ffmpeg complained of while it read the film: the first and the last of it.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        self.complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let kept = self.complaints.lock();
+        let complaints = kept.unwrap_or_else(PoisonError::into_inner);
+        let of_the_film = |said: &&String| !is_of_the_end(&self.container.format, said);
+        complaints.iter().filter(of_the_film).cloned().collect()
     }
 
     /// What changes in the middle of the film: shape of pixels, interlacing, colours.
@@ -336,7 +336,7 @@ impl Iterator for Whole {
         {
             return Some(Err(UnfitFilm(divided.to_string()).into()));
         }
-        if let Err(error) = require_readable(&self.pipe.complaints()) {
+        if let Err(error) = require_readable(&self.film.container.format, &self.pipe.complaints()) {
             return Some(Err(error));
         }
         match next {

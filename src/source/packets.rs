@@ -262,7 +262,7 @@ pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<P
         let (packets, said) = tools.children.stream_and_words(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
         })?;
-        require_readable(&said)?;
+        require_readable(&container.format, &said)?;
         Ok(packets)
     };
     let complains_of_filter = |error: &anyhow::Error| {
@@ -362,13 +362,26 @@ pub fn is_of_clock(line: &str) -> bool {
     line.starts_with("[null @ ")
 }
 
+/// Whether `said` is what ffmpeg says at the end of every file of a `format`, for its reader has no other word for the end.
+#[must_use]
+pub fn is_of_the_end(format: &str, said: &str) -> bool {
+    const ENDS: [(&str, &str); 2] = [
+        ("gxf", ": Operation not permitted"),
+        ("roq", ": Input/output error"),
+    ];
+    ENDS.iter()
+        .any(|(of, end)| *of == format && said.ends_with(end))
+}
+
 /// What ffmpeg says where a disk does not give it what it asks for: its readers of some containers, and it itself.
 const UNREADABLE: [&str; 2] = ["Read error", ": Input/output error"];
 
-/// Fails if ffmpeg has `said`, while it read the film, that it was not given some of it. It goes on behind that, and ends well:
+/// Fails if ffmpeg has `said`, while it read a film of the `format`, that it was not given some of it. It goes on behind that, and ends well:
 /// what is missing looks like damage of the film.
-pub(super) fn require_readable(said: &[String]) -> Result<()> {
-    let unreadable = |line: &&String| UNREADABLE.iter().any(|end| line.ends_with(end));
+pub(super) fn require_readable(format: &str, said: &[String]) -> Result<()> {
+    let unreadable = |line: &&String| {
+        UNREADABLE.iter().any(|end| line.ends_with(end)) && !is_of_the_end(format, line)
+    };
     match said.iter().find(unreadable) {
         Some(line) => bail!(
             "the source could not be read, for a moment at least ({line}): look at its disk, and repeat the command"

@@ -61,7 +61,7 @@ pub fn encode(
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
     }
-    tell_of_complaints(&stderr, sink);
+    tell_of_complaints(&container.format, &stderr, sink);
     let record = work.prove(&part)?;
     for finding in &record.findings {
         detail(sink, finding.to_string());
@@ -169,11 +169,11 @@ impl Work<'_> {
     }
 }
 
-/// Says what ffmpeg complained of: it goes on over damage that it can pass over.
-fn tell_of_complaints(stderr: &[String], sink: &Sink) {
+/// Says what ffmpeg complained of, of a film of this `format`: it goes on over damage that it can pass over.
+fn tell_of_complaints(format: &str, stderr: &[String], sink: &Sink) {
     let complaints: Vec<&String> = stderr
         .iter()
-        .filter(|line| !packets::is_of_clock(line))
+        .filter(|line| !packets::is_of_clock(line) && !packets::is_of_the_end(format, line))
         .collect();
     if let Some(first) = complaints.first() {
         // `[aac @ 0x55d5b1c4e4c0] invalid band type`

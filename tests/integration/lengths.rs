@@ -358,6 +358,65 @@ fn films_that_end_in_the_middle_are_refused_whatever_they_are_in() {
     );
 }
 
+/// A film of one second with these codecs.
+fn made(dir: &Path, name: &str, options: &str) -> PathBuf {
+    let pictures = ["-f", "lavfi", "-i", "testsrc2=s=128x128:r=30:d=1"];
+    let sound = ["-f", "lavfi", "-i", "sine=440:r=22050:d=1"];
+    let options: Vec<&str> = options.split_whitespace().collect();
+    ffmpeg(
+        dir,
+        &[&pictures, &sound, options.as_slice(), &[name]].concat(),
+    );
+    dir.join(name)
+}
+
+#[test]
+fn films_of_units_that_end_within_one_are_refused_and_whole_ones_are_taken_without_a_word() {
+    let dir = temporary();
+    for (name, cut, options) in [
+        (
+            "film.ogv",
+            "cut.ogv",
+            "-c:v libtheora -q:v 6 -c:a libvorbis",
+        ),
+        (
+            "film.mpg",
+            "cut.mpg",
+            "-c:v mpeg2video -r 25 -c:a mp2 -ar 44100",
+        ),
+        (
+            "old.mpg",
+            "old-cut.mpg",
+            "-f mpeg -c:v mpeg1video -r 25 -c:a mp2 -ar 44100",
+        ),
+        (
+            "film.gxf",
+            "cut.gxf",
+            "-c:v mpeg2video -r 25 -s 720x576 -an",
+        ),
+        ("film.roq", "cut.roq", "-c:v roqvideo -c:a roq_dpcm -ac 1"),
+        (
+            "film.obu",
+            "cut.obu",
+            "-c:v libsvtav1 -preset 12 -pix_fmt yuv420p -an",
+        ),
+    ] {
+        let film = made(dir.path(), name, options);
+        // All but the packet in which it ends.
+        is_cut_short(
+            &part(&film, 97, 1, cut),
+            "it ends in the middle of a packet",
+        );
+        let run = Run::encode(dir.path(), name, format!("{name}.mkv")).succeeds();
+        let damage = ["complained", "damaged", "cut short"];
+        let heard = run
+            .warnings()
+            .into_iter()
+            .find(|said| damage.iter().any(|word| said.contains(word)));
+        run.expect(heard.is_none(), "no word of damage");
+    }
+}
+
 #[test]
 fn pictures_that_the_index_names_beyond_the_end_of_the_file_are_missed() {
     let dir = temporary();
