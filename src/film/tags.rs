@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// What containers say of themselves, of the programs that wrote them and of their own bytes, which is not true of another
 /// file; and what becomes something else than a tag.
-const NOT_KEPT: [&str; 42] = [
+const NOT_KEPT: [&str; 41] = [
     "TITLE",
     "ENCODER",
     "MAJOR_BRAND",
@@ -16,7 +16,6 @@ const NOT_KEPT: [&str; 42] = [
     "STEREO_MODE",
     "ALPHA_MODE",
     "ROTATE",
-    "TIMECODE",
     "BPS",
     "DURATION",
     "NUMBER_OF_FRAMES",

@@ -226,6 +226,92 @@ fn tags_of_every_track_are_kept_also_where_mkvmerge_does_not_read_them() {
     }
 }
 
+/// Names of all tracks, as mkvmerge shows them; what has none is `-`.
+fn names(output: &File) -> Vec<String> {
+    let tracks = output.mkvmerge["tracks"].as_array().unwrap();
+    let name = |track: &Value| {
+        track["properties"]["track_name"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    tracks
+        .iter()
+        .map(|track| name(track).unwrap_or_else(|| "-".to_owned()))
+        .collect()
+}
+
+#[test]
+fn a_time_code_becomes_a_tag_of_the_picture_wherever_it_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = ["-timecode", "01:02:03:04"];
+    film(dir.path(), "film.mov", &code);
+    let mpeg2 = ["-c:v", "mpeg2video", "-c:a", "pcm_s16le"];
+    film(dir.path(), "film.mxf", &[mpeg2.as_slice(), &code].concat());
+    film(
+        dir.path(),
+        "film.mkv",
+        &["-metadata:s:v", "timecode=01:02:03:04"],
+    );
+    for name in ["film.mov", "film.mxf", "film.mkv"] {
+        let (output, ended) = encoded(dir.path(), name);
+        assert_eq!(output.video()["tags"]["TIMECODE"], "01:02:03:04", "{name}");
+        assert_eq!(warnings(&ended), [""; 0], "{name}");
+        assert_eq!(finding(&ended, "tags of the picture")["agrees"], true);
+    }
+}
+
+#[test]
+fn a_track_of_mp4_keeps_the_name_that_somebody_gave_it_and_not_that_of_a_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let second = ["-f", "lavfi", "-i", "sine=220:d=2:r=48000"];
+    let inputs = ["-f", "lavfi", "-i", "testsrc2=s=192x108:r=25:d=2"];
+    let maps = "-map 0 -map 1 -map 2 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac";
+    let maps: Vec<&str> = maps.split(' ').collect();
+    let given = ["-metadata:s:a:1", "handler_name=Commentary", "film.mp4"];
+    let args = [inputs.as_slice(), &second, &second, &maps, &given].concat();
+    ffmpeg(dir.path(), &args);
+    let (output, ended) = encoded(dir.path(), "film.mp4");
+    assert_eq!(names(&output), ["-", "-", "Commentary"]);
+    assert_eq!(warnings(&ended), [""; 0]);
+}
+
+#[test]
+fn the_text_of_chapters_of_mp4_is_no_track_that_is_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let chapters = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=1000\ntitle=One\n\
+                    [CHAPTER]\nTIMEBASE=1/1000\nSTART=1000\nEND=2000\ntitle=Two\n";
+    std::fs::write(dir.path().join("chapters.txt"), chapters).unwrap();
+    let plain = film(dir.path(), "plain.mp4", &[]);
+    let plain = plain.to_str().unwrap();
+    let with = [
+        "-i",
+        plain,
+        "-i",
+        "chapters.txt",
+        "-map_metadata",
+        "1",
+        "-c",
+        "copy",
+    ];
+    ffmpeg(dir.path(), &[with.as_slice(), &["film.mp4"]].concat());
+    let source = File::open(&dir.path().join("film.mp4"));
+    let data = source.ffprobe["streams"].as_array().unwrap().iter();
+    assert_eq!(
+        data.filter(|stream| stream["codec_type"] == "data").count(),
+        1
+    );
+    let (output, ended) = encoded(dir.path(), "film.mp4");
+    assert_eq!(warnings(&ended), [""; 0]);
+    let found = output.contents()["chapters"].clone();
+    let titles: Vec<&Value> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| &c[2]["title"])
+        .collect();
+    assert_eq!(titles, ["One", "Two"]);
+}
+
 #[test]
 fn a_picture_for_two_eyes_or_around_the_viewer_stays_one() {
     let dir = tempfile::tempdir().unwrap();

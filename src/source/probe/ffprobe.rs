@@ -305,6 +305,27 @@ impl FfStream {
         self.codec_type == "video" && !self.is_picture()
     }
 
+    /// Whether it holds nothing but the time code of the pictures (QuickTime's `tmcd`).
+    pub(super) fn is_timecode(&self) -> bool {
+        self.codec_type == "data" && self.codec_tag_string == "tmcd"
+    }
+
+    /// Whether it holds the names of chapters (a track of text that another one refers to, in mp4).
+    pub(super) fn is_text_of_chapters(&self) -> bool {
+        self.codec_type == "data" && self.codec_tag_string == "text"
+    }
+
+    /// What somebody has called it.
+    pub(super) fn name(&self) -> Option<&str> {
+        let tag = |name: &str| {
+            let mut tags = self.tags.iter();
+            let found = tags.find(|(known, _)| known.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str())
+        };
+        let title = tag("title").filter(|title| !title.is_empty());
+        title.or_else(|| tag("handler_name").filter(|name| is_given(name)))
+    }
+
     pub(super) fn start_seconds(&self) -> Option<f64> {
         self.start_time.as_deref()?.parse().ok()
     }
@@ -446,6 +467,44 @@ impl FfSideData {
     }
 }
 
+/// Whether somebody has given a track this name, and not the program that wrote it: mp4 has a place for the name of the part
+/// of a player that handles the track, in which most programs write something of their own.
+fn is_given(handler_name: &str) -> bool {
+    // `SoundHandler`, `Apple Sound Media Handler`, `VideoHandle`, `L-SMASH Audio Handler`.
+    const ENDS: [&str; 2] = ["handler", "handle"];
+    const BEGINNINGS: [&str; 12] = [
+        "core media ",
+        "iso media file ",
+        "isomedia file ",
+        "gpac ",
+        "gopro ",
+        "ambarella ",
+        "dji.",
+        "bento4 ",
+        "usp by ",
+        "twitter-",
+        "telestream",
+        "#mainconcept",
+    ];
+    const KINDS: [&str; 8] = [
+        "video",
+        "audio",
+        "sound",
+        "text",
+        "subtitle",
+        "subtitles",
+        "stereo",
+        "mono",
+    ];
+    let name = handler_name.trim_matches(|c: char| c.is_control() || c == ' ');
+    let name = name.to_lowercase();
+    // MP4Box writes the name of the file that it took the track from: `film.h264:fps=25@GPAC0.8.0`.
+    let of_a_program = name.contains("@gpac")
+        || ENDS.iter().any(|end| name.ends_with(end))
+        || BEGINNINGS.iter().any(|start| name.starts_with(start));
+    !name.is_empty() && !of_a_program && !KINDS.contains(&name.as_str())
+}
+
 /// `00:01:02.500000000` in seconds.
 fn clock_seconds(text: &str) -> Option<f64> {
     let mut parts = text.split(':');
@@ -458,4 +517,36 @@ pub(super) fn rate(text: &str) -> Option<Ratio<u32>> {
     let (num, den) = text.split_once('/')?;
     let (num, den) = (num.parse().ok()?, den.parse().ok()?);
     (num > 0 && den > 0).then(|| Ratio::new(num, den))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_track_is_told_from_the_marks_of_programs() {
+        for name in [
+            "SoundHandler",
+            "VideoHandler",
+            "VideoHandle",
+            "\u{1f}Apple Video Media Handler",
+            "Core Media Audio",
+            "ISO Media file produced by Google Inc. Created on: 01/02/2020.",
+            "film.h264:fps=25@GPAC0.8.0",
+            "\u{b}GoPro AVC  ",
+            "Stereo",
+            "",
+            " ",
+        ] {
+            assert!(!is_given(name), "{name}");
+        }
+        for name in [
+            "Commentary",
+            "Director's commentary",
+            "Ton français",
+            "Camera 2",
+        ] {
+            assert!(is_given(name), "{name}");
+        }
+    }
 }

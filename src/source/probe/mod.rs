@@ -64,7 +64,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
 
     let mut warnings = Vec::new();
     let video = look.picture(&seen.frame, &mut warnings)?;
-    look.tell_of_data(&mut warnings);
+    look.tell_of_data(direct, &mut warnings);
     let mut clock = clock(&file, film, &seen.frame, direct);
     let (video_track, other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
     look.tell_of_covers(&seen, &mut warnings);
@@ -95,9 +95,9 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             },
             tag_list: match direct {
                 true => Vec::new(),
-                false => tags::kept(&file.tags_with_programme(film.index)),
+                false => look.tags(),
             },
-            video_tags: film.kept_tags(&file.format),
+            video_tags: look.video_tags(direct),
             chapters: match direct {
                 true => identified.chapter_count(),
                 false => file.chapters.len(),
@@ -190,6 +190,9 @@ impl Glimpse {
     }
 }
 
+/// Tags that are the picture's in Matroska, wherever other containers have them.
+const OF_THE_PICTURE: [&str; 2] = ["TIMECODE", "REEL_NAME"];
+
 /// What is seen at the beginning of a film.
 struct Seen {
     /// Its first picture.
@@ -279,12 +282,53 @@ impl Look<'_> {
         Ok(video)
     }
 
-    fn tell_of_data(&self, warnings: &mut Vec<String>) {
+    /// The tags of the film, without those that are its picture's in Matroska.
+    fn tags(&self) -> Vec<(String, String)> {
+        let mut tags = tags::kept(&self.file.tags_with_programme(self.film.index));
+        tags.retain(|(name, _)| !OF_THE_PICTURE.contains(&name.as_str()));
+        tags
+    }
+
+    /// The tags of the picture's track. Outside of Matroska (`direct`) its time code may be a track of its own, or be said of
+    /// the whole film.
+    fn video_tags(&self, direct: bool) -> Vec<(String, String)> {
+        let mut kept = self.film.kept_tags(&self.file.format);
+        let elsewhere = self
+            .file
+            .streams
+            .iter()
+            .filter(|stream| stream.is_timecode());
+        let elsewhere = elsewhere.map(|stream| &stream.tags);
+        let all = std::iter::once(&self.film.tags).chain(elsewhere);
+        for tags in all.chain([&self.file.format.tags]).filter(|_| !direct) {
+            for (name, value) in tags::kept(tags) {
+                let is_new = kept.iter().all(|(known, _)| *known != name);
+                if is_new && OF_THE_PICTURE.contains(&name.as_str()) {
+                    kept.push((name, value));
+                }
+            }
+        }
+        tags::as_of_a_track(kept)
+    }
+
+    /// Says which tracks of data are left out: all but those that become a tag of the picture's track or chapters.
+    fn tell_of_data(&self, direct: bool, warnings: &mut Vec<String>) {
+        let kept = self.video_tags(direct);
+        let is_kept = |stream: &FfStream| {
+            let tags = tags::kept(&stream.tags);
+            let is_tag = stream.is_timecode()
+                && tags
+                    .iter()
+                    .filter(|(name, _)| OF_THE_PICTURE.contains(&name.as_str()))
+                    .all(|tag| kept.contains(tag));
+            is_tag || stream.is_text_of_chapters() && !self.file.chapters.is_empty()
+        };
         let streams = self.file.streams.iter();
-        let data = streams.filter(|stream| stream.codec_type == "data").count();
+        let data = streams.filter(|stream| stream.codec_type == "data" && !is_kept(stream));
+        let data = data.count();
         if data > 0 {
             warnings.push(format!(
-                "left out: {} (timecode and the like); Matroska has none",
+                "left out: {} (metadata with times and the like); Matroska has none",
                 count(data as u64, "data track")
             ));
         }

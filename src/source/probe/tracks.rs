@@ -342,7 +342,7 @@ impl FfStream {
                 .filter(|l| l.len() == 3 && l.bytes().all(|c| c.is_ascii_lowercase()))
                 .map(|l| matroskas_code(l).to_owned()),
             language_ietf: None,
-            title: tag("title").filter(|title| !title.is_empty()).cloned(),
+            title: self.name().map(str::to_owned),
             flags: TrackFlags {
                 default: d.default == 1 || !marked,
                 forced: d.forced == 1,
