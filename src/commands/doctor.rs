@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::{Ground, wanted};
-use crate::os::machine::Machine;
+use crate::os::{exit::Exit, machine::Machine};
 use crate::{
     doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
     encoder::files::Named,
@@ -25,6 +25,21 @@ pub struct Diagnosed {
     pub plan: Option<Plan>,
     /// What that would take, if it was tried.
     pub forecast: Option<Forecast>,
+    /// Whether it is the film that stops an encode, and always will.
+    #[serde(skip)]
+    pub unfit: bool,
+}
+
+impl Diagnosed {
+    /// How `av1enc doctor` ends.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.diagnosis.ok {
+            true => Exit::Done,
+            false if self.unfit => Exit::Film,
+            false => Exit::Failed,
+        }
+    }
 }
 
 /// Checks everything that an encode needs; with `film`, that the film of `config` can be encoded and fits.
@@ -34,11 +49,15 @@ pub struct Diagnosed {
 pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let children = &ground.children;
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
-    let (mut planned, mut forecast) = (None, None);
+    let (mut planned, mut forecast, mut unfit) = (None, None, false);
     if let Some(programs) = programs.filter(|_| film) {
         match probe::probe(&programs.tools, &config.input) {
-            Err(error) => checks.push(Check::broken("film", format!("{error:#}"))),
+            Err(error) => {
+                unfit = Exit::of(&error) == Exit::Film;
+                checks.push(Check::broken("film", format!("{error:#}")));
+            }
             Ok(probed) => {
+                unfit = probed.truncated.is_some() && !config.allow_truncated;
                 let machine = Machine::look();
                 let named = Named::of(config, programs.encoder.identity())?;
                 let plan =
@@ -56,6 +75,7 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
         diagnosis: Diagnosis::of(checks),
         plan: planned,
         forecast,
+        unfit,
     })
 }
 

@@ -96,11 +96,7 @@ fn examine(args: &EncodeArgs) -> Result<Exit> {
     } else {
         ui::print_out(&diagnosed.diagnosis.to_string());
     }
-    Ok(if diagnosed.diagnosis.ok {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(diagnosed.exit())
 }
 
 /// What every command stands on that runs tools.
