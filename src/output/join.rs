@@ -727,7 +727,10 @@ fn mkvmerge(
             {
                 warn(
                     sink,
-                    format!("mkvmerge: {}", line.trim_start_matches("Warning:").trim()),
+                    format!(
+                        "mkvmerge says: {}",
+                        line.trim_start_matches("Warning:").trim()
+                    ),
                 );
             }
             Ok(())

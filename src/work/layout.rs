@@ -334,14 +334,16 @@ pub fn options(
             warn(
                 sink,
                 format!(
-                    "sound track {n}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them"
+                    "sound track {}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them",
+                    n + 1
                 ),
             );
         } else if silent {
             note(
                 sink,
                 format!(
-                    "sound track {n}: {layout} becomes {becomes} with silent channels: Opus has no {layout}"
+                    "sound track {}: {layout} becomes {becomes} with silent channels: Opus has no {layout}",
+                    n + 1
                 ),
             );
         }

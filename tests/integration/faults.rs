@@ -802,7 +802,7 @@ fn an_mkvmerge_that_warns_makes_the_film_and_its_warning_is_shown() {
         "\"$real\" \"$@\"; echo 'Warning: the glue is thin'; exit 1",
     );
     let ended = gives_the_film(dir.path(), with_fakes(dir.path(), encode(dir.path())));
-    tells(&ended, "mkvmerge: the glue is thin");
+    tells(&ended, "mkvmerge says: the glue is thin");
 }
 
 #[test]

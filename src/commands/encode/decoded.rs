@@ -17,13 +17,18 @@ pub fn not_shown(announced: &Announced, shown_ms: &[f64], complaints: &[String])
         format!(", the first at {:.2} s", ms / 1000.0)
     });
     let at = (lost > 0).then_some(first_at);
-    let (of, lost) = (announced.times_ms.len(), count(lost as u64, "picture"));
+    let of = announced.times_ms.len();
+    let (are, them) = if lost == 1 {
+        ("is", "it")
+    } else {
+        ("are", "them")
+    };
     let first = match (complaints.first(), at) {
         (None, None) => None,
         // Some coders put what other pictures refer to into packets of its own.
         (None, Some(at)) => Some(Event::Note {
             message: format!(
-                "{lost} of {of} are there for others to refer to, and are not shown{at}"
+                "{lost} of {of} pictures {are} there for others to refer to, and {are} not shown{at}"
             ),
         }),
         // Of what cannot be decoded at the beginning it was told already.
@@ -35,7 +40,7 @@ pub fn not_shown(announced: &Announced, shown_ms: &[f64], complaints: &[String])
         }),
         (Some(said), Some(at)) => Some(Event::Warning {
             message: format!(
-                "the film is damaged: {lost} of {of} cannot be decoded{at}, and nothing is shown for them ({said})"
+                "the film is damaged: {lost} of {of} pictures cannot be decoded{at}, and nothing is shown for {them} ({said})"
             ),
         }),
     };
@@ -132,11 +137,11 @@ mod tests {
         assert_eq!(
             hidden,
             [
-                "note: 1 picture of 3 are there for others to refer to, and are not shown, the first at 0.04 s"
+                "note: 1 of 3 pictures is there for others to refer to, and is not shown, the first at 0.04 s"
             ]
         );
         let damaged = said(&film, &[0.0], &["error while decoding"]);
-        assert!(damaged[0].starts_with("warning: the film is damaged: 2 pictures of 3"));
+        assert!(damaged[0].starts_with("warning: the film is damaged: 2 of 3 pictures"));
         let whole = said(&film, &[0.0, 40.0, 80.0], &["error while decoding"]);
         assert!(
             whole[0].starts_with("warning: ffmpeg complained"),
