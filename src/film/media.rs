@@ -639,6 +639,9 @@ pub struct Container {
     pub restarts: bool,
     /// Whether the sound is encoded anew.
     pub new_sound: bool,
+    /// Whether sound begins so late that ffmpeg knows it only if it is told to look far.
+    #[serde(default)]
+    pub begins_late: bool,
     /// Duration as declared, in seconds.
     pub duration_seconds: Option<f64>,
     /// Frames of the encoded video track as declared (statistics tag, sample table).
@@ -851,6 +854,7 @@ pub(crate) mod examples {
             },
             restarts: false,
             new_sound: false,
+            begins_late: false,
             duration_seconds: Some(10.0),
             declared_frames: None,
             bytes: 1,

@@ -605,6 +605,12 @@ fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
             "--audio-params: {word} is set by av1enc: every sound track is kept whole, none is added"
         ));
     }
+    if let Some(filter) = filter_of_a_copy(&words) {
+        return usage(format!(
+            "--audio-params: {filter} cannot change sound that is copied: name an encoder for it, `-c:a flac {filter} ...` for \
+             example, or leave out {filter}"
+        ));
+    }
     // A word that is no option's value would be the name of another output.
     let is_option = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
     if let Some(word) =
@@ -616,6 +622,33 @@ fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
         ));
     }
     Ok(Some(words))
+}
+
+/// The option that filters a track of sound which these options copy, if there is one: of all that are for a track, the last
+/// one counts.
+fn filter_of_a_copy(words: &[String]) -> Option<&str> {
+    const CODECS: [&str; 3] = ["-c", "-codec", "-acodec"];
+    const FILTERS: [&str; 3] = ["-af", "-filter", "-filter_script"];
+    // `-c:a:1` is for the track 1; what is for no track of a number is for all.
+    let of = |option: &str, n: usize| {
+        let (_, of) = option.split_once(':').unwrap_or((option, "a"));
+        of == "a" || of.strip_prefix("a:") == Some(n.to_string().as_str())
+    };
+    let last = |names: &[&str], n: usize| {
+        let named = |option: &str| names.contains(&option.split(':').next().unwrap_or_default());
+        let mut pairs = words.windows(2);
+        pairs.rfind(|pair| named(&pair[0]) && of(&pair[0], n))
+    };
+    // One more than is named: all those of which nothing is said.
+    let numbers = words
+        .iter()
+        .filter_map(|word| word.rsplit_once(':')?.1.parse().ok());
+    let tracks = numbers.max().map_or(1, |last: usize| last.min(99) + 2);
+    (0..tracks).find_map(|n| {
+        let filter = last(&FILTERS, n)?;
+        let copies = last(&CODECS, n).is_some_and(|codec| codec[1] == "copy");
+        copies.then_some(filter[0].as_str())
+    })
 }
 
 /// Flags of av1an that av1enc does not have, and the nearest thing.
@@ -753,6 +786,26 @@ mod tests {
         "-c:a copy",
         "--verbose",
     ];
+
+    #[test]
+    fn what_filters_a_track_that_is_copied_is_found() {
+        let found = |text: &str| {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            filter_of_a_copy(&words).map(str::to_owned)
+        };
+        for (args, filter) in [
+            ("-c:a copy -af loudnorm", Some("-af")),
+            ("-c copy -filter:a:2 volume=2", Some("-filter:a:2")),
+            ("-c:a aac -c:a:1 copy -af volume=2", Some("-af")),
+            ("-c:a copy -c:a:0 aac -af volume=2", Some("-af")),
+            ("-c:a copy -c:a:0 aac -filter:a:0 volume=2", None),
+            ("-c:a copy -c:a aac -af volume=2", None),
+            ("-c:a flac -af volume=2", None),
+            ("-c:a:0 copy -c:a:1 aac", None),
+        ] {
+            assert_eq!(found(args).as_deref(), filter, "{args}");
+        }
+    }
 
     #[test]
     fn an_av1an_line_is_understood_with_hostile_names() {

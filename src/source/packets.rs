@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
     os::{process::ToolFailure, toolbox::Toolbox, words::count},
+    source::probe::LOOKING_FAR,
 };
 
 /// A packet of the picture.
@@ -327,6 +328,9 @@ impl Original<'_> {
             .args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
         if self.container.direct {
             command.arg("-copyts");
+        }
+        if self.container.begins_late {
+            command.args(LOOKING_FAR);
         }
         command.arg("-i").arg(format!("file:{}", self.name));
         command

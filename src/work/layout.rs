@@ -239,19 +239,23 @@ fn is_users(option: &str) -> bool {
     .contains(&name)
 }
 
-/// Whether `args` encode sound track `n` with libopus: the last option that names a codec for it counts.
+/// Whether `args` encode sound track `n` with libopus.
 #[must_use]
 pub fn is_opus(args: &[String], n: usize) -> bool {
+    codec(args, n) == Some("libopus")
+}
+
+/// The codec that `args` name for sound track `n`: the last option that does counts.
+#[must_use]
+pub fn codec(args: &[String], n: usize) -> Option<&str> {
     let of_all = ["-c", "-codec", "-acodec", "-c:a", "-codec:a"].map(str::to_owned);
     let names = of_all
         .into_iter()
         .chain([format!("-c:a:{n}"), format!("-codec:a:{n}")])
         .collect::<Vec<_>>();
-    let codec = args
-        .windows(2)
+    args.windows(2)
         .rfind(|pair| names.contains(&pair[0]))
-        .map(|pair| pair[1].as_str());
-    codec == Some("libopus")
+        .map(|pair| pair[1].as_str())
 }
 
 #[derive(Debug, Deserialize)]

@@ -97,7 +97,7 @@ impl Work<'_> {
         }
         command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
         command
-            .args(on_time([self.args, &self.fitted].concat()))
+            .args(on_time([self.args, &self.fitted].concat(), self.kept.len()))
             .args(at_one_rate(self.args, &rates));
         let delay_us = (self.delay_ms * 1000.0).round() as i64;
         let offset_us = container.clock.offset_us + LATER_MS * 1000 + delay_us;
@@ -299,21 +299,35 @@ fn freedom(args: &[String], fitted: &[String], n: usize) -> Freedom {
     }
 }
 
-/// The options with a filter before all others that keeps holes; where there is none, it is the only one.
-fn on_time(args: Vec<String>) -> Vec<String> {
+/// The options with a filter before all others that keeps holes; where there is none, it is the only one. Of the `tracks`,
+/// those that are copied have none.
+fn on_time(args: Vec<String>, tracks: usize) -> Vec<String> {
     let is_filter = |option: &str| {
         let (name, of) = option.split_once(':').unwrap_or((option, "a"));
         name == "-af" || name == "-filter" && of.starts_with('a')
     };
+    let is_copied = |n: &usize| layout::codec(&args, *n) == Some("copy");
+    let of_tracks = match (0..tracks).any(|n| is_copied(&n)) {
+        true => (0..tracks)
+            .filter(|n| !is_copied(n))
+            .map(|n| format!(":{n}"))
+            .collect(),
+        false => vec![String::new()],
+    };
     // The last option that is for a track counts.
-    let mut all = vec!["-filter:a".to_owned(), ON_TIME.to_owned()];
+    let mut all: Vec<String> = of_tracks
+        .into_iter()
+        .flat_map(|of| [format!("-filter:a{of}"), ON_TIME.to_owned()])
+        .collect();
+    let mut filters = false;
     for arg in args {
-        let filters = all.last().is_some_and(|option| is_filter(option)) && all.len() > 2;
+        let option = is_filter(&arg);
         all.push(if filters {
             after_hole_filling(&arg)
         } else {
             arg
         });
+        filters = option;
     }
     all
 }
@@ -361,9 +375,13 @@ mod tests {
                 "-filter:a @ -af [in]@[on_time];[on_time]volume=2[out]",
             ),
             ("-filter:v x", "-filter:a @ -filter:v x"),
+            (
+                "-c:a flac -c:a:1 copy",
+                "-filter:a:0 @ -filter:a:2 @ -c:a flac -c:a:1 copy",
+            ),
         ] {
             assert_eq!(
-                on_time(words(args)).join(" "),
+                on_time(words(args), 3).join(" "),
                 becomes.replace('@', ON_TIME),
                 "{args}"
             );

@@ -83,6 +83,65 @@ fn sound_that_is_encoded_anew_begins_when_it_did() {
 }
 
 #[test]
+fn sound_of_a_recording_that_begins_beyond_where_ffprobe_looks_is_copied_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let late = "-f lavfi -i testsrc2=s=128x72:r=25:d=14 -itsoffset 12 -f lavfi -i sine=440:d=2:r=48000 -map 0 -map 1 -c:v libx264 \
+                -preset ultrafast -pix_fmt yuv420p -c:a ac3 -muxpreload 0 -muxdelay 0 late.ts";
+    ffmpeg(dir.path(), &late.split_whitespace().collect::<Vec<_>>());
+    let source = dir.path().join("late.ts");
+    let streams = File::open(&source).ffprobe["streams"].clone();
+    assert_eq!(streams[1]["sample_rate"], "0", "it is not seen at once");
+    let run = Run::encode(dir.path(), "late.ts", "out.mkv").succeeds();
+    assert_eq!(run.warnings(), [""; 0]);
+    let output = File::open(&dir.path().join("out.mkv"));
+    assert_eq!(output.ffprobe["streams"][1]["codec_name"], "ac3");
+    let far = "-analyzeduration 60M -probesize 60M -i @ -map 0:a -c copy -f streamhash -";
+    let hash = |file: &File| file.ffmpeg(&far.split(' ').collect::<Vec<_>>());
+    assert_eq!(hash(&output), hash(&File::open(&source)));
+    let first = |file: &File, kind: &str| -> f64 {
+        let entries = [
+            "-v",
+            "error",
+            "-show_entries",
+            "packet=pts_time",
+            "-of",
+            "csv=p=0",
+        ];
+        let times = file.tool(
+            "ffprobe",
+            &[&entries, ["-select_streams", kind, "@"].as_slice()].concat(),
+        );
+        let first = times.lines().next().unwrap();
+        first.trim_end_matches(',').parse().unwrap()
+    };
+    let late = |file: &File| first(file, "a") - first(file, "v");
+    let (late_before, late_after) = (late(&File::open(&source)), late(&output));
+    assert!(late_before > 11.0 && (late_after - late_before).abs() < 0.0015);
+}
+
+#[test]
+fn sound_that_is_copied_is_not_filtered() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [
+        "-c:a copy -af volume=2",
+        "-c:a flac -c:a:1 copy -filter:a:1 volume=2",
+    ] {
+        let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", args]);
+        let _ = run.fails(2).says("cannot change sound that is copied");
+    }
+    let inputs = "-f lavfi -i testsrc2=s=128x72:r=25:d=2 -f lavfi -i sine=440:d=2:r=48000 -f lavfi -i sine=220:d=2:r=48000";
+    let codecs =
+        "-map 0 -map 1 -map 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a ac3 two.mkv";
+    let two = [inputs, codecs].join(" ");
+    ffmpeg(dir.path(), &two.split_whitespace().collect::<Vec<_>>());
+    let run = Run::encode(dir.path(), "two.mkv", "out.mkv");
+    let _ = run.args(["-a", "-c:a flac -c:a:1 copy"]).succeeds();
+    let output = File::open(&dir.path().join("out.mkv"));
+    let codecs = [1, 2].map(|n| output.ffprobe["streams"][n]["codec_name"].clone());
+    assert_eq!(codecs, ["flac", "ac3"]);
+}
+
+#[test]
 fn a_film_without_sound_needs_no_sound_options() {
     let dir = tempfile::tempdir().unwrap();
     Run::encode(dir.path(), clips::silent(), "out.mkv")

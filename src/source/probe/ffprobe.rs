@@ -26,6 +26,11 @@ const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,ku
 pub(super) const ONE_FILE: [&str; 4] =
     ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
 
+/// Options of ffmpeg and ffprobe by which they know tracks that begin late: within ten minutes (in microseconds) and so many
+/// bytes. By themselves they look at the first five seconds of a recording and at 5 MB.
+pub(crate) const LOOKING_FAR: [&str; 4] =
+    ["-analyzeduration", "600000000", "-probesize", "500000000"];
+
 /// Runs ffprobe on `input` and reads its JSON.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
     tools: &Toolbox,
@@ -121,6 +126,16 @@ impl FfFile {
         self.format
             .tag("major_brand")
             .is_some_and(|brand| brand.trim() == "qt")
+    }
+
+    /// Tracks of sound of which nothing was read: without their rate, they can be copied into no file.
+    pub(super) fn unknown_sound(&self) -> usize {
+        let is_unknown = |stream: &&FfStream| {
+            let has_name = !["", "none", "unknown"].contains(&stream.codec_name.as_str());
+            let rate = stream.sample_rate.as_deref().unwrap_or("0");
+            stream.codec_type == "audio" && has_name && rate == "0"
+        };
+        self.streams.iter().filter(is_unknown).count()
     }
 
     pub(super) fn restarts(&self) -> bool {

@@ -12,8 +12,8 @@ use std::{fs, path::Path, thread};
 use anyhow::{Context, Result, ensure};
 use num_rational::Ratio;
 
-pub(crate) use self::ffprobe::ffprobe;
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
+pub(crate) use self::ffprobe::{LOOKING_FAR, ffprobe};
 pub use self::{
     ask::{Found, complaint_between, has_packets_after, packet_times, video_of},
     ffprobe::file_url,
@@ -51,7 +51,16 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let (file, glimpse) = Glimpse::beside(tools, input, || {
         unfit::describe::<FfFile>(tools, input, &DESCRIPTION)
     });
-    let file = file?;
+    let mut file = file?;
+    let unknown = file.unknown_sound();
+    if unknown > 0 {
+        file = unfit::describe(
+            tools,
+            input,
+            &[DESCRIPTION.as_slice(), &LOOKING_FAR].concat(),
+        )?;
+    }
+    let begins_late = file.unknown_sound() < unknown;
     let film = film_of(&file, input)?;
     let look = Look {
         tools,
@@ -81,6 +90,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             direct,
             restarts: !direct && file.restarts(),
             new_sound: false,
+            begins_late,
             duration_seconds: file.format.duration_seconds(),
             declared_frames: film.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
             bytes,
