@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     clips,
     encoders::real,
+    fuse::Disk,
     interface::naked,
     lab::{Mount, fake, with_fakes},
     run::{Ended, Run},
@@ -968,7 +969,8 @@ fn a_slow_machine_is_told_why() {
 #[test]
 fn a_job_directory_on_a_network_file_system_is_worth_a_warning() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::sshfs(dir.path().join("nas")) else {
+    let nas = dir.path().join("nas");
+    let Some(mount) = Mount::served(nas, Disk(None), ("sshfs", "me@nas:/films")) else {
         return;
     };
     let report = Report::of(

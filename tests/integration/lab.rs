@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     env, fs,
-    io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Command,
@@ -18,6 +17,7 @@ use serde_json::Value;
 use crate::{
     clips,
     encoders::{real, script},
+    fuse::Disk,
     run::{Ended, Run, nothing_is_left_running},
 };
 
@@ -367,31 +367,13 @@ impl Mount {
         None
     }
 
-    /// An empty directory that the kernel knows as one of sshfs; `None`, and a loud word, where that is refused.
-    pub fn sshfs(at: PathBuf) -> Option<Self> {
+    /// What the tests serve themselves, which the kernel knows as `kind`; `None`, and a loud word, where that is refused.
+    pub fn served(at: PathBuf, disk: Disk, kind: (&str, &str)) -> Option<Self> {
         fs::create_dir_all(&at).unwrap();
-        let skipped = |why: String| {
-            eprintln!("SKIPPED, nothing is tested here: mounting needs root and FUSE: {why}")
-        };
-        let device = match fs::File::options().read(true).write(true).open("/dev/fuse") {
-            Ok(device) => device,
-            Err(error) => {
-                skipped(error.to_string());
-                return None;
-            }
-        };
-        let served = device.try_clone().unwrap();
-        thread::spawn(move || empty_directory(served));
-        let options = "fd=0,rootmode=40000,user_id=0,group_id=0";
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-i", "-t", "fuse.sshfs", "-o", options, "me@nas:/films"])
-            .arg(&at)
-            .stdin(device);
-        match mount.output() {
-            Ok(output) if output.status.success() => Some(Self(at)),
-            refused => {
-                skipped(format!("{refused:?}"));
+        match disk.mount(&at, kind) {
+            Ok(()) => Some(Self(at)),
+            Err(why) => {
+                eprintln!("SKIPPED, nothing is tested here: mounting needs root and FUSE: {why}");
                 None
             }
         }
@@ -429,69 +411,6 @@ impl Mount {
 
     pub fn clear(&self) {
         fs::remove_file(self.ballast()).unwrap();
-    }
-}
-
-/// Answers the kernel as the server of an empty directory (linux/fuse.h), until it is unmounted.
-fn empty_directory(mut device: fs::File) {
-    let mut request = vec![0; 1 << 17];
-    let started = Instant::now();
-    loop {
-        match device.read(&mut request) {
-            Ok(40..) => (),
-            // Not mounted yet.
-            Err(error)
-                if error.kind() == io::ErrorKind::PermissionDenied
-                    && started.elapsed().as_secs() < 10 =>
-            {
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            }
-            _ => return,
-        }
-        let (operation, unique) = (&request[4..8], &request[8..16]);
-        let words = |words: &[u32]| {
-            words
-                .iter()
-                .flat_map(|word| word.to_ne_bytes())
-                .collect::<Vec<u8>>()
-        };
-        let (error, body) = match u32::from_ne_bytes(operation.try_into().unwrap()) {
-            // FORGET and BATCH_FORGET want no answer.
-            2 | 42 => continue,
-            // LOOKUP: there is no such file.
-            1 => (-2, Vec::new()),
-            // GETATTR: valid for no time, inode 1, a directory.
-            3 => (
-                0,
-                words(&[&[0; 4][..], &[1, 0], &[0; 13], &[0o40755, 2], &[0; 5]].concat()),
-            ),
-            // STATFS: a million blocks, half of them free.
-            17 => (
-                0,
-                words(&[
-                    1_000_000, 0, 500_000, 0, 500_000, 0, 0, 0, 0, 0, 4096, 255, 4096, 0, 0, 0, 0,
-                    0, 0, 0,
-                ]),
-            ),
-            // INIT: version 7.31, and room to write.
-            26 => (
-                0,
-                words(&[&[7, 31, 4096, 0, 0, 4096, 1], &[0; 9][..]].concat()),
-            ),
-            // DESTROY.
-            38 => (0, Vec::new()),
-            _ => (-38, Vec::new()),
-        };
-        let head = [
-            &(16 + body.len() as u32).to_ne_bytes()[..],
-            &i32::to_ne_bytes(error),
-            unique,
-        ]
-        .concat();
-        if device.write_all(&[head, body].concat()).is_err() {
-            return;
-        }
     }
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod clips;
 mod encoders;
 mod films;
+mod fuse;
 mod judge;
 mod lab;
 mod run;
