@@ -15,7 +15,7 @@ use crate::{
     job::{Job, ReaderRecord, names::Name},
     os::{
         disk,
-        exit::UnfitFilm,
+        exit::{Taken, UnfitFilm},
         process::quoted,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
@@ -242,7 +242,24 @@ impl Opening<'_> {
 
     /// Who reads the film, if an earlier run has decided that. Where it is no longer known, nothing of what it has encoded is
     /// used: pictures that two readers deliver must not be mixed.
+    ///
+    /// # Errors
+    /// [`Taken`], if that was FFMS2, and the user now wants ffmpeg.
     fn decided_before(&self) -> Result<Option<ReaderRecord>> {
+        let decided = self.decided()?;
+        if self.config.method == Method::Linear
+            && let Some(decided) = decided.as_ref().filter(|decided| !decided.linear)
+        {
+            bail!(Taken(format!(
+                "{} has read the film in the earlier run: leave --chunk-method linear out to go on with that work, or add \
+                 --restart to throw it away",
+                decided.reader
+            )));
+        }
+        Ok(decided)
+    }
+
+    fn decided(&self) -> Result<Option<ReaderRecord>> {
         self.job.reader().or_else(|error| {
             note(
                 self.watch.sink,

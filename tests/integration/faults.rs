@@ -957,6 +957,16 @@ fn a_job_file_that_is_damaged_is_refused_and_restart_begins_anew_unless_it_is_a_
 }
 
 #[test]
+fn work_of_a_film_by_its_index_is_not_gone_on_with_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    all_but_one_with(dir.path(), BY_INDEX);
+    let in_order = encode(dir.path()).args(["--chunk-method", "linear"]);
+    let _ = in_order.fails(3).says("FFMS2").says("--restart");
+    // Its work is as good as before.
+    let _ = goes_on(dir.path(), encode(dir.path()), CHUNKS - 1);
+}
+
+#[test]
 fn a_record_of_the_reader_that_is_damaged_is_made_again_and_so_are_the_chunks() {
     each_damage("reader.json", |_, dir| {
         let ended = goes_on(dir, encode(dir), 0);
