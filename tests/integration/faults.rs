@@ -732,7 +732,7 @@ fn a_source_that_was_replaced_before_it_is_opened_again_spoils_nothing() {
     // A worker whose encoder dies opens the source anew for its next try; by then it is another one.
     let encoder = script(
         dir.path(),
-        "[ $chunk != 00002 ] || [ ! -e ../other.mkv ] || { mv ../film.mkv ../lab; mv ../other.mkv ../film.mkv; exit 9; }",
+        "[ $chunk != 00002 ] || [ ! -e ../other.mkv ] || { ln ../film.mkv ../lab/film.mkv; mv ../other.mkv ../film.mkv; exit 9; }",
     );
     let run = encode_of(dir.path(), &film)
         .arg("--encoder-path")
