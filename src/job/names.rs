@@ -47,6 +47,8 @@ pub enum Name {
     Record(usize),
     /// Some chunks, joined.
     Group(usize),
+    /// The whole film, where it cannot be joined in its place.
+    Joined,
     /// The times of pictures.
     Times,
     /// The times of a track's packets: number of the file, and of the track in it.
@@ -68,7 +70,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -90,6 +92,7 @@ impl Name {
         Self::ChunkOption(0, 0),
         Self::Record(0),
         Self::Group(0),
+        Self::Joined,
         Self::Times,
         Self::SoundTimes(0, 0),
         Self::SourceTimes(0),
@@ -151,6 +154,7 @@ impl fmt::Display for Name {
             Self::Times => "times.txt",
             Self::Chapters => "chapters.txt",
             Self::Tags => "tags.xml",
+            Self::Joined => "joined.mkv",
             Self::Join => "join.json",
         };
         f.write_str(plain)

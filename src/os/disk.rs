@@ -1,14 +1,16 @@
 //! What file systems hold: room, the largest file, directories that are really written, and whether a file gives what it holds.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
+    libc::O_NOFOLLOW,
     sys::{
         resource::{Resource, getrlimit},
         statfs::{FsType, statfs},
@@ -151,6 +153,34 @@ pub fn require_size(dir: &Path, bytes: u64, what: &str) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// Whether two directories are on different file systems, as far as the system says.
+#[must_use]
+pub fn differ(one: &Path, other: &Path) -> bool {
+    let device = |dir: &Path| fs::metadata(dir).map(|metadata| metadata.dev());
+    match (device(one), device(other)) {
+        (Ok(one), Ok(other)) => one != other,
+        _ => false,
+    }
+}
+
+/// Copies the content of `from` over that of `to`, which is there, from beginning to end.
+///
+/// # Errors
+/// Those of the file systems.
+pub fn copy_over(from: &Path, to: &Path) -> Result<()> {
+    let mut from = File::open(from).with_context(|| quoted(from.as_os_str()))?;
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(true).custom_flags(O_NOFOLLOW);
+    let copy = |mut to: File| {
+        io::copy(&mut from, &mut to)?;
+        to.sync_all()
+    };
+    options
+        .open(to)
+        .and_then(copy)
+        .with_context(|| quoted(to.as_os_str()))
 }
 
 /// Bytes that are read at once.

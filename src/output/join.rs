@@ -41,22 +41,22 @@ pub struct Parts<'a> {
     pub chunks: &'a [Encoded],
 }
 
-/// Joins the chunks with everything else of the source into `part_name`, a plain file name in the output's directory.
+/// Joins the chunks with everything else of the source into `file`, a name as tools in the job's directory have it.
 ///
 /// # Errors
 /// If mkvmerge fails.
-pub fn join(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, sink: &Sink) -> Result<()> {
+pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &str, sink: &Sink) -> Result<()> {
     let (job, media) = (parts.job, parts.media);
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     let video = few_files(tools, parts, &rate, sink)?;
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
-    args.push(format!("{}/{part_name}", job.output_link()));
+    args.push(file.to_owned());
     args.extend(appended(&picture_options(parts, &rate)?, &video));
     args.extend(source_args(tools, parts, video.len())?);
     mkvmerge(tools, job, (Name::Join, &args), sink)
         .context("joining the chunks with the other tracks")?;
     match media.container.video.fields {
-        Some(fields) => mark_fields(tools, parts, part_name, fields),
+        Some(fields) => mark_fields(tools, parts, file, fields),
         None => Ok(()),
     }
 }
@@ -128,17 +128,16 @@ fn time_options(job: &Job, media: &MediaInfo) -> Result<Vec<String>> {
 
 /// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
 /// are any.
-fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, part_name: &str, fields: Fields) -> Result<()> {
+fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, file: &str, fields: Fields) -> Result<()> {
     let mkvpropedit = tools
         .mkvpropedit
         .as_ref()
         .context("mkvpropedit, which marks an interlaced film, is not there")?;
     let mut command = Command::new(mkvpropedit);
-    let file = format!("{}/{part_name}", parts.job.output_link());
     let track = format!("track:v{}", parts.media.container.video_position() + 1);
     command
         .current_dir(parts.job.dir())
-        .args(["--ui-language", "en_US", &file, "--edit", &track]);
+        .args(["--ui-language", "en_US", file, "--edit", &track]);
     command.args([
         "--set",
         "interlaced=1",

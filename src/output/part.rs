@@ -29,8 +29,8 @@ pub struct PartFile {
     part: PathBuf,
     output: PathBuf,
     overwrite: bool,
-    /// Open for its lock.
-    _file: File,
+    /// Held, so that no other run writes the same output.
+    lock: File,
 }
 
 /// The directory in which an output (an absolute path) lies.
@@ -144,12 +144,7 @@ impl PartFile {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => (),
             }
-            match OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o644)
-                .open(&part)
-            {
+            match new_file(&part) {
                 Ok(file) => Ok(locked(&file).then_some(file)),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
                 Err(error) => Err(error),
@@ -167,8 +162,19 @@ impl PartFile {
             part,
             output: output.to_owned(),
             overwrite,
-            _file: file,
+            lock: file,
         })
+    }
+
+    /// Makes it anew, with nothing in it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn renew(&mut self) -> Result<()> {
+        let renewed = fs::remove_file(&self.part).and_then(|()| new_file(&self.part));
+        self.lock = renewed.with_context(|| cannot_write(dir_of(&self.output)))?;
+        locked(&self.lock);
+        Ok(())
     }
 
     /// Where it is.
@@ -226,6 +232,11 @@ impl PartFile {
         }
         Ok(bytes)
     }
+}
+
+fn new_file(part: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o644).open(part)
 }
 
 /// Takes the lock of a part of an output: mkvmerge writes into the same file, so that it lasts. Where a file system has

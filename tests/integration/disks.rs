@@ -7,7 +7,7 @@ use av1enc::os::disk::{largest_file, require_size, space};
 use crate::{
     check::is_whole,
     clips,
-    lab::{Mount, encode_of, fake, finished_in, undisturbed, with_fakes},
+    lab::{Mount, encode_of, fake, finished_in, tells, undisturbed, with_fakes},
     run::Run,
 };
 
@@ -124,6 +124,28 @@ fn fat_is_known_for_its_largest_file() {
         error.to_string().contains("holds at most 4.3 GB"),
         "{error}"
     );
+}
+
+#[test]
+fn a_disk_that_mixes_up_what_is_written_into_it_gets_a_copy_of_the_film() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = Mount::fat(dir.path()) else {
+        return;
+    };
+    let (output, job) = (disk.path().join("out.mkv"), dir.path().join("job"));
+    let film = clips::film();
+    let ended = Run::encode(dir.path(), &film, &output)
+        .arg("--temp")
+        .arg(&job)
+        .arg("--json")
+        .succeeds();
+    tells(
+        &ended,
+        "is joined once more in the job directory, and copied",
+    );
+    is_whole(&output, &film, 120);
+    assert!(!job.exists());
+    assert_eq!(names(disk.path()), ["out.mkv"]);
 }
 
 #[test]

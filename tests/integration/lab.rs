@@ -329,7 +329,7 @@ impl Mount {
         Self::of_image(dir, make)
     }
 
-    /// A FAT disk. Its driver behind FUSE mixes up what mkvmerge writes into it: nothing is encoded there.
+    /// A FAT disk. Its driver behind FUSE mixes up what mkvmerge writes into it.
     pub fn fat(dir: &Path) -> Option<Self> {
         Self::of_image(
             dir,

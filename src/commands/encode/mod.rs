@@ -16,7 +16,7 @@ use crate::{
     encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Container, MediaInfo},
-    job::{Claim, Encoded, Job},
+    job::{Claim, Encoded, Job, names::Name},
     os::{
         disk,
         machine::Machine,
@@ -93,7 +93,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     run.tell_what_is_planned();
 
     let opened = run.open();
-    let (part, opened) = opened.inspect_err(|error| forget(&job, error))?;
+    let (mut part, opened) = opened.inspect_err(|error| forget(&job, error))?;
     run.warn_of_small_disks(opened.media());
     sink(Event::Stage {
         stage: Stage::Encode,
@@ -104,12 +104,11 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     };
     let made = Arc::new(made.carried(&job));
 
-    sink(Event::Stage { stage: Stage::Join });
-    run.join(&made, &part)?;
-    sink(Event::Stage {
-        stage: Stage::Verify,
-    });
-    let proof = run.verify(&made, &part)?;
+    run.require_room(&made)?;
+    let proof = run
+        .join(&made, &part)
+        .and_then(|()| run.verify(&made, &part))
+        .or_else(|why| run.join_elsewhere(&made, &mut part, why))?;
     run.publish(&made, part, proof, started)
 }
 
@@ -200,6 +199,9 @@ impl Made {
         self.chunks.iter().map(|chunk| chunk.record().bytes).sum()
     }
 }
+
+/// What the system says of a disk that holds no more of a file.
+const FULL: [&str; 2] = ["No space left", "File too large"];
 
 /// What a run has at hand once it is planned.
 struct Run<'a> {
@@ -345,9 +347,8 @@ impl Run<'_> {
         }))
     }
 
-    /// Joins the chunks with all other tracks.
-    fn join(&self, made: &Arc<Made>, part: &PartFile) -> Result<()> {
-        self.job.require_same_source()?;
+    /// Makes sure that the joined film has room where it is to be.
+    fn require_room(&self, made: &Made) -> Result<()> {
         let dir = part::dir_of(&self.config.output);
         disk::require(dir, made.video_bytes(), "the output's video")
             .context("joining the chunks, which are kept")?;
@@ -357,10 +358,21 @@ impl Run<'_> {
                  system (-o)",
                 quoted(self.config.job_dir.as_os_str())
             )
-        })?;
+        })
+    }
+
+    /// Joins the chunks with all other tracks, in the output's place.
+    fn join(&self, made: &Arc<Made>, part: &PartFile) -> Result<()> {
+        (self.watch.sink)(Event::Stage { stage: Stage::Join });
+        self.job.require_same_source()?;
+        self.join_into(made, format!("{}/{}", self.job.output_link(), part.name()))
+    }
+
+    /// Joins the chunks with all other tracks into `file`, a name as tools in the job's directory have it.
+    fn join_into(&self, made: &Arc<Made>, file: String) -> Result<()> {
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
-        let (name, sink) = (part.name(), self.watch.sink.clone());
+        let sink = self.watch.sink.clone();
         self.watch.over(move || {
             let Made { media, chunks, .. } = &*made;
             let parts = join::Parts {
@@ -369,13 +381,48 @@ impl Run<'_> {
                 recipe: &recipe,
                 chunks,
             };
-            join::join(&tools, &parts, &name, &sink)
+            join::join(&tools, &parts, &file, &sink)
                 .context("the chunks are kept, and the same command only joins them")
         })
     }
 
+    /// Joins once more, in the job's directory, copies the film into its place, and proves it there. The file system of the
+    /// output may be `why` it could not be joined, or was not whole: drivers behind FUSE are known that refuse or mix up what is
+    /// not written from beginning to end.
+    fn join_elsewhere(
+        &self,
+        made: &Arc<Made>,
+        part: &mut PartFile,
+        why: anyhow::Error,
+    ) -> Result<Proof> {
+        let is_elsewhere = disk::differ(self.job.dir(), part::dir_of(&self.config.output));
+        // A full disk says so itself, and would hold no copy either.
+        let is_full = |line: &&str| FULL.iter().any(|words| line.contains(words));
+        let may_help = format!("{why:#}").lines().find(is_full).is_none();
+        if why.is::<Interrupted>() || !is_elsewhere || !may_help {
+            return Err(why);
+        }
+        warn(
+            self.watch.sink,
+            format!(
+                "{why:#}. It is joined once more in the job directory, and copied: the output's file system may be at fault"
+            ),
+        );
+        let joined = self.job.part(Name::Joined)?;
+        self.join_into(made, Name::Joined.part())?;
+        part.renew()?;
+        let to = part.path().to_owned();
+        let copied = self.watch.over(move || disk::copy_over(&joined, &to));
+        copied.context("copying the joined film into its place")?;
+        self.job.part(Name::Joined)?;
+        self.verify(made, part)
+    }
+
     /// Proves that the joined file is the film.
     fn verify(&self, made: &Arc<Made>, part: &PartFile) -> Result<Proof> {
+        (self.watch.sink)(Event::Stage {
+            stage: Stage::Verify,
+        });
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
