@@ -15,9 +15,10 @@ use crate::{
     event::{Event, Sink},
     os::{
         exit::Exit,
-        guard::{Threadless, limit_heaps},
+        guard::{Threadless, choose_locale, limit_heaps},
         priority,
         process::Children,
+        threads,
     },
     settings::{Config, Method},
     source,
@@ -112,8 +113,10 @@ impl Ground {
     /// If the system refuses a part of it.
     pub fn lay(alone: &Threadless) -> Result<Self> {
         limit_heaps(alone);
+        choose_locale(alone);
         priority::give_up_real_time(alone)?;
         let children = Children::guarded(alone)?;
+        threads::require_room()?;
         source::choose_library(alone, &children);
         Ok(Self { children })
     }

@@ -24,7 +24,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -46,6 +45,7 @@ use crate::{
         disk::Space,
         process::{self, quoted},
         signal::{self, Signal},
+        threads,
     },
     scenes::reel::{Reel, Shelf},
     settings::MemoryLimit,
@@ -358,11 +358,7 @@ impl Hall {
             // Nobody listens any more if the run was stopped.
             let _ = sender.send(message(caught(name, work)));
         };
-        thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(work)
-            .map(drop)
-            .context("cannot start a thread")
+        threads::start(name, work).map(drop)
     }
 
     /// Starts the search for scenes.

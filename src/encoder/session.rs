@@ -6,7 +6,6 @@ use std::{
     path::Path,
     process::{ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
     time::Duration,
 };
 
@@ -15,7 +14,10 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::Encoder;
 use crate::{
-    os::process::{self, Children, Running, TailReader, ToolFailure},
+    os::{
+        process::{self, Children, Running, TailReader, ToolFailure},
+        threads,
+    },
     stream::bitstream::{self, Ivf},
 };
 
@@ -148,7 +150,7 @@ impl Session {
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut running = children.spawn(command, stdin)?;
-        let (stdout, stderr) = running.drain(on_line);
+        let (stdout, stderr) = running.drain(on_line)?;
         Ok(Self {
             running,
             stdout,
@@ -158,17 +160,19 @@ impl Session {
     }
 
     /// Kills it if it runs longer than `limit` from now on.
-    #[must_use]
-    pub fn limited(mut self, children: &Children, limit: Duration) -> Self {
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn limited(mut self, children: &Children, limit: Duration) -> Result<Self> {
         let (ended, end) = bounded::<()>(0);
         let (children, pid) = (children.clone(), self.running.pid());
-        thread::spawn(move || {
+        threads::start("limit", move || {
             if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
                 children.kill(pid);
             }
-        });
+        })?;
         self._limit = Some(ended);
-        self
+        Ok(self)
     }
 
     /// The write end of its standard input, once.
@@ -290,11 +294,13 @@ mod tests {
             |script| Session::start_heard(&children, shell(script), Stdio::null(), |_| ()).unwrap();
         let ended = start("sleep 60")
             .limited(&children, Duration::from_millis(50))
+            .unwrap()
             .end()
             .unwrap();
         assert!(ended.was_killed() && !ended.is_success());
         let ended = start("echo no such option >&2; exit 3")
             .limited(&children, Duration::from_secs(60))
+            .unwrap()
             .end()
             .unwrap();
         assert!(!ended.was_killed() && !ended.is_success());

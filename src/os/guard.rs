@@ -3,15 +3,17 @@
 use std::{
     collections::BTreeSet,
     env,
-    ffi::OsStr,
+    ffi::{CStr, OsStr},
     fs::{self, File},
     io::{self, PipeReader, PipeWriter, Read, Write},
     marker::PhantomData,
+    os::unix::ffi::OsStrExt,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, ensure};
 use nix::{
-    sys::signal::{Signal, killpg},
+    sys::signal::{Signal, kill, killpg},
     unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid},
 };
 
@@ -54,6 +56,31 @@ pub fn limit_heaps(_alone: &Threadless) {
     }
 }
 
+/// Has our tools speak the C locale where that of the environment is not installed (ssh hands over a locale which the
+/// other machine may not have): mkvmerge dies of one, and others print a warning that is none of theirs.
+pub fn choose_locale(alone: &Threadless) {
+    if !has_locale(c"") {
+        let utf8 = c"C.UTF-8";
+        let known = if has_locale(utf8) { utf8 } else { c"C" };
+        // It is above all others: `LANG` and `LC_CTYPE` do not count beside it.
+        alone.set_var("LC_ALL", OsStr::from_bytes(known.to_bytes()));
+    }
+}
+
+/// Whether the C library has this locale; without a name, that of the environment.
+fn has_locale(name: &CStr) -> bool {
+    use nix::libc::{LC_ALL_MASK, freelocale, newlocale};
+    // SAFETY: a locale of its own is made of a name that ends with a nought, and given back; ours stays.
+    unsafe {
+        let locale = newlocale(LC_ALL_MASK, name.as_ptr(), std::ptr::null_mut());
+        if locale.is_null() {
+            return false;
+        }
+        freelocale(locale);
+    }
+    true
+}
+
 /// The write end of the pipe to a process that kills our tools when we have ended without ending them: the end of the
 /// pipe tells it. It is told of every tool that starts (its number) and of every one that ends (the number, negative).
 ///
@@ -67,14 +94,16 @@ impl Guard {
     ///
     /// # Errors
     /// If the system has no pipe or process.
-    pub(super) fn start(_alone: &Threadless) -> Result<Self> {
+    pub(super) fn start(alone: &Threadless) -> Result<Self> {
+        let mark = mark();
+        alone.set_var(MARK, &mark);
         let (changes, pipe) = io::pipe().context("making the pipe to the guard")?;
         // SAFETY: no other thread runs, so that no lock is held by anybody.
         match unsafe { fork() }.context("starting the guard")? {
             ForkResult::Parent { .. } => Ok(Self(pipe)),
             ForkResult::Child => {
                 drop(pipe);
-                guard(changes)
+                guard(changes, &[MARK, "=", &mark].concat())
             }
         }
     }
@@ -86,8 +115,18 @@ impl Guard {
     }
 }
 
-/// What the guard does: waits for our end, then kills what still runs.
-fn guard(mut changes: PipeReader) -> ! {
+/// In the environment of our tools and of all that they start: the run that they belong to.
+const MARK: &str = "AV1ENC_RUN";
+
+/// What no other run has had: a process number, and when the process was started.
+fn mark() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    format!("{}-{}", Pid::this(), since.unwrap_or_default().as_nanos())
+}
+
+/// What the guard does: waits for our end, then kills what still runs: tools, and what has left their groups to be a
+/// daemon, which bears the mark.
+fn guard(mut changes: PipeReader, mark: &str) -> ! {
     // Ctrl-C and Ctrl-Z at the terminal are not for it; whoever reads our output does not wait for it.
     let _ = setsid();
     if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
@@ -106,8 +145,25 @@ fn guard(mut changes: PipeReader) -> ! {
     for pid in running {
         let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
+    while kill_marked(mark) {}
     // SAFETY: _exit(2) ends the process and touches nothing; what is registered for our own end is not for the guard.
     unsafe { nix::libc::_exit(0) }
+}
+
+/// Kills every process that bears `mark` in the environment that it was started with. Returns whether there was one: it
+/// may have started another meanwhile.
+fn kill_marked(mark: &str) -> bool {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut killed = false;
+    for pid in numbers {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        if variables.any(|variable| variable == mark.as_bytes()) {
+            killed |= kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok();
+        }
+    }
+    killed
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod words;
 pub mod cache;
 pub mod handle;
 pub mod exit;
+pub mod threads;
 pub mod guard;
 pub mod priority;
 pub mod process;

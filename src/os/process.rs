@@ -9,7 +9,7 @@ use std::{
     panic,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle, ScopedJoinHandle},
+    thread::{JoinHandle, ScopedJoinHandle},
 };
 
 use anyhow::{Context, Result};
@@ -21,7 +21,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::guard::{Guard, Threadless};
+use super::{
+    guard::{Guard, Threadless},
+    threads,
+};
 
 /// How many of a tool's last lines are kept for its error message.
 const TAIL_LINES: usize = 20;
@@ -193,7 +196,7 @@ impl Children {
     ) -> Result<(T, Vec<String>)> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
-        let stderr = running.listen(|_| true);
+        let stderr = running.listen(|_| true)?;
         let command = running.shown.clone();
         // An error kills the tool, by dropping it.
         let read = reader(&mut stdout)?;
@@ -220,7 +223,7 @@ impl Children {
     pub fn finish(&self, command: Command) -> Result<Finished> {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
-        let stderr = running.listen(|_| true);
+        let stderr = running.listen(|_| true)?;
         let mut output = Vec::new();
         let read = stdout.read_to_end(&mut output);
         let shown = running.shown.clone();
@@ -285,20 +288,20 @@ impl Running {
     }
 
     /// Reads both output streams to their ends on threads of their own; every line of stderr goes to `on_line`.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
     pub fn drain(
         &mut self,
         mut on_line: impl FnMut(&str) + Send + 'static,
-    ) -> (TailReader, TailReader) {
-        let stdout = self
-            .child
-            .stdout
-            .take()
-            .map(|pipe| Tail::drain(pipe, |_| true));
+    ) -> Result<(TailReader, TailReader)> {
+        let stdout = self.child.stdout.take();
+        let stdout = stdout.map(|pipe| Tail::drain(pipe, |_| true)).transpose()?;
         let stderr = self.listen(move |line| {
             on_line(line);
             true
-        });
-        (stdout.unwrap_or_default(), stderr)
+        })?;
+        Ok((stdout.unwrap_or_default(), stderr))
     }
 
     /// The read end of its standard output, once.
@@ -308,12 +311,16 @@ impl Running {
 
     /// Reads stderr to its end on a thread of its own. Every line goes to `keep`, which says whether it may be one of
     /// the last words that are kept.
-    pub fn listen(&mut self, keep: impl FnMut(&str) -> bool + Send + 'static) -> TailReader {
-        self.child
-            .stderr
-            .take()
-            .map(|pipe| Tail::drain(pipe, keep))
-            .unwrap_or_default()
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn listen(
+        &mut self,
+        keep: impl FnMut(&str) -> bool + Send + 'static,
+    ) -> Result<TailReader> {
+        let stderr = self.child.stderr.take();
+        let read = stderr.map(|pipe| Tail::drain(pipe, keep)).transpose()?;
+        Ok(read.unwrap_or_default())
     }
 
     /// Waits for its end.
@@ -372,8 +379,8 @@ impl Tail {
     fn drain(
         mut pipe: impl Read + Send + 'static,
         mut keep: impl FnMut(&str) -> bool + Send + 'static,
-    ) -> TailReader {
-        TailReader(Some(thread::spawn(move || {
+    ) -> Result<TailReader> {
+        let read = move || {
             let mut tail = Self::default();
             let mut buffer = [0; 16 * 1024];
             // A read error ends the stream as its end does: the exit status says what to think of it.
@@ -382,7 +389,8 @@ impl Tail {
             }
             tail.end_line(b'\n', &mut keep);
             tail
-        })))
+        };
+        threads::start("words", read).map(|thread| TailReader(Some(thread)))
     }
 
     fn push(&mut self, bytes: &[u8], keep: &mut dyn FnMut(&str) -> bool) {
@@ -578,6 +586,8 @@ pub fn quoted(word: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn shell(script: &str) -> Command {

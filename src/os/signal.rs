@@ -9,7 +9,6 @@ use std::{
     io::Read,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
     sync::atomic::{AtomicI32, Ordering},
-    thread,
 };
 
 use anyhow::{Context, Result};
@@ -20,6 +19,8 @@ use nix::{
     sys::signal::{SaFlags, SigAction, SigHandler, SigSet, raise, sigaction},
     unistd::pipe2,
 };
+
+use super::threads;
 
 /// The user stopped the run; what is finished stays.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ pub fn install() -> Result<Receiver<Signal>> {
     rearm()?;
     let (sender, receiver) = unbounded();
     let mut read = File::from(read);
-    thread::spawn(move || {
+    threads::start("signals", move || {
         let mut byte = [0];
         while let Ok(1) = read.read(&mut byte) {
             if let Ok(signal) = Signal::try_from(i32::from(byte[0]))
@@ -91,7 +92,7 @@ pub fn install() -> Result<Receiver<Signal>> {
                 return;
             }
         }
-    });
+    })?;
     Ok(receiver)
 }
 

@@ -1,6 +1,6 @@
 //! Something long on a thread of its own, while signals are watched.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use crossbeam_channel::{Receiver, bounded, select, tick};
@@ -10,6 +10,7 @@ use crate::{
     os::{
         process::Children,
         signal::{self, Interrupted, Signal},
+        threads,
     },
 };
 
@@ -22,10 +23,15 @@ pub type Task<T> = Receiver<Result<T>>;
 /// Begins to do `work`.
 pub fn begin<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Task<T> {
     let (sender, done) = bounded(1);
-    thread::spawn(move || {
+    let failed = sender.clone();
+    let started = threads::start("task", move || {
         // Nobody listens any more if the run was stopped meanwhile.
         let _ = sender.send(work());
     });
+    if let Err(error) = started {
+        // There is room for it: nothing else was sent.
+        let _ = failed.send(Err(error));
+    }
     done
 }
 

@@ -564,7 +564,7 @@ impl Pipe {
                 kept.push(said.trim().to_owned());
             }
             complaint.is_some()
-        });
+        })?;
         let (running, said, back) = (Some(running), Some(said), None);
         Ok(Self {
             running,

@@ -11,7 +11,7 @@ use std::{
     path::Path,
     process::Stdio,
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -35,8 +35,6 @@ use crate::{
 const FRAMES: u64 = 2;
 /// Bytes for which there is room where an encoder could have written its pictures: more than two grey frames take.
 const ROOM: usize = 1 << 18;
-/// An encoder that needs longer for them hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is tried.
 pub struct Trial {
@@ -52,6 +50,8 @@ pub struct Trial {
     pub job: Arc<Job>,
     /// The frames.
     pub format: y4m::Format,
+    /// An encoder that needs longer for them hangs.
+    pub patience: Duration,
 }
 
 impl Trial {
@@ -87,11 +87,20 @@ impl Trial {
         };
         let children = &self.tools.children;
         let session = Session::start_heard(children, command, Stdio::piped(), hear)?;
-        let mut session = session.limited(children, PATIENCE);
+        let mut session = session.limited(children, self.patience)?;
+        let started = Instant::now();
         // An encoder that refuses does not read; how it ends says more.
         let _ = write_grey(&mut session.take_stdin()?, *format);
         let ended = session.end()?;
         let lines: Vec<String> = lines.into_iter().collect();
+        if ended.was_killed() && started.elapsed() >= self.patience {
+            let patience = self.patience.as_secs_f64();
+            return Err(ended.into_failure()).with_context(|| {
+                format!(
+                    "the encoder hangs: {self} took it longer than {patience:.0} s (--stall-timeout gives it more or less)"
+                )
+            });
+        }
         if ended.was_killed() {
             return Err(ended.into_failure())
                 .with_context(|| format!("trying the encoder on {self}"));

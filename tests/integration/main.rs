@@ -29,6 +29,7 @@ mod interface;
 mod kept;
 mod kill;
 mod lengths;
+mod limits;
 mod memory;
 mod names;
 mod options;

@@ -11,7 +11,7 @@ use num_rational::Ratio;
 
 use super::{Ground, wanted};
 use crate::{
-    crew::Aside,
+    crew::{Aside, stall},
     doctor::{self, Programs},
     encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
@@ -277,6 +277,9 @@ impl Run<'_> {
             fps: encoder::rate(rate),
             bit_depth,
         };
+        let preset = self.plan.recipe.video.preset;
+        let patience = self.config.stall_timeout;
+        let patience = patience.unwrap_or_else(|| stall::timeout(width, height, preset));
         let programs = &self.programs;
         let trial = Trial {
             tools: programs.tools.clone(),
@@ -285,6 +288,7 @@ impl Run<'_> {
             user: self.config.video.params.clone(),
             job: self.job.clone(),
             format,
+            patience,
         };
         Some(begin(move || trial.require_accepted()))
     }
@@ -424,7 +428,7 @@ impl Run<'_> {
             stage: Stage::Verify,
         });
         let tools = self.programs.tools.clone();
-        let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
+        let (job, film, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
         let input = self.config.input.clone();
         let verified = self.watch.over(move || {
@@ -435,7 +439,7 @@ impl Run<'_> {
                 announced,
                 references,
                 ..
-            } = &*made;
+            } = &*film;
             let expected = verify::Expected {
                 job: &job,
                 media,
