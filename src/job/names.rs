@@ -132,7 +132,7 @@ impl fmt::Display for Name {
             Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
             Self::ChunkOption(index, n) => return write!(f, "{CHUNKS}/{index:05}.option-{n}.txt"),
             Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
-            Self::Group(n) => return write!(f, "group-{n:04}.mkv"),
+            Self::Group(n) => return write!(f, "group-{n:04}.ivf"),
             Self::SourceTimes(id) => return write!(f, "source-times-{id}.txt"),
             Self::SoundTimes(file, track) => return write!(f, "times-{file}-{track}.txt"),
             Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),

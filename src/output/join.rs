@@ -1,6 +1,12 @@
 //! Chunks and the source's other tracks -> one Matroska file, through mkvmerge.
 
-use std::{path::Path, process::Command, sync::Arc};
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter},
+    path::Path,
+    process::Command,
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -22,6 +28,7 @@ use crate::{
         toolbox::Toolbox,
     },
     plan::recipe::Recipe,
+    stream::bitstream::concatenate_ivf,
 };
 
 /// Files beside the chunks that mkvmerge has open: libraries, the source, the output.
@@ -48,7 +55,7 @@ pub struct Parts<'a> {
 pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &str, sink: &Sink) -> Result<()> {
     let (job, media) = (parts.job, parts.media);
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
-    let video = few_files(tools, parts, &rate, sink)?;
+    let video = few_files(parts)?;
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
     args.push(file.to_owned());
     args.extend(appended(&picture_options(parts, &rate)?, &video));
@@ -61,8 +68,9 @@ pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &str, sink: &Sink) -> Resu
     }
 }
 
-/// The chunks, in no more files than can be open at once: where there are more chunks, groups of them are joined first.
-fn few_files(tools: &Toolbox, parts: &Parts<'_>, rate: &str, sink: &Sink) -> Result<Vec<String>> {
+/// The chunks, in no more files than can be open at once: where there are more chunks, groups of them are put into one file
+/// each. mkvmerge sees the same frames either way, and writes the same bytes.
+fn few_files(parts: &Parts<'_>) -> Result<Vec<String>> {
     let job = parts.job;
     let chunks = parts.chunks.iter();
     let chunks: Vec<String> = chunks
@@ -76,11 +84,14 @@ fn few_files(tools: &Toolbox, parts: &Parts<'_>, rate: &str, sink: &Sink) -> Res
     for (n, group) in chunks.chunks(at_once).enumerate() {
         let name = Name::Group(n);
         let part = job.part(name)?;
-        // Times in microseconds, so that no rounding adds up from group to group.
-        let mut args = strings(&["--no-date", "--timestamp-scale", "1000", "--output"]);
-        args.push(relative(job, &part));
-        args.extend(appended(&strings(&["--default-duration", rate]), group));
-        mkvmerge(tools, job, (Name::Join, &args), sink).context("joining a group of chunks")?;
+        let file = File::create(&part).map(|file| BufWriter::with_capacity(1 << 20, file));
+        let open = |name: &String| {
+            let file = File::open(job.dir().join(name))?;
+            Ok(BufReader::with_capacity(1 << 20, file))
+        };
+        file.context("making its file")
+            .and_then(|file| concatenate_ivf(group.iter().map(open), file))
+            .context("joining a group of chunks")?;
         job.finish(name)?;
         groups.push(name.to_string());
     }

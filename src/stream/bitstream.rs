@@ -4,7 +4,7 @@
 //! & Decoding Process Specification, section 5. Nothing here trusts its input: every length is checked, nothing is
 //! allocated from a number in the file beyond half a gigabyte.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -247,6 +247,37 @@ pub fn insert_hdr10(mut from: impl Read, mut to: impl Write, hdr10: &Hdr10) -> R
         }
     }
     ensure!(found, "the stream has no sequence header");
+    Ok(to.flush()?)
+}
+
+/// Copies IVF files behind each other into one. Its frames are numbered anew, and its header is that of the first.
+///
+/// # Errors
+/// Those of reading and writing, or if a file is cut short.
+pub fn concatenate_ivf<R: Read>(
+    files: impl IntoIterator<Item = Result<R>>,
+    mut to: impl Write,
+) -> Result<()> {
+    let mut number = 0_u64;
+    for (n, file) in files.into_iter().enumerate() {
+        let (mut from, mut head) = (file?, [0; 32]);
+        from.read_exact(&mut head)
+            .context("the IVF header is cut short")?;
+        if n == 0 {
+            to.write_all(&head)?;
+        }
+        while let Some(head) = next_frame_head(&mut from)? {
+            let size = frame_size(&head)? as u64;
+            to.write_all(&head[..4])?;
+            to.write_all(&number.to_le_bytes())?;
+            let copied = io::copy(&mut (&mut from).take(size), &mut to)?;
+            ensure!(
+                copied == size,
+                "a frame is cut short: {copied} of {size} bytes"
+            );
+            number += 1;
+        }
+    }
     Ok(to.flush()?)
 }
 
@@ -627,6 +658,21 @@ mod tests {
             (ivf.header.width, ivf.header.height, ivf.header.bit_depth),
             (64, 64, 8)
         );
+    }
+
+    #[test]
+    fn files_behind_each_other_are_one_file_of_all_frames_in_order() {
+        let units: [&[u8]; 3] = [STILL, &[0x12, 0], STILL];
+        let files = [ivf(&units[..2]), ivf(&units[2..])];
+        let mut joined = Vec::new();
+        concatenate_ivf(files.iter().map(|file| Ok(file.as_slice())), &mut joined).unwrap();
+        let (is, whole) = (
+            read_ivf(&*joined).unwrap(),
+            read_ivf(&*ivf(&units)).unwrap(),
+        );
+        assert_eq!((is.frames, &is.pictures), (3, &whole.pictures));
+        let cut = &files[0][..files[0].len() - 1];
+        assert!(concatenate_ivf([Ok(cut)], Vec::new()).is_err());
     }
 
     #[test]

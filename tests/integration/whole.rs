@@ -214,16 +214,19 @@ fn long_scenes_are_split_and_nothing_is_lost_between() {
 #[test]
 fn more_chunks_than_files_may_be_open_are_joined_in_groups() {
     let dir = tempfile::tempdir().unwrap();
-    let run = Run::with_open_files(dir.path(), 90)
-        .arg(clips::thirty_scenes())
-        .args(["-o", "out.mkv", "-w", "2"]);
-    let run = run
-        .args(["--preset", "12", "--crf", "20", "--keep"])
-        .succeeds();
+    let encode = |run: Run, output: &str| {
+        let run = run.arg(clips::thirty_scenes()).args(["-o", output]);
+        run.args(["-w", "2", "--preset", "12", "--crf", "20", "--keep"])
+            .succeeds()
+    };
+    let run = encode(Run::with_open_files(dir.path(), 90), "out.mkv");
     run.expect(
-        dir.path().join("out.mkv.av1enc/group-0001.mkv").exists(),
+        dir.path().join("out.mkv.av1enc/group-0001.ivf").exists(),
         "more than one group",
     );
+    let _ = encode(Run::bare(dir.path()), "free.mkv");
+    let [grouped, free] = ["out.mkv", "free.mkv"].map(|name| fs::read(dir.path().join(name)));
+    assert!(grouped.unwrap() == free.unwrap(), "the bytes are the same");
     is_whole(
         &dir.path().join("out.mkv"),
         &clips::thirty_scenes(),
