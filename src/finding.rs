@@ -188,12 +188,17 @@ impl fmt::Display for Finding {
 
 /// The output is not what it has to be.
 #[derive(Debug)]
-pub struct Unproven(pub Vec<Finding>);
+pub struct Unproven {
+    /// All that was compared.
+    pub findings: Vec<Finding>,
+    /// When pictures are shown that are others than the source's, in milliseconds of the output.
+    pub others_ms: Vec<f64>,
+}
 
 impl fmt::Display for Unproven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wrong: Vec<String> = self
-            .0
+            .findings
             .iter()
             .filter(|finding| !finding.agrees)
             .map(Finding::to_string)
@@ -212,7 +217,11 @@ pub fn all_agree(findings: Vec<Finding>) -> Result<Vec<Finding>, Unproven> {
     if findings.iter().all(|finding| finding.agrees) {
         Ok(findings)
     } else {
-        Err(Unproven(findings))
+        let others_ms = Vec::new();
+        Err(Unproven {
+            findings,
+            others_ms,
+        })
     }
 }
 

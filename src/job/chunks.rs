@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Job,
-    files::{hash, read},
+    files::{hash, read, remove_if_there},
     names::{CHUNKS, Name},
 };
 use crate::film::media::Chunk;
@@ -115,6 +115,15 @@ impl Job {
     #[must_use]
     pub fn has_record(&self, index: usize) -> bool {
         fs::symlink_metadata(self.path(Name::Record(index))).is_ok()
+    }
+
+    /// Forgets the chunk with this index: it will be encoded again.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget(&self, index: usize) -> Result<()> {
+        remove_if_there(&self.path(Name::Record(index)))?;
+        remove_if_there(&self.path(Name::Chunk(index)))
     }
 
     /// A chunk that an earlier run has finished, if its file is what its record says.

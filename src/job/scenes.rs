@@ -11,11 +11,7 @@ use anyhow::{Context, Result};
 use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Job,
-    files::{read, remove_if_there},
-    names::Name,
-};
+use super::{Job, files::read, names::Name};
 use crate::film::media::Chunk;
 
 /// A line of `scenes.jsonl`.
@@ -94,8 +90,7 @@ impl Job {
             text.push(b'\n');
         }
         for chunk in &known[kept.count()..] {
-            remove_if_there(&self.path(Name::Record(chunk.index)))?;
-            remove_if_there(&self.path(Name::Chunk(chunk.index)))?;
+            self.forget(chunk.index)?;
         }
         self.write(Name::Scenes, &text)
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Matroska rounds times to a millisecond, and the source's were rounded before; what is further off is wrong.
-pub(super) const MAX_TIME_ERROR_MS: f64 = 1.6;
+pub const MAX_TIME_ERROR_MS: f64 = 1.6;
 /// A container may be shorter than its pictures by this much, in seconds: a last one may have no duration.
 const DURATION_TOLERANCE: f64 = 1.0;
 /// Containers give the shape of pixels by whole numbers.

@@ -153,6 +153,16 @@ impl Joined<'_> {
     }
 }
 
+/// What came of comparing pictures at some places.
+pub struct AtPlaces {
+    /// Whether they are the source's.
+    pub finding: Finding,
+    /// How many are.
+    pub compared: Comparison,
+    /// When those are shown that are not, in milliseconds of the output.
+    pub others_ms: Vec<f64>,
+}
+
 /// Where the source's pictures are looked at.
 pub struct Looked<'a> {
     /// The source.
@@ -173,7 +183,7 @@ impl Looked<'_> {
         joined: &Joined<'_>,
         media: &MediaInfo,
         picture: &Picture,
-    ) -> Result<(Finding, Comparison)> {
+    ) -> Result<AtPlaces> {
         let references = match self.references {
             Some(references) => references,
             None => References::look(
@@ -190,11 +200,7 @@ impl Looked<'_> {
 }
 
 /// Compares the pictures of the `references` with those that were `seen` in the output.
-pub(super) fn of_places(
-    references: &References,
-    seen: &[Seen],
-    clock: Clock,
-) -> (Finding, Comparison) {
+pub(super) fn of_places(references: &References, seen: &[Seen], clock: Clock) -> AtPlaces {
     let near = |ms: f64| {
         let at = clock.output_ms(ms);
         let distance = |seen: &&Seen| (seen.0 - at).abs();
@@ -224,10 +230,12 @@ pub(super) fn of_places(
         .iter()
         .all(|group| references.compare_within(group, near).is_the_place());
     let agrees = each && looked + compared.alike > 0;
-    (
-        Finding::new(Property::Pictures, source, output, by, agrees),
+    let others = references.others_ms(near).into_iter();
+    AtPlaces {
+        finding: Finding::new(Property::Pictures, source, output, by, agrees),
         compared,
-    )
+        others_ms: others.map(|ms| clock.output_ms(ms)).collect(),
+    }
 }
 
 /// Compares number and time of all frames; also returns the largest difference of a time in milliseconds.

@@ -7,18 +7,18 @@ use anyhow::{Context, Result};
 use crate::{
     event::Proof,
     film::media::MediaInfo,
-    finding::{self, Finding},
+    finding::{self, Finding, Unproven},
     job::{ChunkRecord, Encoded, Job, names::Name},
     os::{process::outcome, toolbox::Toolbox},
     output::{
         container::Said,
         content::{self, Films},
-        pictures::{self, Looked, Shown},
+        pictures::{self, AtPlaces, Looked, Shown},
     },
     plan::recipe::Recipe,
     source::{
         packets::Announced,
-        places::{Comparison, References},
+        places::References,
         probe::{self, Found, Identified},
     },
 };
@@ -42,7 +42,7 @@ pub struct Expected<'a> {
 /// Compares `file` with the source; with `decode`, every frame is decoded as well.
 ///
 /// # Errors
-/// [`Unproven`](crate::finding::Unproven) with all that is not as it must be; others if a file cannot be read.
+/// [`Unproven`] with all that is not as it must be; others if a file cannot be read.
 pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool) -> Result<Proof> {
     let (media, picture) = (expected.media, &expected.recipe.video.picture);
     let container = &media.container;
@@ -50,8 +50,12 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
     let joined = pictures::Joined { tools, file, video };
     let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
-    let (at_places, compared) = read.places;
-    findings.extend([read.bits, at_places]);
+    let AtPlaces {
+        finding,
+        compared,
+        others_ms,
+    } = read.places;
+    findings.extend([read.bits, finding]);
     findings.extend(read.tracks);
     let said = Said {
         identified: &read.identified,
@@ -64,6 +68,10 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
     if decode {
         findings.push(joined.decoded(media.frames)?);
     }
+    let findings = finding::all_agree(findings).map_err(|unproven| Unproven {
+        others_ms,
+        ..unproven
+    })?;
     Ok(Proof {
         frames: media.frames,
         duration_seconds: media.video_seconds(),
@@ -77,7 +85,7 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
         pictures_alike: compared.alike,
         decoded: decode,
         truncated: media.truncated.clone(),
-        findings: finding::all_agree(findings)?,
+        findings,
     })
 }
 
@@ -88,7 +96,7 @@ struct Read {
     shown: Vec<Shown>,
     bits: Finding,
     tracks: Vec<Finding>,
-    places: (Finding, Comparison),
+    places: AtPlaces,
 }
 
 /// Reads the output by several tools at once: each reads the whole file, or takes its time to start.
@@ -324,7 +332,7 @@ mod tests {
                 ..media().container.clock
             };
             let [right, wrong] =
-                [all, shown].map(|seen| pictures::of_places(&references, &seen, clock).0);
+                [all, shown].map(|seen| pictures::of_places(&references, &seen, clock).finding);
             Self::of([right], [wrong])
         }
 

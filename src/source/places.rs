@@ -393,6 +393,19 @@ impl References {
             .map(|(_, reference)| reference)
     }
 
+    /// Times of the pictures instead of which `found` has others, or none, by the film's clock in milliseconds.
+    pub fn others_ms(&self, found: impl Fn(f64) -> Option<Small>) -> Vec<f64> {
+        let is_other = |(ms, reference): &&(f64, Reference)| {
+            let found = found(*ms);
+            found.is_none_or(|found| reference.agrees(&found) == Some(false))
+        };
+        self.seen
+            .iter()
+            .filter(is_other)
+            .map(|seen| seen.0)
+            .collect()
+    }
+
     /// Compares all pictures with those that `found` has at their times.
     #[must_use]
     pub fn compare(&self, found: impl Fn(f64) -> Option<Small>) -> Comparison {

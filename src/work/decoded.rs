@@ -10,7 +10,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{job::Job, os::toolbox::Toolbox, plan::recipe::Recipe, source::probe::file_url};
+use crate::{
+    job::Job,
+    os::{process::Finished, toolbox::Toolbox},
+    plan::recipe::Recipe,
+    source::probe::file_url,
+};
 
 /// Pictures of a film that is encoded in one go that are decoded: of a chunk, all are.
 const MOST: u64 = 240;
@@ -40,6 +45,22 @@ impl Pictures {
     /// # Errors
     /// If it shows others, or cannot be decoded; the error has the decoder's words.
     pub fn require(&self, tools: &Toolbox, job: &Job, file: &Path) -> Result<()> {
+        self.judge(self.decode(tools, job, file)?)
+    }
+
+    /// Whether a decoder shows these pictures of `file` without a word.
+    ///
+    /// # Errors
+    /// If it cannot be started, or is killed.
+    pub fn are_shown(&self, tools: &Toolbox, job: &Job, file: &Path) -> Result<bool> {
+        let finished = self.decode(tools, job, file)?;
+        match &finished.failure {
+            Some(failure) if failure.signal().is_some() => Err(failure.clone().into()),
+            _ => Ok(finished.stderr.is_empty() && self.judge(finished).is_ok()),
+        }
+    }
+
+    fn decode(&self, tools: &Toolbox, job: &Job, file: &Path) -> Result<Finished> {
         let frames = self.frames.min(MOST);
         let mut command = Command::new(&tools.ffprobe);
         command
@@ -58,7 +79,11 @@ impl Pictures {
             "csv=p=0",
         ]);
         command.arg(file_url(job.relative(file)));
-        let finished = tools.children.finish(command)?;
+        tools.children.finish(command)
+    }
+
+    fn judge(&self, finished: Finished) -> Result<()> {
+        let frames = self.frames.min(MOST);
         let said = || {
             finished
                 .stderr

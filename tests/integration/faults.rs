@@ -109,6 +109,24 @@ fn an_encoder_that_writes_too_many_frames_fails_with_their_number() {
 }
 
 #[test]
+fn a_chunk_that_only_the_proof_finds_damaged_is_encoded_again_by_the_same_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = crate::encoders::real().display();
+    // The data of its keyframe: all lengths and heads are as they should be.
+    let damage = "printf '%0300d' 0 | dd of=$file bs=1 seek=300 conv=notrunc 2>../lab/dd";
+    let encoder = script(
+        dir.path(),
+        &format!(
+            "if [ $chunk = 00004 ] && [ ! -e ../lab/dd ]; then '{real}' \"$@\"; \
+             file=chunks/$chunk.part.ivf; {damage}; exit 0; fi"
+        ),
+    );
+    fails(dir.path(), encode_with(dir.path(), &encoder))
+        .says("1 chunk damaged (4): the same command encodes what is damaged again");
+    goes_on(dir.path(), encode_with(dir.path(), &encoder), CHUNKS - 1);
+}
+
+#[test]
 fn an_encoder_that_writes_noise_or_nothing_fails() {
     for (damage, words) in [
         (

@@ -1,6 +1,7 @@
 //! Encodes a film, from the command line to the final name.
 
 mod decoded;
+mod damaged;
 mod chunks;
 mod whole;
 
@@ -454,6 +455,7 @@ impl Run<'_> {
             readable.context("reading the source broke off")??;
             proof
         });
+        let verified = verified.map_err(|error| self.forget_damaged(made, error));
         let proof = verified.context("the joined film is not whole and was not given its name")?;
         let damaged = |output: &str| output.contains("damaged in the source");
         for finding in proof
