@@ -81,7 +81,8 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
 
 /// What is in the way of the output and of the job where they are to be.
 fn places(config: &Config) -> Vec<Check> {
-    let output = part::refuse_overwriting(config)
+    let output = part::refuse_input(config)
+        .and_then(|()| part::refuse_existing(&config.output, config.overwrite || config.dry_run))
         .and_then(|()| part::require_writable(&config.output))
         .map_err(|refusal| Check::broken("output", format!("{refusal:#}")));
     let job = job::require_place(&config.job_dir).map_err(|refusal| {

@@ -70,6 +70,7 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
     let outcome = encode::run(&ground, &config, &sink).inspect_err(|_| ui.clear())?;
     match outcome {
         Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
+        Outcome::Named => ui.clear(),
         Outcome::Planned(plan) if mode == Mode::Json => {
             ui::print_out(&serde_json::to_string(&plan)?)
         }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::Path,
@@ -34,6 +34,11 @@ pub fn hash(path: &Path) -> std::io::Result<(u64, String)> {
         .read(true)
         .custom_flags(O_NOFOLLOW)
         .open(path)?;
+    digest(file)
+}
+
+/// The same of what is left of an open file.
+pub(super) fn digest(file: File) -> std::io::Result<(u64, String)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))

@@ -1,14 +1,17 @@
-//! Which file a source is: by its content, and by what the file system says of it.
+//! Which file a source or an output is: by its content, and by what the file system says of it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{Read, Seek, SeekFrom},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
 use anyhow::{Context, Result};
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use serde::{Deserialize, Serialize};
+
+use super::files::digest;
 
 /// Hashed around the places that are looked at: head, tail and parts in between.
 const SAMPLE_BYTES: u64 = 1 << 20;
@@ -77,6 +80,34 @@ impl Stamp {
     }
 }
 
+/// What tells an output from every other file of its name: its content, and its number in the file system, which a rename
+/// leaves as it is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OutputIdentity {
+    inode: u64,
+    bytes: u64,
+    hash: String,
+}
+
+impl OutputIdentity {
+    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+            .open(path)?;
+        let inode = file.metadata()?.ino();
+        let (bytes, hash) = digest(file)?;
+        Ok(Self { inode, bytes, hash })
+    }
+
+    /// Whether `path` may be of this file. Nothing is read of it.
+    pub(super) fn may_be_of(&self, path: &Path) -> bool {
+        fs::symlink_metadata(path).is_ok_and(|found| {
+            found.is_file() && (found.ino(), found.len()) == (self.inode, self.bytes)
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +131,20 @@ mod tests {
         );
         fs::write(&b, b"").unwrap();
         assert_eq!(SourceIdentity::of(&b).unwrap().bytes, 0);
+    }
+
+    #[test]
+    fn an_output_is_known_by_its_number_and_its_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let (part, output) = (dir.path().join("part"), dir.path().join("out.mkv"));
+        fs::write(&part, "a film").unwrap();
+        let named = OutputIdentity::of(&part).unwrap();
+        fs::rename(&part, &output).unwrap();
+        assert!(named.may_be_of(&output) && OutputIdentity::of(&output).unwrap() == named);
+        // Changed in its place, and one of the same content in its place.
+        fs::write(&output, "A FILM").unwrap();
+        assert!(named.may_be_of(&output) && OutputIdentity::of(&output).unwrap() != named);
+        fs::write(&part, "a film").unwrap();
+        assert!(!named.may_be_of(&part) && !named.may_be_of(dir.path()));
     }
 }

@@ -8,6 +8,7 @@ mod files;
 mod identity;
 mod lease;
 mod state;
+mod named;
 mod scenes;
 mod chunks;
 mod records;
@@ -27,6 +28,7 @@ pub use self::{
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::hash,
     identity::SourceIdentity,
+    named::may_have_named,
     records::{CarriedRecord, ReaderRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, parse_scenes},
     state::{State, UnusableState, parse_state},

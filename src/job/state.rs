@@ -6,7 +6,11 @@ use std::{fs, io::ErrorKind, path::Path};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{files::read, identity::SourceIdentity, names::Name};
+use super::{
+    files::read,
+    identity::{OutputIdentity, SourceIdentity},
+    names::Name,
+};
 use crate::{
     film::media::Container,
     os::{exit::Taken, process::quoted},
@@ -30,6 +34,10 @@ pub struct State {
     pub recipe: Recipe,
     /// What the source's container says of the film, as it was planned with.
     pub film: Container,
+    /// The output, as soon as it is proven and gets its name. Only a run that is killed in that instant, and one with
+    /// `--keep`, leave it behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) named: Option<OutputIdentity>,
 }
 
 impl State {
@@ -43,6 +51,7 @@ impl State {
             lp,
             recipe: plan.recipe.clone(),
             film: plan.source.clone(),
+            named: None,
         }
     }
 

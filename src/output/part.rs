@@ -72,15 +72,15 @@ fn cannot_write(dir: &Path) -> String {
     )
 }
 
-/// Refuses to overwrite the output, unless it may be, and to overwrite the input at all.
+/// Refuses to overwrite the input.
 ///
 /// # Errors
-/// A [`UsageError`] or a [`Taken`].
-pub fn refuse_overwriting(config: &Config) -> Result<()> {
-    if is_same_file(&config.input, &config.output) {
-        return Err(UsageError("input and output are the same file".to_owned()).into());
+/// A [`UsageError`].
+pub fn refuse_input(config: &Config) -> Result<()> {
+    match is_same_file(&config.input, &config.output) {
+        true => Err(UsageError("input and output are the same file".to_owned()).into()),
+        false => Ok(()),
     }
-    refuse_existing(&config.output, config.overwrite || config.dry_run)
 }
 
 /// Whether two names are of one file. Where a file system knows no case, one file has many names, and FUSE even gives each of
@@ -98,7 +98,11 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     one == other || lower(&one) == lower(&other) && stamp(&one) == stamp(&other)
 }
 
-fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
+/// Refuses to overwrite the output, unless it may be.
+///
+/// # Errors
+/// A [`Taken`].
+pub fn refuse_existing(output: &Path, overwrite: bool) -> Result<()> {
     match fs::symlink_metadata(output) {
         Ok(metadata) if metadata.is_dir() => {
             Err(Taken(format!("{} is a directory", quoted(output.as_os_str()))).into())
@@ -192,46 +196,55 @@ impl PartFile {
             .unwrap_or_default()
     }
 
-    /// Gives it its final name, after it has reached the disk; returns its size in bytes.
+    /// Waits until all of it is on the disk; returns its size in bytes.
     ///
     /// # Errors
-    /// If an output has appeared meanwhile, or the file system fails.
-    pub fn publish(self) -> Result<u64> {
-        let shown = quoted(self.output.as_os_str());
+    /// Those of the file system.
+    pub fn sync(&self) -> Result<u64> {
         let file = File::open(&self.part).context("opening the finished output")?;
         file.sync_all()
             .context("writing the finished output to the disk")?;
-        let bytes = file.metadata()?.len();
-        if self.overwrite {
-            fs::rename(&self.part, &self.output).with_context(|| format!("naming {shown}"))?;
-        } else {
-            match renameat2(
-                AT_FDCWD,
-                &self.part,
-                AT_FDCWD,
-                &self.output,
-                RenameFlags::RENAME_NOREPLACE,
-            ) {
-                Ok(()) => (),
-                // Some file systems cannot do it in one step.
-                Err(Errno::EINVAL | Errno::ENOSYS) if !self.output.exists() => {
-                    fs::rename(&self.part, &self.output)
-                        .with_context(|| format!("naming {shown}"))?;
-                }
-                Err(Errno::EEXIST | Errno::EINVAL | Errno::ENOSYS) => {
-                    return Err(Taken(format!(
-                        "{shown} has appeared while we were encoding: add -y to the same command to overwrite it"
-                    ))
-                    .into());
-                }
-                Err(error) => return Err(anyhow!(error).context(format!("naming {shown}"))),
-            }
-        }
-        if let Some(dir) = self.output.parent() {
-            sync_dir(dir).context("writing the output's directory to the disk")?;
-        }
-        Ok(bytes)
+        Ok(file.metadata()?.len())
     }
+
+    /// Gives it its final name. It is on the disk already ([`PartFile::sync`]); of its name that is true only after
+    /// [`sync_name`].
+    ///
+    /// # Errors
+    /// If an output has appeared meanwhile, or the file system fails: then it has no name.
+    pub fn publish(self) -> Result<()> {
+        let shown = quoted(self.output.as_os_str());
+        let naming = || format!("naming {shown}");
+        if self.overwrite {
+            return fs::rename(&self.part, &self.output).with_context(naming);
+        }
+        match renameat2(
+            AT_FDCWD,
+            &self.part,
+            AT_FDCWD,
+            &self.output,
+            RenameFlags::RENAME_NOREPLACE,
+        ) {
+            Ok(()) => Ok(()),
+            // Some file systems cannot do it in one step.
+            Err(Errno::EINVAL | Errno::ENOSYS) if !self.output.exists() => {
+                fs::rename(&self.part, &self.output).with_context(naming)
+            }
+            Err(Errno::EEXIST | Errno::EINVAL | Errno::ENOSYS) => Err(Taken(format!(
+                "{shown} has appeared while we were encoding: add -y to the same command to overwrite it"
+            ))
+            .into()),
+            Err(error) => Err(anyhow!(error).context(naming())),
+        }
+    }
+}
+
+/// Waits until the name of an output is on the disk.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_name(output: &Path) -> Result<()> {
+    sync_dir(dir_of(output)).context("writing the output's directory to the disk")
 }
 
 fn new_file(part: &Path) -> std::io::Result<File> {
@@ -277,7 +290,9 @@ mod tests {
         let output = dir.path().join("out.mkv");
         drop(written(&output, false));
         assert_eq!(names(dir.path()), [""; 0]);
-        assert_eq!(written(&output, false).publish().unwrap(), 6);
+        let part = written(&output, false);
+        assert_eq!(part.sync().unwrap(), 6);
+        part.publish().unwrap();
         assert_eq!(names(dir.path()), ["out.mkv"]);
     }
 

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     clips,
-    lab::Lcg,
+    lab::{self, JOB, Lcg, tells},
     run::{Run, nothing_is_left_running},
 };
 
@@ -193,7 +193,9 @@ fn killed_at_any_moment_the_same_command_gives_the_same_bytes() {
             }
         }
         // It may have had its last moment.
-        if output.exists() {
+        if dir.path().join("out.mkv.av1enc/job.json").exists() && output.exists() {
+            tells(&encode(dir.path(), reader).succeeds(), "is finished");
+        } else if output.exists() {
             let _ = encode(dir.path(), reader).ends().exits(3).says("add -y");
         } else {
             let ended = encode(dir.path(), reader).succeeds();
@@ -218,4 +220,63 @@ fn killed_at_any_moment_the_same_command_gives_the_same_bytes() {
         equal += 1;
     }
     eprintln!("{killed} kills, {equal} jobs, {equal} equal films");
+}
+
+#[test]
+fn killed_in_the_instant_in_which_the_output_gets_its_name_the_same_command_says_so_and_clears_up()
+{
+    // The instant is short: it is hit sooner or later.
+    for _ in 0..20 {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, job) = (dir.path().join("out.mkv"), dir.path().join(JOB));
+        let run = lab::encode_of(dir.path(), clips::one_frame()).start();
+        let begun = Instant::now();
+        while !output.exists() && begun.elapsed() < Duration::from_secs(60) {
+            std::hint::spin_loop();
+        }
+        run.signal(Signal::SIGKILL);
+        let _ = run.ends();
+        if !job.join("job.json").exists() {
+            continue;
+        }
+        let film = fs::read(&output).unwrap();
+        let again = lab::encode_of(dir.path(), clips::one_frame()).succeeds();
+        tells(&again, "out.mkv is finished");
+        again.expect(!job.exists(), "no job directory");
+        again.expect(fs::read(&output).unwrap() == film, "the output as it was");
+        return;
+    }
+    panic!("no run was killed in that instant");
+}
+
+#[test]
+fn an_output_is_taken_for_finished_work_only_if_it_is_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (output, job) = (dir.path().join("out.mkv"), dir.path().join(JOB));
+    let encode = || lab::encode_of(dir.path(), clips::one_frame());
+    let _ = encode().arg("--keep").succeeds();
+    tells(&encode().arg("--keep").succeeds(), "out.mkv is finished");
+    // Other settings, another film: of these it is no work.
+    let other = encode().args(["--crf", "41"]).ends().exits(3);
+    let _ = other.says("--crf").says("--restart");
+    let other = lab::encode_of(dir.path(), clips::one_scene())
+        .ends()
+        .exits(3);
+    let _ = other.says("the source's content");
+    let _ = encode().arg("--restart").ends().exits(3).says("add -y");
+    // Another file of the same content, and the same file with another one.
+    let film = fs::read(&output).unwrap();
+    fs::rename(&output, dir.path().join("moved.mkv")).unwrap();
+    fs::write(&output, &film).unwrap();
+    let _ = encode().ends().exits(3).says("add -y");
+    fs::rename(dir.path().join("moved.mkv"), &output).unwrap();
+    let mut other = film.clone();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(&output, &other).unwrap();
+    let _ = encode().ends().exits(3).says("add -y");
+    fs::write(&output, &film).unwrap();
+    let ended = encode().succeeds();
+    tells(&ended, "out.mkv is finished");
+    ended.expect(!job.exists(), "no job directory");
+    let _ = encode().ends().exits(3).says("add -y");
 }

@@ -17,7 +17,7 @@ use crate::{
     encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Container, MediaInfo},
-    job::{Claim, Encoded, Job, names::Name},
+    job::{self, Claim, Encoded, Job, names::Name},
     os::{
         disk,
         machine::Machine,
@@ -50,6 +50,8 @@ use crate::{
 pub enum Outcome {
     /// The film is encoded.
     Encoded(Box<Report>),
+    /// An earlier run has encoded it, and was ended before it could clear up.
+    Named,
     /// Only the plan was wanted.
     Planned(Box<Plan>),
 }
@@ -67,7 +69,12 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         sink,
     };
 
-    part::refuse_overwriting(config)?;
+    part::refuse_input(config)?;
+    let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
+    part::refuse_existing(
+        &config.output,
+        config.overwrite || config.dry_run || may_be_named,
+    )?;
     let (programs, probed) = gather(&watch, config)?;
     let encoder = &programs.encoder;
     for reason in &programs.passed_over {
@@ -83,6 +90,9 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     }
     part::require_writable(&config.output)?;
     let job = open_job(config, &plan)?;
+    if is_named(&watch, config, &job)? {
+        return Ok(Outcome::Named);
+    }
     let run = Run {
         watch: &watch,
         config,
@@ -150,6 +160,40 @@ fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
         restart: config.restart,
     };
     Job::open(&claim).map(Arc::new)
+}
+
+/// Whether the output is there because an earlier run of this job was ended after it had named it: then nothing is left to
+/// do but what that run could not do any more.
+fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> {
+    if config.overwrite {
+        return Ok(false);
+    }
+    let (of, output) = (job.clone(), config.output.clone());
+    if !watch.over(move || Ok(of.has_named(&output)))? {
+        part::refuse_existing(&config.output, false)?;
+        return Ok(false);
+    }
+    let shown = quoted(config.output.as_os_str());
+    note(
+        watch.sink,
+        format!("{shown} is finished: an earlier run of this job has proven and named it"),
+    );
+    clear_up(watch.sink, config, job);
+    Ok(true)
+}
+
+/// Does what is left once the output has its name. What fails of that is no failure of the encode.
+fn clear_up(sink: &Sink, config: &Config, job: &Job) {
+    let removed = if config.keep { Ok(()) } else { job.remove() };
+    for error in [part::sync_name(&config.output), removed]
+        .into_iter()
+        .filter_map(Result::err)
+    {
+        warn(
+            sink,
+            format!("the output is whole and has its name, but {error:#}"),
+        );
+    }
 }
 
 /// Removes the directory of a job that came to nothing: it holds no work, and would stand in the way of another source.
@@ -481,7 +525,16 @@ impl Run<'_> {
         proof: Proof,
         started: Instant,
     ) -> Result<Outcome> {
-        let output_bytes = part.publish()?;
+        let (job, sink) = (self.job.clone(), self.watch.sink.clone());
+        let (part, output_bytes) = self.watch.over(move || {
+            let bytes = part.sync()?;
+            // Without it, only a run that is killed in the next instant would not be known by the one after it.
+            if let Err(error) = job.record_named(part.path()) {
+                detail(&sink, format!("{error:#}"));
+            }
+            Ok((part, bytes))
+        })?;
+        part.publish()?;
         let seconds = started.elapsed().as_secs_f64();
         let report = Report {
             output: self.config.output.clone(),
@@ -494,9 +547,7 @@ impl Run<'_> {
             resumed_chunks: made.resumed_chunks,
             proof,
         };
-        if !self.config.keep {
-            self.job.remove()?;
-        }
+        clear_up(self.watch.sink, self.config, self.job);
         Ok(Outcome::Encoded(Box::new(report)))
     }
 }
