@@ -9,6 +9,8 @@ use std::{
     io::Read,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
     sync::atomic::{AtomicI32, Ordering},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -51,6 +53,10 @@ const WATCHED: [Signal; 5] = [
     Signal::SIGCONT,
 ];
 
+/// How long a run may take after the second signal to end in an orderly way. Then it ends at once: a thread that waits on a
+/// file of a network that does not answer, on a FIFO, or on whoever reads our output, hears of no signal.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// Write end of the self-pipe: a signal handler can reach nothing but a static.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
@@ -82,18 +88,35 @@ pub fn install() -> Result<Receiver<Signal>> {
     let _ = write.into_raw_fd();
     rearm()?;
     let (sender, receiver) = unbounded();
-    let mut read = File::from(read);
     threads::start("signals", move || {
-        let mut byte = [0];
+        let (mut read, mut byte, mut ending) = (File::from(read), [0], 0);
         while let Ok(1) = read.read(&mut byte) {
-            if let Ok(signal) = Signal::try_from(i32::from(byte[0]))
-                && sender.send(signal).is_err()
-            {
-                return;
+            let Ok(signal) = Signal::try_from(i32::from(byte[0])) else {
+                continue;
+            };
+            // Nobody listens any more when the run is at its end.
+            let _ = sender.send(signal);
+            if ![Signal::SIGTSTP, Signal::SIGCONT].contains(&signal) {
+                ending += 1;
+                insist(ending, signal);
             }
         }
     })?;
     Ok(receiver)
+}
+
+/// Sees to it that the run ends, whatever its threads wait for, by the second `signal` that ends it; from the third on at
+/// once.
+fn insist(count: u32, signal: Signal) {
+    let end = move || {
+        thread::sleep(GRACE);
+        die_of(signal)
+    };
+    match count {
+        1 => (),
+        2 if thread::Builder::new().spawn(end).is_ok() => (),
+        _ => die_of(signal),
+    }
 }
 
 /// Puts our handlers in place (again): libraries loaded later may have replaced them.

@@ -1,11 +1,22 @@
 //! A fault at every place where one can be: it is answered in words, leaves nothing behind, and the repeated command
 //! gives the film of a run that nothing has disturbed.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command, thread, time::Duration};
+use std::{
+    cell::Cell,
+    fs,
+    os::unix::fs::{OpenOptionsExt, symlink},
+    path::Path,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
+    sys::{
+        signal::{Signal, kill},
+        stat::Mode,
+    },
+    unistd::{Pid, mkfifo},
 };
 
 use crate::{
@@ -205,6 +216,32 @@ fn with_on_interrupt_finish_a_second_signal_stops_at_once() {
         .says("the same command goes on");
     nothing_is_left_running(dir.path());
     goes_on(dir.path(), encode(dir.path()), 0);
+}
+
+#[test]
+fn a_second_signal_ends_a_run_that_waits_for_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = dir.path().join("grain.tbl");
+    mkfifo(&table, Mode::S_IRWXU).unwrap();
+    let run = encode(dir.path())
+        .args(["-v", "--fgs-table grain.tbl"])
+        .start();
+    // It can be opened for writing as soon as somebody reads it; then nothing comes.
+    let writer = Cell::new(None);
+    let run = run.wait_until("it reads the table", || {
+        let opened = fs::File::options()
+            .write(true)
+            .custom_flags(nix::libc::O_NONBLOCK)
+            .open(&table);
+        writer.set(opened.ok());
+        writer.take().map(|file| writer.set(Some(file))).is_some()
+    });
+    run.signal(Signal::SIGINT);
+    thread::sleep(MOMENT);
+    run.signal(Signal::SIGTERM);
+    let ended = run.ends().dies_of(Signal::SIGTERM);
+    ended.expect(writer.take().is_some(), "the writer has waited to the end");
+    nothing_is_left_running(dir.path());
 }
 
 #[test]
