@@ -49,6 +49,8 @@ impl Diagnosed {
 pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let children = &ground.children;
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
+    let ignored = ground.ignored_places.iter();
+    checks.extend(ignored.map(|why| Check::warning("PATH", why)));
     let (mut planned, mut forecast, mut unfit) = (None, None, false);
     if let Some(programs) = programs.filter(|_| film) {
         match probe::probe(&programs.tools, &config.input) {

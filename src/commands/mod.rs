@@ -17,8 +17,8 @@ use crate::{
         exit::Exit,
         guard::{Threadless, choose_locale, limit_heaps},
         priority,
-        process::Children,
-        threads,
+        process::{Children, quoted},
+        threads, toolbox,
     },
     settings::{Config, Method},
     source,
@@ -105,6 +105,8 @@ fn examine(args: &EncodeArgs) -> Result<Exit> {
 pub struct Ground {
     /// The register of running tools.
     pub children: Children,
+    /// What PATH names and no tool is looked for in, as a sentence.
+    pub ignored_places: Option<String>,
 }
 
 impl Ground {
@@ -116,10 +118,19 @@ impl Ground {
         limit_heaps(alone);
         choose_locale(alone);
         priority::give_up_real_time(alone)?;
+        let ignored = toolbox::ignore_relative_places(alone);
         let children = Children::guarded(alone)?;
         threads::require_room()?;
         source::choose_library(alone, &children);
-        Ok(Self { children })
+        Ok(Self {
+            children,
+            ignored_places: ignored.first().map(|place| {
+                format!(
+                    "PATH names {}, which is not absolute: no program is looked for in the current directory",
+                    quoted(place.as_os_str())
+                )
+            }),
+        })
     }
 }
 

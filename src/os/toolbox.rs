@@ -1,8 +1,31 @@
 //! The tools that read and write films, and the register of those that run.
 
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
-use crate::os::process::Children;
+use crate::os::{guard::Threadless, process::Children};
+
+/// Where tools are looked for if PATH names nothing else.
+const PLACES: &str = "/usr/bin:/bin";
+
+/// Takes out of PATH, for us and for what we start, what is no absolute directory: an empty field or `.` would run whatever
+/// lies in the current directory, where films from anywhere lie. Returns what was taken out.
+pub fn ignore_relative_places(alone: &Threadless) -> Vec<PathBuf> {
+    let Some(path) = env::var_os("PATH") else {
+        return Vec::new();
+    };
+    let (kept, ignored): (Vec<_>, Vec<_>) =
+        env::split_paths(&path).partition(|place| place.is_absolute());
+    if !ignored.is_empty() {
+        // What was split can be joined again.
+        let kept = env::join_paths(kept).unwrap_or_default();
+        let kept = if kept.is_empty() { PLACES.into() } else { kept };
+        alone.set_var("PATH", kept);
+    }
+    ignored
+}
 
 /// ffmpeg, ffprobe and MKVToolNix, wherever they are. All that a function needs to ask or to copy a film.
 #[derive(Clone)]

@@ -1,10 +1,18 @@
 //! Tools are asked once what they are: what they have answered is kept until the file that answered is another one.
 
-use std::{env, ffi::OsString, fs, os::unix::fs::symlink, path::PathBuf, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+    process::Command,
+};
 
 use crate::{
     clips,
     doctor::{only, wheel},
+    lab::{encode_of, tells},
     run::Run,
 };
 
@@ -183,4 +191,31 @@ fn a_short_film_is_encoded_without_loading_vapoursynth_again() {
     assert_eq!(encode("auto"), ["VapourSynth"], "it is tried");
     assert_eq!(encode("auto"), [""; 0], "ffmpeg reads the film");
     assert_eq!(encode("ffms2"), ["VapourSynth"], "it reads the film");
+}
+
+#[test]
+fn a_program_in_the_current_directory_is_not_run_though_path_names_that() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["ffprobe", "mkvmerge", "SvtAv1EncApp"] {
+        let path = dir.path().join(name);
+        fs::write(&path, "#!/bin/sh\ntouch used\nexit 1\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let real = env::var("PATH").unwrap();
+    for (path, shown) in [
+        (format!(":{real}"), "''"),
+        (format!(".:{real}:"), "."),
+        (format!("./:{real}"), "./"),
+    ] {
+        let run = encode_of(dir.path(), clips::one_frame()).arg("-y");
+        let ended = run.env("PATH", &path).succeeds();
+        tells(
+            &ended,
+            &format!("PATH names {shown}, which is not absolute"),
+        );
+        ended.expect(!dir.path().join("used").exists(), "they were not run");
+        let doctor = Run::bare(dir.path()).arg("doctor").env("PATH", &path);
+        let _ = doctor.succeeds().prints("which is not absolute");
+        assert!(!dir.path().join("used").exists());
+    }
 }

@@ -69,6 +69,9 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         sink,
     };
 
+    if let Some(ignored) = &ground.ignored_places {
+        warn(sink, ignored.clone());
+    }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
     part::refuse_existing(
