@@ -2,26 +2,51 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{ErrorKind, Read},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
-use anyhow::{Context, Result, ensure};
-use nix::{errno::Errno, libc::O_NOFOLLOW};
+use anyhow::{Context, Result};
+use nix::{
+    errno::Errno,
+    libc::{O_NOFOLLOW, O_NONBLOCK},
+    unistd::geteuid,
+};
 
 use super::names::{self, CHUNKS, Name};
 use crate::os::{exit::Taken, process::quoted};
 
-/// Reads a file of ours; a link in its place is not followed.
+/// Opens a file of ours, which nobody else can have put there: no link is followed and no FIFO waited for, and a file that
+/// has a second name, by which others may read or change it, or another owner than its directory is refused.
+///
+/// # Errors
+/// Those of the file system, and what is wrong with what is there.
+pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let file = options
+        .mode(0o600)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(path)?;
+    let found = file.metadata()?;
+    let owner = fs::metadata(path.parent().unwrap_or(path))?.uid();
+    let wrong = if !found.is_file() {
+        "it is no regular file"
+    } else if found.nlink() > 1 {
+        "it has a second name (a hard link)"
+    } else if found.uid() != owner {
+        "it belongs to another user"
+    } else {
+        return Ok(file);
+    };
+    let advice = "remove it, or name another directory with --temp";
+    Err(std::io::Error::other(format!("{wrong}: {advice}")))
+}
+
+/// Reads a file of ours.
 pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NOFOLLOW)
-        .open(path)?
-        .read_to_end(&mut bytes)?;
+    open(path, OpenOptions::new().read(true))?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -30,11 +55,7 @@ pub(super) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 /// # Errors
 /// Those of the file system.
 pub fn hash(path: &Path) -> std::io::Result<(u64, String)> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(O_NOFOLLOW)
-        .open(path)?;
-    digest(file)
+    digest(open(path, OpenOptions::new().read(true))?)
 }
 
 /// The same of what is left of an open file.
@@ -44,35 +65,67 @@ pub(super) fn digest(file: File) -> std::io::Result<(u64, String)> {
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }
 
-/// Makes the directory, unless it is there and ours.
-pub(super) fn make_dir(dir: &Path) -> Result<()> {
-    let shown = dir.display();
+/// Makes the directory, unless it is there and ours; a link to one of ours is as good. Where the file system keeps neither
+/// owners nor modes, returns that in words.
+pub(super) fn make_dir(dir: &Path) -> Result<Option<String>> {
+    let shown = quoted(dir.as_os_str());
     match fs::metadata(dir) {
-        Ok(metadata) => {
-            ensure!(
-                metadata.is_dir(),
-                Taken(format!(
-                    "`{shown}` is not a directory: name another one with --temp"
-                ))
-            );
-            let uid = nix::unistd::geteuid().as_raw();
-            ensure!(
-                metadata.uid() == uid || uid == 0,
-                Taken(format!(
-                    "`{shown}` belongs to another user: name another directory with --temp"
-                ))
-            );
-            Ok(())
-        }
+        Ok(_) => (),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().mode(0o700).create(dir).with_context(|| {
-                format!("cannot make the job directory `{shown}`: name another one with --temp")
-            })
+                format!("cannot make the job directory {shown}: name another one with --temp")
+            })?;
         }
         Err(error) => {
-            Err(error).with_context(|| format!("cannot read the job directory `{shown}`"))
+            return Err(error).with_context(|| format!("cannot read the job directory {shown}"));
         }
     }
+    require_own(dir)
+}
+
+/// Makes sure that nobody but this user can put anything into a directory: what is there would be read, written through and
+/// handed to tools, also by root. Where the file system keeps neither owners nor modes, returns that in words.
+pub(super) fn require_own(dir: &Path) -> Result<Option<String>> {
+    let reading = || format!("cannot read the job directory {}", quoted(dir.as_os_str()));
+    let (named, found) = (
+        fs::symlink_metadata(dir).with_context(reading)?,
+        fs::metadata(dir).with_context(reading)?,
+    );
+    let shown = quoted(dir.as_os_str());
+    let refused = |why: &str| Taken(format!("{shown} {why}"));
+    if !found.is_dir() {
+        return Err(refused("is not a directory: name another one with --temp").into());
+    }
+    let user = geteuid().as_raw();
+    let why = if named.uid() != user || found.uid() != user {
+        "belongs to another user: name another directory with --temp".to_owned()
+    } else if found.mode() & OTHERS_WRITE != 0 {
+        format!(
+            "can be written by other users: take that from them with `chmod go-w {shown}`, or name another directory with --temp"
+        )
+    } else {
+        return Ok(None);
+    };
+    if keeps_owners_and_modes(dir) {
+        return Err(refused(&why).into());
+    }
+    Ok(Some(format!(
+        "the file system of {shown} keeps neither owners nor modes: whoever can write there can change this job"
+    )))
+}
+
+/// Write permission of group and others.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Whether a new file belongs to who made it, with the mode that he gave it: not so on FAT, exFAT, ntfs-3g and CIFS, nor for
+/// root over NFS. Of a directory into which nothing can be written, that does not matter.
+fn keeps_owners_and_modes(dir: &Path) -> bool {
+    let Ok(file) = tempfile::tempfile_in(dir) else {
+        return true;
+    };
+    let own = Permissions::from_mode(0o600);
+    let found = file.set_permissions(own).and_then(|()| file.metadata());
+    found.is_ok_and(|found| found.uid() == geteuid().as_raw() && found.mode() & 0o777 == 0o600)
 }
 
 /// Whether a file system says so that it has no links: FAT EPERM, FUSE ENOSYS, others EOPNOTSUPP or EINVAL.

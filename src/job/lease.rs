@@ -10,16 +10,15 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process,
     sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
-use nix::libc::O_NOFOLLOW;
 
-use super::names::Name;
+use super::{files::open, names::Name};
 use crate::os::{exit::Taken, process::quoted};
 
 /// The right to work on a job. Dropped, another process may take it.
@@ -37,15 +36,9 @@ impl Lease {
     /// [`Taken`], with the number of the process that holds it; others if the file cannot be opened or locked.
     pub fn take(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(Name::Lock.to_string());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(O_NOFOLLOW)
-            .open(&path);
-        match file {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        match open(&path, &mut options) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             file => Self::of(
                 file.with_context(|| format!("opening `{}`", path.display()))?,

@@ -14,14 +14,13 @@ mod chunks;
 mod records;
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink},
+    os::unix::fs::{OpenOptionsExt, symlink},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
-use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -34,7 +33,7 @@ pub use self::{
     state::{State, UnusableState, parse_state},
 };
 use self::{
-    files::{clear, has_no_links, make_dir, read, remove_if_there, require_empty},
+    files::{clear, has_no_links, make_dir, read, remove_if_there, require_empty, require_own},
     identity::Stamp,
     lease::Lease,
     names::{CHUNKS, Name},
@@ -68,8 +67,9 @@ pub struct Job {
     /// Of the source, from before its identity was read.
     stamp: Stamp,
     lease: Lease,
+    /// That others can change the job, where its file system cannot keep them from it.
+    pub open_to_others: Option<String>,
     source_name: PlainName,
-    output_name: PlainName,
 }
 
 /// A name by which tools that run in the job directory reach a file, whatever its own name is.
@@ -87,8 +87,6 @@ pub struct Claim<'a> {
     pub dir: &'a Path,
     /// The source.
     pub input: &'a Path,
-    /// The output.
-    pub output: &'a Path,
     /// How the source is encoded.
     pub plan: &'a Plan,
     /// Whether what an earlier run has done is removed first.
@@ -96,26 +94,27 @@ pub struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    /// Takes the lease of the directory, and reads what an earlier run says there of its job.
-    fn take(&self) -> Result<(Lease, Option<Box<State>>)> {
-        let lease = loop {
-            make_dir(self.dir)?;
+    /// Takes the lease of the directory, and reads what an earlier run says there of its job. Also returns whether others
+    /// can change it.
+    fn take(&self) -> Result<(Lease, Option<Box<State>>, Option<String>)> {
+        let (lease, open_to_others) = loop {
+            let open_to_others = make_dir(self.dir)?;
             if let Known::Nothing = read_state(self.dir)? {
                 require_empty(self.dir)?;
             }
             if let Some(lease) = Lease::take(self.dir)? {
-                break lease;
+                break (lease, open_to_others);
             }
         };
         // Another run may have finished, or begun, before we held the lease.
         match read_state(self.dir)? {
-            Known::Nothing => Ok((lease, None)),
+            Known::Nothing => Ok((lease, None, open_to_others)),
             _ if self.restart => {
                 clear(self.dir)?;
-                Ok((lease, None))
+                Ok((lease, None, open_to_others))
             }
             Known::Unusable(why) => Err(Taken(why).into()),
-            Known::State(state) => Ok((lease, Some(state))),
+            Known::State(state) => Ok((lease, Some(state), open_to_others)),
         }
     }
 
@@ -145,7 +144,7 @@ impl Job {
         let (input, plan) = (claim.input, claim.plan);
         let stamp = Stamp::of(input).with_context(|| format!("reading `{}`", input.display()))?;
         let source = SourceIdentity::of(input)?;
-        let (lease, earlier) = claim.take()?;
+        let (lease, earlier, open_to_others) = claim.take()?;
         if let Some(state) = &earlier {
             claim.require_same_job(state, &source)?;
         }
@@ -161,33 +160,30 @@ impl Job {
             input: input.to_owned(),
             stamp,
             lease,
+            open_to_others,
             source_name: PlainName::default(),
-            output_name: PlainName::default(),
         };
         if !job.resumed {
             let state = State::new(source, plan, lp);
             job.write(Name::Job, &serde_json::to_vec_pretty(&state)?)?;
         }
-        job.furnish(claim.output)?;
+        job.furnish()?;
         Ok(job)
     }
 
     /// Makes what every job directory has.
-    fn furnish(&mut self, output: &Path) -> Result<()> {
+    fn furnish(&mut self) -> Result<()> {
         let chunks = self.dir.join(CHUNKS);
-        match fs::symlink_metadata(&chunks) {
-            Ok(metadata) => ensure!(
-                metadata.is_dir(),
-                "`{}` is not a directory",
-                chunks.display()
-            ),
-            Err(_) => DirBuilder::new()
-                .mode(0o700)
-                .create(&chunks)
-                .with_context(|| format!("making `{}`", chunks.display()))?,
-        }
-        self.source_name = self.link(Name::Source, &self.input)?;
-        self.output_name = self.link(Name::OutputDir, output.parent().unwrap_or(Path::new("/")))?;
+        let is_link = fs::symlink_metadata(&chunks).is_ok_and(|found| found.is_symlink());
+        ensure!(
+            !is_link,
+            Taken(format!(
+                "{} is a link, which av1enc does not make: name another directory with --temp",
+                quoted(chunks.as_os_str())
+            ))
+        );
+        make_dir(&chunks)?;
+        self.source_name = self.link_source()?;
         Ok(())
     }
 
@@ -212,22 +208,23 @@ impl Job {
         Ok(())
     }
 
-    /// Makes a link. exFAT, FAT and many network file systems have none: there the target is held open, and reached through
-    /// that.
-    fn link(&self, name: Name, target: &Path) -> Result<PlainName> {
-        let link = self.path(name);
+    /// Gives the source a plain name: by a link, or, since exFAT, FAT and many network file systems have none, by holding it
+    /// open and leading through that.
+    fn link_source(&self) -> Result<PlainName> {
+        let link = self.path(Name::Source);
         if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
             fs::remove_file(&link).with_context(|| format!("replacing `{}`", link.display()))?;
         }
-        let linked = match symlink(target, &link) {
+        let linked = match symlink(&self.input, &link) {
             Ok(()) => Ok(None),
-            Err(error) if has_no_links(&error) => Handle::on(target).map(Some),
+            Err(error) if has_no_links(&error) => Handle::on(&self.input).map(Some),
             Err(error) => Err(error),
         };
-        let handle = linked
-            .with_context(|| format!("linking `{}` in the job directory", target.display()))?;
+        let handle = linked.with_context(|| {
+            format!("linking `{}` as `{}`", self.input.display(), link.display())
+        })?;
         let name = match &handle {
-            None => name.to_string(),
+            None => Name::Source.to_string(),
             Some(handle) => handle.path().to_string_lossy().into_owned(),
         };
         Ok(PlainName {
@@ -257,12 +254,6 @@ impl Job {
     #[must_use]
     pub fn source_link(&self) -> &str {
         &self.source_name.name
-    }
-
-    /// The plain name of the output's directory, for tools that run in the job's.
-    #[must_use]
-    pub fn output_link(&self) -> &str {
-        &self.output_name.name
     }
 
     /// A path in the directory, relative to it: the name of the directory may be anything.
@@ -298,11 +289,7 @@ impl Job {
     fn finish_as(&self, name: &str) -> Result<PathBuf> {
         let (part, last) = (self.dir.join(names::part(name)), self.dir.join(name));
         let finish = || -> std::io::Result<()> {
-            OpenOptions::new()
-                .read(true)
-                .custom_flags(O_NOFOLLOW)
-                .open(&part)?
-                .sync_all()?;
+            files::open(&part, OpenOptions::new().read(true))?.sync_all()?;
             fs::rename(&part, &last)?;
             sync_dir(last.parent().unwrap_or(&self.dir))
         };
@@ -363,6 +350,10 @@ impl Job {
     pub fn remove(&self) -> Result<()> {
         clear(&self.dir)?;
         self.lease.give_up();
+        // Whoever has made the link has made what it leads to: both stay for the next job.
+        if fs::symlink_metadata(&self.dir).is_ok_and(|named| named.is_symlink()) {
+            return Ok(());
+        }
         match fs::remove_dir(&self.dir) {
             Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
                 Err(error).with_context(|| format!("removing `{}`", self.dir.display()))
@@ -372,13 +363,16 @@ impl Job {
     }
 }
 
-/// Makes sure that a job can be in `dir`, which need not be there yet: one is begun, with its lease, and nothing of it is left.
+/// Makes sure that a job can be in `dir`, which need not be there yet: nobody else can put anything there, one is begun, with its lease, and nothing of it is left.
 ///
 /// # Errors
 /// If it cannot.
 pub fn require_place(dir: &Path) -> Result<()> {
     let parent = dir.parent().unwrap_or(dir);
     let place = if dir.is_dir() { dir } else { parent };
+    if place == dir {
+        require_own(dir)?;
+    }
     let trial = tempfile::tempdir_in(place)
         .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;
     Lease::take(trial.path()).map(drop)

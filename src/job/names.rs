@@ -11,8 +11,6 @@ pub enum Name {
     Lock,
     /// A link to the source: tools cannot be trusted with every name.
     Source,
-    /// A link to the output's directory.
-    OutputDir,
     /// FFMS2's index.
     Index,
     /// The scenes, one a line.
@@ -70,11 +68,10 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 28] = [
         Self::Job,
         Self::Lock,
         Self::Source,
-        Self::OutputDir,
         Self::Index,
         Self::Scenes,
         Self::Reader,
@@ -139,7 +136,6 @@ impl fmt::Display for Name {
             Self::Job => "job.json",
             Self::Lock => "lock",
             Self::Source => "source",
-            Self::OutputDir => "output",
             Self::Index => "source.ffindex",
             Self::Scenes => "scenes.jsonl",
             Self::Reader => "reader.json",

@@ -3,15 +3,17 @@
 use std::{
     fs::{File, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
 };
 
 use anyhow::{Context, Result};
-use nix::libc::O_NOFOLLOW;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, files::read, names::Name};
+use super::{
+    Job,
+    files::{open, read},
+    names::Name,
+};
 use crate::film::media::Chunk;
 
 /// A line of `scenes.jsonl`.
@@ -49,10 +51,7 @@ impl Job {
         };
         let (known, good) = parse_scenes(&text);
         if good < text.len() {
-            let file = OpenOptions::new()
-                .write(true)
-                .custom_flags(O_NOFOLLOW)
-                .open(&path);
+            let file = open(&path, OpenOptions::new().write(true));
             file.and_then(|file| file.set_len(good as u64))
                 .with_context(|| format!("repairing `{}`", path.display()))?;
         }
@@ -65,12 +64,7 @@ impl Job {
     /// Those of the file system.
     pub fn scene_log(&self) -> Result<SceneLog> {
         let path = self.path(Name::Scenes);
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(O_NOFOLLOW)
-            .open(&path);
+        let file = open(&path, OpenOptions::new().append(true).create(true));
         Ok(SceneLog(
             file.with_context(|| format!("opening `{}`", path.display()))?,
             path,

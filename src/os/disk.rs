@@ -1,16 +1,15 @@
 //! What file systems hold: room, the largest file, directories that are really written, and whether a file gives what it holds.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, ErrorKind, Read},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
-    libc::O_NOFOLLOW,
     sys::{
         resource::{Resource, getrlimit},
         statfs::{FsType, statfs},
@@ -165,22 +164,14 @@ pub fn differ(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Copies the content of `from` over that of `to`, which is there, from beginning to end.
+/// Copies the content of `from` into an empty file, from beginning to end.
 ///
 /// # Errors
 /// Those of the file systems.
-pub fn copy_over(from: &Path, to: &Path) -> Result<()> {
+pub fn copy_into(from: &Path, mut to: File) -> Result<()> {
     let mut from = File::open(from).with_context(|| quoted(from.as_os_str()))?;
-    let mut options = OpenOptions::new();
-    options.write(true).truncate(true).custom_flags(O_NOFOLLOW);
-    let copy = |mut to: File| {
-        io::copy(&mut from, &mut to)?;
-        to.sync_all()
-    };
-    options
-        .open(to)
-        .and_then(copy)
-        .with_context(|| quoted(to.as_os_str()))
+    io::copy(&mut from, &mut to)?;
+    Ok(to.sync_all()?)
 }
 
 /// Bytes that are read at once.

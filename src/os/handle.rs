@@ -43,8 +43,14 @@ impl Handle {
     /// A path of digits and slashes that leads to it: of this process, whoever asks.
     #[must_use]
     pub fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/fd/{}", process::id(), self.0.as_raw_fd()))
+        path_of(&self.0)
     }
+}
+
+/// The same of any open file, whatever lies under its name meanwhile.
+#[must_use]
+pub fn path_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{}", process::id(), file.as_raw_fd()))
 }
 
 #[cfg(test)]

@@ -52,12 +52,12 @@ pub struct Parts<'a> {
 ///
 /// # Errors
 /// If mkvmerge fails.
-pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &str, sink: &Sink) -> Result<()> {
+pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &Path, sink: &Sink) -> Result<()> {
     let (job, media) = (parts.job, parts.media);
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     let video = few_files(parts)?;
     let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
-    args.push(file.to_owned());
+    args.push(file.display().to_string());
     args.extend(appended(&picture_options(parts, &rate)?, &video));
     args.extend(source_args(tools, parts, video.len())?);
     mkvmerge(tools, job, (Name::Join, &args), sink)
@@ -139,7 +139,7 @@ fn time_options(job: &Job, media: &MediaInfo) -> Result<Vec<String>> {
 
 /// Says in the joined file that its picture is interlaced. mkvmerge itself writes the order of fields, and not that there
 /// are any.
-fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, file: &str, fields: Fields) -> Result<()> {
+fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, file: &Path, fields: Fields) -> Result<()> {
     let mkvpropedit = tools
         .mkvpropedit
         .as_ref()
@@ -148,7 +148,9 @@ fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, file: &str, fields: Fields) -
     let track = format!("track:v{}", parts.media.container.video_position() + 1);
     command
         .current_dir(parts.job.dir())
-        .args(["--ui-language", "en_US", file, "--edit", &track]);
+        .args(["--ui-language", "en_US"])
+        .arg(file)
+        .args(["--edit", &track]);
     command.args([
         "--set",
         "interlaced=1",

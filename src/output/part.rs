@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
@@ -18,6 +18,7 @@ use crate::{
     os::{
         disk::sync_dir,
         exit::{Taken, UsageError},
+        handle::path_of,
         process::quoted,
     },
     settings::Config,
@@ -29,8 +30,8 @@ pub struct PartFile {
     part: PathBuf,
     output: PathBuf,
     overwrite: bool,
-    /// Held, so that no other run writes the same output.
-    lock: File,
+    /// Open for its lock, and so that what is written goes into it and nowhere else.
+    file: File,
 }
 
 /// The directory in which an output (an absolute path) lies.
@@ -166,7 +167,7 @@ impl PartFile {
             part,
             output: output.to_owned(),
             overwrite,
-            lock: file,
+            file,
         })
     }
 
@@ -176,9 +177,19 @@ impl PartFile {
     /// Those of the file system.
     pub fn renew(&mut self) -> Result<()> {
         let renewed = fs::remove_file(&self.part).and_then(|()| new_file(&self.part));
-        self.lock = renewed.with_context(|| cannot_write(dir_of(&self.output)))?;
-        locked(&self.lock);
+        self.file = renewed.with_context(|| cannot_write(dir_of(&self.output)))?;
+        locked(&self.file);
         Ok(())
+    }
+
+    /// The file itself, to be written into.
+    ///
+    /// # Errors
+    /// If no more files can be open.
+    pub fn writer(&self) -> Result<File> {
+        self.file
+            .try_clone()
+            .with_context(|| cannot_write(dir_of(&self.output)))
     }
 
     /// Where it is.
@@ -187,24 +198,29 @@ impl PartFile {
         &self.part
     }
 
-    /// Its name in the output's directory.
+    /// Where programs write it: whatever somebody puts under its name meanwhile, a link to another file too, this is the
+    /// file that was made.
     #[must_use]
-    pub fn name(&self) -> String {
-        self.part
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+    pub fn held(&self) -> PathBuf {
+        path_of(&self.file)
     }
 
     /// Waits until all of it is on the disk; returns its size in bytes.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// If its name has come to be another file's; those of the file system.
     pub fn sync(&self) -> Result<u64> {
-        let file = File::open(&self.part).context("opening the finished output")?;
-        file.sync_all()
+        self.file
+            .sync_all()
             .context("writing the finished output to the disk")?;
-        Ok(file.metadata()?.len())
+        let named = fs::symlink_metadata(&self.part).context("looking at the finished output")?;
+        let written = self.file.metadata()?;
+        ensure!(
+            (named.dev(), named.ino()) == (written.dev(), written.ino()),
+            "{} was exchanged for another file while it was written: repeat the command, finished work is kept",
+            quoted(self.part.as_os_str())
+        );
+        Ok(written.len())
     }
 
     /// Gives it its final name. It is on the disk already ([`PartFile::sync`]); of its name that is true only after
@@ -326,12 +342,34 @@ mod tests {
         assert!(second.is::<Taken>(), "{second}");
         // Another output is another part.
         let other = PartFile::create(&dir.path().join("other.mkv"), false).unwrap();
-        assert_ne!(other.name(), part.name());
+        assert_ne!(other.path(), part.path());
         let path = part.path().to_owned();
         drop(part);
         fs::write(&path, "half a film").unwrap();
         let again = PartFile::create(&output, false).unwrap();
         assert_eq!(fs::read(again.path()).unwrap(), b"");
+    }
+
+    #[test]
+    fn what_takes_the_name_of_a_part_is_neither_written_nor_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, holiday) = (dir.path().join("out.mkv"), dir.path().join("holiday.mkv"));
+        fs::write(&holiday, "mine").unwrap();
+        let plants: [fn(&Path, &Path) -> std::io::Result<()>; 2] = [
+            |from, to| fs::hard_link(from, to),
+            |from, to| std::os::unix::fs::symlink(from, to),
+        ];
+        for planted in plants {
+            let part = PartFile::create(&output, false).unwrap();
+            fs::remove_file(part.path()).unwrap();
+            planted(&holiday, part.path()).unwrap();
+            fs::write(part.held(), "a film").unwrap();
+            let error = part.sync().unwrap_err().to_string();
+            assert!(error.contains("was exchanged"), "{error}");
+            drop(part);
+            assert_eq!(fs::read(&holiday).unwrap(), b"mine");
+            assert_eq!(names(dir.path()), ["holiday.mkv"]);
+        }
     }
 
     #[test]

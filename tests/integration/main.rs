@@ -35,6 +35,7 @@ mod names;
 mod options;
 mod parsers;
 mod places;
+mod planted;
 mod preflight;
 mod priority;
 mod rates;

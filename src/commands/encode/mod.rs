@@ -5,7 +5,7 @@ mod damaged;
 mod chunks;
 mod whole;
 
-use std::{sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use num_rational::Ratio;
@@ -93,7 +93,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     }
     part::require_writable(&config.output)?;
     let job = open_job(config, &plan)?;
-    if is_named(&watch, config, &job)? {
+    if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
     let run = Run {
@@ -158,7 +158,6 @@ fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
     let claim = Claim {
         dir: &config.job_dir,
         input: &config.input,
-        output: &config.output,
         plan,
         restart: config.restart,
     };
@@ -266,6 +265,9 @@ impl Run<'_> {
         let (sink, workers) = (self.watch.sink, &self.plan.workers);
         for warning in &self.plan.warnings {
             warn(sink, warning.clone());
+        }
+        if let Some(open) = &self.job.open_to_others {
+            note(sink, open.clone());
         }
         if self.job.resumed {
             let job = quoted(self.config.job_dir.as_os_str());
@@ -417,11 +419,11 @@ impl Run<'_> {
     fn join(&self, made: &Arc<Made>, part: &PartFile) -> Result<()> {
         (self.watch.sink)(Event::Stage { stage: Stage::Join });
         self.job.require_same_source()?;
-        self.join_into(made, format!("{}/{}", self.job.output_link(), part.name()))
+        self.join_into(made, part.held())
     }
 
     /// Joins the chunks with all other tracks into `file`, a name as tools in the job's directory have it.
-    fn join_into(&self, made: &Arc<Made>, file: String) -> Result<()> {
+    fn join_into(&self, made: &Arc<Made>, file: PathBuf) -> Result<()> {
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
         let sink = self.watch.sink.clone();
@@ -461,10 +463,10 @@ impl Run<'_> {
             ),
         );
         let joined = self.job.part(Name::Joined)?;
-        self.join_into(made, Name::Joined.part())?;
+        self.join_into(made, PathBuf::from(Name::Joined.part()))?;
         part.renew()?;
-        let to = part.path().to_owned();
-        let copied = self.watch.over(move || disk::copy_over(&joined, &to));
+        let to = part.writer()?;
+        let copied = self.watch.over(move || disk::copy_into(&joined, to));
         copied.context("copying the joined film into its place")?;
         self.job.part(Name::Joined)?;
         self.verify(made, part)

@@ -1,0 +1,186 @@
+//! What somebody else has put where av1enc reads and writes is refused in words: it is not written through, not waited for,
+//! and not run.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, lchown, symlink},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use nix::{
+    sys::stat::Mode,
+    unistd::{geteuid, mkfifo},
+};
+
+use crate::{
+    clips,
+    encoders::script,
+    lab::{
+        CHUNKS, JOB, all_but_one, encode, encode_of, encode_with, fake_mkvmerge, goes_on, tells,
+        undisturbed, with_fakes,
+    },
+    run::{Run, nothing_is_left_running},
+};
+
+const MINE: &str = "my only copy\n";
+
+/// A file that nothing may be written into.
+fn precious(dir: &Path) -> PathBuf {
+    let path = dir.join("precious");
+    fs::write(&path, MINE).unwrap();
+    path
+}
+
+fn in_place(dir: &Path) -> Run {
+    encode_of(dir, clips::one_frame()).args(["--temp", "job"])
+}
+
+#[test]
+fn a_job_directory_that_others_can_write_is_refused_with_the_command_that_ends_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = dir.path().canonicalize().unwrap().join("job");
+    fs::create_dir(&job).unwrap();
+    for mode in [0o777, 0o775, 0o702] {
+        fs::set_permissions(&job, fs::Permissions::from_mode(mode)).unwrap();
+        let refused = in_place(dir.path()).ends().exits(3);
+        let advice = format!("`chmod go-w {}`", job.display());
+        let _ = refused.says("can be written by other users").says(&advice);
+        assert_eq!(fs::read_dir(&job).unwrap().count(), 0);
+    }
+    let chmod = Command::new("chmod").arg("go-w").arg(&job).status();
+    assert!(chmod.unwrap().success());
+    let _ = in_place(dir.path()).succeeds();
+}
+
+#[test]
+fn a_job_directory_of_another_user_is_refused_to_root_as_well() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    all_but_one(dir.path());
+    let another = |path: &Path| lchown(path, Some(12345), Some(12345)).unwrap();
+    let refused = |why: &str| {
+        let _ = encode(dir.path()).ends().exits(3).says(why);
+    };
+    another(&path(JOB));
+    refused("belongs to another user");
+    // His link to a directory of ours, and his directory in ours.
+    lchown(path(JOB), Some(0), Some(0)).unwrap();
+    fs::rename(path(JOB), path("elsewhere")).unwrap();
+    symlink("elsewhere", path(JOB)).unwrap();
+    another(&path(JOB));
+    refused("belongs to another user");
+    fs::remove_file(path(JOB)).unwrap();
+    fs::rename(path("elsewhere"), path(JOB)).unwrap();
+    another(&path(JOB).join("chunks"));
+    refused("belongs to another user");
+    lchown(path(JOB).join("chunks"), Some(0), Some(0)).unwrap();
+    // A file of his in it.
+    another(&path(JOB).join("scenes.jsonl"));
+    let _ = encode(dir.path()).fails(1).says("belongs to another user");
+    lchown(path(JOB).join("scenes.jsonl"), Some(0), Some(0)).unwrap();
+    goes_on(dir.path(), encode(dir.path()), CHUNKS - 1);
+}
+
+#[test]
+fn a_file_of_the_job_that_has_a_second_name_is_refused_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    all_but_one(dir.path());
+    let precious = precious(dir.path());
+    for name in ["lock", "job.json", "scenes.jsonl"] {
+        let (path, aside) = (dir.path().join(JOB).join(name), dir.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        fs::hard_link(&precious, &path).unwrap();
+        let refused = encode(dir.path()).fails(1);
+        let _ = refused.says(name).says("a second name").says("--temp");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), MINE, "{name}");
+        fs::rename(&aside, &path).unwrap();
+    }
+    goes_on(dir.path(), encode(dir.path()), CHUNKS - 1);
+}
+
+#[test]
+fn a_fifo_in_the_place_of_a_file_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    all_but_one(dir.path());
+    let fifo = |path: &Path| mkfifo(path, Mode::S_IRWXU).unwrap();
+    for name in ["lock", "job.json", "scenes.jsonl"] {
+        let (path, aside) = (dir.path().join(JOB).join(name), dir.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        fifo(&path);
+        let refused = encode(dir.path()).fails(1);
+        let _ = refused.says(name).says("no regular file").says("--temp");
+        fs::rename(&aside, &path).unwrap();
+    }
+    // What can be made again is made again.
+    for name in ["chunks/00000.ivf", "chunks/00001.json"] {
+        fs::remove_file(dir.path().join(JOB).join(name)).unwrap();
+        fifo(&dir.path().join(JOB).join(name));
+    }
+    for name in ["join.json", "join.part.json", "chunks/00004.part.ivf"] {
+        let _ = fs::remove_file(dir.path().join(JOB).join(name));
+        fifo(&dir.path().join(JOB).join(name));
+    }
+    goes_on(dir.path(), encode(dir.path()), CHUNKS - 3);
+    fifo(&dir.path().join("job"));
+    let _ = in_place(dir.path())
+        .arg("-y")
+        .ends()
+        .exits(3)
+        .says("is not a directory");
+}
+
+#[test]
+fn what_takes_the_name_of_the_output_s_part_is_neither_written_nor_published() {
+    let dir = tempfile::tempdir().unwrap();
+    let precious = precious(dir.path());
+    let wait = "touch ../joining; until [ -e ../go ]; do sleep 0.02; done";
+    fake_mkvmerge(dir.path(), wait);
+    let run = with_fakes(dir.path(), encode(dir.path())).start();
+    let run = run.wait_until("it joins", || dir.path().join("joining").exists());
+    let names = fs::read_dir(dir.path()).unwrap();
+    let mut paths = names.map(|entry| entry.unwrap().path());
+    let part = paths
+        .find(|path| path.to_str().unwrap().ends_with(".part.mkv"))
+        .unwrap();
+    fs::remove_file(&part).unwrap();
+    symlink(&precious, &part).unwrap();
+    fs::write(dir.path().join("go"), "").unwrap();
+    let ended = run.ends().exits(1);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), MINE);
+    ended.expect(!dir.path().join("out.mkv").exists(), "no output");
+    goes_on(dir.path(), encode(dir.path()), CHUNKS);
+}
+
+#[test]
+fn a_job_directory_that_is_a_link_to_one_elsewhere_works_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = dir.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink("elsewhere", dir.path().join(JOB)).unwrap();
+    let encoder = script(dir.path(), "[ $chunk != 00003 ] || exit 9");
+    let _ = encode_with(dir.path(), &encoder).fails(1);
+    let ended = encode(dir.path()).succeeds();
+    ended.expect(
+        ended.finished()["resumed_chunks"] == CHUNKS - 1,
+        "it goes on",
+    );
+    ended.expect(ended.warnings().is_empty(), "no warning");
+    assert!(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed());
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    let _ = encode(dir.path()).arg("-y").succeeds();
+}
+
+#[test]
+fn what_fails_once_the_output_has_its_name_is_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    // In the job directory: a directory in the place of a file cannot be removed as one.
+    fake_mkvmerge(dir.path(), "mkdir group-0009.mkv");
+    let ended = with_fakes(dir.path(), encode(dir.path())).succeeds();
+    tells(&ended, "the output is whole and has its name, but removing");
+    assert!(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed());
+    nothing_is_left_running(dir.path());
+}
