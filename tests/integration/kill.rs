@@ -280,3 +280,29 @@ fn an_output_is_taken_for_finished_work_only_if_it_is_that() {
     ended.expect(!job.exists(), "no job directory");
     let _ = encode().ends().exits(3).says("add -y");
 }
+
+#[test]
+fn killed_while_it_joins_no_part_of_the_output_stays_when_its_job_is_given_up() {
+    for given_up in [["--restart", "-y"], ["--temp", "other"]] {
+        let dir = tempfile::tempdir().unwrap();
+        let names = || {
+            let entries = fs::read_dir(dir.path()).unwrap();
+            let mut names: Vec<_> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .filter(|name| !["bin", "joining", JOB].contains(&name.as_str()))
+                .collect();
+            names.sort();
+            names
+        };
+        lab::fake_mkvmerge(dir.path(), "touch ../joining; exec sleep 1000000");
+        let encode = || lab::encode_of(dir.path(), clips::one_frame());
+        let run = lab::with_fakes(dir.path(), encode()).start();
+        let run = run.wait_until("it joins", || dir.path().join("joining").exists());
+        run.signal(Signal::SIGKILL);
+        let _ = run.ends();
+        nothing_is_left_running(dir.path());
+        assert!(names()[0].ends_with(".part.mkv"), "{:?}", names());
+        let _ = encode().args(given_up).succeeds();
+        assert_eq!(names(), ["out.mkv"]);
+    }
+}
