@@ -881,10 +881,10 @@ fn an_mkvmerge_that_vanishes_before_the_join_is_missed_then() {
 fn an_mkvmerge_whose_output_is_not_whole_makes_no_film() {
     for damage in [
         // Cut at a place where players do not mind; empty; other frames.
-        "size=$(stat -c %s output/.av1enc-*); truncate -s $((size * 3 / 4)) output/.av1enc-*",
-        "truncate -s 0 output/.av1enc-*",
-        "rm output/.av1enc-*",
-        "cp ../other.mkv output/.av1enc-*",
+        "size=$(stat -c %s ../.av1enc-*); truncate -s $((size * 3 / 4)) ../.av1enc-*",
+        "truncate -s 0 ../.av1enc-*",
+        "rm ../.av1enc-*",
+        "cp ../other.mkv ../.av1enc-*",
     ] {
         let dir = tempfile::tempdir().unwrap();
         fs::copy(clips::one_scene(), dir.path().join("other.mkv")).unwrap();
