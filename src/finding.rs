@@ -195,6 +195,15 @@ pub struct Unproven {
     pub others_ms: Vec<f64>,
 }
 
+impl Unproven {
+    /// Whether a property was compared, and agrees.
+    #[must_use]
+    pub fn agrees_in(&self, property: Property) -> bool {
+        let mut findings = self.findings.iter();
+        findings.any(|finding| finding.what == property.name() && finding.agrees)
+    }
+}
+
 impl fmt::Display for Unproven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let wrong: Vec<String> = self

@@ -6,7 +6,7 @@ use anyhow::{Error, Result};
 
 use super::{Made, Run};
 use crate::{
-    finding::Unproven,
+    finding::{Property, Unproven},
     job::{ChunkRecord, Job, names::Name},
     os::{signal::Interrupted, toolbox::Toolbox, words::count},
     output::container::MAX_TIME_ERROR_MS,
@@ -21,7 +21,9 @@ impl Run<'_> {
         if error.is::<Interrupted>() {
             return error;
         }
+        // What is not the chunks', bit for bit, says nothing of them.
         let unproven = error.downcast_ref::<Unproven>();
+        let unproven = unproven.filter(|unproven| unproven.agrees_in(Property::EncodedPictures));
         let search = Search {
             tools: self.programs.tools.clone(),
             job: self.job.clone(),

@@ -453,7 +453,10 @@ impl Run<'_> {
         // A full disk says so itself, and would hold no copy either.
         let is_full = |line: &&str| FULL.iter().any(|words| line.contains(words));
         let may_help = format!("{why:#}").lines().find(is_full).is_none();
-        if why.is::<Interrupted>() || !is_elsewhere || !may_help {
+        // What the proof has found to be damaged is forgotten.
+        let mut chunks = made.chunks.iter();
+        let has_all = chunks.all(|chunk| self.job.has_record(chunk.record().chunk.index));
+        if why.is::<Interrupted>() || !is_elsewhere || !may_help || !has_all {
             return Err(why);
         }
         warn(
