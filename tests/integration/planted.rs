@@ -178,7 +178,7 @@ fn a_job_directory_that_is_a_link_to_one_elsewhere_works_whole() {
 fn what_fails_once_the_output_has_its_name_is_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     // In the job directory: a directory in the place of a file cannot be removed as one.
-    fake_mkvmerge(dir.path(), "mkdir group-0009.mkv");
+    fake_mkvmerge(dir.path(), "mkdir group-0009.ivf");
     let ended = with_fakes(dir.path(), encode(dir.path())).succeeds();
     tells(&ended, "the output is whole and has its name, but removing");
     assert!(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed());
