@@ -336,7 +336,7 @@ impl Iterator for Whole {
         {
             return Some(Err(UnfitFilm(divided.to_string()).into()));
         }
-        if let Err(error) = require_readable(&self.film.container.format, &self.pipe.complaints()) {
+        if let Err(error) = self.pipe.require_readable(&self.film.container.format) {
             return Some(Err(error));
         }
         match next {
@@ -659,6 +659,12 @@ impl Pipe {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Fails if ffmpeg has said so far that it was not given some of the film, which is of this `format`.
+    fn require_readable(&self, format: &str) -> Result<()> {
+        let complaints = self.complaints.lock();
+        require_readable(format, &complaints.unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -17,11 +17,12 @@ use crate::{
     encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Container, MediaInfo},
+    finding::Unproven,
     job::{self, Claim, Encoded, Job, names::Name},
     os::{
         disk,
         machine::Machine,
-        process::quoted,
+        process::{ToolFailure, quoted},
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
@@ -450,19 +451,20 @@ impl Run<'_> {
         why: anyhow::Error,
     ) -> Result<Proof> {
         let is_elsewhere = disk::differ(self.job.dir(), part::dir_of(&self.config.output));
+        let is_of_what_was_written = why.is::<Unproven>() || why.is::<ToolFailure>();
         // A full disk says so itself, and would hold no copy either.
-        let is_full = |line: &&str| FULL.iter().any(|words| line.contains(words));
-        let may_help = format!("{why:#}").lines().find(is_full).is_none();
+        let shown = format!("{why:#}");
+        let is_full = FULL.iter().any(|words| shown.contains(words));
         // What the proof has found to be damaged is forgotten.
         let mut chunks = made.chunks.iter();
         let has_all = chunks.all(|chunk| self.job.has_record(chunk.record().chunk.index));
-        if why.is::<Interrupted>() || !is_elsewhere || !may_help || !has_all {
+        if !is_elsewhere || !is_of_what_was_written || is_full || !has_all {
             return Err(why);
         }
         warn(
             self.watch.sink,
             format!(
-                "{why:#}. It is joined once more in the job directory, and copied: the output's file system may be at fault"
+                "{shown}. It is joined once more in the job directory, and copied: the output's file system may be at fault"
             ),
         );
         let joined = self.job.part(Name::Joined)?;
