@@ -45,6 +45,26 @@ fn silent_and_long() -> PathBuf {
     })
 }
 
+/// A transport stream, whose tracks ffmpeg hands over.
+fn recording() -> PathBuf {
+    clips::kept(include_bytes!("unreadable.rs"), "recording.ts", |dir| {
+        let film = clips::film();
+        let tracks = [
+            "-map",
+            "0:v:0",
+            "-map",
+            "0:a:0",
+            "-c",
+            "copy",
+            "recording.ts",
+        ];
+        clips::ffmpeg(
+            dir,
+            &[&["-i", film.to_str().unwrap()], tracks.as_slice()].concat(),
+        );
+    })
+}
+
 /// What all tracks of a film are once decoded, and when.
 fn content(film: &Path) -> String {
     let film = film.to_str().unwrap();
@@ -117,7 +137,9 @@ fn pictures_that_cannot_be_read_give_no_wrong_film_whoever_reads_them() {
 
 #[test]
 fn tracks_that_cannot_be_read_give_no_wrong_film() {
-    no_wrong_film(&clips::film(), "linear");
+    for film in [clips::film(), clips::mp4(), recording()] {
+        no_wrong_film(&film, "linear");
+    }
 }
 
 #[test]
