@@ -183,6 +183,22 @@ pub struct Picture {
     pub hdr10: Hdr10,
 }
 
+/// Options of SVT-AV1 and its forks that only weigh.
+const USUAL: [&str; 12] = [
+    "enable-qm",
+    "enable-variance-boost",
+    "film-grain",
+    "film-grain-denoise",
+    "qm-max",
+    "qm-min",
+    "qp-scale-compress-strength",
+    "sharpness",
+    "tune",
+    "variance-boost-curve",
+    "variance-boost-strength",
+    "variance-octile",
+];
+
 /// What an encoder is to make of the frames that it is given: every family has words of its own for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Video {
@@ -199,6 +215,14 @@ pub struct Video {
 }
 
 impl Video {
+    /// Whether nothing is asked for but what weighs one part of a picture against another: such options were run through
+    /// whole films, and change neither the number nor the size of pictures.
+    #[must_use]
+    pub fn is_usual(&self) -> bool {
+        let mut names = self.extra.iter().map(|param| param.name.as_str());
+        names.all(|name| USUAL.contains(&name))
+    }
+
     /// Whether an option is among the further ones.
     #[must_use]
     pub fn has_extra(&self, name: &str) -> bool {

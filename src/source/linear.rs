@@ -477,12 +477,17 @@ const COMPLAINTS: usize = 8;
 /// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
 const PIPE_BYTES: i32 = 1 << 20;
 
+/// What ffmpeg goes back by itself from where it is told to seek, in containers whose index has the times of packets and not
+/// of pictures: 3/23 of a second (`fftools/ffmpeg_demux.c`). From a keyframe's own time that is one group of pictures too many.
+const GOES_BACK_MS: f64 = 3000.0 / 23.0 + 1.0;
+
 /// Where to seek for what is decoded from `from_ms` on. Where a container has no index, seeking goes by the order of
 /// packets, in which the keyframe that is wanted may lie behind: then from ever further before it, at last from the
 /// beginning.
 pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
     let before = |by_ms: f64| move |ms: f64| Some(ms - by_ms).filter(|ms| *ms > 0.0);
-    let sought = from_ms.map(|ms| [before(0.0)(ms), before(1000.0)(ms), before(10_000.0)(ms)]);
+    let sought =
+        from_ms.map(|ms| [-GOES_BACK_MS, 0.0, 1000.0, 10_000.0].map(|by_ms| before(by_ms)(ms)));
     let mut sought: Vec<Option<f64>> = sought.into_iter().flatten().flatten().map(Some).collect();
     sought.push(None);
     sought.into_iter()

@@ -209,12 +209,16 @@ impl Workshop {
 
     /// Decodes what an encoder has written to `part`, if it is one of the samples.
     fn look_at(&self, attempt: &Attempted<'_>, part: &Path) -> Result<()> {
-        let (frames, started) = (attempt.chunk.frames(), Instant::now());
+        let size = (self.media.width, self.media.height);
+        let mut pictures = Pictures::of(&self.recipe, size, attempt.chunk.frames());
+        if self.recipe.video.is_usual() {
+            pictures = pictures.only_beginning();
+        }
+        let (frames, started) = (pictures.looked_at(), Instant::now());
         if !self.samples.wants(frames, attempt.started.elapsed()) {
             return Ok(());
         }
-        let size = (self.media.width, self.media.height);
-        Pictures::of(&self.recipe, size, frames)
+        pictures
             .require(&self.tools, &self.job, part)
             .inspect_err(|_| self.samples.doubt())?;
         self.samples.paid(frames, started);

@@ -19,11 +19,15 @@ use crate::{
 
 /// Pictures of a film that is encoded in one go that are decoded: of a chunk, all are.
 const MOST: u64 = 240;
+/// Pictures of a chunk that are decoded where nothing but the usual was asked for.
+const BEGINNING: u64 = 24;
 
 /// What a file of the encoder's is to show.
 #[derive(Debug, Clone, Copy)]
 pub struct Pictures {
     frames: u64,
+    /// How many of them are decoded.
+    looked_at: u64,
     size: (u32, u32),
     bit_depth: u8,
 }
@@ -35,8 +39,24 @@ impl Pictures {
         let bit_depth = recipe.video.picture.bit_depth;
         Self {
             frames,
+            looked_at: frames.min(MOST),
             size,
             bit_depth,
+        }
+    }
+
+    /// How many pictures are decoded.
+    #[must_use]
+    pub fn looked_at(&self) -> u64 {
+        self.looked_at
+    }
+
+    /// The same, of which only the beginning is decoded.
+    #[must_use]
+    pub fn only_beginning(self) -> Self {
+        Self {
+            looked_at: self.frames.min(BEGINNING),
+            ..self
         }
     }
 
@@ -61,7 +81,7 @@ impl Pictures {
     }
 
     fn decode(&self, tools: &Toolbox, job: &Job, file: &Path) -> Result<Finished> {
-        let frames = self.frames.min(MOST);
+        let frames = self.looked_at;
         let mut command = Command::new(&tools.ffprobe);
         command
             .current_dir(job.dir())
@@ -83,7 +103,7 @@ impl Pictures {
     }
 
     fn judge(&self, finished: Finished) -> Result<()> {
-        let frames = self.frames.min(MOST);
+        let frames = self.looked_at;
         let said = || {
             finished
                 .stderr
@@ -143,8 +163,10 @@ pub struct Samples(Mutex<Account>);
 struct Account {
     earned: f64,
     spent: f64,
-    /// Seconds that a frame has taken.
-    price: f64,
+    /// Seconds that a frame has taken; `None`: none has been decoded yet.
+    price: Option<f64>,
+    /// Whether the chunk that sets the price is being decoded.
+    is_pricing: bool,
     /// Whether a chunk was not what it should be: from then on all are looked at.
     in_doubt: bool,
 }
@@ -154,14 +176,16 @@ impl Samples {
     pub fn wants(&self, frames: u64, encoded: Duration) -> bool {
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         account.earned += encoded.as_secs_f64() * PART;
-        let affordable = account.spent + account.price * frames as f64 <= account.earned;
-        let wants = affordable || account.in_doubt;
-        // Nobody else wants one before this is paid for.
-        account.spent += if wants {
-            account.price * frames as f64
-        } else {
-            0.0
+        let cost = account.price.map(|price| price * frames as f64);
+        let affordable = match cost {
+            None => !std::mem::replace(&mut account.is_pricing, true),
+            Some(cost) => account.spent + cost <= account.earned,
         };
+        let wants = affordable || account.in_doubt;
+        if wants {
+            // Nobody else wants one before this is paid for.
+            account.spent += cost.unwrap_or_default();
+        }
         wants
     }
 
@@ -175,8 +199,8 @@ impl Samples {
     pub fn paid(&self, frames: u64, started: Instant) {
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (seconds, frames) = (started.elapsed().as_secs_f64(), frames.max(1) as f64);
-        account.spent += seconds - account.price * frames;
-        account.price = seconds / frames;
+        account.spent += seconds - account.price.unwrap_or_default() * frames;
+        account.price = Some(seconds / frames);
     }
 }
 
@@ -188,6 +212,7 @@ mod tests {
     fn a_picture_of_another_size_or_depth_is_not_like_all() {
         let pictures = Pictures {
             frames: 2,
+            looked_at: 2,
             size: (320, 180),
             bit_depth: 10,
         };
@@ -207,7 +232,11 @@ mod tests {
         let (samples, minute) = (Samples::default(), Duration::from_secs(60));
         assert!(samples.wants(100, minute), "the first");
         // Two seconds for a hundred frames: one chunk in four, at a minute each.
-        samples.0.lock().unwrap().price = 0.02;
+        assert!(
+            !samples.wants(100, Duration::ZERO),
+            "no other before its price is known"
+        );
+        samples.0.lock().unwrap().price = Some(0.02);
         samples.0.lock().unwrap().spent = 2.0;
         let wanted = (0..40).filter(|_| samples.wants(100, minute)).count();
         assert!((10..=12).contains(&wanted), "{wanted}");
