@@ -31,6 +31,9 @@ _av1enc() {
             av1enc,try-vapoursynth)
                 cmd="av1enc__subcmd__try__subcmd__vapoursynth"
                 ;;
+            av1enc,verify)
+                cmd="av1enc__subcmd__verify"
+                ;;
             av1enc__subcmd__help,completions)
                 cmd="av1enc__subcmd__help__subcmd__completions"
                 ;;
@@ -46,6 +49,9 @@ _av1enc() {
             av1enc__subcmd__help,try-vapoursynth)
                 cmd="av1enc__subcmd__help__subcmd__try__subcmd__vapoursynth"
                 ;;
+            av1enc__subcmd__help,verify)
+                cmd="av1enc__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -53,7 +59,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -375,7 +381,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__help)
-            opts="doctor completions try-vapoursynth man help"
+            opts="doctor verify completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,6 +464,20 @@ _av1enc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        av1enc__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         av1enc__subcmd__man)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -479,6 +499,36 @@ _av1enc() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        av1enc__subcmd__verify)
+            opts="-h --known --sample --json --ffmpeg --ffprobe --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --known)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffmpeg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ffprobe)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

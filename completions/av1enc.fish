@@ -74,6 +74,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l verbose -d 'Print what ea
 complete -c av1enc -n "__fish_av1enc_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print version'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manual page (roff)'
@@ -126,11 +127,18 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print 
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s q -l quiet -d 'Print nothing but errors'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verbose -d 'Print what each chunk does'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l known -d 'What is known to differ: scaled, cropped=W:H:X:Y, deinterlaced, rate, colors, dynamic-hdr, sound (its channels or loudness), tracks, names (titles, languages, tags), chapters, attachments, damage' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l sample -d 'Compare pictures at N places only, from the beginning to the end [default: all pictures]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l json -d 'Print the findings as one JSON object'
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand try-vapoursynth" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand man" -s h -l help -d 'Print help'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

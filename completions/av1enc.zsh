@@ -168,6 +168,19 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '::input -- The film to encode:_files' \
 && ret=0
 ;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'*--known=[What is known to differ\: scaled, cropped=W\:H\:X\:Y, deinterlaced, rate, colors, dynamic-hdr, sound (its channels or loudness), tracks, names (titles, languages, tags), chapters, attachments, damage]:WHAT:_default' \
+'--sample=[Compare pictures at N places only, from the beginning to the end \[default\: all pictures\]]:N:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--json[Print the findings as one JSON object]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':source -- The film that is there:_files' \
+':output -- The film that was made of it:_files' \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
@@ -203,6 +216,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -232,6 +249,7 @@ esac
 _av1enc_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
+'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -253,6 +271,7 @@ _av1enc__subcmd__doctor_commands() {
 _av1enc__subcmd__help_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
+'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -285,6 +304,11 @@ _av1enc__subcmd__help__subcmd__try-vapoursynth_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help try-vapoursynth commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__verify_commands] )) ||
+_av1enc__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help verify commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__man_commands] )) ||
 _av1enc__subcmd__man_commands() {
     local commands; commands=()
@@ -294,6 +318,11 @@ _av1enc__subcmd__man_commands() {
 _av1enc__subcmd__try-vapoursynth_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc try-vapoursynth commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__verify_commands] )) ||
+_av1enc__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc verify commands' commands "$@"
 }
 
 if [ "$funcstack[1]" = "_av1enc" ]; then

@@ -47,6 +47,15 @@ impl Cli {
             _ => &self.encode,
         }
     }
+
+    /// Whether the result is wanted as JSON.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Some(Command::Verify(args)) => args.json,
+            _ => self.options().json,
+        }
+    }
 }
 
 /// What av1enc does beside encoding.
@@ -61,6 +70,10 @@ pub enum Command {
         #[command(flatten)]
         encode: Box<EncodeArgs>,
     },
+    /// Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else
+    ///
+    /// Exits with 0 if the output is the source, with 1 if something differs that --known does not name.
+    Verify(VerifyArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -72,6 +85,39 @@ pub enum Command {
     /// Print the manual page (roff)
     #[command(hide = true)]
     Man,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The film that is there
+    #[arg(value_name = "SOURCE")]
+    pub source: PathBuf,
+
+    /// The film that was made of it
+    #[arg(value_name = "OUTPUT")]
+    pub output: PathBuf,
+
+    /// What is known to differ: scaled, cropped=W:H:X:Y, deinterlaced, rate, colors, dynamic-hdr, sound (its channels or
+    /// loudness), tracks, names (titles, languages, tags), chapters, attachments, damage
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub known: Vec<String>,
+
+    /// Compare pictures at N places only, from the beginning to the end [default: all pictures]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// Print the findings as one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// ffmpeg to use [default: the one in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub ffmpeg: Option<PathBuf>,
+
+    /// ffprobe to use [default: the one in PATH]
+    #[arg(long, value_name = "PATH")]
+    pub ffprobe: Option<PathBuf>,
 }
 
 /// The encoder families that can be named.

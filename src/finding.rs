@@ -41,8 +41,16 @@ properties! {
     Pictures = "pictures at their times",
     /// How many pictures a decoder shows.
     DecodedFrames = "frames that can be decoded",
+    /// What programs complain of that decode the pictures.
+    Complaints = "complaints of decoders",
     /// What the picture is encoded with.
     Codec = "codec",
+    /// How large the picture is.
+    PictureSize = "size of the picture",
+    /// How many bits a sample has.
+    BitDepth = "bit depth",
+    /// What the pictures carry beside themselves.
+    Extras = "metadata inside the pictures",
     /// How wide a pixel is for its height.
     PixelShape = "shape of a pixel",
     /// Whether the picture is interlaced, and in which order.
@@ -149,6 +157,16 @@ impl Finding {
     ) -> Self {
         let agrees = source == output;
         Self::new(what, source.to_string(), output.to_string(), by, agrees)
+    }
+
+    /// Whether it is of this property, of the film or of any of its tracks.
+    #[must_use]
+    pub fn is_of(&self, property: Property) -> bool {
+        let of_track = self.what.strip_prefix(property.name());
+        of_track.is_some_and(|rest| {
+            let number = rest.strip_prefix(' ').unwrap_or("0");
+            (rest.is_empty() || rest.starts_with(' ')) && number.parse::<usize>().is_ok()
+        })
     }
 
     /// Two things, and whether they agree.

@@ -26,12 +26,12 @@ fn main() {
             fail(&error.into(), if json { Mode::Json } else { Mode::Human })
         }
     };
-    let mode = Mode::of(cli.options());
+    let mode = Mode::of(&cli);
     match commands::run(&cli, mode) {
         Ok(exit) => signal::leave(exit.code()),
         Err(error) => {
             if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
-                ui::print_stopped(interrupted, cli.encode.restart, mode);
+                ui::print_stopped(interrupted, &cli, mode);
                 signal::die_of(interrupted.0);
             }
             fail(&error, mode)

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod encode;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use clap::CommandFactory;
 
 use self::encode::Outcome;
 use crate::{
-    cli::{Cli, Command, EncodeArgs},
+    cli::{Cli, Command, EncodeArgs, VerifyArgs},
     doctor::Wanted,
     event::{Event, Sink},
     os::{
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
     match &cli.command {
         None => encode(&cli.encode, mode),
         Some(Command::Doctor { encode }) => examine(encode),
+        Some(Command::Verify(args)) => compare(args, mode),
         Some(Command::TryVapoursynth) => {
             ui::print_out(&source::trial());
             Ok(Exit::Done)
@@ -99,6 +101,36 @@ fn examine(args: &EncodeArgs) -> Result<Exit> {
         ui::print_out(&diagnosed.diagnosis.to_string());
     }
     Ok(diagnosed.exit())
+}
+
+/// Compares two films; succeeds only if one is the other.
+fn compare(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
+    let ground = Ground::lay(&Threadless::here()?)?;
+    // One object: who reads it wants no other lines.
+    let ui = Arc::new(Ui::new(
+        if mode == Mode::Json {
+            Mode::Quiet
+        } else {
+            mode
+        },
+        false,
+    ));
+    let sink: Sink = {
+        let ui = ui.clone();
+        Arc::new(move |event| ui.show(event))
+    };
+    let verdict = verify::run(&ground, args, &sink);
+    ui.clear();
+    let verdict = verdict?;
+    ui::print_out(&match mode {
+        Mode::Json => serde_json::to_string(&verdict)?,
+        _ => verdict.to_string(),
+    });
+    Ok(if verdict.agrees {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }
 
 /// What every command stands on that runs tools.

@@ -1,6 +1,6 @@
 //! What a film is: plain data, known once and handed on.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
@@ -288,6 +288,16 @@ pub enum Extra {
 }
 
 impl Extra {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hdr10Plus => "HDR10+",
+            Self::DolbyVision => "Dolby Vision",
+            Self::Captions => "closed captions",
+        }
+    }
+
     /// What ffprobe, or ffmpeg's filter showinfo, calls so.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -373,6 +383,40 @@ impl Video {
             (height, width)
         } else {
             (width, height)
+        }
+    }
+}
+
+/// A part of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crop {
+    /// Width and height.
+    pub size: (u32, u32),
+    /// How far it lies from the left edge and from the upper one.
+    pub at: (u32, u32),
+}
+
+impl Crop {
+    /// ffmpeg's filter that leaves nothing but it.
+    #[must_use]
+    pub fn filter(&self) -> String {
+        let ((width, height), (x, y)) = (self.size, self.at);
+        format!("crop={width}:{height}:{x}:{y}")
+    }
+}
+
+/// As ffmpeg's crop takes it: `1920:800:0:140`.
+impl FromStr for Crop {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<u32>, _> = text.split(':').map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[width, height, x, y]) if width > 0 && height > 0 => Ok(Self {
+                size: (width, height),
+                at: (x, y),
+            }),
+            _ => Err(format!("`{text}` is no W:H:X:Y, such as 1920:800:0:140")),
         }
     }
 }

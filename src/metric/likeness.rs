@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::{
     finding::{Finding, Property},
-    os::{process::outcome, words::count},
+    os::{process::outcome, toolbox::Toolbox, words::count},
     source::{
         packets::{Original, keep_clock},
         probe::file_url,
@@ -553,53 +553,83 @@ fn peak(likeness: &[f64]) -> Option<(f64, f64)> {
     Some((n as f64 + between - REACH as f64, here))
 }
 
-/// The source, and its sound encoded anew.
+/// Tracks of sound in a source, and the same in another file.
 pub struct Sounds<'a> {
     /// The source.
     pub source: Original<'a>,
-    /// The encoded sound.
-    pub encoded: &'a Path,
-    /// By how many milliseconds the times of each track are later than those of the output.
+    /// Its streams of sound that are compared.
+    pub streams: Vec<usize>,
+    /// The other file.
+    pub other: Other<'a>,
+    /// By how many milliseconds each track is later in it, beside what is added to the film's clock for the output.
     pub later_ms: &'a [f64],
 }
 
+/// Where the other tracks of sound are.
+pub enum Other<'a> {
+    /// All those of a file of ours, by its container's clock.
+    All(&'a Path),
+    /// Streams of any film, by its clock.
+    Of(Original<'a>, Vec<usize>),
+}
+
+impl Other<'_> {
+    /// ffmpeg, decoding them with these options.
+    fn decoding(&self, tools: &Toolbox, options: &[&str]) -> Command {
+        match self {
+            Self::All(file) => {
+                let mut command = Command::new(&tools.ffmpeg);
+                command
+                    .args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"])
+                    .arg(file_url(file))
+                    .args(["-map", "0:a"])
+                    .args(options);
+                command
+            }
+            Self::Of(film, streams) => decoding(film, streams, options),
+        }
+    }
+}
+
+/// ffmpeg, decoding streams of a film with these options.
+fn decoding(film: &Original<'_>, streams: &[usize], options: &[&str]) -> Command {
+    let mut command = film.reading();
+    for stream in streams {
+        command.args(["-map", &format!("0:{stream}")]);
+    }
+    command.args(options);
+    keep_clock(&mut command, film.container);
+    command
+}
+
+/// How sound is decoded that is compared, and passed on.
+const DECODED: [&str; 12] = [
+    "-map_metadata",
+    "-1",
+    "-af",
+    ON_TIME,
+    "-ac",
+    "1",
+    "-c:a",
+    "pcm_s16le",
+    "-muxing_queue_data_threshold",
+    "500M",
+    "-f",
+    "avi",
+];
+
 impl Sounds<'_> {
-    /// Compares all sound tracks, with what the user's options leave to be judged of each.
+    /// Compares the tracks, with what the user's options leave to be judged of each.
     ///
     /// # Errors
     /// If one cannot be read.
     pub fn compare(&self, freedoms: &[Freedom]) -> Result<Vec<Likeness>> {
-        let decoded = [
-            "-map_metadata",
-            "-1",
-            "-af",
-            ON_TIME,
-            "-ac",
-            "1",
-            "-c:a",
-            "pcm_s16le",
-        ];
-        let piped = [
-            "-muxing_queue_data_threshold",
-            "500M",
-            "-f",
-            "avi",
-            "pipe:1",
-        ];
+        let piped = [&DECODED[..], &["pipe:1"]].concat();
         let Original {
             tools, container, ..
         } = self.source;
-        let mut source = self.source.reading();
-        let kept = container
-            .sound_tracks()
-            .flat_map(|track| ["-map".to_owned(), format!("0:{}", track.stream)]);
-        source.args(kept).args(decoded).args(piped);
-        keep_clock(&mut source, container);
-        let mut encoded = Command::new(&tools.ffmpeg);
-        encoded
-            .args(["-nostdin", "-hide_banner", "-v", "error", "-copyts", "-i"])
-            .arg(file_url(self.encoded));
-        encoded.args(["-map", "0:a"]).args(decoded).args(piped);
+        let source = decoding(&self.source, &self.streams, &piped);
+        let encoded = self.other.decoding(tools, &piped);
         // By the film's clock the output is later by what is added for it.
         let offset_ms = container.clock.offset_us as f64 / 1000.0;
         let tracks = self.later_ms.iter().zip(freedoms);

@@ -15,7 +15,7 @@ pub const MAX_TIME_ERROR_MS: f64 = 1.6;
 /// A container may be shorter than its pictures by this much, in seconds: a last one may have no duration.
 const DURATION_TOLERANCE: f64 = 1.0;
 /// Containers give the shape of pixels by whole numbers.
-const ASPECT_TOLERANCE: f64 = 0.01;
+pub(super) const ASPECT_TOLERANCE: f64 = 0.01;
 
 /// Who says what the container says.
 const MKVMERGE: &str = "mkvmerge -J";
@@ -263,7 +263,7 @@ impl Said<'_> {
 }
 
 /// What is said of the track with number `n`, counted from 1.
-fn of_track(n: usize, wanted: &Track, found: &Track) -> Vec<Finding> {
+pub(super) fn of_track(n: usize, wanted: &Track, found: &Track) -> Vec<Finding> {
     let same = |property: Property, wanted: String, found: String| {
         Finding::same(property.of_track(n), wanted, found, MKVMERGE)
     };
@@ -286,7 +286,7 @@ fn of_track(n: usize, wanted: &Track, found: &Track) -> Vec<Finding> {
 }
 
 /// The kinds of some tracks.
-fn kinds<'a>(tracks: impl IntoIterator<Item = &'a Track>) -> String {
+pub(super) fn kinds<'a>(tracks: impl IntoIterator<Item = &'a Track>) -> String {
     let kinds: Vec<String> = tracks
         .into_iter()
         .map(|track| format!("{:?}", track.kind).to_lowercase())
@@ -295,7 +295,7 @@ fn kinds<'a>(tracks: impl IntoIterator<Item = &'a Track>) -> String {
 }
 
 /// A text, or that there is none.
-fn text(text: &Option<String>) -> String {
+pub(super) fn text(text: &Option<String>) -> String {
     text.clone().unwrap_or_else(|| "none".to_owned())
 }
 
@@ -325,7 +325,7 @@ fn flags(track: &Track) -> String {
 }
 
 /// Names and values of tags, or that there are none.
-fn tag_text(tags: &[(String, String)]) -> String {
+pub(super) fn tag_text(tags: &[(String, String)]) -> String {
     let tags: Vec<String> = tags
         .iter()
         .map(|(name, value)| format!("{name}: {value}"))

@@ -49,6 +49,7 @@ pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
             pairs.push(Pair {
                 track,
                 output: format!("0:{letter}:{position}"),
+                output_codec: "",
                 what: property.of_track(position + 1),
             });
         }
@@ -63,6 +64,8 @@ pub struct Pair<'a> {
     pub track: &'a Track,
     /// ffmpeg's name of it in the output: `0:a:1`.
     pub output: String,
+    /// What it is encoded with there, where that may be something else.
+    pub output_codec: &'a str,
     /// What is compared: `sound track 2`.
     pub what: What,
 }
@@ -72,7 +75,18 @@ pub struct Films<'a> {
     /// The source.
     pub source: Original<'a>,
     /// The output.
-    pub output: &'a Path,
+    pub output: Output<'a>,
+    /// By how many milliseconds times are later in the output.
+    pub later_ms: f64,
+}
+
+/// A film that was made of another.
+#[derive(Clone, Copy)]
+pub enum Output<'a> {
+    /// One of ours, by its container's clock.
+    Ours(&'a Path),
+    /// Any other, by its own.
+    Any(Original<'a>),
 }
 
 /// Times of one packet in two files differ by rounding to a millisecond, and where several are in one block of Matroska, by
@@ -91,9 +105,29 @@ struct Line {
     hash: String,
 }
 
-impl Films<'_> {
+impl<'a> Films<'a> {
+    /// The source of a job, and its output.
+    #[must_use]
+    pub fn of_job(source: Original<'a>, output: &'a Path) -> Self {
+        Self {
+            source,
+            output: Output::Ours(output),
+            later_ms: source.container.clock.offset_us as f64 / 1000.0,
+        }
+    }
+
     fn read_output(&self) -> Command {
-        self.reading(self.output)
+        match self.output {
+            Output::Ours(file) => self.reading(file),
+            Output::Any(film) => film.reading(),
+        }
+    }
+
+    /// Has ffmpeg, which reads the output, keep its clock.
+    fn keep_output_clock(&self, command: &mut Command) {
+        if let Output::Any(film) = self.output {
+            keep_clock(command, film.container);
+        }
     }
 
     /// ffmpeg, reading a file of ours.
@@ -130,6 +164,32 @@ impl Films<'_> {
         pairs.iter().map(finding).collect()
     }
 
+    /// Compares tracks of which nobody says how they were made: packet by packet, else sample by sample, picture by picture,
+    /// word by word. `None`: it is another sound, of which only how it sounds can be compared.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn like(&self, pairs: &[Pair<'_>]) -> Result<Vec<Option<Finding>>> {
+        let packets = self.packets(&pairs.iter().collect::<Vec<_>>())?;
+        let finding = |(pair, packets): (&Pair<'_>, &Packets)| {
+            let of_packets =
+                packets.finding(pair.what, "hashes and times of all packets, by ffmpeg");
+            if packets.agree() {
+                return Ok(Some(of_packets));
+            }
+            Ok(match pair.track.kind {
+                TrackKind::Video => Some(self.frames(pair)?),
+                TrackKind::Audio if is_lossless(pair.output_codec) => {
+                    Some(self.samples(pair)?).filter(|finding| finding.agrees)
+                }
+                TrackKind::Audio => None,
+                // Pictures have no words.
+                TrackKind::Subtitles => Some(self.texts(pair).unwrap_or(of_packets)),
+            })
+        };
+        pairs.iter().zip(&packets).map(finding).collect()
+    }
+
     /// Compares the packets of some tracks.
     fn packets(&self, pairs: &[&Pair<'_>]) -> Result<Vec<Packets>> {
         if pairs.is_empty() {
@@ -149,9 +209,15 @@ impl Films<'_> {
             source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
         }
         output.args(["-c", "copy"]);
+        for (n, _) in (0..)
+            .zip(pairs)
+            .filter(|(_, pair)| pair.output_codec == "aac")
+        {
+            output.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
+        }
         keep_clock(hashed(&mut source), self.source.container);
-        hashed(&mut output);
-        self.in_lockstep(source, output, &vec![self.offset_ms(); pairs.len()])
+        self.keep_output_clock(hashed(&mut output));
+        self.in_lockstep(source, output, &vec![self.later_ms; pairs.len()])
     }
 
     /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`: one finding for each.
@@ -170,11 +236,6 @@ impl Films<'_> {
             packets.finding(Property::SoundPackets.of_track(n), by)
         };
         Ok((1..).zip(&compared).map(finding).collect())
-    }
-
-    /// What is added to times of the source for the output.
-    fn offset_ms(&self) -> f64 {
-        self.source.container.clock.offset_us as f64 / 1000.0
     }
 
     /// What comparing the `packets` of a track came to; where they are cut differently, what is in them counts.
@@ -228,8 +289,8 @@ impl Films<'_> {
     /// Compares what `source` and `output` write of one track, packet by packet.
     fn one_track(&self, mut source: Command, mut output: Command) -> Result<Packets> {
         keep_clock(hashed(&mut source), self.source.container);
-        hashed(&mut output);
-        let mut packets = self.in_lockstep(source, output, &[self.offset_ms()])?;
+        self.keep_output_clock(hashed(&mut output));
+        let mut packets = self.in_lockstep(source, output, &[self.later_ms])?;
         Ok(packets.pop().unwrap_or_default())
     }
 
@@ -269,18 +330,30 @@ impl Films<'_> {
     /// Compares words and times of subtitles whose form has changed.
     fn texts(&self, pair: &Pair<'_>) -> Result<Finding> {
         let [mut source, mut output] = self.reading_both(pair);
-        let offset = format!("{}us", self.source.container.clock.offset_us);
+        let offset = format!("{}us", (self.later_ms * 1000.0).round());
         source.args(["-c:s", "srt", "-output_ts_offset", &offset]);
         source.args(["-f", "srt", "pipe:1"]);
         keep_clock(&mut source, self.source.container);
         output.args(["-c:s", "srt", "-f", "srt", "pipe:1"]);
+        self.keep_output_clock(&mut output);
         let texts = |command| -> Result<Vec<Text>> {
             let children = &self.source.tools.children;
             let read = children.output(command).context("reading subtitles")?;
             Ok(subtitles(&String::from_utf8_lossy(&read)))
         };
-        Ok(of_texts(pair.what, &texts(source)?, &texts(output)?))
+        let (mut ours, mut theirs) = (texts(source)?, texts(output)?);
+        if let Output::Any(_) = self.output {
+            (ours, theirs) = (without_markup(ours), without_markup(theirs));
+        }
+        Ok(of_texts(pair.what, &ours, &theirs))
     }
+}
+
+/// Whether sound that is encoded with `codec`, by ffmpeg's name or mkvmerge's, has the samples that went in.
+fn is_lossless(codec: &str) -> bool {
+    const NAMES: [&str; 7] = ["pcm", "flac", "alac", "truehd", "mlp", "wavpack", "tta"];
+    let codec = codec.to_ascii_lowercase();
+    NAMES.iter().any(|name| codec.starts_with(name))
 }
 
 /// Has ffmpeg write a line for every packet.
@@ -290,13 +363,36 @@ fn hashed(command: &mut Command) -> &mut Command {
 
 /// Compares the texts of a track of subtitles, by words and times.
 pub(super) fn of_texts(what: What, source: &[Text], output: &[Text]) -> Finding {
-    let same = |(a, b): (&Text, &Text)| {
-        (a.0 - b.0).abs() <= SAME_TIME_MS && (a.1 - b.1).abs() <= 2.0 * SAME_TIME_MS && a.2 == b.2
+    let differ = |(a, b): &(&Text, &Text)| {
+        (a.0 - b.0).abs() > SAME_TIME_MS || (a.1 - b.1).abs() > 2.0 * SAME_TIME_MS || a.2 != b.2
     };
-    let agrees = source.len() == output.len() && source.iter().zip(output).all(same);
-    let number = |texts: &[Text]| count(texts.len() as u64, "text");
+    let wrong = source.iter().zip(output).find(differ);
+    let agrees = source.len() == output.len() && wrong.is_none();
+    let shown = |texts: &[Text], wrong: Option<&Text>| {
+        let first = wrong.map_or_else(String::new, |(from, _, words)| {
+            let words = words.trim_end().replace('\n', " / ");
+            format!(", of them `{words}` at {:.3} s", from / 1000.0)
+        });
+        count(texts.len() as u64, "text") + &first
+    };
     let by = "words and times of all, by ffmpeg";
-    Finding::new(what, number(source), number(output), by, agrees)
+    let source = shown(source, wrong.map(|both| both.0));
+    let output = shown(output, wrong.map(|both| both.1));
+    Finding::new(what, source, output, by, agrees)
+}
+
+/// The words of texts without what says how they look, which every form of subtitles says in its own way: `<i>`, `{\an8}`.
+fn without_markup(mut texts: Vec<Text>) -> Vec<Text> {
+    for (_, _, words) in &mut texts {
+        for (open, close) in [("<", '>'), ("{\\", '}')] {
+            while let Some(begin) = words.find(open)
+                && let Some(length) = words[begin..].find(close)
+            {
+                words.replace_range(begin..=begin + length, "");
+            }
+        }
+    }
+    texts
 }
 
 /// A text of SubRip: beginning and end in milliseconds, and words.

@@ -6,4 +6,5 @@ pub mod content;
 pub mod preflight;
 pub mod container;
 pub mod pictures;
+pub mod pair;
 pub mod verify;

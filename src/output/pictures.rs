@@ -130,6 +130,8 @@ impl Joined<'_> {
             container: None,
             origin_ms: 0.0,
             full_range: full,
+            threads: None,
+            crop: None,
         };
         let clock = media.container.clock;
         let look = |run: &Range<f64>| {

@@ -87,10 +87,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     )?;
     join::join_others(tools, job, &container, &file)
         .context("joining the film's other tracks, for a trial")?;
-    let films = Films {
-        source: job.original(tools, &container),
-        output: &file,
-    };
+    let films = Films::of_job(job.original(tools, &container), &file);
     let findings = films.copied(&pairs);
     fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
     let wrong: Vec<(&Pair<'_>, Finding)> = pairs

@@ -110,10 +110,7 @@ fn read_back(joined: &pictures::Joined<'_>, expected: Expected<'_>) -> Result<Re
         announced: expected.announced,
         references: expected.references,
     };
-    let films = Films {
-        source,
-        output: file,
-    };
+    let films = Films::of_job(source, file);
     let chunks = expected.chunks.iter().map(|chunk| chunk.record().clone());
     let chunks: Vec<ChunkRecord> = chunks.collect();
     thread::scope(|scope| {
@@ -162,7 +159,10 @@ mod tests {
         },
         finding::Property,
         metric::likeness::{Freedom, Pair},
-        output::content::examples::{LIST, compared},
+        output::{
+            content::examples::{LIST, compared},
+            pair,
+        },
         source::{frames::Small, places::Seen},
         stream::bitstream::{
             examples::{STILL, ivf},
@@ -426,6 +426,13 @@ mod tests {
             Property::DecodedFrames => {
                 let list = "#dimensions 0: 64x36\n0, 0, 0, 1, 3456, 0x1\n0, 1, 1, 1, 3456, 0x2\n";
                 let [right, wrong] = [2, 3].map(|frames| pictures::of_decoded(list, frames));
+                vec![Case::of([right], [wrong])]
+            }
+            Property::Complaints
+            | Property::PictureSize
+            | Property::BitDepth
+            | Property::Extras => {
+                let [right, wrong] = pair::examples::two(property);
                 vec![Case::of([right], [wrong])]
             }
             Property::Codec => vec![Case::said(|it| it.found.video.codec = "hevc".to_owned())],

@@ -659,7 +659,8 @@ impl Pipe {
         self.back = Some(frame);
     }
 
-    fn complaints(&self) -> Vec<String> {
+    /// What ffmpeg has complained of so far.
+    pub(super) fn complaints(&self) -> Vec<String> {
         self.complaints
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    ops::Range,
+    ops::{Range, RangeInclusive},
     path::Path,
     process::Command,
     sync::atomic::{AtomicU64, Ordering},
@@ -21,7 +21,7 @@ use super::{
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
 use crate::{
-    film::media::{Container, Extra, Range as SampleRange},
+    film::media::{Container, Crop, Extra, Range as SampleRange},
     os::toolbox::Toolbox,
 };
 
@@ -95,6 +95,7 @@ pub fn choose(announced: &Announced) -> Vec<Place> {
 pub type Seen = (f64, Small);
 
 /// What a decoder shows of a part of a film.
+#[derive(Debug, Default)]
 pub struct Looked {
     /// The pictures.
     pub seen: Vec<Seen>,
@@ -102,6 +103,17 @@ pub struct Looked {
     pub keys_ms: Vec<f64>,
     /// What they carry beside themselves.
     pub extras: Extras,
+}
+
+/// What was seen beside pictures that were passed on.
+#[derive(Debug, Default)]
+pub struct Aside {
+    /// The times of those that are keyframes by the decoder's word.
+    pub keys_ms: Vec<f64>,
+    /// What they carry beside themselves.
+    pub extras: Extras,
+    /// What ffmpeg complained of: damage, most likely.
+    pub complaints: Vec<String>,
 }
 
 /// What is left of `seen`, pictures that are decoded from somewhere in a film on, without those that are shown before the
@@ -129,6 +141,10 @@ pub struct Film<'a> {
     pub origin_ms: f64,
     /// Whether its samples have full range: they are not converted.
     pub full_range: bool,
+    /// Threads of its decoder; `None`: as many as ffmpeg likes.
+    pub threads: Option<u32>,
+    /// The part of each picture that counts; `None`: all of it.
+    pub crop: Option<Crop>,
 }
 
 impl<'a> Film<'a> {
@@ -152,6 +168,9 @@ impl<'a> Film<'a> {
             container: Some(container),
             origin_ms,
             full_range,
+            // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
+            threads: Some(1),
+            crop: None,
         }
     }
 
@@ -161,6 +180,28 @@ impl<'a> Film<'a> {
     /// # Errors
     /// If ffmpeg cannot read it.
     pub fn look(&self, from_ms: Option<f64>, until_ms: f64) -> Result<Looked> {
+        let mut seen = Vec::new();
+        let aside = self.each(from_ms, until_ms, |picture| {
+            seen.push(picture);
+            true
+        })?;
+        Ok(Looked {
+            seen,
+            keys_ms: aside.keys_ms,
+            extras: aside.extras,
+        })
+    }
+
+    /// Gives `to` the same pictures, each as it comes, as long as it wants more.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot read it.
+    pub fn each(
+        &self,
+        from_ms: Option<f64>,
+        until_ms: f64,
+        mut to: impl FnMut(Seen) -> bool,
+    ) -> Result<Aside> {
         let (width, height) = SMALL;
         let layout = Layout {
             width,
@@ -174,7 +215,7 @@ impl<'a> Film<'a> {
         };
         let command = self.decoding(from_ms);
         let mut pipe = Pipe::open(&self.tools.children, command, layout, origin_ms)?;
-        let (mut seen, mut keys_ms) = (Vec::new(), Vec::new());
+        let mut keys_ms = Vec::new();
         while let Some((ms, frame)) = pipe.next().context("decoding a part of the film")? {
             let Some(ms) = ms else { continue };
             if ms > until_ms + SAME_TIME_MS {
@@ -183,14 +224,54 @@ impl<'a> Film<'a> {
             if pipe.shows_a_keyframe() {
                 keys_ms.push(ms);
             }
-            seen.push((ms, frame.small()));
+            if !to((ms, frame.small())) {
+                break;
+            }
         }
-        let extras = pipe.extras();
-        Ok(Looked {
-            seen,
+        Ok(Aside {
             keys_ms,
-            extras,
+            extras: pipe.extras(),
+            complaints: pipe.complaints(),
         })
+    }
+
+    /// The pictures from one time to another by the film's clock, both in milliseconds, of those that are `announced`; some may
+    /// come before these.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot read it.
+    pub fn place(&self, announced: &Announced, times_ms: RangeInclusive<f64>) -> Result<Looked> {
+        let first = times_ms.start() + SAME_TIME_MS;
+        let key = |key: &&usize| announced.times_ms[**key] <= first;
+        let key = announced.keys.iter().take_while(key).last();
+        let from_ms = key
+            .filter(|key| **key > 0)
+            .map(|key| announced.times_ms[*key]);
+        self.decode(announced, from_ms, times_ms)
+    }
+
+    /// The same, decoded from the keyframe at `from_ms`, or from the beginning.
+    fn decode(
+        &self,
+        announced: &Announced,
+        from_ms: Option<f64>,
+        times_ms: RangeInclusive<f64>,
+    ) -> Result<Looked> {
+        let mut looked = Looked::default();
+        for from_ms in seeks(from_ms) {
+            looked = self.look(from_ms, times_ms.end() + SAME_TIME_MS)?;
+            if from_ms.is_some() {
+                let keys_ms = &looked.keys_ms;
+                looked.seen = from_a_keyframe(looked.seen, |ms| {
+                    keys_ms.contains(&ms) || announced.is_key(ms)
+                });
+            }
+            let begins = looked.seen.first().map(|(ms, _)| *ms);
+            if begins.is_some_and(|ms| ms <= times_ms.start() + SAME_TIME_MS) {
+                break;
+            }
+        }
+        Ok(looked)
     }
 
     /// Whether ffmpeg, decoding from there on, shows the times of the container.
@@ -208,9 +289,8 @@ impl<'a> Film<'a> {
             "-loglevel",
             "level+info",
         ]);
-        if self.container.is_some() {
-            // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
-            command.args(["-threads", "1"]);
+        if let Some(threads) = self.threads {
+            command.args(["-threads", &threads.to_string()]);
         }
         if self.has_clock_of_container(from_ms) {
             command.arg("-copyts");
@@ -226,8 +306,11 @@ impl<'a> Film<'a> {
         command.args(["-map", &self.stream, "-fps_mode", "passthrough"]);
         let (width, height) = SMALL;
         let range = if self.full_range { "pc" } else { "tv" };
+        let crop = self
+            .crop
+            .map_or_else(String::new, |crop| format!("{},", crop.filter()));
         let filter = format!(
-            "showinfo=checksum=0,scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
+            "showinfo=checksum=0,{crop}scale={width}:{height}:flags=area:in_range={range}:out_range={range},format=yuv420p"
         );
         command.args(["-max_error_rate", "1", "-vf", &filter]);
         command.args(["-f", "rawvideo", "pipe:1"]);
@@ -301,25 +384,9 @@ impl References {
         for place in places {
             let times_ms = &announced.times_ms[place.pictures.clone()];
             let (first, last) = (times_ms[0], times_ms[times_ms.len() - 1]);
-            let (mut seen, mut carried): (Vec<Seen>, Extras) = Default::default();
-            for from_ms in seeks(place.from_ms) {
-                let looked = film.look(from_ms, last + SAME_TIME_MS)?;
-                carried = looked.extras;
-                seen = match from_ms {
-                    Some(_) => from_a_keyframe(looked.seen, |ms| {
-                        looked.keys_ms.contains(&ms) || announced.is_key(ms)
-                    }),
-                    None => looked.seen,
-                };
-                if seen
-                    .first()
-                    .is_some_and(|(ms, _)| *ms <= first + SAME_TIME_MS)
-                {
-                    break;
-                }
-            }
-            references.extras.extend(carried);
-            references.add(&seen, times_ms);
+            let looked = film.decode(announced, place.from_ms, first..=last)?;
+            references.extras.extend(looked.extras);
+            references.add(&looked.seen, times_ms);
         }
         references.extras.sort_by(|a, b| a.1.total_cmp(&b.1));
         Ok(references)

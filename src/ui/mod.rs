@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::EncodeArgs,
+    cli::Cli,
     event::{Event, Progress, Report, Stage},
     os::{
         exit::Exit,
@@ -36,10 +36,10 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// What these options ask for.
+    /// What a command line asks for.
     #[must_use]
-    pub fn of(options: &EncodeArgs) -> Self {
-        match (options.json, options.quiet) {
+    pub fn of(cli: &Cli) -> Self {
+        match (cli.json(), cli.options().quiet) {
             (true, _) => Self::Json,
             (false, true) => Self::Quiet,
             (false, false) => Self::Human,
@@ -246,13 +246,18 @@ pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
 }
 
 /// Prints that the run was stopped, and how to go on.
-pub fn print_stopped(stopped: &Interrupted, restarted: bool, mode: Mode) {
-    let command = if restarted {
-        "the same command, without --restart,"
-    } else {
-        "the same command"
+pub fn print_stopped(stopped: &Interrupted, cli: &Cli, mode: Mode) {
+    let message = match (&cli.command, cli.encode.restart) {
+        (Some(_), _) => stopped.to_string(),
+        (None, restarted) => {
+            let command = if restarted {
+                "the same command, without --restart,"
+            } else {
+                "the same command"
+            };
+            format!("{stopped}; finished work is kept: {command} goes on from here")
+        }
     };
-    let message = format!("{stopped}; finished work is kept: {command} goes on from here");
     if mode != Mode::Quiet {
         print_note(&message);
     }

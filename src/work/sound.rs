@@ -9,7 +9,7 @@ use crate::{
     film::media::{Container, TrackKind},
     finding,
     job::{Job, SoundRecord, names::Name},
-    metric::likeness::{Freedom, Likeness, Sounds},
+    metric::likeness::{Freedom, Likeness, Other, Sounds},
     os::{process::Finished, toolbox::Toolbox},
     source::{
         packets::{self, ON_TIME, Original, keep_clock},
@@ -136,7 +136,8 @@ impl Work<'_> {
             .collect();
         let sounds = Sounds {
             source: self.source,
-            encoded,
+            streams: self.kept.clone(),
+            other: Other::All(encoded),
             later_ms: &later_ms,
         };
         let likenesses = sounds.compare(&freedoms)?;

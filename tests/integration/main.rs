@@ -43,4 +43,5 @@ mod resume;
 mod sound;
 mod together;
 mod unreadable;
+mod verdicts;
 mod whole;

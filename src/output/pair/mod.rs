@@ -1,0 +1,593 @@
+//! Any two films, of which one is said to be made of the other -> [`Verdict`]. No word of whoever made it is believed: both
+//! are read by the same programs, from their beginnings to their ends.
+
+mod known;
+mod pictures;
+mod tracks;
+
+use std::{
+    fmt,
+    ops::{Range, RangeInclusive},
+    path::{Path, PathBuf},
+    thread,
+};
+
+use anyhow::{Context, Result, bail};
+use num_rational::Ratio;
+use serde::Serialize;
+
+pub use self::known::{Differences, Known};
+use self::pictures::{Compared, Whole, of_times};
+use self::tracks::{Tracks, of_title};
+use crate::{
+    film::{
+        hdr::Hdr10,
+        media::{Color, Container, Fields, UNSPECIFIED, Video},
+    },
+    finding::{Finding, Property},
+    os::{handle::Handle, process::outcome, toolbox::Toolbox},
+    output::container::{ASPECT_TOLERANCE, MAX_TIME_ERROR_MS, tag_text},
+    source::{
+        packets::{self, Announced, Original},
+        places::{Aside, Film, Seen},
+        probe::{self, Found, Probed},
+    },
+    stream::bitstream::hdr_disagreement,
+};
+
+/// Two films that are compared.
+pub struct Films<'a> {
+    /// ffmpeg, ffprobe and mkvmerge.
+    pub tools: &'a Toolbox,
+    /// The film that is there.
+    pub source: &'a Path,
+    /// The one that was made of it.
+    pub output: &'a Path,
+    /// What is known to be another thing in it.
+    pub differences: Differences,
+    /// At how many places pictures are compared; `None`: all are.
+    pub places: Option<usize>,
+}
+
+/// What was compared, and what came of it.
+#[derive(Debug, Serialize)]
+pub struct Verdict {
+    /// Whether the output is the source, but for what is known.
+    pub agrees: bool,
+    /// All that was compared.
+    pub findings: Vec<Judged>,
+}
+
+/// A finding, and whether it is known that there is a difference.
+#[derive(Debug, Serialize)]
+pub struct Judged {
+    /// What was compared, and with what.
+    #[serde(flatten)]
+    pub finding: Finding,
+    /// Whether a difference in it was named.
+    pub known: bool,
+}
+
+/// A line for each finding, and one for all.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for judged in &self.findings {
+            writeln!(f, "{judged}")?;
+        }
+        let number = |which: fn(&Judged) -> bool| {
+            let which = self.findings.iter().filter(|judged| which(judged));
+            which.count()
+        };
+        let wrong = number(|judged| !judged.finding.agrees && !judged.known);
+        let known = match number(|judged| judged.known) {
+            0 => String::new(),
+            known => format!(", {known} in which a difference is known"),
+        };
+        let all = self.findings.len();
+        match self.agrees {
+            true => write!(f, "The output is the source: {all} things compared{known}."),
+            false => write!(
+                f,
+                "The output is not the source: {wrong} of {all} things differ{known}."
+            ),
+        }
+    }
+}
+
+/// `differs  frames                       240 in the source, 239 in the output (all, decoded by ffmpeg)`.
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Finding {
+            what,
+            source,
+            output,
+            by,
+            agrees,
+        } = &self.finding;
+        let word = match (agrees, self.known) {
+            (true, _) => "same",
+            (false, true) => "known",
+            (false, false) => "differs",
+        };
+        write!(f, "{word:<8} {what:<28} ")?;
+        match source == output {
+            true => write!(f, "{source}"),
+            false => write!(f, "{source} in the source, {output} in the output"),
+        }?;
+        match agrees {
+            true => Ok(()),
+            false => write!(f, " ({by})"),
+        }
+    }
+}
+
+/// One of the two films, opened.
+struct Side {
+    handle: Handle,
+    probed: Probed,
+    found: Found,
+    announced: Announced,
+}
+
+/// The directory and the name by which tools reach an open film.
+fn place_of(handle: &Handle) -> (PathBuf, String) {
+    let path = handle.path();
+    let name = path.file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    let dir = path.parent().unwrap_or(Path::new("/")).to_owned();
+    (dir, name)
+}
+
+impl Side {
+    fn open(tools: &Toolbox, path: &Path) -> Result<Self> {
+        let handle =
+            Handle::on(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let probed = probe::probe(tools, path)?;
+        let (dir, name) = place_of(&handle);
+        let container = &probed.container;
+        let original = Original {
+            tools,
+            dir: &dir,
+            name: &name,
+            container,
+        };
+        let listed = packets::read(&original, &[])
+            .with_context(|| format!("reading the packets of `{}`", path.display()))?;
+        let announced = Announced::of(&listed, container.clock.first_ms);
+        let found = probe::video_of(tools, path, 0)?;
+        Ok(Self {
+            handle,
+            probed,
+            found,
+            announced,
+        })
+    }
+
+    fn container(&self) -> &Container {
+        &self.probed.container
+    }
+}
+
+impl Films<'_> {
+    /// Compares them.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or is no film.
+    pub fn compare(&self) -> Result<Verdict> {
+        let (source, output) = thread::scope(|scope| {
+            let source = scope.spawn(|| Side::open(self.tools, self.source));
+            let output = Side::open(self.tools, self.output);
+            (outcome(source), output)
+        });
+        let (source, output) = (source?, output?);
+        let mut findings = of_pictures(source.container(), output.container(), &self.differences);
+        let (seen, later_ms) = self.pictures(&source, &output)?;
+        findings.extend(seen);
+        findings.extend(of_film(&source, &output, later_ms));
+        let tracks = Tracks::of(source.container(), output.container());
+        findings.push(tracks.finding());
+        findings.extend(tracks.said());
+        let places = [place_of(&source.handle), place_of(&output.handle)];
+        let [ours, theirs] = [(&source, &places[0]), (&output, &places[1])]
+            .map(|(side, place)| self.original(side, place));
+        findings.extend(tracks.content(ours, theirs, later_ms, &self.differences)?);
+        Ok(self.judged(findings))
+    }
+
+    fn judged(&self, findings: Vec<Finding>) -> Verdict {
+        let judged = |finding: Finding| Judged {
+            known: !finding.agrees && self.differences.cover(&finding),
+            finding,
+        };
+        let findings: Vec<Judged> = findings.into_iter().map(judged).collect();
+        Verdict {
+            agrees: findings.iter().all(|one| one.finding.agrees || one.known),
+            findings,
+        }
+    }
+
+    fn original<'b>(&'b self, side: &'b Side, place: &'b (PathBuf, String)) -> Original<'b> {
+        Original {
+            tools: self.tools,
+            dir: &place.0,
+            name: &place.1,
+            container: side.container(),
+        }
+    }
+
+    /// Compares number, times and content of the pictures; also returns by how many milliseconds the output's are later.
+    fn pictures(&self, source: &Side, output: &Side) -> Result<(Vec<Finding>, f64)> {
+        let places = [place_of(&source.handle), place_of(&output.handle)];
+        let ours = Film {
+            threads: None,
+            crop: self.differences.crop(),
+            ..Film::source(self.original(source, &places[0]))
+        };
+        let theirs = Film {
+            threads: None,
+            ..Film::source(self.original(output, &places[1]))
+        };
+        match self.places {
+            None => self.all(&ours, &theirs, output),
+            Some(places) => self.some(places, (&ours, source), (&theirs, output)),
+        }
+    }
+
+    /// Decodes both films whole.
+    fn all(
+        &self,
+        ours: &Film<'_>,
+        theirs: &Film<'_>,
+        output: &Side,
+    ) -> Result<(Vec<Finding>, f64)> {
+        let any_rate = self.differences.have_rate();
+        let Whole {
+            compared,
+            source: of_source,
+            output: of_output,
+        } = pictures::whole(ours, theirs, any_rate)?;
+        let later_ms = compared
+            .later_ms()
+            .context("one of the films has no picture that can be decoded")?;
+        let by = "all, decoded by ffmpeg";
+        let mut findings = of_times(&compared.source_ms, &compared.output_ms, later_ms, by);
+        let decoded = compared.output_ms.len() as u64;
+        let announced = output.announced.times_ms.len() as u64;
+        findings.push(Finding::same(
+            Property::DecodedFrames,
+            announced,
+            decoded,
+            by,
+        ));
+        findings.push(compared.finding("all pictures"));
+        findings.extend(of_asides(&of_source, &of_output));
+        Ok((findings, later_ms))
+    }
+
+    /// Decodes both films at some places.
+    fn some(
+        &self,
+        places: usize,
+        (ours, source): (&Film<'_>, &Side),
+        (theirs, output): (&Film<'_>, &Side),
+    ) -> Result<(Vec<Finding>, f64)> {
+        let times = [source, output].map(|side| &side.announced.times_ms);
+        let firsts = [times[0].first(), times[1].first()];
+        let [Some(first), Some(made)] = firsts else {
+            bail!("one of the films has no pictures");
+        };
+        let later_ms = made - first;
+        let mut findings = of_times(
+            times[0],
+            times[1],
+            later_ms,
+            "times of all packets, by ffmpeg",
+        );
+        let (mut compared, mut asides) =
+            (Compared::default(), [Aside::default(), Aside::default()]);
+        for place in evenly(places, times[0].len()) {
+            let range = &times[0][place];
+            let (from, until) = (range[0], range[range.len() - 1]);
+            let seen = look(ours, &source.announced, from..=until, &mut asides[0])?;
+            let later = from + later_ms - MAX_TIME_ERROR_MS..=until + later_ms + MAX_TIME_ERROR_MS;
+            let mut shown = look(theirs, &output.announced, later.clone(), &mut asides[1])?;
+            shown.retain(|(ms, _)| later.contains(ms));
+            let (seen, any_rate) = (seen.into_iter(), self.differences.have_rate());
+            compared.add(Compared::of(
+                seen,
+                shown.into_iter(),
+                Some(later_ms),
+                any_rate,
+            ));
+        }
+        findings.push(compared.finding(&format!("pictures at {places} places")));
+        let [of_source, of_output] = asides;
+        findings.extend(of_asides(&of_source, &of_output));
+        Ok((findings, later_ms))
+    }
+}
+
+/// Decodes the pictures from one time to another; what else is seen is added to `aside`.
+fn look(
+    film: &Film<'_>,
+    announced: &Announced,
+    times_ms: RangeInclusive<f64>,
+    aside: &mut Aside,
+) -> Result<Vec<Seen>> {
+    let looked = film.place(announced, times_ms)?;
+    aside.extras.extend(looked.extras);
+    Ok(looked.seen)
+}
+
+/// Pictures of a place.
+const PICTURES: usize = 10;
+
+/// So many places of a film, from its beginning to its end: numbers of pictures.
+fn evenly(places: usize, pictures: usize) -> Vec<Range<usize>> {
+    let last = pictures.saturating_sub(PICTURES);
+    let begins = (0..places).map(|n| last * n / (places - 1).max(1));
+    let mut places: Vec<Range<usize>> = begins
+        .map(|begin| begin..(begin + PICTURES).min(pictures))
+        .collect();
+    places.dedup();
+    places
+}
+
+/// What decoders say beside the pictures.
+fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
+    let said = |aside: &Aside| match aside.complaints.as_slice() {
+        [] => "none".to_owned(),
+        [first, ..] => format!("{first} (and {} more)", aside.complaints.len() - 1),
+    };
+    let silent = source.complaints.is_empty() && output.complaints.is_empty();
+    let carried = |aside: &Aside| {
+        let mut names: Vec<&str> = aside.extras.iter().map(|(extra, _)| extra.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        match names.as_slice() {
+            [] => "none".to_owned(),
+            names => names.join(", "),
+        }
+    };
+    vec![
+        Finding::new(
+            Property::Complaints,
+            said(source),
+            said(output),
+            "ffmpeg",
+            silent,
+        ),
+        Finding::same(
+            Property::Extras,
+            carried(source),
+            carried(output),
+            "ffmpeg's showinfo",
+        ),
+    ]
+}
+
+/// What is said of the pictures of both.
+fn of_pictures(source: &Container, output: &Container, differences: &Differences) -> Vec<Finding> {
+    let (ours, theirs) = (&source.video, &output.video);
+    let wanted = differences
+        .crop()
+        .map_or(ours.encoded_size(), |crop| crop.size);
+    let size = |(width, height): (u32, u32)| format!("{width}x{height}");
+    let scan = |fields: Option<Fields>| {
+        fields.map_or("progressive".to_owned(), |fields| fields.to_string())
+    };
+    let bits = |video: &Video| format!("{} bit", video.bit_depth);
+    let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
+    let same_colors = codes(&ours.color)
+        .iter()
+        .zip(codes(&theirs.color))
+        .all(|(wanted, found)| *wanted == UNSPECIFIED || *wanted == found);
+    let same_range = ours.color.range.is_none() || ours.color.range == theirs.color.range;
+    let same_hdr = hdr_disagreement(&theirs.hdr10, &ours.hdr10).is_none();
+    let shape = |video: &Video| ratio(video.sample_aspect);
+    let by = "ffprobe";
+    vec![
+        Finding::same(
+            Property::PictureSize,
+            size(wanted),
+            size(theirs.encoded_size()),
+            by,
+        ),
+        Finding::new(
+            Property::PixelShape,
+            ours.sample_aspect.to_string(),
+            theirs.sample_aspect.to_string(),
+            by,
+            (shape(theirs) / shape(ours) - 1.0).abs() <= ASPECT_TOLERANCE,
+        ),
+        Finding::new(
+            Property::BitDepth,
+            bits(ours),
+            bits(theirs),
+            by,
+            theirs.bit_depth >= ours.bit_depth,
+        ),
+        Finding::same(Property::Fields, scan(ours.fields), scan(theirs.fields), by),
+        Finding::same(
+            Property::Space,
+            source.space.to_string(),
+            output.space.to_string(),
+            "mkvmerge -J, ffprobe",
+        ),
+        Finding::new(
+            Property::ContainerColors,
+            ours.color.to_string(),
+            theirs.color.to_string(),
+            by,
+            same_colors && same_range,
+        ),
+        Finding::new(
+            Property::ContainerHdr10,
+            hdr10(&ours.hdr10),
+            hdr10(&theirs.hdr10),
+            by,
+            same_hdr,
+        ),
+    ]
+}
+
+/// HDR10 metadata as the recipes of encoders have them.
+fn hdr10(hdr10: &Hdr10) -> String {
+    let mastering = hdr10.mastering.map(|display| display.to_string());
+    let light = hdr10.content_light.map(|light| format!("light {light}"));
+    let all: Vec<String> = [mastering, light].into_iter().flatten().collect();
+    if all.is_empty() {
+        "none".to_owned()
+    } else {
+        all.join(", ")
+    }
+}
+
+/// A ratio as a number.
+fn ratio(ratio: Ratio<u32>) -> f64 {
+    f64::from(*ratio.numer()) / f64::from(*ratio.denom())
+}
+
+/// What is said of the films, of which the output is `later_ms` later.
+fn of_film(source: &Side, output: &Side, later_ms: f64) -> Vec<Finding> {
+    let (ours, theirs) = (source.container(), output.container());
+    let mut findings = vec![
+        of_title(ours, theirs),
+        of_tags(Property::Tags, &source.found.tags, &output.found.tags),
+        of_tags(
+            Property::PictureTags,
+            &source.found.video_tags,
+            &output.found.video_tags,
+        ),
+        Finding::same(
+            Property::Attachments,
+            ours.attachments,
+            theirs.attachments,
+            "mkvmerge -J",
+        ),
+    ];
+    findings.extend(of_chapters(ours, theirs, later_ms));
+    if let [Some(wanted), Some(found)] = [source, output].map(|side| side.announced.ends_ms) {
+        let end = |ms: f64| format!("{ms:.1} ms");
+        let found = found - later_ms;
+        let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
+        findings.push(Finding::new(
+            Property::LastFrameEnd,
+            end(wanted),
+            end(found),
+            "times of all packets, by ffmpeg",
+            near,
+        ));
+    }
+    findings
+}
+
+/// Compares tags: those of the source have to be in the output, which may have more.
+fn of_tags(
+    property: Property,
+    source: &[(String, String)],
+    output: &[(String, String)],
+) -> Finding {
+    let lost: Vec<(String, String)> = source
+        .iter()
+        .filter(|tag| !output.contains(tag))
+        .cloned()
+        .collect();
+    let there = if lost.is_empty() {
+        tag_text(source)
+    } else {
+        format!("{}, without {}", tag_text(output), tag_text(&lost))
+    };
+    Finding::new(
+        property,
+        tag_text(source),
+        there,
+        "ffprobe",
+        lost.is_empty(),
+    )
+}
+
+/// Compares number, times and names of chapters.
+fn of_chapters(source: &Container, output: &Container, later_ms: f64) -> Vec<Finding> {
+    let by = "mkvmerge -J, ffprobe";
+    let count = Finding::same(Property::Chapters, source.chapters, output.chapters, by);
+    let (ours, theirs) = (&source.chapter_list, &output.chapter_list);
+    let differ = |(ours, theirs): &(&(f64, String), &(f64, String))| {
+        (theirs.0 - later_ms - ours.0).abs() > MAX_TIME_ERROR_MS || theirs.1 != ours.1
+    };
+    let wrong = ours.iter().zip(theirs).find(differ);
+    let (Some(last), true) = (ours.last(), ours.len() == theirs.len()) else {
+        return vec![count];
+    };
+    let shown = |(ms, name): &(f64, String)| format!("`{name}` at {:.3} s", ms / 1000.0);
+    let (source, output) = match wrong {
+        Some((ours, theirs)) => (ours, &(theirs.0 - later_ms, theirs.1.clone())),
+        None => (last, last),
+    };
+    let times = Finding::new(
+        Property::ChapterTimes,
+        shown(source),
+        shown(output),
+        by,
+        wrong.is_none(),
+    );
+    vec![count, times]
+}
+
+#[cfg(test)]
+pub(super) mod examples {
+    use super::*;
+    use crate::film::media::{Extra, examples::media};
+
+    /// A finding of `property` of two films that are alike in it, and of two that are not.
+    pub fn two(property: Property) -> [Finding; 2] {
+        [false, true].map(|spoil| {
+            let mut findings = of(spoil).into_iter();
+            findings.find(|finding| finding.is_of(property)).unwrap()
+        })
+    }
+
+    /// All findings of one film and itself, or of it and one of which something is lost.
+    fn of(spoil: bool) -> Vec<Finding> {
+        let source = media().container;
+        let mut output = source.clone();
+        let mut aside = Aside {
+            extras: vec![(Extra::Captions, 0.0)],
+            ..Aside::default()
+        };
+        let whole = of_asides(&aside, &aside);
+        if !spoil {
+            let none = Differences::default();
+            return [whole, of_pictures(&source, &output, &none)].concat();
+        }
+        output.video.width /= 2;
+        output.video.bit_depth = source.video.bit_depth - 1;
+        let seen = std::mem::take(&mut aside.extras);
+        aside
+            .complaints
+            .push("error while decoding MB 3 4".to_owned());
+        let before = Aside {
+            extras: seen,
+            ..Aside::default()
+        };
+        let none = Differences::default();
+        [
+            of_asides(&before, &aside),
+            of_pictures(&source, &output, &none),
+        ]
+        .concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_spread_from_the_first_picture_to_the_last() {
+        assert_eq!(evenly(3, 100), [0..10, 45..55, 90..100]);
+        let only = |places: Vec<Range<usize>>| (places.len(), places[0].clone());
+        assert_eq!(only(evenly(1, 100)), (1, 0..10));
+        assert_eq!(only(evenly(4, 5)), (1, 0..5));
+    }
+}

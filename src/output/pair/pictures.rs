@@ -1,0 +1,371 @@
+//! The pictures of two films that are decoded side by side, each compared with the source's of its own time and with those
+//! beside that.
+
+use std::{collections::VecDeque, thread};
+
+use anyhow::{Context, Result};
+use crossbeam_channel::bounded;
+
+use crate::{
+    finding::{Finding, Property},
+    os::{process::outcome, words::count},
+    output::container::MAX_TIME_ERROR_MS,
+    source::{
+        frames::Small,
+        places::{Aside, Film, Seen},
+    },
+};
+
+/// Pictures that one decoder may be ahead of the other: what many threads give at once.
+const AHEAD: usize = 64;
+/// Pictures that are judged together: an encoder may leave one as the one before.
+const GROUP: usize = 10;
+/// Pictures that are nearer to each other than this do not tell which of them one is.
+const DIFFERENT: f64 = 0.5;
+/// A picture that is further than this from its own is another one, whatever those beside it are like.
+const ANOTHER: f64 = 8.0;
+/// A picture is clearly another one where its own differs by so much from the one that it is like,
+const CLEAR: f64 = 3.0;
+/// and is so many times as far away.
+const TIMES: f64 = 4.0;
+/// Pictures before and behind a time that are looked at where one may stand for another.
+const AROUND: usize = 5;
+
+/// What came of comparing pictures one by one.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Times of the source's pictures by its clock, in milliseconds.
+    pub source_ms: Vec<f64>,
+    /// Times of the output's by its own.
+    pub output_ms: Vec<f64>,
+    /// Nearer to the picture of their own time than to those beside it.
+    agree: usize,
+    /// Not told from those beside them.
+    alike: usize,
+    /// Nearer to another one: when, in milliseconds of the output.
+    wrong_ms: Vec<f64>,
+    /// When a picture is clearly another one, or most of ten are.
+    lost_ms: Vec<f64>,
+    /// The last pictures that were told apart, and whether they are right.
+    group: Vec<(f64, bool)>,
+}
+
+/// Pictures as they come from a decoder.
+pub trait Coming: Iterator<Item = Seen> {}
+impl<T: Iterator<Item = Seen>> Coming for T {}
+
+/// What decoding two films to their ends came to.
+pub struct Whole {
+    /// Their pictures.
+    pub compared: Compared,
+    /// What else was seen of the source,
+    pub source: Aside,
+    /// and of the output.
+    pub output: Aside,
+}
+
+/// Decodes both films from beginning to end. With `any_rate`, a picture may stand for one beside it.
+///
+/// # Errors
+/// If one cannot be read.
+pub fn whole(source: &Film<'_>, output: &Film<'_>, any_rate: bool) -> Result<Whole> {
+    let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
+    thread::scope(|scope| {
+        let all = f64::INFINITY;
+        let a = scope.spawn(move || source.each(None, all, |seen| from_source.send(seen).is_ok()));
+        let b = scope.spawn(move || output.each(None, all, |seen| from_output.send(seen).is_ok()));
+        let compared = Compared::of(ours.iter(), theirs.iter(), None, any_rate);
+        drop((ours, theirs));
+        Ok(Whole {
+            compared,
+            source: outcome(a).context("decoding the source")?,
+            output: outcome(b).context("decoding the output")?,
+        })
+    })
+}
+
+/// The pictures of the source around one time.
+struct Around<S> {
+    coming: S,
+    near: VecDeque<Seen>,
+    all_ms: Vec<f64>,
+    ended: bool,
+}
+
+impl<S: Coming> Around<S> {
+    fn new(coming: S) -> Self {
+        Self {
+            coming,
+            near: VecDeque::new(),
+            all_ms: Vec::new(),
+            ended: false,
+        }
+    }
+
+    fn take(&mut self) -> bool {
+        let next = self.coming.next();
+        self.ended = next.is_none();
+        if let Some(seen) = next {
+            self.all_ms.push(seen.0);
+            self.near.push_back(seen);
+        }
+        !self.ended
+    }
+
+    /// Number among those that are near of the one that is next to `ms`; there are others on both sides of it, where the film
+    /// has any.
+    fn nearest(&mut self, ms: f64) -> Option<usize> {
+        let later = |near: &VecDeque<Seen>| near.iter().filter(|seen| seen.0 > ms).count();
+        while later(&self.near) <= AROUND && self.take() {}
+        let distance = |n: &usize| (self.near[*n].0 - ms).abs();
+        let nearest = (0..self.near.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
+        let past = nearest.saturating_sub(AROUND);
+        self.near.drain(..past);
+        Some(nearest - past)
+    }
+}
+
+impl Compared {
+    /// Compares the pictures of a source with those of an output, which are `later_ms` later; `None`: as much as the first is.
+    pub fn of(
+        source: impl Coming,
+        output: impl Coming,
+        later_ms: Option<f64>,
+        any_rate: bool,
+    ) -> Self {
+        let mut around = Around::new(source);
+        let (mut compared, mut later_ms) = (Self::default(), later_ms);
+        for (ms, shown) in output {
+            compared.output_ms.push(ms);
+            let later_ms = match later_ms {
+                Some(later_ms) => later_ms,
+                None if around.take() => *later_ms.insert(ms - around.near[0].0),
+                None => continue,
+            };
+            if let Some(n) = around.nearest(ms - later_ms) {
+                if any_rate {
+                    compared.judge_at_any_rate(ms, &shown, &around.near, n);
+                } else {
+                    compared.judge(ms, &shown, &around.near, n);
+                }
+            }
+        }
+        while around.take() {
+            around.near.clear();
+        }
+        compared.close_group();
+        compared.source_ms = around.all_ms;
+        compared
+    }
+
+    /// Judges a picture that is `shown` at a time at which the `n`-th of those that are `near` should be.
+    fn judge(&mut self, ms: f64, shown: &Small, near: &VecDeque<Seen>, n: usize) {
+        let own = near[n].1.distance(shown);
+        let beside = [n.checked_sub(1), Some(n + 1)];
+        let others = beside.into_iter().flatten().filter_map(|n| near.get(n));
+        let told = others.filter(|(_, other)| near[n].1.distance(other) >= DIFFERENT);
+        let told: Vec<(f64, f64)> = told
+            .map(|(_, other)| (other.distance(shown), near[n].1.distance(other)))
+            .collect();
+        if own > ANOTHER {
+            self.lost_ms.push(ms);
+            return self.count(ms, false);
+        }
+        if told.is_empty() {
+            self.alike += 1;
+            return;
+        }
+        let is_clear = |(other, apart): &(f64, f64)| *apart >= CLEAR && other * TIMES < own;
+        if told.iter().any(is_clear) {
+            self.lost_ms.push(ms);
+        }
+        self.count(ms, told.iter().all(|(other, _)| *other >= own));
+    }
+
+    /// The same where a picture may stand for one beside it: for whichever is on at some moment of its time.
+    fn judge_at_any_rate(&mut self, ms: f64, shown: &Small, near: &VecDeque<Seen>, n: usize) {
+        let nearest = |is_beside: bool| {
+            let of = near.iter().enumerate();
+            of.filter(|(other, _)| (other.abs_diff(n) <= 1) == is_beside)
+                .map(|(_, (_, picture))| picture.distance(shown))
+                .fold(f64::INFINITY, f64::min)
+        };
+        let (beside, further) = (nearest(true), nearest(false));
+        if beside > ANOTHER {
+            self.lost_ms.push(ms);
+        }
+        self.count(ms, beside <= ANOTHER && beside <= further + DIFFERENT);
+    }
+
+    fn count(&mut self, ms: f64, right: bool) {
+        if right {
+            self.agree += 1;
+        } else {
+            self.wrong_ms.push(ms);
+        }
+        self.group.push((ms, right));
+        if self.group.len() == GROUP {
+            self.close_group();
+        }
+    }
+
+    /// Judges the last pictures together.
+    fn close_group(&mut self) {
+        let wrong: Vec<f64> = self
+            .group
+            .drain(..)
+            .filter(|(_, right)| !right)
+            .map(|(ms, _)| ms)
+            .collect();
+        if wrong.len() * 2 > GROUP {
+            self.lost_ms.extend(wrong);
+        }
+    }
+
+    /// Takes what came of another part of the same films.
+    pub fn add(&mut self, other: Self) {
+        self.agree += other.agree;
+        self.alike += other.alike;
+        self.wrong_ms.extend(other.wrong_ms);
+        self.lost_ms.extend(other.lost_ms);
+    }
+
+    /// By how many milliseconds the output's clock is later, if both have pictures.
+    #[must_use]
+    pub fn later_ms(&self) -> Option<f64> {
+        Some(self.output_ms.first()? - self.source_ms.first()?)
+    }
+
+    /// Whether the pictures are the source's.
+    #[must_use]
+    pub fn finding(&self, how: &str) -> Finding {
+        let looked = self.agree + self.alike + self.wrong_ms.len();
+        let source = count(looked as u64, "picture");
+        let mut output = format!("{} nearest to the picture of their own time", self.agree);
+        if self.alike > 0 {
+            output += &format!(", {} not told from those beside them", self.alike);
+        }
+        if !self.wrong_ms.is_empty() {
+            output += &format!(", {} like one beside it", self.wrong_ms.len());
+        }
+        let mut lost_ms = self.lost_ms.clone();
+        lost_ms.sort_by(f64::total_cmp);
+        lost_ms.dedup();
+        if let Some(first) = lost_ms.first() {
+            let others = count(lost_ms.len() as u64, "picture");
+            output += &format!(
+                ": {others} of another time, the first at {:.3} s",
+                first / 1000.0
+            );
+        }
+        let by = format!("small luma of {how}, decoded by ffmpeg");
+        let agrees = self.lost_ms.is_empty() && looked > 0;
+        Finding::new(Property::Pictures, source, output, by, agrees)
+    }
+}
+
+/// Compares the times of all pictures; those of the output are `later_ms` later.
+#[must_use]
+pub fn of_times(source_ms: &[f64], output_ms: &[f64], later_ms: f64, by: &str) -> Vec<Finding> {
+    let count = Finding::same(
+        Property::Frames,
+        source_ms.len() as u64,
+        output_ms.len() as u64,
+        by,
+    );
+    let error = |(source, output): (&f64, &f64)| (output - later_ms - source).abs();
+    let errors = source_ms.iter().zip(output_ms).map(error).enumerate();
+    let Some((n, worst)) = errors
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .filter(|_| count.agrees)
+    else {
+        return vec![count];
+    };
+    let at = |ms: f64| format!("picture {n} at {ms:.1} ms");
+    let near = worst <= MAX_TIME_ERROR_MS;
+    let (source, output) = (at(source_ms[n]), at(output_ms[n] - later_ms));
+    vec![
+        count,
+        Finding::new(Property::FrameTimes, source, output, by, near),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small(n: usize) -> Small {
+        let mut small = Small([40; 576]);
+        (0..60).for_each(|x| small.0[(n * 13 + x) % 576] = 240);
+        small
+    }
+
+    fn film(numbers: impl IntoIterator<Item = usize>) -> Vec<Seen> {
+        (0..)
+            .zip(numbers)
+            .map(|(n, picture)| (f64::from(n) * 40.0, small(picture)))
+            .collect()
+    }
+
+    fn compared(source: Vec<Seen>, output: Vec<Seen>, any_rate: bool) -> Compared {
+        Compared::of(source.into_iter(), output.into_iter(), None, any_rate)
+    }
+
+    #[test]
+    fn the_same_pictures_are_right_wherever_the_clock_begins() {
+        let later: Vec<Seen> = film(0..100)
+            .into_iter()
+            .map(|(ms, small)| (ms + 1400.3, small))
+            .collect();
+        let same = compared(film(0..100), later, false);
+        assert!(same.finding("all").agrees, "{same:?}");
+        assert_eq!((same.agree, same.later_ms()), (100, Some(1400.3)));
+    }
+
+    #[test]
+    fn pictures_that_are_lost_doubled_or_of_another_film_are_found() {
+        let one_early = (0..50).chain(51..100);
+        let doubled = (0..50).chain(49..100);
+        let moved = 1..101;
+        let one_of_another = (0..100).map(|n| if n == 50 { 70 } else { n });
+        let cases: [Vec<usize>; 4] = [
+            one_early.collect(),
+            doubled.collect(),
+            moved.collect(),
+            one_of_another.collect(),
+        ];
+        for case in cases {
+            let found = compared(film(0..101), film(case.clone()), false);
+            assert!(!found.finding("all").agrees, "{case:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_film_without_pictures_proves_nothing() {
+        assert!(!compared(film(0..10), film([]), false).finding("all").agrees);
+        assert!(!compared(film([]), film(0..10), false).finding("all").agrees);
+    }
+
+    #[test]
+    fn at_another_rate_a_picture_may_be_one_beside_it() {
+        let source: Vec<Seen> = film(0..100);
+        let twice: Vec<Seen> = (0..50)
+            .map(|n| (n as f64 * 80.0, small(2 * n + 1)))
+            .collect();
+        assert!(
+            compared(source.clone(), twice.clone(), true)
+                .finding("all")
+                .agrees
+        );
+        assert!(!compared(source, twice, false).finding("all").agrees);
+    }
+
+    #[test]
+    fn times_that_differ_are_named() {
+        let right = of_times(&[0.0, 40.0, 80.0], &[1000.0, 1040.4, 1080.0], 1000.0, "");
+        assert!(right.iter().all(|finding| finding.agrees));
+        let wrong = of_times(&[0.0, 40.0, 80.0], &[0.0, 44.0, 80.0], 0.0, "");
+        assert!(wrong[0].agrees && !wrong[1].agrees);
+        assert!(!of_times(&[0.0, 40.0], &[0.0], 0.0, "")[0].agrees);
+    }
+}

@@ -1,0 +1,224 @@
+//! Which track of an output is which of its source, and whether what is in both is the same.
+
+use anyhow::{Context, Result};
+
+use super::known::Differences;
+use crate::{
+    film::media::{Container, Track, TrackKind},
+    finding::{Finding, Property},
+    metric::likeness::{Other, Sounds},
+    os::words::count,
+    output::{
+        container::{of_track, text},
+        content::{Films, Output, Pair},
+    },
+    source::packets::Original,
+};
+
+/// A track, and the one that was made of it.
+type Two<'a> = (&'a Track, &'a Track);
+
+/// The tracks beside the picture of two films.
+pub struct Tracks<'a> {
+    /// Those that belong together.
+    pairs: Vec<Two<'a>>,
+    /// Those of the source that are not in the output.
+    missing: Vec<&'a Track>,
+    /// Those of the output that are not of the source.
+    more: Vec<&'a Track>,
+}
+
+/// The tracks of a kind beside the picture, in their order.
+fn of_kind(container: &Container, kind: TrackKind) -> Vec<&Track> {
+    let mut tracks = container.tracks();
+    tracks.retain(|track| track.kind == kind && track.id != container.video_track.id);
+    tracks
+}
+
+/// A language as all programs write it.
+fn language(track: &Track) -> &str {
+    track.language.as_deref().unwrap_or("und")
+}
+
+impl<'a> Tracks<'a> {
+    /// Finds out which is which: in their order where there are as many of a kind, else the next of the same language.
+    #[must_use]
+    pub fn of(source: &'a Container, output: &'a Container) -> Self {
+        let (mut pairs, mut missing, mut more) = (Vec::new(), Vec::new(), Vec::new());
+        for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Subtitles] {
+            let (mut left, made) = (of_kind(source, kind), of_kind(output, kind));
+            if left.len() == made.len() {
+                pairs.extend(left.into_iter().zip(made));
+                continue;
+            }
+            for track in made {
+                let same = |of: &&Track| language(of) == language(track);
+                match left.iter().position(same) {
+                    Some(n) => pairs.push((left.remove(n), track)),
+                    None => more.push(track),
+                }
+            }
+            missing.extend(left);
+        }
+        Self {
+            pairs,
+            missing,
+            more,
+        }
+    }
+
+    /// Whether any is missing, or was added.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let name = |track: &&Track| {
+            let kind = format!("{:?}", track.kind).to_lowercase();
+            format!("{kind} {} ({})", track.id + 1, language(track))
+        };
+        let names = |tracks: &[&Track]| tracks.iter().map(name).collect::<Vec<_>>().join(", ");
+        let all = self.pairs.len() + self.missing.len();
+        let mut output = count(self.pairs.len() as u64, "track");
+        if !self.missing.is_empty() {
+            output += &format!(" without {}", names(&self.missing));
+        }
+        if !self.more.is_empty() {
+            output += &format!(", and {}", names(&self.more));
+        }
+        let agrees = self.missing.is_empty() && self.more.is_empty();
+        let source = count(all as u64, "track");
+        Finding::new(
+            Property::Tracks,
+            source,
+            output,
+            "mkvmerge -J, ffprobe",
+            agrees,
+        )
+    }
+
+    /// What is said of the tracks that belong together.
+    #[must_use]
+    pub fn said(&self) -> Vec<Finding> {
+        let of = |(n, (source, output)): (usize, &Two<'_>)| of_track(n, source, output);
+        (1..).zip(&self.pairs).flat_map(of).collect()
+    }
+
+    /// Compares what is in them. The output's are `later_ms` later; what its sound may be else, `differences` say.
+    ///
+    /// # Errors
+    /// If a film cannot be read.
+    pub fn content(
+        &self,
+        source: Original<'_>,
+        output: Original<'_>,
+        later_ms: f64,
+        differences: &Differences,
+    ) -> Result<Vec<Finding>> {
+        let films = Films {
+            source,
+            output: Output::Any(output),
+            later_ms,
+        };
+        let named = self.named();
+        let compared = films.like(&named).context("comparing the other tracks")?;
+        let (mut findings, mut heard) = (Vec::new(), Vec::new());
+        for (n, finding) in compared.into_iter().enumerate() {
+            match finding {
+                Some(finding) => findings.push(finding),
+                None => heard.push(n),
+            }
+        }
+        findings.extend(self.heard(&heard, &films, differences)?);
+        Ok(findings)
+    }
+
+    /// The tracks, with what they are called.
+    fn named(&self) -> Vec<Pair<'_>> {
+        let mut counts = [0; 3];
+        let named = self.pairs.iter().map(|(source, output)| {
+            counts[source.kind as usize] += 1;
+            let property = match source.kind {
+                TrackKind::Video => Property::VideoTrack,
+                TrackKind::Audio => Property::SoundTrack,
+                TrackKind::Subtitles => Property::SubtitleTrack,
+            };
+            Pair {
+                track: source,
+                output: format!("0:{}", output.stream),
+                output_codec: &output.codec,
+                what: property.of_track(counts[source.kind as usize]),
+            }
+        });
+        named.collect()
+    }
+
+    /// Compares some tracks of sound, by their numbers among all, by how they sound.
+    fn heard(
+        &self,
+        numbers: &[usize],
+        films: &Films<'_>,
+        differences: &Differences,
+    ) -> Result<Vec<Finding>> {
+        let Output::Any(output) = films.output else {
+            return Ok(Vec::new());
+        };
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let streams = |of: fn(&Two<'_>) -> usize| {
+            numbers
+                .iter()
+                .map(|n| of(&self.pairs[*n]))
+                .collect::<Vec<_>>()
+        };
+        let offset_ms = films.source.container.clock.offset_us as f64 / 1000.0;
+        let sounds = Sounds {
+            source: films.source,
+            streams: streams(|two| two.0.stream),
+            other: Other::Of(output, streams(|two| two.1.stream)),
+            later_ms: &vec![films.later_ms - offset_ms; numbers.len()],
+        };
+        let freedom = differences.of_sound();
+        let likenesses = sounds.compare(&vec![freedom; numbers.len()])?;
+        let before = |n: usize| {
+            let others = self.pairs[..n].iter();
+            others.filter(|two| two.0.kind == TrackKind::Audio).count()
+        };
+        let finding = |(n, likeness): (&usize, &crate::metric::likeness::Likeness)| {
+            likeness.finding(before(*n) + 1, freedom, 48_000)
+        };
+        Ok(numbers.iter().zip(&likenesses).map(finding).collect())
+    }
+}
+
+/// The titles of two films.
+#[must_use]
+pub fn of_title(source: &Container, output: &Container) -> Finding {
+    let [source, output] = [source, output].map(|film| text(&film.title));
+    Finding::same(Property::Title, source, output, "mkvmerge -J, ffprobe")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::film::media::examples::media;
+
+    #[test]
+    fn a_track_of_a_language_that_was_dropped_is_missing_and_the_others_are_paired() {
+        let source = media().container;
+        let mut output = source.clone();
+        let dropped = output
+            .other_tracks
+            .iter()
+            .position(|track| track.kind == TrackKind::Subtitles)
+            .unwrap();
+        output.other_tracks.remove(dropped);
+        let tracks = Tracks::of(&source, &output);
+        assert_eq!((tracks.missing.len(), tracks.more.len()), (1, 0));
+        let finding = tracks.finding();
+        assert!(
+            !finding.agrees && finding.output.contains("subtitles"),
+            "{finding}"
+        );
+        assert!(Tracks::of(&source, &source).finding().agrees);
+        assert!(Tracks::of(&output, &source).more.len() == 1);
+    }
+}

@@ -1,0 +1,314 @@
+//! `av1enc verify`: pairs of films that other programs made, of which one thing is as it was or is not.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::{
+    clips::{self, ffmpeg},
+    run::Run,
+};
+
+/// Six seconds at 25 pictures a second with a number of bars that move, two sound tracks of noise, subtitles, chapters.
+fn source() -> PathBuf {
+    clips::kept(include_bytes!("verdicts.rs"), "source.mkv", |dir| {
+        let noise = |seed| {
+            format!("anoisesrc=d=6:a=0.2:r=48000:seed={seed},aformat=channel_layouts=stereo")
+        };
+        std::fs::write(
+            dir.join("words.srt"),
+            "1\n00:00:01,000 --> 00:00:02,000\nOne <i>word</i>\n\n2\n00:00:03,000 --> 00:00:04,500\nTwo\n",
+        )
+        .unwrap();
+        std::fs::write(
+            dir.join("chapters.txt"),
+            ";FFMETADATA1\ntitle=A film\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=3000\ntitle=One\n[CHAPTER]\n\
+             TIMEBASE=1/1000\nSTART=3000\nEND=6000\ntitle=Two\n",
+        )
+        .unwrap();
+        ffmpeg(
+            dir,
+            &[
+                &["-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=6"][..],
+                &[
+                    "-f",
+                    "lavfi",
+                    "-i",
+                    &noise(1),
+                    "-f",
+                    "lavfi",
+                    "-i",
+                    &noise(2),
+                ],
+                &["-i", "words.srt", "-i", "chapters.txt"],
+                &[
+                    "-map",
+                    "0",
+                    "-map",
+                    "1",
+                    "-map",
+                    "2",
+                    "-map",
+                    "3",
+                    "-map_metadata",
+                    "4",
+                ],
+                &[
+                    "-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-bf", "2", "-pix_fmt",
+                    "yuv420p",
+                ],
+                &[
+                    "-colorspace",
+                    "bt709",
+                    "-color_primaries",
+                    "bt709",
+                    "-color_trc",
+                    "bt709",
+                    "-color_range",
+                    "tv",
+                ],
+                &["-c:a", "flac", "-c:s", "srt"],
+                &[
+                    "-metadata:s:a:0",
+                    "language=eng",
+                    "-metadata:s:a:1",
+                    "language=fre",
+                    "source.mkv",
+                ],
+            ]
+            .concat(),
+        );
+    })
+}
+
+/// What ffmpeg makes of the source with these options: all tracks are copied but for what they say.
+fn made(dir: &Path, name: &str, args: &[&str]) -> PathBuf {
+    let source = source();
+    let source = source.to_str().unwrap();
+    let all = ["-y", "-i", source, "-map", "0", "-c", "copy"];
+    ffmpeg(dir, &[&all[..], args, &[name]].concat());
+    dir.join(name)
+}
+
+fn verify(dir: &Path, output: &Path, flags: &[&str]) -> Value {
+    compare(dir, &source(), output, flags)
+}
+
+fn compare(dir: &Path, source: &Path, output: &Path, flags: &[&str]) -> Value {
+    let run = Run::bare(dir)
+        .args(["verify", "--json"])
+        .args(flags)
+        .arg(source)
+        .arg(output)
+        .ends()
+        .exits_with_one_of(&[0, 1]);
+    let verdict: Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+    run.expect(
+        verdict["agrees"].is_boolean(),
+        "a verdict on standard output",
+    );
+    let succeeded = run.failure().is_none();
+    run.expect(
+        verdict["agrees"] == succeeded,
+        "the exit code says the same as the verdict",
+    );
+    verdict
+}
+
+/// What differs, with all that is said of it.
+fn shown(verdict: &Value) -> String {
+    let findings = verdict["findings"].as_array().unwrap().iter();
+    let differ = findings.filter(|finding| finding["agrees"] == false);
+    differ.map(|finding| format!("{finding}\n")).collect()
+}
+
+/// What differs, and is not known.
+fn differing(verdict: &Value) -> Vec<String> {
+    let findings = verdict["findings"].as_array().unwrap().iter();
+    findings
+        .filter(|finding| finding["agrees"] == false && finding["known"] == false)
+        .map(|finding| finding["what"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+const X264: [&str; 6] = ["-c:v", "libx264", "-preset", "veryfast", "-bf", "2"];
+
+#[test]
+fn a_film_that_another_program_made_is_the_source_where_nothing_was_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoded = [&X264[..], &["-crf", "30", "-c:a", "pcm_s16le"]].concat();
+    // ffmpeg makes the first track of every kind in MP4 the default one, and moves no chapters.
+    for (name, args) in [
+        ("copy.mkv", &[][..]),
+        ("encoded.mkv", &encoded),
+        ("copy.mp4", &["-c:a", "alac", "-c:s", "mov_text"]),
+        ("later.mkv", &["-output_ts_offset", "3.2"]),
+    ] {
+        let known = match name {
+            "copy.mp4" => "names",
+            "later.mkv" => "chapters",
+            _ => "damage",
+        };
+        let verdict = verify(
+            dir.path(),
+            &made(dir.path(), name, args),
+            &["--known", known],
+        );
+        assert!(verdict["agrees"] == true, "{name}: {}", shown(&verdict));
+    }
+}
+
+#[test]
+fn what_another_program_lost_or_moved_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let x264 = |filter: &'static str| {
+        [
+            &X264[..],
+            &[
+                "-fps_mode",
+                "passthrough",
+                "-enc_time_base",
+                "1/1000",
+                "-vf",
+                filter,
+            ],
+        ]
+        .concat()
+    };
+    let late = ["-c:a:1", "pcm_s16le", "-filter:a:1", "adelay=100|100"];
+    let cases: Vec<(Vec<&str>, &str)> = vec![
+        (late.to_vec(), "sound track 2"),
+        (
+            vec!["-c:a:0", "libopus", "-filter:a:0", "volume=0"],
+            "sound track 1",
+        ),
+        (x264("select=not(eq(n\\,70))"), "frames"),
+        (
+            x264("select=not(eq(n\\,70)),setpts=N/25/TB"),
+            "pictures at their times",
+        ),
+        (
+            x264("loop=loop=1:size=1:start=70,setpts=N/25/TB,trim=end_frame=150"),
+            "pictures at their times",
+        ),
+        (
+            x264("settb=1/1000,setpts=PTS+gte(N\\,70)*12"),
+            "times of frames",
+        ),
+        (x264("scale=80:46"), "size of the picture"),
+        (x264("setsar=2"), "shape of a pixel"),
+        (vec!["-t", "5"], "frames"),
+        (vec!["-map", "-0:s"], "tracks"),
+        (vec!["-map", "-0:a:0"], "tracks"),
+        (
+            vec!["-metadata:s:a:1", "language=ger"],
+            "language of track 2",
+        ),
+        (vec!["-map_chapters", "-1"], "chapters"),
+        (vec!["-metadata", "title=Another"], "title"),
+        (
+            vec![
+                "-bsf:v",
+                "h264_metadata=colour_primaries=9",
+                "-color_primaries",
+                "bt2020",
+            ],
+            "colours of the container",
+        ),
+    ];
+    for (args, what) in cases {
+        let output = made(dir.path(), "made.mkv", &args);
+        let verdict = verify(dir.path(), &output, &[]);
+        let found = differing(&verdict);
+        assert!(
+            found.iter().any(|found| found == what),
+            "{args:?}: {found:?} {}",
+            shown(&verdict)
+        );
+    }
+}
+
+#[test]
+fn what_is_known_to_differ_is_no_fault_and_nothing_else_gets_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let smaller = [
+        &X264[..],
+        &[
+            "-vf",
+            "crop=160:60:0:16,scale=80:30,setsar=1",
+            "-map",
+            "-0:a:1",
+        ],
+    ]
+    .concat();
+    let output = made(dir.path(), "made.mkv", &smaller);
+    let known = ["--known", "scaled,cropped=160:60:0:16", "--known", "tracks"];
+    let verdict = verify(dir.path(), &output, &known);
+    assert!(verdict["agrees"] == true, "{}", shown(&verdict));
+    let verdict = verify(dir.path(), &output, &["--known", "scaled"]);
+    assert!(
+        differing(&verdict).contains(&"tracks".to_owned()),
+        "{}",
+        shown(&verdict)
+    );
+    let wrong = Run::bare(dir.path())
+        .args(["verify", "--known", "smaller", "a", "b"])
+        .fails(2);
+    wrong.expect(wrong.stderr.contains("scaled"), "the words that there are");
+}
+
+#[test]
+fn at_some_places_a_film_that_lost_pictures_is_found_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let moved = "select=not(eq(n\\,70)),setpts=N/25/TB";
+    let lost = [&X264[..], &["-vf", moved]].concat();
+    let verdict = verify(
+        dir.path(),
+        &made(dir.path(), "lost.mkv", &lost),
+        &["--sample", "3"],
+    );
+    assert!(
+        differing(&verdict).contains(&"pictures at their times".to_owned()),
+        "{}",
+        shown(&verdict)
+    );
+    let verdict = verify(
+        dir.path(),
+        &made(
+            dir.path(),
+            "copy.mp4",
+            &["-c:a", "alac", "-c:s", "mov_text"],
+        ),
+        &["--sample", "3", "--known", "names"],
+    );
+    assert!(verdict["agrees"] == true, "{}", shown(&verdict));
+}
+
+#[test]
+fn a_film_that_av1enc_made_is_proven_by_another_word_than_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mp4 = made(
+        dir.path(),
+        "source.mp4",
+        &["-c:a", "alac", "-c:s", "mov_text"],
+    );
+    Run::encode(dir.path(), &mp4, "out.mkv")
+        .args(["-a", "-c:a libopus"])
+        .succeeds();
+    let verdict = compare(dir.path(), &mp4, &dir.path().join("out.mkv"), &[]);
+    assert!(verdict["agrees"] == true, "{}", shown(&verdict));
+}
+
+#[test]
+fn a_pair_that_is_none_is_an_error_and_no_verdict() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("text.mkv"), "no film\n").unwrap();
+    for (output, exit) in [("gone.mkv", 1), ("text.mkv", 8), (".", 8)] {
+        let run = Run::bare(dir.path())
+            .arg("verify")
+            .arg(source())
+            .arg(output)
+            .fails(exit);
+        run.expect(run.stdout.is_empty(), "no verdict");
+    }
+}
