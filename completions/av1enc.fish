@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode proof= dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -61,6 +61,7 @@ ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
@@ -116,6 +117,7 @@ ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'

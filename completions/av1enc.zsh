@@ -69,6 +69,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
 '-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
 '--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
@@ -151,6 +152,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
 '-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
 '--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \

@@ -420,6 +420,10 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Output")]
     pub verify_decode: bool,
 
+    /// Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub proof: Option<PathBuf>,
+
     /// Print the plan and do nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,

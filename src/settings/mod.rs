@@ -68,6 +68,8 @@ pub struct Config {
     pub keep_on_change: bool,
     /// Whether the whole output is decoded before it gets its name.
     pub verify_decode: bool,
+    /// Where all that was compared is written, as an absolute path.
+    pub proof: Option<PathBuf>,
     /// Whether only the plan is printed.
     pub dry_run: bool,
 }
@@ -213,6 +215,15 @@ impl Config {
         }
         let output = cwd.join(output(args, input)?);
         check_output(&output)?;
+        let proof = args.proof.as_ref().map(|proof| cwd.join(proof));
+        if proof
+            .as_ref()
+            .is_some_and(|proof| [&output, &cwd.join(input)].contains(&proof))
+        {
+            return Err(UsageError(
+                "--proof names the film itself: name another file for what was compared".to_owned(),
+            ));
+        }
         if args.extra_split != 0 && args.extra_split < args.min_scene_len {
             return usage(format!(
                 "--extra-split {} is shorter than --min-scene-len {}: no scene could be split",
@@ -227,6 +238,7 @@ impl Config {
                 .as_ref()
                 .map_or_else(|| job_dir_of(&output), |temp| cwd.join(temp)),
             output,
+            proof,
             overwrite: args.overwrite,
             keep: args.keep,
             restart: args.restart,

@@ -11,7 +11,7 @@ use std::{
     ops::Range,
     path::PathBuf,
     process::{ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -493,6 +493,18 @@ pub(super) fn seeks(from_ms: Option<f64>) -> impl Iterator<Item = Option<f64>> {
     sought.into_iter()
 }
 
+/// Whether this is what ffmpeg's decoders say of a picture for which no headers came yet.
+fn is_of_a_beginning(said: &str) -> bool {
+    const WORDS: [&str; 5] = [
+        "non-existing PPS",
+        "decode_slice_header error",
+        "no frame!",
+        "PPS id out of range",
+        "Error parsing NAL unit",
+    ];
+    WORDS.iter().any(|words| said.contains(words))
+}
+
 /// What showinfo says of a picture.
 struct Shown {
     /// When it is shown by its container, in milliseconds.
@@ -516,6 +528,8 @@ pub(super) struct Pipe {
     /// Whether the last frame that was taken is a keyframe.
     key: bool,
     complaints: Arc<Mutex<Vec<String>>>,
+    /// How many of them came before the first picture.
+    early: Arc<OnceLock<usize>>,
     looks: Arc<Mutex<Looks>>,
     layout: Layout,
     origin_ms: f64,
@@ -539,6 +553,8 @@ impl Pipe {
         let complaints = Arc::new(Mutex::new(Vec::new()));
         let looks = Arc::new(Mutex::new(Looks::default()));
         let (kept, followed, mut tick_ms) = (complaints.clone(), looks.clone(), None);
+        let early = Arc::new(OnceLock::new());
+        let begun = early.clone();
         let said = running.listen(move |line| {
             let hear = |ms: Option<f64>| {
                 let ms = ms.map(|ms| ms - origin_ms);
@@ -551,6 +567,7 @@ impl Pipe {
                 tick_ms = Some(base);
             } else if let Some(ticks) = picture_of(line) {
                 let key = line.contains(" iskey:1 ");
+                begun.get_or_init(|| kept.lock().unwrap_or_else(PoisonError::into_inner).len());
                 let ms = ticks
                     .zip(tick_ms)
                     .map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
@@ -578,6 +595,7 @@ impl Pipe {
             shown,
             key: false,
             complaints,
+            early,
             looks,
             layout,
             origin_ms,
@@ -665,6 +683,16 @@ impl Pipe {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The same without what decoders say of pictures at the beginning of a recording for which nothing is there yet that says
+    /// what they are: these are not shown.
+    pub(super) fn complaints_of_pictures(&self) -> Vec<String> {
+        let early = self.early.get().copied().unwrap_or(0);
+        let all = self.complaints().into_iter().enumerate();
+        all.filter(|(n, said)| *n >= early || !is_of_a_beginning(said))
+            .map(|(_, said)| said)
+            .collect()
     }
 
     /// Fails if ffmpeg has said so far that it was not given some of the film, which is of this `format`.

@@ -231,7 +231,7 @@ impl<'a> Film<'a> {
         Ok(Aside {
             keys_ms,
             extras: pipe.extras(),
-            complaints: pipe.complaints(),
+            complaints: pipe.complaints_of_pictures(),
         })
     }
 

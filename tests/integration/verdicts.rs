@@ -312,3 +312,22 @@ fn a_pair_that_is_none_is_an_error_and_no_verdict() {
         run.expect(run.stdout.is_empty(), "no verdict");
     }
 }
+
+#[test]
+fn what_was_compared_of_an_encode_is_written_where_it_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let proof = dir.path().join("proof.json");
+    let encode = || Run::encode(dir.path(), source(), "out.mkv").args(["--proof", "proof.json"]);
+    std::fs::write(&proof, "notes of somebody\n").unwrap();
+    encode().fails(3);
+    std::fs::remove_file(&proof).unwrap();
+    encode().succeeds();
+    let written = || serde_json::from_slice::<Value>(&std::fs::read(&proof).unwrap()).unwrap();
+    assert_eq!(written()["agrees"], true);
+    let findings = written()["findings"].as_array().unwrap().len();
+    assert!(findings > 20, "{findings}");
+    // The same command replaces its own proof, if it may replace the film.
+    encode().fails(3);
+    encode().arg("-y").succeeds();
+    assert_eq!(written()["agrees"], true);
+}

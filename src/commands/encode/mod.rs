@@ -1,6 +1,7 @@
 //! Encodes a film, from the command line to the final name.
 
 mod decoded;
+mod proof;
 mod damaged;
 mod chunks;
 mod whole;
@@ -93,6 +94,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
     part::require_writable(&config.output)?;
+    proof::require_place(config)?;
     let job = open_job(config, &plan)?;
     if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
@@ -123,7 +125,8 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     let proof = run
         .join(&made, &part)
         .and_then(|()| run.verify(&made, &part))
-        .or_else(|why| run.join_elsewhere(&made, &mut part, why))?;
+        .or_else(|why| run.join_elsewhere(&made, &mut part, why))
+        .inspect_err(|why| run.write_disproof(why))?;
     run.publish(&made, part, proof, started)
 }
 
@@ -527,6 +530,16 @@ impl Run<'_> {
         Ok(proof)
     }
 
+    /// Writes down what was compared of an output that is not the film, if that is `why` it is not published.
+    fn write_disproof(&self, why: &anyhow::Error) {
+        let Some(unproven) = why.downcast_ref::<Unproven>() else {
+            return;
+        };
+        if let Err(error) = proof::write(self.config, &unproven.findings) {
+            warn(self.watch.sink, format!("{error:#}"));
+        }
+    }
+
     /// Gives the output its name.
     fn publish(
         &self,
@@ -545,6 +558,12 @@ impl Run<'_> {
             Ok((part, bytes))
         })?;
         part.publish()?;
+        if let Err(error) = proof::write(self.config, &proof.findings) {
+            warn(
+                self.watch.sink,
+                format!("the output is whole and has its name, but {error:#}"),
+            );
+        }
         let seconds = started.elapsed().as_secs_f64();
         let report = Report {
             output: self.config.output.clone(),

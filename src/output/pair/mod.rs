@@ -68,6 +68,22 @@ pub struct Judged {
     pub known: bool,
 }
 
+impl Verdict {
+    /// What these findings come to where the `differences` are known.
+    #[must_use]
+    pub fn of(findings: Vec<Finding>, differences: &Differences) -> Self {
+        let judged = |finding: Finding| Judged {
+            known: !finding.agrees && differences.cover(&finding),
+            finding,
+        };
+        let findings: Vec<Judged> = findings.into_iter().map(judged).collect();
+        Self {
+            agrees: findings.iter().all(|one| one.finding.agrees || one.known),
+            findings,
+        }
+    }
+}
+
 /// A line for each finding, and one for all.
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,6 +182,13 @@ impl Side {
     fn container(&self) -> &Container {
         &self.probed.container
     }
+
+    /// The tags of the film. When a Matroska file was written says nothing of it.
+    fn tags(&self) -> Vec<(String, String)> {
+        let mut tags = self.found.tags.clone();
+        tags.retain(|(name, _)| !self.container().direct || name != "CREATION_TIME");
+        tags
+    }
 }
 
 impl Films<'_> {
@@ -191,19 +214,7 @@ impl Films<'_> {
         let [ours, theirs] = [(&source, &places[0]), (&output, &places[1])]
             .map(|(side, place)| self.original(side, place));
         findings.extend(tracks.content(ours, theirs, later_ms, &self.differences)?);
-        Ok(self.judged(findings))
-    }
-
-    fn judged(&self, findings: Vec<Finding>) -> Verdict {
-        let judged = |finding: Finding| Judged {
-            known: !finding.agrees && self.differences.cover(&finding),
-            finding,
-        };
-        let findings: Vec<Judged> = findings.into_iter().map(judged).collect();
-        Verdict {
-            agrees: findings.iter().all(|one| one.finding.agrees || one.known),
-            findings,
-        }
+        Ok(Verdict::of(findings, &self.differences))
     }
 
     fn original<'b>(&'b self, side: &'b Side, place: &'b (PathBuf, String)) -> Original<'b> {
@@ -228,7 +239,7 @@ impl Films<'_> {
             ..Film::source(self.original(output, &places[1]))
         };
         match self.places {
-            None => self.all(&ours, &theirs, output),
+            None => self.all((&ours, source), (&theirs, output)),
             Some(places) => self.some(places, (&ours, source), (&theirs, output)),
         }
     }
@@ -236,9 +247,8 @@ impl Films<'_> {
     /// Decodes both films whole.
     fn all(
         &self,
-        ours: &Film<'_>,
-        theirs: &Film<'_>,
-        output: &Side,
+        (ours, source): (&Film<'_>, &Side),
+        (theirs, output): (&Film<'_>, &Side),
     ) -> Result<(Vec<Finding>, f64)> {
         let any_rate = self.differences.have_rate();
         let Whole {
@@ -251,14 +261,8 @@ impl Films<'_> {
             .context("one of the films has no picture that can be decoded")?;
         let by = "all, decoded by ffmpeg";
         let mut findings = of_times(&compared.source_ms, &compared.output_ms, later_ms, by);
-        let decoded = compared.output_ms.len() as u64;
-        let announced = output.announced.times_ms.len() as u64;
-        findings.push(Finding::same(
-            Property::DecodedFrames,
-            announced,
-            decoded,
-            by,
-        ));
+        findings.extend(of_ends(source, output, &compared, later_ms));
+        findings.push(of_lost(source, output, &compared));
         findings.push(compared.finding("all pictures"));
         findings.extend(of_asides(&of_source, &of_output));
         Ok((findings, later_ms))
@@ -453,7 +457,7 @@ fn of_film(source: &Side, output: &Side, later_ms: f64) -> Vec<Finding> {
     let (ours, theirs) = (source.container(), output.container());
     let mut findings = vec![
         of_title(ours, theirs),
-        of_tags(Property::Tags, &source.found.tags, &output.found.tags),
+        of_tags(Property::Tags, &source.tags(), &output.found.tags),
         of_tags(
             Property::PictureTags,
             &source.found.video_tags,
@@ -467,19 +471,42 @@ fn of_film(source: &Side, output: &Side, later_ms: f64) -> Vec<Finding> {
         ),
     ];
     findings.extend(of_chapters(ours, theirs, later_ms));
-    if let [Some(wanted), Some(found)] = [source, output].map(|side| side.announced.ends_ms) {
-        let end = |ms: f64| format!("{ms:.1} ms");
-        let found = found - later_ms;
-        let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
-        findings.push(Finding::new(
-            Property::LastFrameEnd,
-            end(wanted),
-            end(found),
-            "times of all packets, by ffmpeg",
-            near,
-        ));
-    }
     findings
+}
+
+/// When the last picture of both is no longer shown, where packets say so of the one that a decoder shows last.
+fn of_ends(source: &Side, output: &Side, compared: &Compared, later_ms: f64) -> Option<Finding> {
+    let end = |side: &Side, shown: &[f64]| {
+        let (packet, picture) = (side.announced.times_ms.last()?, shown.last()?);
+        let ends_ms = side.announced.ends_ms;
+        ends_ms.filter(|_| (packet - picture).abs() <= MAX_TIME_ERROR_MS)
+    };
+    let wanted = end(source, &compared.source_ms)?;
+    let found = end(output, &compared.output_ms)? - later_ms;
+    let shown = |ms: f64| format!("{ms:.1} ms");
+    let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
+    let by = "times of all packets, by ffmpeg";
+    let what = Property::LastFrameEnd;
+    Some(Finding::new(what, shown(wanted), shown(found), by, near))
+}
+
+/// Whether a decoder shows all pictures that packets announce, in both.
+fn of_lost(source: &Side, output: &Side, compared: &Compared) -> Finding {
+    let of = |side: &Side, shown: &[f64]| {
+        let (lost, first) = side.announced.lost(shown);
+        let at = first.map_or_else(String::new, |ms| format!(" from {:.3} s on", ms / 1000.0));
+        match lost {
+            0 => "all".to_owned(),
+            lost => format!("all but {lost}{at}"),
+        }
+    };
+    let (ours, theirs) = (
+        of(source, &compared.source_ms),
+        of(output, &compared.output_ms),
+    );
+    let agrees = [&ours, &theirs].iter().all(|lost| *lost == "all");
+    let by = "packets, and pictures decoded by ffmpeg";
+    Finding::new(Property::DecodedFrames, ours, theirs, by, agrees)
 }
 
 /// Compares tags: those of the source have to be in the output, which may have more.
