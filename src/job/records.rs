@@ -32,6 +32,20 @@ pub struct SoundRecord {
     pub sync_ms: Vec<i64>,
     /// What came of comparing each with the source's.
     pub findings: Vec<Finding>,
+    /// What codec each has, by mkvmerge's name.
+    #[serde(default)]
+    pub codecs: Vec<String>,
+    /// Whether mkvmerge was seen to take all of it.
+    #[serde(default)]
+    pub proven: bool,
+}
+
+impl SoundRecord {
+    /// Whether the track `n` is Vorbis.
+    #[must_use]
+    pub fn is_vorbis(&self, n: usize) -> bool {
+        self.codecs.get(n).is_some_and(|codec| codec == "Vorbis")
+    }
 }
 
 /// How the tracks get into the output that ffmpeg hands over: `others-carried.json`.

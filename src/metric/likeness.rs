@@ -66,6 +66,15 @@ const ON_TIME: &str = "aresample=8000:async=1:min_hard_comp=0.01:first_pts=0";
 /// Blocks that one decoder may be ahead of the other.
 const AHEAD: usize = 64;
 
+/// What comes so near to [`longest_seconds`] was ended there.
+const ENDLESS_SECONDS: f64 = 30.0;
+
+/// The length to which sound that is `seconds` long can get by a user's options, in seconds: half the speed and a little more.
+#[must_use]
+pub fn longest_seconds(seconds: f64) -> f64 {
+    2.0 * seconds + 2.0 * ENDLESS_SECONDS
+}
+
 /// What a user's own options leave to be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freedom {
@@ -186,6 +195,7 @@ impl Likeness {
         let longer_ms = (self.seconds[1] - self.seconds[0]) * 1000.0;
         if freedom == Freedom::Time {
             return longer_ms >= -SHORTER_MS
+                && self.seconds[1] < longest_seconds(self.seconds[0]) - ENDLESS_SECONDS
                 && (self.places == 0 || self.silent.len() < self.places);
         }
         let least = self
@@ -247,7 +257,9 @@ impl Likeness {
             Freedom::Nothing => "",
             Freedom::Form => "; by your options its level and form may be others",
             Freedom::Delay => "; by your options it is moved, but evenly",
-            Freedom::Time => "; by your options it may be anywhere, but not shorter",
+            Freedom::Time => {
+                "; by your options it may be anywhere, but neither shorter nor without end"
+            }
         };
         let by = format!("sound at these places, decoded by ffmpeg{judged}");
         let what = Property::SoundTrack.of_track(number);

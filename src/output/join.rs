@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use num_rational::Ratio;
 
@@ -169,17 +169,30 @@ fn mark_fields(tools: &Toolbox, parts: &Parts<'_>, file: &Path, fields: Fields) 
 /// # Errors
 /// If mkvmerge fails.
 pub fn join_others(tools: &Toolbox, job: &Job, container: &Container, file: &Path) -> Result<()> {
-    let mut inputs = Inputs {
-        args: strings(&["--output", &relative(job, file)]),
-        order: Vec::new(),
-        files: 0,
-    };
+    let mut inputs = Inputs::into(&relative(job, file));
     if container.direct {
         let but_tracks = ["--no-buttons", "--no-attachments"];
         let options = [&but_tracks[..], &NOTHING_ELSE].concat();
         inputs.source(tools, (job, container), &options)?;
     }
     inputs.handed(tools, job, container)?;
+    // What mkvmerge warns of will be said when the film is joined.
+    let silent: Sink = Arc::new(|_| ());
+    mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
+}
+
+/// Joins the sound that was encoded anew, alone, into `file` of the job, as it will be joined with the picture.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join_new_sound(
+    tools: &Toolbox,
+    job: &Job,
+    container: &Container,
+    file: &Path,
+) -> Result<()> {
+    let mut inputs = Inputs::into(&relative(job, file));
+    inputs.new_sound(tools, job, container)?;
     // What mkvmerge warns of will be said when the film is joined.
     let silent: Sink = Arc::new(|_| ());
     mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
@@ -411,7 +424,7 @@ fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result
         inputs.said_of_film(job, container)?;
     }
     if container.new_sound {
-        inputs.new_sound(job, container)?;
+        inputs.new_sound(tools, job, container)?;
     }
     Ok(inputs.in_order())
 }
@@ -428,6 +441,15 @@ struct Inputs {
 }
 
 impl Inputs {
+    /// Nothing yet, to be joined into the file `output`.
+    fn into(output: &str) -> Self {
+        Self {
+            args: strings(&["--output", output]),
+            order: Vec::new(),
+            files: 0,
+        }
+    }
+
     /// Adds a file, and returns its number.
     fn file(&mut self, options: &[&str], name: &str) -> usize {
         self.args.extend(strings(options));
@@ -527,7 +549,7 @@ impl Inputs {
 
     /// Adds the sound that was encoded anew. It was written later than it is to be heard: what an encoder puts in front of it
     /// needs a place, and has none here.
-    fn new_sound(&mut self, job: &Job, container: &Container) -> Result<()> {
+    fn new_sound(&mut self, tools: &Toolbox, job: &Job, container: &Container) -> Result<()> {
         let tracks = || {
             let tracks = container.other_tracks.iter();
             (0..).zip(tracks.filter(|track| is_new(container, track)))
@@ -539,7 +561,10 @@ impl Inputs {
                 .get(n)
                 .context("nothing is known of a sound track that was encoded anew")?;
             let tags = tag_options(job, &track.tags, Name::TrackTags(track.id), n)?;
-            let place = strings(&["--sync", &format!("{n}:{sync_ms}")]);
+            let place = match record.is_vorbis(n) {
+                true => vorbis_place(tools, job, (track, n), sync_ms)?,
+                false => strings(&["--sync", &format!("{n}:{sync_ms}")]),
+            };
             self.args
                 .extend([track_options(track, n), tags, place].concat());
         }
@@ -557,6 +582,26 @@ impl Inputs {
             .extend(["--track-order".to_owned(), order.join(",")]);
         self.args
     }
+}
+
+/// Where Vorbis belongs that was encoded anew as track `n`: at the times of its packets, moved by `sync_ms`.
+fn vorbis_place(
+    tools: &Toolbox,
+    job: &Job,
+    (track, n): (&Track, usize),
+    sync_ms: i64,
+) -> Result<Vec<String>> {
+    let mut times = times_of(tools, job, &Name::Audio.to_string(), n)?;
+    ensure!(
+        !times.is_empty(),
+        "packets of Vorbis that was encoded anew have no times"
+    );
+    times
+        .iter_mut()
+        .for_each(|time| *time += sync_ms as f64 / 1000.0);
+    let told = told_times(job, Name::SourceTimes(track.id as usize), n, &times)?;
+    // Several packets in one block have only the time of the first.
+    Ok([strings(&["--disable-lacing"]), told].concat())
 }
 
 /// Where the tracks belong that mkvmerge takes from the source itself.
@@ -611,34 +656,36 @@ fn times_options(
     if *kind != TrackKind::Audio || *carry != Carry::Copy || !(vorbis || may_overlap) {
         return Ok(Vec::new());
     }
+    let times = times_of(tools, job, timed.file, timed.stream)?;
+    if times.is_empty() || !(vorbis || overlaps(&times)) {
+        return Ok(Vec::new());
+    }
+    told_times(job, timed.name, timed.id, &times)
+}
+
+/// The times of all packets of a track in a file of the job, in seconds; none if one has none.
+fn times_of(tools: &Toolbox, job: &Job, file: &str, stream: usize) -> Result<Vec<f64>> {
     let mut command = Command::new(&tools.ffprobe);
     command
         .current_dir(job.dir())
-        .args(["-v", "error", "-select_streams", &timed.stream.to_string()])
+        .args(["-v", "error", "-select_streams", &stream.to_string()])
         .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
-        .arg(format!("file:{}", timed.file));
+        .arg(format!("file:{file}"));
     let text = tools
         .children
         .output(command)
         .context("reading the times of the sound")?;
-    let Some(times) = times(&String::from_utf8_lossy(&text)) else {
-        return Ok(Vec::new());
-    };
-    if times.is_empty() || !(vorbis || overlaps(&times)) {
-        return Ok(Vec::new());
-    }
+    Ok(times(&String::from_utf8_lossy(&text)).unwrap_or_default())
+}
+
+/// Tells mkvmerge the `times` in seconds of all packets of its track `id`, in a file of the job.
+fn told_times(job: &Job, name: Name, id: usize, times: &[f64]) -> Result<Vec<String>> {
     let lines: String = times
         .iter()
         .map(|time| format!("{:.6}\n", time * 1000.0))
         .collect();
-    job.write(
-        timed.name,
-        format!("# timestamp format v2\n{lines}").as_bytes(),
-    )?;
-    Ok(strings(&[
-        "--timestamps",
-        &format!("{}:{}", timed.id, timed.name),
-    ]))
+    job.write(name, format!("# timestamp format v2\n{lines}").as_bytes())?;
+    Ok(strings(&["--timestamps", &format!("{id}:{name}")]))
 }
 
 /// Times that ffprobe prints, one a line; none if a packet has none, as the further ones of a block of Matroska: a list with

@@ -4,15 +4,15 @@
 //! All tracks that ffmpeg has handed over are tried: which packets mkvmerge drops, joins or moves depends on what is in them.
 //! Of those that mkvmerge takes from Matroska itself, it is the sound into whose packets it looks.
 
-use std::fs;
+use std::{fs, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::job::names::Name;
 use crate::{
     film::media::{Container, Track, TrackKind},
-    finding::Finding,
-    job::CarriedRecord,
+    finding::{self, Finding},
+    job::{CarriedRecord, SoundRecord},
     os::{disk, exit::UnfitFilm},
     output::{
         content::{self, Films, Pair},
@@ -89,7 +89,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .context("joining the film's other tracks, for a trial")?;
     let films = Films::of_job(job.original(tools, &container), &file);
     let findings = films.copied(&pairs);
-    fs::remove_file(&file).with_context(|| format!("removing `{}`", file.display()))?;
+    remove(&file)?;
     let wrong: Vec<(&Pair<'_>, Finding)> = pairs
         .iter()
         .zip(findings?)
@@ -119,6 +119,50 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .iter()
         .map(|(pair, finding)| (pair.track.stream, why(finding)))
         .collect())
+}
+
+fn remove(file: &Path) -> Result<()> {
+    fs::remove_file(file).with_context(|| format!("removing `{}`", file.display()))
+}
+
+/// Makes sure that mkvmerge takes sound that was encoded anew as it is: of some codecs it loses packets, or reckons their times
+/// anew.
+///
+/// # Errors
+/// If it does not: the sound is forgotten then. Others if it cannot be tried.
+pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
+    let Handing {
+        tools,
+        job,
+        container,
+        ..
+    } = *handing;
+    let record = job.sound()?;
+    if record.proven {
+        return Ok(());
+    }
+    let (sound, file) = (job.path(Name::Audio), job.part(Name::OthersJoined)?);
+    disk::require(
+        job.dir(),
+        fs::metadata(&sound)?.len(),
+        "the film's new sound once more, for a trial",
+    )?;
+    join::join_new_sound(tools, job, container, &file)
+        .context("joining the sound that was encoded anew, for a trial")?;
+    let films = Films::of_job(job.original(tools, container), &file);
+    let findings = films.encoded(&sound, &record.sync_ms);
+    remove(&file)?;
+    if let Err(wrong) = finding::all_agree(findings?) {
+        remove(&sound)?;
+        return Err(anyhow!(wrong).context(
+            "the sound that was encoded anew does not get into Matroska as it is: choose another encoder for it, \
+             -a \"-c:a flac\" --restart for example",
+        ));
+    }
+    job.record_sound(&SoundRecord {
+        proven: true,
+        ..record
+    })
 }
 
 #[cfg(test)]

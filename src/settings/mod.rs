@@ -571,6 +571,76 @@ fn color_tags(flag: &'static str, text: &str) -> Result<ColorTags, UsageError> {
     Ok(ColorTags { flag, color })
 }
 
+/// Options of sound that av1enc sets itself, without what they are for (`:a:0`), and why a user cannot.
+const OURS_OF_SOUND: [(&[&str], &str); 3] = [
+    (
+        &[
+            "-i",
+            "-map",
+            "-an",
+            "-vn",
+            "-sn",
+            "-dn",
+            "-f",
+            "-y",
+            "-n",
+            "-ss",
+            "-sseof",
+            "-t",
+            "-to",
+            "-fs",
+            "-frames",
+            "-aframes",
+            "-shortest",
+            "-filter_complex",
+            "-filter_complex_script",
+            "-lavfi",
+            "-map_channel",
+            "-bsf",
+            "-absf",
+        ],
+        "every sound track is kept whole, none is added",
+    ),
+    (
+        &[
+            "-itsoffset",
+            "-copyts",
+            "-start_at_zero",
+            "-output_ts_offset",
+            "-avoid_negative_ts",
+            "-muxdelay",
+            "-muxpreload",
+            "-timestamp",
+            "-enc_time_base",
+        ],
+        "sound is heard when it was",
+    ),
+    (
+        &[
+            "-metadata",
+            "-map_metadata",
+            "-map_chapters",
+            "-disposition",
+            "-attach",
+        ],
+        "languages, titles, flags, tags and chapters are those of the source; mkvpropedit changes them afterwards",
+    ),
+];
+
+/// Whether an option of sound is av1enc's own: the list in which it is, and why.
+fn ours(word: &str) -> Option<&'static (&'static [&'static str], &'static str)> {
+    let mut all = OURS_OF_SOUND.iter();
+    all.find(|(ours, _)| ours.contains(&name_of(word)))
+}
+
+/// An option of ffmpeg's without what it is for: `-c` of `-c:a:0`.
+fn name_of(option: &str) -> &str {
+    option.split(':').next().unwrap_or_default()
+}
+
+/// Options that choose an encoder of sound.
+const CODECS: [&str; 3] = ["-c", "-codec", "-acodec"];
+
 /// Reads sound options; those that only copy are `None`, since copied tracks need no ffmpeg.
 fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
     let Some(text) = text else { return Ok(None) };
@@ -584,38 +654,15 @@ fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
     {
         return Ok(None);
     }
-    // Options that would change which tracks there are, how long they are, or where ffmpeg reads and writes.
-    const OURS: &[&str] = &[
-        "-i",
-        "-map",
-        "-an",
-        "-vn",
-        "-sn",
-        "-dn",
-        "-f",
-        "-y",
-        "-n",
-        "-ss",
-        "-sseof",
-        "-t",
-        "-to",
-        "-fs",
-        "-frames",
-        "-frames:a",
-        "-aframes",
-        "-shortest",
-        "-filter_complex",
-        "-lavfi",
-        "-itsoffset",
-        "-copyts",
-        "-map_metadata",
-        "-map_chapters",
-        "-attach",
-    ];
-    if let Some(word) = words.iter().find(|word| OURS.contains(&word.as_str())) {
-        return usage(format!(
-            "--audio-params: {word} is set by av1enc: every sound track is kept whole, none is added"
-        ));
+    if let Some((word, (_, why))) = words.iter().find_map(|word| Some((word, ours(word)?))) {
+        return usage(format!("--audio-params: {word} is set by av1enc: {why}"));
+    }
+    let is_wavpack = |pair: &&[String]| pair[1] == "wavpack" && CODECS.contains(&name_of(&pair[0]));
+    if words.windows(2).any(|pair| is_wavpack(&pair)) {
+        return usage(
+            "--audio-params: mkvmerge loses the times of WavPack beside a picture: use -c:a flac, which is lossless as well"
+                .to_owned(),
+        );
     }
     if let Some(filter) = filter_of_a_copy(&words) {
         return usage(format!(
@@ -639,7 +686,6 @@ fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
 /// The option that filters a track of sound which these options copy, if there is one: of all that are for a track, the last
 /// one counts.
 fn filter_of_a_copy(words: &[String]) -> Option<&str> {
-    const CODECS: [&str; 3] = ["-c", "-codec", "-acodec"];
     const FILTERS: [&str; 3] = ["-af", "-filter", "-filter_script"];
     // `-c:a:1` is for the track 1; what is for no track of a number is for all.
     let of = |option: &str, n: usize| {
@@ -647,7 +693,7 @@ fn filter_of_a_copy(words: &[String]) -> Option<&str> {
         of == "a" || of.strip_prefix("a:") == Some(n.to_string().as_str())
     };
     let last = |names: &[&str], n: usize| {
-        let named = |option: &str| names.contains(&option.split(':').next().unwrap_or_default());
+        let named = |option: &str| names.contains(&name_of(option));
         let mut pairs = words.windows(2);
         pairs.rfind(|pair| named(&pair[0]) && of(&pair[0], n))
     };
@@ -952,6 +998,14 @@ mod tests {
                 "--ffmpeg PATH",
             ),
             (&["a.mkv", "-a", "-c:a libopus -map 0:1"], "-map"),
+            (&["a.mkv", "-a", "-c:a flac -frames:a:0 9"], "kept whole"),
+            (&["a.mkv", "-a", "-c:a flac -bsf:a noise"], "kept whole"),
+            (&["a.mkv", "-a", "-c:a:1 wavpack"], "use -c:a flac"),
+            (&["a.mkv", "-a", "-c:a flac -muxdelay 2"], "when it was"),
+            (
+                &["a.mkv", "-a", "-c:a flac -metadata:s:a:0 language=ger"],
+                "mkvpropedit",
+            ),
             (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),
             (&["a.mkv", "-a", "stray.mka"], "stray.mka"),
             (&["a.mkv", "-x", "10"], "--min-scene-len"),

@@ -9,7 +9,7 @@ use crate::{
     film::media::{Container, TrackKind},
     finding,
     job::{Job, SoundRecord, names::Name},
-    metric::likeness::{Freedom, Likeness, Other, Sounds},
+    metric::likeness::{Freedom, Likeness, Other, Sounds, longest_seconds},
     os::{process::Finished, toolbox::Toolbox},
     source::{
         packets::{self, ON_TIME, Original, keep_clock},
@@ -98,7 +98,9 @@ impl Work<'_> {
         command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
         command
             .args(on_time([self.args, &self.fitted].concat(), self.kept.len()))
-            .args(at_one_rate(self.args, &rates));
+            .args(at_one_rate(self.args, &rates))
+            .args(from_the_beginning(self.args, self.kept.len()))
+            .args(self.end().into_iter().flatten());
         let delay_us = (self.delay_ms * 1000.0).round() as i64;
         let offset_us = container.clock.offset_us + LATER_MS * 1000 + delay_us;
         command.args(["-output_ts_offset", &format!("{offset_us}us")]);
@@ -109,6 +111,13 @@ impl Work<'_> {
             .arg(file);
         keep_clock(&mut command, container);
         command
+    }
+
+    /// Where it ends in any case, if the user's options may make it longer: some filters give sound for ever.
+    fn end(&self) -> Option<[String; 2]> {
+        let is_free = (0..self.kept.len()).any(|n| Freedom::of(self.args, n) != Freedom::Nothing);
+        let seconds = self.source.container.duration_seconds?;
+        is_free.then(|| ["-t".to_owned(), longest_seconds(seconds).to_string()])
     }
 
     /// Compares what was encoded with the source: how it gets into the output.
@@ -150,6 +159,8 @@ impl Work<'_> {
             Ok(findings) => Ok(SoundRecord {
                 sync_ms: later_ms.iter().map(|ms| -(*ms as i64)).collect(),
                 findings,
+                codecs: identified.tracks.iter().map(|t| t.codec.clone()).collect(),
+                proven: false,
             }),
             Err(wrong) => {
                 self.job.part(Name::Audio)?;
@@ -244,6 +255,21 @@ fn writes_delays(tools: &Toolbox, job: &Job) -> Result<bool> {
     Ok(first
         .and_then(IdentifiedTrack::minimum_ms)
         .is_some_and(|ms| ms > 999.0))
+}
+
+/// Has Vorbis begin with the film. The first packet of an encoder lies before the first sample and gives no sound, but where
+/// mkvmerge drops it as one from before the film, it reckons the times of all others wrongly. It is what Matroska gets where
+/// the user names no encoder.
+fn from_the_beginning(args: &[String], tracks: usize) -> Vec<String> {
+    let may_be_vorbis = |n: &usize| {
+        let codec = layout::codec(args, *n);
+        codec.is_none_or(|codec| codec.contains("vorbis"))
+    };
+    let of_track = |n: usize| [format!("-bsf:a:{n}"), r"noise=drop=lt(pts\,0)".to_owned()];
+    (0..tracks)
+        .filter(may_be_vorbis)
+        .flat_map(of_track)
+        .collect()
 }
 
 /// Rates that every encoder takes, in Hz.

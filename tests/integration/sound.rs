@@ -8,7 +8,7 @@ use crate::{
     check::File,
     clips::{self, ffmpeg},
     families::ffmpeg_9,
-    films,
+    films, judge,
     lab::{fake, fake_mkvmerge, with_fakes},
     run::Run,
 };
@@ -263,6 +263,59 @@ fn sound_that_comes_out_at_another_time_fails_the_film_at_once() {
         run.expect(!run.stderr.contains("joining"), "before the film is joined");
         assert!(!dir.path().join("out.mkv").exists());
         assert!(!dir.path().join("out.mkv.av1enc/audio.mka").exists());
+    }
+}
+
+#[test]
+fn vorbis_is_heard_when_it_was() {
+    // It is what ffmpeg takes for Matroska where it is told nothing.
+    for options in ["-c:a libvorbis", "-ac 1 -ar 22050"] {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::encode(dir.path(), films::base(), "out.mkv");
+        run.args(["-a", options]).succeeds();
+        let output = dir.path().join("out.mkv");
+        let stream = &File::open(&output).ffprobe["streams"][1];
+        assert_eq!(stream["codec_name"], "vorbis");
+        let late = judge::look(&output).sound_is_late_by();
+        let on_time = !late.is_empty() && late.iter().all(|ms| ms.abs() < 2.0);
+        assert!(on_time, "{options}: {late:?}");
+    }
+}
+
+#[test]
+fn sound_that_mkvmerge_does_not_take_fails_before_the_film_is_joined_and_the_advice_works() {
+    let dir = tempfile::tempdir().unwrap();
+    let moved =
+        "case \"$*\" in *@others-join.json*) sed -i 's/:-1000/:-990/' others-join.json ;; esac";
+    fake(
+        dir.path(),
+        "mkvmerge",
+        &format!("{moved}\nexec \"$real\" \"$@\""),
+    );
+    let encode = |options: &[&str]| {
+        let run = Run::encode(dir.path(), films::base(), "out.mkv");
+        run.arg("--json").args(options)
+    };
+    // The sound is made anew each time: it is not passed by because it is there.
+    for _ in 0..2 {
+        let ended = with_fakes(dir.path(), encode(&["-a", "-c:a ac3"])).fails(1);
+        let ended = ended.says("does not get into Matroska as it is");
+        let ended = ended.says(r#"-a "-c:a flac" --restart"#);
+        ended.expect(!ended.stdout.contains("\"join\""), "nothing was joined");
+    }
+    encode(&["-a", "-c:a flac", "--restart"]).succeeds();
+    judge::agree(films::base().as_ref(), &dir.path().join("out.mkv"));
+}
+
+#[test]
+fn filters_that_give_sound_for_ever_are_ended_and_the_film_fails() {
+    for filters in ["apad", "atempo=0.9,aloop=loop=-1:size=48000"] {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::encode(dir.path(), films::base(), "out.mkv");
+        run.args(["-a", &format!("-c:a flac -af {filters}")])
+            .fails(1)
+            .says("is not the source's")
+            .says("nor without end");
     }
 }
 

@@ -400,7 +400,8 @@ impl Run<'_> {
             };
             preflight::prove(&handing)?;
             args.map_or(Ok(()), |args| {
-                sound::encode(&tools, &job, &container, &args, &sink)
+                sound::encode(&tools, &job, &container, &args, &sink)?;
+                preflight::prove_sound(&handing)
             })
         }))
     }

@@ -157,7 +157,8 @@ pub struct IdentifiedTrack {
     id: u64,
     #[serde(rename = "type")]
     kind: String,
-    codec: String,
+    /// Codec, by mkvmerge's name.
+    pub codec: String,
     #[serde(default)]
     properties: TrackProperties,
 }
