@@ -153,8 +153,16 @@ impl Trial {
 
     /// That the encoder does not take `what`.
     fn refused(&self, what: &str, ended: &Ended, lines: &[String]) -> UsageError {
-        let is_reason = |line: &&String| line.to_ascii_lowercase().contains("error");
-        let reason = lines.iter().find(is_reason).map(|line| format!("{line}\n"));
+        // libaom names what it does not know, and ffmpeg an error of which it knows nothing; libaom's list of what it was
+        // asked for has `error` in it as well.
+        let is_unknown = |line: &&String| line.ends_with(": Invalid parameter");
+        let is_reason = |line: &&String| {
+            line.to_ascii_lowercase().contains("error") && !line.contains("g_error_resilient")
+        };
+        let reason = lines.iter().find(is_unknown);
+        let reason = reason
+            .or_else(|| lines.iter().find(is_reason))
+            .map(|line| format!("{line}\n"));
         UsageError(format!(
             "the encoder does not take these {what} (tried on {self}):\n{}{}",
             reason.unwrap_or_default(),
