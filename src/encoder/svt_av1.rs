@@ -420,6 +420,10 @@ pub(super) fn contradiction(video: &Video) -> Option<String> {
             LOSSLESS_BROKEN_FROM - 1
         ));
     }
+    // 1.4.1 says nothing, and encodes with a quality of its own.
+    if video.has_extra("tbr") && !aims_at_a_rate(video) {
+        return Some("--tbr is not read without --rc 1: add it".to_owned());
+    }
     match (video.has_extra("qpfile"), is_on("use-q-file")) {
         (true, false) => Some("--qpfile is not read without --use-q-file 1: add it".to_owned()),
         (false, true) => Some("--use-q-file needs --qpfile FILE: add it".to_owned()),

@@ -170,13 +170,18 @@ fn quality(
     identity: &Identity,
     source: &media::Video,
 ) -> Result<Quality, UsageError> {
-    let has_user = |name: &str| user.iter().any(|param| param.name == name);
-    // Without adaptive quantisation it is another mode (CQP).
-    let not_crf = NOT_WITH_CRF.iter().copied().find(|name| has_user(name));
-    let not_crf = not_crf.or(user
+    // `--rc 0` is CRF, and `--lossless 0` is not lossless.
+    let is_off = |param: &Param| {
+        ["rc", "lossless"].contains(&&*param.name) && param.value.as_deref() == Some("0")
+    };
+    let is_set = |name: &str| user.iter().any(|p| p.name == name && !is_off(p));
+    let other = NOT_WITH_CRF.iter().copied().find(|name| is_set(name));
+    // Without adaptive quantisation it is another mode (CQP), whose quantiser may be said as a CRF.
+    let not_crf = other.or(user
         .contains(&Param::new("aq-mode", 0))
         .then_some("aq-mode 0"));
-    if let (Some(_), Some(other)) = (wanted.crf, not_crf) {
+    let contradicts = not_crf.filter(|_| wanted.crf.is_some());
+    if let Some(other) = contradicts.or(other.filter(|_| is_set("crf"))) {
         return Err(UsageError(format!(
             "--crf contradicts --{other} inside --video-params; leave one out"
         )));
@@ -835,6 +840,20 @@ mod tests {
         assert!(error.contains("--crf contradicts --rc"), "{error}");
         let (recipe, _) = recipe_with(&["--crf", "24", "-v", "--aq-mode 2"], BT709, 2.0).unwrap();
         assert!(line(&recipe).contains("--crf 24") && line(&recipe).contains("--aq-mode 2"));
+        for params in ["--crf 20 --rc 1", "--qp 30 --crf 20", "--crf 20 --rc 2"] {
+            let error = recipe_with(&["-v", params], BT709, 2.0).unwrap_err();
+            assert!(error.to_string().contains("--crf contradicts"), "{params}");
+        }
+        // That is CRF, by another word.
+        for (args, crf) in [
+            (&["-v", "--rc 0"][..], "--crf 28"),
+            (&["--crf", "24", "-v", "--rc 0"], "--crf 24"),
+            (&["-v", "--rc 0 --crf 24"], "--crf 24"),
+            (&["-v", "--aq-mode 0 --crf 24"], "--crf 24"),
+        ] {
+            let (recipe, _) = recipe_with(args, BT709, 2.0).unwrap();
+            assert!(line(&recipe).contains(crf), "{args:?}: {}", line(&recipe));
+        }
         let (recipe, _) = recipe_with(&["-v", "--aq-mode 0 --qp 30"], BT709, 2.0).unwrap();
         assert!(!line(&recipe).contains("--crf"));
     }

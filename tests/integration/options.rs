@@ -255,6 +255,8 @@ fn what_the_encoder_refuses_or_undoes_is_said_in_its_own_words_in_the_first_seco
             "--rc 2 --tbr 400",
             "CBR Rate control is currently not supported for RANDOM_ACCESS",
         ),
+        ("10", "--tbr 400", "not read without --rc 1"),
+        ("10", "--crf 20 --rc 1", "--crf contradicts --rc"),
         ("10", "--passes 2", "a pipe, which cannot be read twice"),
         (
             "10",
