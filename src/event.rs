@@ -90,6 +90,8 @@ pub struct Proof {
     pub decoded: bool,
     /// How the source is cut short, if it is: the output is whole only as far as the source is.
     pub truncated: Option<String>,
+    /// What a decoder complained of in the source, if it did: pictures may be made up, and the output is not called proven.
+    pub damaged: Option<String>,
     /// Each thing that was compared, with what, and by what.
     pub findings: Vec<Finding>,
 }

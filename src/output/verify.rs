@@ -13,6 +13,7 @@ use crate::{
     output::{
         container::Said,
         content::{self, Films},
+        pair,
         pictures::{self, AtPlaces, Looked, Shown},
     },
     plan::recipe::Recipe,
@@ -37,6 +38,8 @@ pub struct Expected<'a> {
     pub announced: &'a Announced,
     /// What another program shows at some places of it, if that was looked at already.
     pub references: Option<References>,
+    /// What a decoder complained of in it, while it was read.
+    pub damage: &'a [String],
 }
 
 /// Compares `file` with the source; with `decode`, every frame is decoded as well.
@@ -48,6 +51,7 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
     let container = &media.container;
     let video = container.video_position();
     let joined = pictures::Joined { tools, file, video };
+    let damage = expected.damage;
     let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
     let AtPlaces {
@@ -68,10 +72,12 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
     if decode {
         findings.push(joined.decoded(media.frames)?);
     }
-    let findings = finding::all_agree(findings).map_err(|unproven| Unproven {
+    let mut findings = finding::all_agree(findings).map_err(|unproven| Unproven {
         others_ms,
         ..unproven
     })?;
+    // What a decoder makes up is in the output as it was in the source, and nobody knows whether it is right.
+    findings.extend((!damage.is_empty()).then(|| pair::of_damage(damage, &[])));
     Ok(Proof {
         frames: media.frames,
         duration_seconds: media.video_seconds(),
@@ -85,6 +91,7 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
         pictures_alike: compared.alike,
         decoded: decode,
         truncated: media.truncated.clone(),
+        damaged: damage.first().cloned(),
         findings,
     })
 }
@@ -159,10 +166,7 @@ mod tests {
         },
         finding::Property,
         metric::likeness::{Freedom, Pair},
-        output::{
-            content::examples::{LIST, compared},
-            pair,
-        },
+        output::content::examples::{LIST, compared},
         source::{frames::Small, places::Seen},
         stream::bitstream::{
             examples::{STILL, ivf},

@@ -61,6 +61,8 @@ pub struct Linear {
     marks: Mutex<Vec<Mark>>,
     /// What ffmpeg complained of in the whole film: damage, most likely.
     complaints: Mutex<Vec<String>>,
+    /// The same of pictures that are shown, or should be.
+    damage: Mutex<Vec<String>>,
     /// What changes in the middle of the film.
     changes: Mutex<Vec<Change>>,
     /// What pictures carry beside themselves.
@@ -112,6 +114,7 @@ impl Linear {
             keep_on,
             marks: Mutex::default(),
             complaints: Mutex::default(),
+            damage: Mutex::default(),
             changes: Mutex::default(),
             extras: Mutex::default(),
         }
@@ -130,8 +133,17 @@ impl Linear {
     /// What ffmpeg complained of while it read the film: the first and the last of it.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
-        let kept = self.complaints.lock();
-        let complaints = kept.unwrap_or_else(PoisonError::into_inner);
+        self.of_the_film(&self.complaints)
+    }
+
+    /// The same, but for pictures at the beginning of a recording that nobody could show: what of the film may be made up.
+    #[must_use]
+    pub fn damage(&self) -> Vec<String> {
+        self.of_the_film(&self.damage)
+    }
+
+    fn of_the_film(&self, kept: &Mutex<Vec<String>>) -> Vec<String> {
+        let complaints = kept.lock().unwrap_or_else(PoisonError::into_inner);
         let of_the_film = |said: &&String| !is_of_the_end(&self.container.format, said);
         complaints.iter().filter(of_the_film).cloned().collect()
     }
@@ -357,6 +369,11 @@ impl Iterator for Whole {
                     .complaints
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints();
+                *self
+                    .film
+                    .damage
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner) = self.pipe.complaints_of_pictures();
                 None
             }
             Ok(Some((ms, frame))) => {

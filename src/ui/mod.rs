@@ -326,7 +326,7 @@ pub fn summary(report: &Report) -> String {
         n => format!(", {n} of them from an earlier run"),
     };
     format!(
-        "{}\n  {} -> {} ({ratio:.1} %), video {}; {}{resumed} in {} ({:.1} fps)\n  proven: {}",
+        "{}\n  {} -> {} ({ratio:.1} %), video {}; {}{resumed} in {} ({:.1} fps)\n  {}",
         report
             .output
             .to_string_lossy()

@@ -34,6 +34,18 @@ const HOW: [(&str, &str); 4] = [
 /// What was compared, and that it agreed, in one line.
 #[must_use]
 pub fn proven(proof: &Proof) -> String {
+    let compared = compared(proof);
+    match &proof.damaged {
+        None => format!("proven: {compared}"),
+        Some(said) => {
+            format!(
+                "not proven, for the source is damaged ({said}); as far as it can be decoded: {compared}"
+            )
+        }
+    }
+}
+
+fn compared(proof: &Proof) -> String {
     let decoded = if proof.decoded { " decoded" } else { "" };
     let frames = count(proof.frames, "frame");
     let error_ms = proof.max_time_error_ms;
@@ -104,6 +116,7 @@ mod tests {
             pictures_alike: 2,
             decoded: true,
             truncated: Some("the index is missing".to_owned()),
+            damaged: None,
             findings: vec![
                 compared(SoundTrack.of_track(1), "hashes of all packets"),
                 compared(SoundTrack.of_track(2), "hashes of all packets"),
@@ -113,9 +126,18 @@ mod tests {
         };
         assert_eq!(
             proven(&proof),
-            "1 frame decoded, times within 0.2 ms, 1 picture like the source's (2 more stand still), 2 sound tracks \
+            "proven: 1 frame decoded, times within 0.2 ms, 1 picture like the source's (2 more stand still), 2 sound tracks \
              packet by packet, 1 subtitle track word by word, 3 chapters, 1 attachment, bt709, HDR10 in bitstream and \
              container, of a source that is cut short: the index is missing"
+        );
+        let damaged = Proof {
+            damaged: Some("Invalid NAL unit size".to_owned()),
+            ..proof
+        };
+        let said = proven(&damaged);
+        assert!(
+            said.starts_with("not proven, for the source is damaged (Invalid"),
+            "{said}"
         );
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::{
     clips::{self, ffmpeg},
+    films,
     run::Run,
 };
 
@@ -330,4 +331,35 @@ fn what_was_compared_of_an_encode_is_written_where_it_is_wanted() {
     encode().fails(3);
     encode().arg("-y").succeeds();
     assert_eq!(written()["agrees"], true);
+}
+
+#[test]
+fn what_a_decoder_had_to_make_up_is_not_called_proven() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = films::damaged().remove(0).path();
+    let encode = |output: &str| Run::encode(dir.path(), &film, output);
+    let said = encode("said.mkv").succeeds();
+    said.expect(
+        said.stdout
+            .contains("not proven, for the source is damaged ("),
+        "a word of it",
+    );
+    let run = encode("out.mkv")
+        .args(["--proof", "proof.json", "--json"])
+        .succeeds();
+    run.expect(
+        run.finished()["proof"]["damaged"].is_string(),
+        "what is damaged",
+    );
+    let proof = std::fs::read(dir.path().join("proof.json")).unwrap();
+    let proof: Value = serde_json::from_slice(&proof).unwrap();
+    let complaints = ["complaints of decoders"];
+    assert_eq!(differing(&proof), complaints, "{}", shown(&proof));
+    let verdict = compare(
+        dir.path(),
+        &film,
+        &dir.path().join("out.mkv"),
+        &["--known", "damage"],
+    );
+    assert!(verdict["agrees"] == true, "{}", shown(&verdict));
 }

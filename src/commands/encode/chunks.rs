@@ -92,7 +92,12 @@ impl Run<'_> {
             Reader::Linear(film) => self.as_decoded(opened, film)?,
         };
         let announced = announced.clone();
+        let damage = match reader {
+            Reader::Indexed(..) => Vec::new(),
+            Reader::Linear(film) => film.damage(),
+        };
         Ok(Made {
+            damage,
             media,
             chunks: film.chunks,
             resumed_chunks: film.resumed,

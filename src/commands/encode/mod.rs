@@ -233,6 +233,8 @@ struct Made {
     resumed_chunks: usize,
     announced: Arc<Announced>,
     references: Option<References>,
+    /// What a decoder complained of in the source: pictures that it made up, most likely.
+    damage: Vec<String>,
 }
 
 impl Made {
@@ -497,6 +499,7 @@ impl Run<'_> {
                 chunks,
                 announced,
                 references,
+                damage,
                 ..
             } = &*film;
             let expected = verify::Expected {
@@ -506,6 +509,7 @@ impl Run<'_> {
                 chunks,
                 announced,
                 references: references.clone(),
+                damage,
             };
             let proof = verify::output(&tools, &file, expected, decode);
             // It is why, if anything is missing: a reader that was given an error may have passed over it.

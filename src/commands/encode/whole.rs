@@ -91,6 +91,7 @@ impl Run<'_> {
             resumed_chunks,
             announced,
             references: None,
+            damage: Vec::new(),
         })
     }
 }

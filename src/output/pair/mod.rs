@@ -337,13 +337,21 @@ fn evenly(places: usize, pictures: usize) -> Vec<Range<usize>> {
     places
 }
 
+/// What decoders complain of in both films: pictures that they make up.
+#[must_use]
+pub fn of_damage(source: &[String], output: &[String]) -> Finding {
+    let said = |complaints: &[String]| match complaints {
+        [] => "none".to_owned(),
+        [only] => only.clone(),
+        [first, more @ ..] => format!("{first} (and {} more)", more.len()),
+    };
+    let silent = source.is_empty() && output.is_empty();
+    let what = Property::Complaints;
+    Finding::new(what, said(source), said(output), "ffmpeg", silent)
+}
+
 /// What decoders say beside the pictures.
 fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
-    let said = |aside: &Aside| match aside.complaints.as_slice() {
-        [] => "none".to_owned(),
-        [first, ..] => format!("{first} (and {} more)", aside.complaints.len() - 1),
-    };
-    let silent = source.complaints.is_empty() && output.complaints.is_empty();
     let carried = |aside: &Aside| {
         let mut names: Vec<&str> = aside.extras.iter().map(|(extra, _)| extra.name()).collect();
         names.sort_unstable();
@@ -354,13 +362,7 @@ fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
         }
     };
     vec![
-        Finding::new(
-            Property::Complaints,
-            said(source),
-            said(output),
-            "ffmpeg",
-            silent,
-        ),
+        of_damage(&source.complaints, &output.complaints),
         Finding::same(
             Property::Extras,
             carried(source),
