@@ -941,6 +941,7 @@ mod tests {
             lp: 1,
             encoder: String::new(),
             host: String::new(),
+            damage: Vec::new(),
         }
     }
 

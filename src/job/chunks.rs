@@ -35,6 +35,9 @@ pub struct ChunkRecord {
     pub encoder: String,
     /// Name of the machine.
     pub host: String,
+    /// What was complained of in the source, where the program that encodes also decodes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damage: Vec<String>,
 }
 
 /// A chunk whose encoder exited 0 and whose file holds exactly its frames, is on the disk and has its final name. Only a
@@ -61,6 +64,7 @@ pub struct Made {
     pub lp: u32,
     pub encoder: String,
     pub host: String,
+    pub damage: Vec<String>,
 }
 
 impl Job {
@@ -92,6 +96,7 @@ impl Job {
             lp,
             encoder,
             host,
+            damage,
         } = made;
         let record = ChunkRecord {
             chunk,
@@ -103,6 +108,7 @@ impl Job {
             lp,
             encoder,
             host,
+            damage,
         };
         self.write(
             Name::Record(chunk.index),

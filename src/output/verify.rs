@@ -392,6 +392,7 @@ mod tests {
             lp: 1,
             encoder: String::new(),
             host: String::new(),
+            damage: Vec::new(),
         }
     }
 

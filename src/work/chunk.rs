@@ -174,6 +174,23 @@ pub struct Attempted<'a> {
     pub pulse: &'a Pulse,
 }
 
+/// What a decoder of ffmpeg complains of among the lines that an encoder has said, if the same process decodes a source of this
+/// `codec`: `[h264 @ 0x55d5b1c4e4c0] error while decoding MB 3 4`.
+fn damage(lines: &[String], codec: &str) -> Vec<String> {
+    let decoders = match codec {
+        "av1" => &["av1", "libdav1d", "libaom-av1"][..],
+        "vp8" => &["vp8", "libvpx"],
+        "vp9" => &["vp9", "libvpx-vp9"],
+        _ => &[codec],
+    };
+    let said = |line: &String| {
+        let (name, said) = line.strip_prefix('[')?.split_once(" @ ")?;
+        let said = said.split_once("] ").map(|(_, said)| said.to_owned());
+        said.filter(|_| decoders.contains(&name))
+    };
+    lines.iter().filter_map(said).collect()
+}
+
 impl Workshop {
     /// Checks what an encoder has written to `part`, completes it, and keeps it under its final name.
     ///
@@ -203,6 +220,7 @@ impl Workshop {
             lp: attempt.lp,
             encoder: self.recipe.encoder.version.clone(),
             host: self.host.clone(),
+            damage: damage(&ended.words().stderr, &self.media.container.video.codec),
         };
         self.job.keep(made).map_err(Failure::Other)
     }
@@ -352,6 +370,19 @@ mod tests {
         plan::recipe::examples::recipe,
         stream::bitstream::Header,
     };
+
+    #[test]
+    fn what_the_sources_decoder_says_is_told_from_what_the_encoder_says() {
+        let lines = [
+            "[h264 @ 0x5582] error while decoding MB 3 4",
+            "[libsvtav1 @ 0x5582] a word of the encoder",
+            "Svt[info]: SVT [version]",
+            "[matroska,webm @ 0x5582] a word of the container",
+        ]
+        .map(str::to_owned);
+        assert_eq!(damage(&lines, "h264"), ["error while decoding MB 3 4"]);
+        assert!(damage(&lines, "hevc").is_empty());
+    }
 
     #[test]
     fn a_file_is_the_chunk_with_all_its_frames_in_the_format_that_was_asked_for() {

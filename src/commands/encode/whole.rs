@@ -84,14 +84,15 @@ impl Run<'_> {
                 self.watch.wait(&encoding, || telling.next())?
             }
         };
+        let damage = chunk.record().damage.clone();
         let chunks = vec![chunk];
         Ok(Made {
+            damage,
             media,
             chunks,
             resumed_chunks,
             announced,
             references: None,
-            damage: Vec::new(),
         })
     }
 }
