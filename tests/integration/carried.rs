@@ -382,7 +382,7 @@ fn what_is_no_film_or_cannot_be_read_is_refused_in_words_that_say_so() {
             "unknown.mp4",
             "its codec (zzzz) is none that this ffmpeg knows",
         ),
-        ("hls.mkv", "is not a film: it is a playlist (HLS)"),
+        ("hls.mkv", "is not a film: it is a playlist (HLS, M3U)"),
         (
             "list.mkv",
             "is not a film: it is a list of files (ffconcat)",

@@ -1137,11 +1137,7 @@ fn what_is_odd_about_a_film_is_said() {
         "warning",
         "is cut short or damaged",
     );
-    film(dir.path(), "text.mkv", &[]).check(
-        "film",
-        "broken",
-        "is not a film that ffprobe can read",
-    );
+    film(dir.path(), "text.mkv", &[]).check("film", "broken", "is not a film: it is a text");
 }
 
 #[test]

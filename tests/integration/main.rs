@@ -30,6 +30,7 @@ mod kept;
 mod kill;
 mod lengths;
 mod limits;
+mod lists;
 mod memory;
 mod names;
 mod options;

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use anyhow::{Context, Result};
 
 use super::{
-    ffprobe::{FfFile, FfFrame, FfFrames, FfPacket, FfPackets, ONE_FILE, ffprobe, file_url},
+    ffprobe::{self, FfFile, FfFrame, FfFrames, FfPacket, FfPackets, ffprobe, file_url},
     picture::{hdr10, video},
 };
 use crate::{
@@ -28,7 +28,7 @@ const FIRST_ENTRIES: &str =
 pub(super) fn first_packets(tools: &Toolbox, input: &Path) -> Result<FfPackets> {
     let interval = format!("%+#{FIRST_PACKETS}");
     let entries = ["-read_intervals", &interval, "-show_entries", FIRST_ENTRIES];
-    ffprobe(tools, input, &[&ONE_FILE[..], &entries].concat())
+    ffprobe(tools, input, &entries)
 }
 
 /// How many packets are read until one gives a picture: first few, for all ordinary films; then as many as a recording may
@@ -61,8 +61,13 @@ fn frame_among(
     packets: u32,
 ) -> Result<Option<FfFrame>> {
     let interval = format!("%+#{packets}");
-    let which = ["-select_streams", stream, "-read_intervals", &interval];
-    let args = [&ONE_FILE[..], &which, &["-show_frames"]].concat();
+    let args = [
+        "-select_streams",
+        stream,
+        "-read_intervals",
+        &interval,
+        "-show_frames",
+    ];
     let frames: FfFrames = ffprobe(tools, input, &args)?;
     let mut frames = frames.frames.into_iter();
     Ok(frames.next().map(|first| {
@@ -216,13 +221,19 @@ pub fn complaint_between(
     (from, to): (f64, f64),
 ) -> Result<Option<String>> {
     let complaints = |interval: &str| -> Result<Vec<String>> {
-        let mut command = Command::new(&tools.ffprobe);
-        command.args(["-v", "error", "-read_intervals", interval, "-of", "flat"]);
-        command
-            .args(["-show_entries", "packet=pts_time:format=format_name", "-i"])
-            .arg(file_url(input));
+        let entries = "packet=pts_time:format=format_name";
+        let args = [
+            "-read_intervals",
+            interval,
+            "-of",
+            "flat",
+            "-show_entries",
+            entries,
+        ];
         // How it ends does not matter here: what it says does.
-        let finished = tools.children.finish(command)?;
+        let finished = tools
+            .children
+            .finish(ffprobe::command(tools, input, &args))?;
         let told = String::from_utf8_lossy(&finished.stdout);
         let name = told.lines().find_map(|line| {
             line.strip_prefix("format.format_name=\"")?

@@ -23,13 +23,20 @@ const FORMATS: &str = "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,avi,flv,live_flv,ku
     bmv,bfi,bethsoftvid,anm,alp,amv,mpc,mpc8,wav,w64,mp3,aac,ac3,eac3,dts,dtshd,truehd,flac,aiff,au,caf,tta,wv,ape,amr,loas";
 
 /// Has ffprobe read this file and no other, whatever it names.
-pub(super) const ONE_FILE: [&str; 4] =
-    ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
+const ONE_FILE: [&str; 4] = ["-protocol_whitelist", "file", "-format_whitelist", FORMATS];
 
 /// Options of ffmpeg and ffprobe by which they know tracks that begin late: within ten minutes (in microseconds) and so many
 /// bytes. By themselves they look at the first five seconds of a recording and at 5 MB.
 pub(crate) const LOOKING_FAR: [&str; 4] =
     ["-analyzeduration", "600000000", "-probesize", "500000000"];
+
+/// ffprobe with `args`, to be run on `input` and on no other file.
+pub(super) fn command(tools: &Toolbox, input: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(&tools.ffprobe);
+    command.args(["-v", "error"]).args(ONE_FILE);
+    command.args(args).arg("-i").arg(file_url(input));
+    command
+}
 
 /// Runs ffprobe on `input` and reads its JSON.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
@@ -37,12 +44,7 @@ pub(crate) fn ffprobe<T: DeserializeOwned>(
     input: &Path,
     args: &[&str],
 ) -> Result<T> {
-    let mut command = Command::new(&tools.ffprobe);
-    command
-        .args(["-v", "error", "-print_format", "json"])
-        .args(args)
-        .arg("-i")
-        .arg(file_url(input));
+    let command = command(tools, input, &[&["-print_format", "json"], args].concat());
     let output = tools.children.output(command)?;
     // Tags may hold bytes that are not UTF-8.
     serde_json::from_str(&String::from_utf8_lossy(&output))

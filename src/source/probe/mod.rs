@@ -139,6 +139,7 @@ fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     );
     ensure!(metadata.len() > 0, UnfitFilm(format!("`{shown}` is empty")));
     let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+    unfit::refuse_list(&mut file, shown)?;
     // Whoever reads it will say what is wrong with it.
     let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);
     Ok((metadata.len(), truncated))
@@ -254,7 +255,7 @@ impl Look<'_> {
             matches!(frame, Ok(Some(_))) || !first.packets.is_empty(),
             UnfitFilm(format!(
                 "`{shown}` has the head of a film and nothing that is shown: it is the initialisation segment of a stream, \
-                 or was never finished"
+                 was never finished, or names other files that hold its pictures"
             ))
         );
         let mut frame = frame?.with_context(|| {

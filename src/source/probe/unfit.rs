@@ -1,12 +1,18 @@
 //! Films that cannot be taken as they are, and the words for it.
 
-use std::{fs, io::Read, path::Path, process::Command};
+use std::{
+    fmt::Display,
+    fs::File,
+    io::{Read, Seek},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Result, bail, ensure};
 use serde::de::DeserializeOwned;
 
 use super::{
-    ffprobe::{FfFile, FfFrame, FfStream, ONE_FILE, ffprobe},
+    ffprobe::{FfFile, FfFrame, FfStream, ffprobe},
     picture::{color, pixel_layout},
     tracks::COPIED,
 };
@@ -15,14 +21,73 @@ use crate::{
     os::{exit::UnfitFilm, process::ToolFailure, toolbox::Toolbox},
 };
 
-/// Demuxers that read what a file names: other files, and files of others.
-const LISTS: [(&str, &str); 5] = [
-    ("hls", "a playlist (HLS)"),
-    ("dash", "a playlist (DASH)"),
-    ("concat", "a list of files (ffconcat)"),
-    ("applehttp", "a playlist (HLS)"),
-    ("imf", "a composition of several files (IMF)"),
+/// How files begin that name others, behind a byte order mark and white space, and what they are.
+const LISTS: [(&str, &str); 7] = [
+    ("#EXTM3U", "a playlist (HLS, M3U)"),
+    ("ffconcat", "a list of files (ffconcat)"),
+    ("[playlist]", "a playlist (PLS)"),
+    ("MPLS", "a playlist (of a Blu-ray)"),
+    ("v=0", "the description of a broadcast (SDP)"),
+    ("# VobSub", "the index of subtitles (VobSub)"),
+    ("RTSPtext", "a reference to a broadcast (QuickTime)"),
 ];
+
+/// What is in such files that are XML, and what they are.
+const LISTS_IN_XML: [(&str, &str); 5] = [
+    ("<MPD", "a playlist (DASH)"),
+    ("<playlist", "a playlist (XSPF)"),
+    ("<smil", "a playlist (SMIL)"),
+    ("<SmoothStreamingMedia", "a playlist (Smooth Streaming)"),
+    (
+        "CompositionPlaylist",
+        "a composition of several files (IMF)",
+    ),
+];
+
+/// Bytes at the beginning by which it is told what a file is.
+const HEAD: u64 = 4096;
+
+/// The beginning of a file, which is put back to it.
+fn head(file: &mut File) -> Vec<u8> {
+    let mut head = Vec::new();
+    // Whoever reads it will say what is wrong with it.
+    let _ = file.take(HEAD).read_to_end(&mut head);
+    let _ = file.rewind();
+    head
+}
+
+/// What kind of list of other files begins with `head`, if one does.
+fn list(head: &[u8]) -> Option<&'static str> {
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let begins = |(beginning, _): &&(&str, _)| text.starts_with(beginning);
+    let holds = |(part, _): &&(&str, _)| text.starts_with('<') && text.contains(part);
+    let known = LISTS.iter().find(begins);
+    let known = known.or_else(|| LISTS_IN_XML.iter().find(holds));
+    known.map(|(_, kind)| *kind)
+}
+
+/// Refuses what names other files, before any tool sees it that would read those.
+pub(super) fn refuse_list(file: &mut File, shown: impl Display) -> Result<()> {
+    match list(&head(file)) {
+        Some(kind) => bail!(UnfitFilm(format!(
+            "`{shown}` is not a film: it is {kind}; name the film itself"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a file begins as one does that holds nothing but text.
+fn is_text(head: &[u8]) -> bool {
+    // The last character may be cut in two.
+    let end = match std::str::from_utf8(head) {
+        Ok(text) => text.len(),
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        Err(_) => return false,
+    };
+    let is_odd = |byte: &u8| byte.is_ascii_control() && !b"\t\r\n".contains(byte);
+    !head[..end].iter().any(is_odd)
+}
 
 /// What ffprobe says of `input`, if it is one film in one file.
 pub(super) fn describe<T: DeserializeOwned>(
@@ -31,7 +96,7 @@ pub(super) fn describe<T: DeserializeOwned>(
     what: &[&str],
 ) -> Result<T> {
     let shown = input.display();
-    let described = ffprobe(tools, input, &[&ONE_FILE, what].concat());
+    let described = ffprobe(tools, input, what);
     let Err(error) = described else {
         return described;
     };
@@ -39,18 +104,18 @@ pub(super) fn describe<T: DeserializeOwned>(
         let failure = error.downcast_ref::<ToolFailure>();
         failure.is_some_and(|failure| failure.stderr.iter().any(|line| line.contains(words)))
     };
+    let head = File::open(input).map_or(Vec::new(), |mut file| head(&mut file));
+    ensure!(
+        head.is_empty() || !is_text(&head),
+        UnfitFilm(format!(
+            "`{shown}` is not a film: it is a text; name the film itself"
+        ))
+    );
     if said("not on whitelist") {
-        let of = |(name, kind): &(&str, &'static str)| said(&format!("[{name} @")).then_some(*kind);
-        let kind = LISTS
-            .iter()
-            .find_map(of)
-            .unwrap_or("of a kind that is no film");
         bail!(UnfitFilm(format!(
-            "`{shown}` is not a film: it is {kind}; name the film itself"
+            "`{shown}` is not a film: it is of a kind that is no film, or names others; name the film itself"
         )));
     }
-    let mut head = Vec::new();
-    let _ = fs::File::open(input).and_then(|file| file.take(12).read_to_end(&mut head));
     if head
         .get(4..8)
         .is_some_and(|name| [b"styp".as_slice(), b"moof", b"sidx"].contains(&name))
@@ -177,4 +242,38 @@ pub(super) fn filtering(file: &FfFile, film: &FfStream, filter: &str, output: &s
     format!(
         "ffmpeg -i INPUT {maps} -map '0:t?' {codecs} -filter:v:0 '{filter}' -fps_mode passthrough -enc_time_base 1/1000 {output}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_known_by_their_beginnings_and_films_are_none() {
+        for (text, kind) in [
+            ("#EXTM3U\n#EXT-X-VERSION:3\n", "(HLS, M3U)"),
+            ("\u{feff}#EXTM3U\r\n", "(HLS, M3U)"),
+            ("\u{feff}\n ffconcat version 1.0\n", "(ffconcat)"),
+            ("MPLS0200\0\0", "(of a Blu-ray)"),
+            (
+                "<?xml version=\"1.0\"?>\n<MPD xmlns=\"urn:mpeg\"/>",
+                "(DASH)",
+            ),
+            ("<playlist version=\"1\"/>", "(XSPF)"),
+        ] {
+            assert!(
+                list(text.as_bytes()).is_some_and(|known| known.contains(kind)),
+                "{text}"
+            );
+        }
+        for film in [
+            "YUV4MPEG2 W8 H8\nFRAME\n",
+            "\u{1a}E\u{7}#EXTM3U",
+            "RIFF<MPD",
+        ] {
+            assert_eq!(list(film.as_bytes()), None);
+        }
+        assert!(is_text("Sehr geehrte, \u{e4}".as_bytes()) && is_text(&[b'a', 0xc3]));
+        assert!(!is_text(b"PK\x03\x04") && !is_text(&[0x47, 0xff, b'a']));
+    }
 }
