@@ -1,15 +1,19 @@
 //! Whether the job's disk has room for another chunk.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 
 use crate::os::{disk::Space, words};
 
-/// Room below which no new chunk is begun: an encoder writes a few MB before anybody sees how much a chunk takes.
-const FLOOR: u64 = 8 << 20;
+/// Room below which no new chunk is begun: an encoder writes a few MB before anybody sees how much a chunk takes; those of a
+/// short film do not.
+const FLOOR: RangeInclusive<u64> = 1 << 20..=8 << 20;
+/// Room with which an encoder that fails has failed for want of it, whatever it says: some end well with half of a file.
+const LOW: u64 = 256 << 10;
 /// The part of the mean chunk that each running encoder may still write: some are twice as long as the mean.
 const CHUNKS_AHEAD: u64 = 2;
-/// How long a full disk is waited for, unless the user says otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What was seen of the disk.
 #[derive(Debug)]
@@ -17,6 +21,10 @@ pub struct Disk {
     patience: Duration,
     /// Since when it is too full for another chunk.
     full_since: Option<Instant>,
+    /// When nothing was left on it, most recently.
+    low_at: Option<Instant>,
+    /// What a chunk needs at least, as one has shown for which there was no room.
+    least: u64,
 }
 
 /// What a look at the disk comes to.
@@ -32,11 +40,12 @@ pub enum Turn {
     Hopeless(String),
 }
 
-/// Bytes that a full crew of `most` and one more may still write, where `chunks` took `bytes`. Not those that run now,
-/// or the limit would move with them.
+/// Bytes that a full crew of `most` and one more may still write, where `chunks` took `bytes` of a film of about `film`. Not
+/// those that run now, or the limit would move with them.
 #[must_use]
-pub fn need(chunks: usize, bytes: u64, most: usize) -> u64 {
-    FLOOR + bytes / (chunks as u64).max(1) * CHUNKS_AHEAD * (most as u64 + 1)
+pub fn need(chunks: usize, bytes: u64, most: usize, film: u64) -> u64 {
+    let ahead = bytes / (chunks as u64).max(1) * CHUNKS_AHEAD * (most as u64 + 1);
+    film.clamp(*FLOOR.start(), *FLOOR.end()) + ahead.min(film.max(bytes))
 }
 
 impl Disk {
@@ -46,6 +55,26 @@ impl Disk {
         Self {
             patience,
             full_since: None,
+            low_at: None,
+            least: 0,
+        }
+    }
+
+    /// Whether nothing was left on it at any time since `begun`.
+    #[must_use]
+    pub fn was_low_since(&self, begun: Instant) -> bool {
+        self.low_at.is_some_and(|low_at| low_at >= begun)
+    }
+
+    /// A chunk of which `written` bytes were there has found no room for more: it is not begun again where there is as little.
+    pub fn had_no_room(&mut self, written: u64) {
+        self.least = self.least.max(written * CHUNKS_AHEAD);
+    }
+
+    /// This `space` was seen.
+    pub fn saw(&mut self, space: Space, now: Instant) {
+        if space.room < LOW {
+            self.low_at = Some(now);
         }
     }
 
@@ -58,6 +87,7 @@ impl Disk {
     /// The disk has this `space`, and `need` bytes are needed for the next chunk. `idle` tells that nothing runs, which
     /// could end and leave room.
     pub fn look(&mut self, space: Space, need: u64, idle: bool, now: Instant) -> Turn {
+        let need = need.max(self.least);
         let figures = || {
             format!(
                 "{} are free, {} are needed",
@@ -90,6 +120,7 @@ impl Disk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::room::PATIENCE;
 
     const MB: u64 = 1_000_000;
 
@@ -142,7 +173,36 @@ mod tests {
 
     #[test]
     fn every_worker_of_a_full_crew_may_write_two_more_chunks() {
-        assert_eq!(need(0, 0, 4), FLOOR);
-        assert_eq!(need(10, 10 * MB, 4), FLOOR + 10 * MB);
+        let floor = *FLOOR.end();
+        assert_eq!(need(0, 0, 4, 1000 * MB), floor);
+        assert_eq!(need(10, 10 * MB, 4, 1000 * MB), floor + 10 * MB);
+    }
+
+    #[test]
+    fn of_a_short_film_no_more_room_is_asked_for_than_it_takes() {
+        assert_eq!(need(0, 0, 4, 2 * MB), 2 * MB);
+        assert_eq!(need(2, MB, 4, 2 * MB), 4 * MB);
+        assert_eq!(need(0, 0, 4, 1), *FLOOR.start());
+        // A guess that was too small.
+        assert_eq!(need(2, 4 * MB, 4, 2 * MB), 6 * MB);
+    }
+
+    #[test]
+    fn a_chunk_that_found_no_room_is_not_begun_where_there_is_as_little() {
+        let (mut disk, now) = (Disk::new(PATIENCE), Instant::now());
+        let space = |room| Space {
+            room,
+            size: 1000 * MB,
+        };
+        disk.saw(space(MB), now);
+        assert!(!disk.was_low_since(now));
+        disk.saw(space(0), now);
+        assert!(disk.was_low_since(now) && !disk.was_low_since(now + Duration::from_secs(1)));
+        disk.had_no_room(5 * MB);
+        assert!(matches!(
+            disk.look(space(9 * MB), MB, true, now),
+            Turn::Full(_)
+        ));
+        assert_eq!(disk.look(space(10 * MB), MB, true, now), Turn::Free);
     }
 }

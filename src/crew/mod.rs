@@ -88,8 +88,10 @@ pub struct Wishes {
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
     pub stall_timeout: Option<Duration>,
-    /// How long a full disk is waited for; `None`: [`disk::PATIENCE`].
-    pub disk_timeout: Option<Duration>,
+    /// How long a full disk is waited for.
+    pub disk_patience: Duration,
+    /// What the film is expected to take, in bytes.
+    pub film_bytes: u64,
 }
 
 /// What a crew has to do.
@@ -181,7 +183,8 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         cores: machine.cores,
         finish_chunks: wishes.finish_chunks,
         stall_timeout: wishes.stall_timeout.unwrap_or_else(stall_timeout),
-        disk_patience: wishes.disk_timeout.unwrap_or(disk::PATIENCE),
+        disk_patience: wishes.disk_patience,
+        film_bytes: wishes.film_bytes,
         job: quoted(workshop.job.dir().as_os_str()),
     };
     Crew::new(rules, memory, media.frames, aside_pending, now)

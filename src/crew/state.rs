@@ -123,6 +123,8 @@ pub struct Rules {
     pub stall_timeout: Duration,
     /// How long a full disk is waited for.
     pub disk_patience: Duration,
+    /// What the film is expected to take, in bytes.
+    pub film_bytes: u64,
     /// The job directory, as people read it.
     pub job: String,
 }
@@ -327,6 +329,8 @@ impl Crew {
         let Some(Running {
             attempt,
             scene,
+            started,
+            sign,
             killed,
             ..
         }) = self.running.remove(&index)
@@ -337,6 +341,7 @@ impl Crew {
         if let Some((look, _)) = &mut self.look {
             look.disk = disk;
         }
+        disk.into_iter().for_each(|space| self.disk.saw(space, now));
         let tries_before = attempt.number - 1;
         let failure = match (killed, failure) {
             (Some(Killed::Hung), _) => {
@@ -362,8 +367,13 @@ impl Crew {
             self.give_up(scene, Failure::Source(error));
             return Ok(());
         }
-        if disk.is_some_and(|disk| disk.room < self.disk_need()) {
+        let no_room = self.disk.was_low_since(started) || matches!(failure, Failure::Full(_));
+        if no_room || disk.is_some_and(|disk| disk.room < self.disk_need()) {
             // Waits until there is room again; not counted as a try.
+            if no_room {
+                self.disk.had_no_room(sign.bytes);
+            }
+            self.detail(format!("chunk {index} found no room: {failure}"));
             self.queue.put_back(scene, tries_before);
             return Ok(());
         }
@@ -434,6 +444,9 @@ impl Crew {
                 }
             }
         }
+        look.disk
+            .into_iter()
+            .for_each(|space| self.disk.saw(space, now));
         self.look = Some((look, now));
     }
 
@@ -517,7 +530,12 @@ impl Crew {
     }
 
     fn disk_need(&self) -> u64 {
-        disk::need(self.done.chunks.len(), self.done.bytes, self.rules.most)
+        disk::need(
+            self.done.chunks.len(),
+            self.done.bytes,
+            self.rules.most,
+            self.rules.film_bytes,
+        )
     }
 
     /// Pauses new work while the job's disk is too full for it.
@@ -782,6 +800,7 @@ mod tests {
                 finish_chunks: false,
                 stall_timeout: stall::timeout(0, 0, 8),
                 disk_patience: Duration::from_secs(60),
+                film_bytes: GIB,
                 job: "`job`".to_owned(),
             };
             change(&mut rules);
@@ -1177,6 +1196,23 @@ mod tests {
             ended.contains("is full: 0 B are free") && ended.contains("finished work is kept"),
             "{ended}"
         );
+    }
+
+    #[test]
+    fn what_found_no_room_at_any_time_is_tried_until_it_does() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES]);
+        // Whoever has filled the disk has cleared it before the encoder ends, which has lost what it wrote meanwhile.
+        for _ in 0..2 * TRIES {
+            bench.disk.room = 0;
+            bench.passes(1.0);
+            bench.disk.room = GIB;
+            bench.passes(1.0).fails(0, other("49 frames instead of 50"));
+            bench.fails(0, Failure::Full(anyhow!("No space left on device")));
+        }
+        assert_eq!(bench.at_work(), [0]);
+        assert_eq!(bench.running[0].number, 1, "that was no try");
+        assert_eq!(bench.encoded(0).ended, Some(Ok(())));
     }
 
     #[test]

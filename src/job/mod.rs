@@ -41,7 +41,9 @@ use self::{
 };
 use crate::{
     film::media::Container,
-    os::{disk::sync_dir, exit::Taken, handle::Handle, process::quoted, toolbox::Toolbox},
+    os::{
+        disk::sync_dir, exit::Taken, handle::Handle, process::quoted, room::Room, toolbox::Toolbox,
+    },
     plan::Plan,
     source::packets::Original,
 };
@@ -70,6 +72,7 @@ pub struct Job {
     /// That others can change the job, where its file system cannot keep them from it.
     pub open_to_others: Option<String>,
     source_name: PlainName,
+    room: Room,
 }
 
 /// A name by which tools that run in the job directory reach a file, whatever its own name is.
@@ -91,6 +94,8 @@ pub struct Claim<'a> {
     pub plan: &'a Plan,
     /// Whether what an earlier run has done is removed first.
     pub restart: bool,
+    /// How a full disk is waited for.
+    pub room: &'a Room,
 }
 
 impl Claim<'_> {
@@ -162,12 +167,14 @@ impl Job {
             lease,
             open_to_others,
             source_name: PlainName::default(),
+            room: claim.room.clone(),
         };
         if !job.resumed {
             let state = State::new(source, plan, lp);
             job.write(Name::Job, &serde_json::to_vec_pretty(&state)?)?;
         }
-        job.furnish()?;
+        let room = claim.room;
+        room.wait("the job directory", || job.furnish())?;
         Ok(job)
     }
 
@@ -233,6 +240,12 @@ impl Job {
         })
     }
 
+    /// How a full disk is waited for.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
     /// The directory. Tools run in it, with names relative to it.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -288,12 +301,18 @@ impl Job {
 
     fn finish_as(&self, name: &str) -> Result<PathBuf> {
         let (part, last) = (self.dir.join(names::part(name)), self.dir.join(name));
-        let finish = || -> std::io::Result<()> {
-            files::open(&part, OpenOptions::new().read(true))?.sync_all()?;
-            fs::rename(&part, &last)?;
-            sync_dir(last.parent().unwrap_or(&self.dir))
+        let finishing = || format!("finishing `{}`", last.display());
+        let wait = |step: &dyn Fn() -> std::io::Result<()>| {
+            let step = || step().with_context(finishing);
+            self.room.wait(&format!("`{name}` of the job"), step)
         };
-        finish().with_context(|| format!("finishing `{}`", last.display()))?;
+        // Not done again where that finds no room: what was written may be lost, and the next time nobody says so.
+        let part_file = files::open(&part, OpenOptions::new().read(true));
+        part_file
+            .and_then(|file| file.sync_all())
+            .with_context(finishing)?;
+        wait(&|| fs::rename(&part, &last))?;
+        wait(&|| sync_dir(last.parent().unwrap_or(&self.dir)))?;
         Ok(last)
     }
 
@@ -307,17 +326,17 @@ impl Job {
 
     fn write_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let part = self.dir.join(names::part(name));
-        remove_if_there(&part)?;
         let write = || {
             let mut options = OpenOptions::new();
-            options
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&part)?
-                .write_all(bytes)
+            let options = options.write(true).create_new(true).mode(0o600);
+            let mut file = options.open(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()
         };
-        write().with_context(|| format!("writing `{}`", part.display()))?;
+        self.room.wait(&format!("`{name}` of the job"), || {
+            remove_if_there(&part)?;
+            write().with_context(|| format!("writing `{}`", part.display()))
+        })?;
         self.finish_as(name).map(|_| ())
     }
 

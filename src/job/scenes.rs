@@ -14,7 +14,7 @@ use super::{
     files::{open, read},
     names::Name,
 };
-use crate::film::media::Chunk;
+use crate::{film::media::Chunk, os::room::Room};
 
 /// A line of `scenes.jsonl`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,11 +64,15 @@ impl Job {
     /// Those of the file system.
     pub fn scene_log(&self) -> Result<SceneLog> {
         let path = self.path(Name::Scenes);
-        let file = open(&path, OpenOptions::new().append(true).create(true));
-        Ok(SceneLog(
-            file.with_context(|| format!("opening `{}`", path.display()))?,
+        let file = self.room().wait("the list of scenes", || {
+            let file = open(&path, OpenOptions::new().append(true).create(true));
+            file.with_context(|| format!("opening `{}`", path.display()))
+        })?;
+        Ok(SceneLog {
+            file,
             path,
-        ))
+            room: self.room().clone(),
+        })
     }
 
     /// Forgets all scenes and chunks that do not end before frame `end`.
@@ -92,7 +96,11 @@ impl Job {
 
 /// The list of scenes, open for appending.
 #[derive(Debug)]
-pub struct SceneLog(File, PathBuf);
+pub struct SceneLog {
+    file: File,
+    path: PathBuf,
+    room: Room,
+}
 
 impl SceneLog {
     /// Appends a chunk.
@@ -114,8 +122,16 @@ impl SceneLog {
     fn line(&mut self, line: &SceneLine) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let written = self.0.write_all(&text).and_then(|()| self.0.sync_data());
-        written.with_context(|| format!("writing `{}`", self.1.display()))
+        let Self { file, path, room } = self;
+        let writing = || format!("writing `{}`", path.display());
+        let good = file.metadata().with_context(writing)?.len();
+        room.wait("the list of scenes", || {
+            // Behind half a line no other one would be read.
+            file.set_len(good)
+                .and_then(|()| file.write_all(&text))
+                .and_then(|()| file.sync_data())
+                .with_context(writing)
+        })
     }
 }
 

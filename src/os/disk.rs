@@ -1,8 +1,8 @@
 //! What file systems hold: room, the largest file, directories that are really written, and whether a file gives what it holds.
 
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Read},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Read, Seek},
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -17,7 +17,7 @@ use nix::{
     },
 };
 
-use crate::os::{process::quoted, words};
+use crate::os::{process::quoted, room::NoRoom, words};
 
 /// Bytes of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,17 +123,19 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 /// Makes sure that `bytes` can be written into `dir`, for `what`.
 ///
 /// # Errors
-/// If not: how much is free, and how much is needed.
+/// [`NoRoom`]: how much is free, and how much is needed.
 pub fn require(dir: &Path, bytes: u64, what: &str) -> Result<()> {
     let Some(Space { room, .. }) = space(dir)? else {
         return Ok(());
     };
     ensure!(
         room >= bytes,
-        "not enough room in {} for {what}: {} are free, {} are needed",
-        quoted(dir.as_os_str()),
-        words::bytes(room),
-        words::bytes(bytes)
+        NoRoom(format!(
+            "not enough room in {} for {what}: {} are free, {} are needed",
+            quoted(dir.as_os_str()),
+            words::bytes(room),
+            words::bytes(bytes)
+        ))
     );
     Ok(())
 }
@@ -164,14 +166,39 @@ pub fn differ(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Copies the content of `from` into an empty file, from beginning to end.
+/// Copies the content of `from` into a file, from beginning to end; nothing else is in it then.
 ///
 /// # Errors
 /// Those of the file systems.
-pub fn copy_into(from: &Path, mut to: File) -> Result<()> {
+pub fn copy_into(from: &Path, mut to: &File) -> Result<()> {
     let mut from = File::open(from).with_context(|| quoted(from.as_os_str()))?;
+    to.set_len(0)?;
+    to.rewind()?;
     io::copy(&mut from, &mut to)?;
     Ok(to.sync_all()?)
+}
+
+/// Takes out what is in a file, if there is one: it may be in the way of what is to be written.
+///
+/// # Errors
+/// Those of the file system.
+pub fn empty(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        file => file
+            .and_then(|file| file.set_len(0))
+            .with_context(|| format!("emptying {}", quoted(path.as_os_str()))),
+    }
+}
+
+/// Waits until what was written into a file is on the disk.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .with_context(|| format!("writing {} to the disk", quoted(path.as_os_str())))
 }
 
 /// Bytes that are read at once.

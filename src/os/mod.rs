@@ -12,5 +12,6 @@ pub mod toolbox;
 pub mod signal;
 pub mod machine;
 pub mod task;
+pub mod room;
 pub mod disk;
 pub mod terminal;

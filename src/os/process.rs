@@ -203,7 +203,7 @@ impl Children {
         drop(stdout);
         let status = running.wait()?;
         let stderr = stderr.join().lines();
-        if status.success() {
+        if status.success() && !tell_of_full_disk(&stderr) {
             Ok((read, stderr))
         } else {
             Err(ToolFailure {
@@ -230,7 +230,7 @@ impl Children {
         let status = running.wait()?;
         let stderr = stderr.join().lines();
         read.with_context(|| format!("reading the output of `{shown}`"))?;
-        let failure = (!status.success()).then(|| {
+        let failure = (!status.success() || tell_of_full_disk(&stderr)).then(|| {
             // mkvmerge writes its errors to stdout.
             let mut tail = Tail::default();
             tail.push(&output[output.len().saturating_sub(8000)..], &mut |_| true);
@@ -464,7 +464,23 @@ pub struct ToolFailure {
     pub stderr: Vec<String>,
 }
 
+/// What programs say where a disk holds no more: `No space left on device` in the system's words, `No space left to write to` in
+/// mkvmerge's.
+const FULL: [&str; 2] = ["No space left", "Disk quota exceeded"];
+
+/// Whether lines that a tool has said tell of a full disk. ffmpeg exits with 0 where only the last of a file is not written.
+fn tell_of_full_disk(lines: &[String]) -> bool {
+    let tells = |line: &String| FULL.iter().any(|words| line.contains(words));
+    lines.iter().any(tells)
+}
+
 impl ToolFailure {
+    /// Whether it says that a disk is full.
+    #[must_use]
+    pub fn tells_of_full_disk(&self) -> bool {
+        tell_of_full_disk(&self.stdout) || tell_of_full_disk(&self.stderr)
+    }
+
     /// In one line: how it ended, and the last thing it said.
     #[must_use]
     pub fn line(&self) -> String {
@@ -646,6 +662,21 @@ mod tests {
             thread::sleep(std::time::Duration::from_millis(20));
         }
         panic!("process {grandchild} is still there");
+    }
+
+    #[test]
+    fn a_tool_that_tells_of_a_full_disk_has_failed_whatever_it_exits_with() {
+        let children = Children::default();
+        let run = |words: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("echo '{words}' >&2")]);
+            command
+        };
+        let words = "Error writing trailer of x.mka: No space left on device";
+        let failure = children.finish(run(words)).unwrap().failure.unwrap();
+        assert!(failure.tells_of_full_disk());
+        assert!(children.stream(run(words), |_| Ok(())).is_err());
+        assert!(children.finish(run("a word")).unwrap().failure.is_none());
     }
 
     #[test]

@@ -60,6 +60,15 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Write end of the self-pipe: a signal handler can reach nothing but a static.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
+/// The first signal by which the run was asked to end; 0 if none has come.
+static ASKED: AtomicI32 = AtomicI32::new(0);
+
+/// The signal by which the run was asked to end, if it was: for whoever waits where no message comes.
+#[must_use]
+pub fn asked() -> Option<Signal> {
+    Signal::try_from(ASKED.load(Ordering::Relaxed)).ok()
+}
+
 extern "C" fn handler(signal: i32) {
     let byte = [u8::try_from(signal).unwrap_or(0)];
     // SAFETY: write(2) is async-signal-safe; the descriptor stays open for the life of the process; errno is restored.
@@ -94,9 +103,13 @@ pub fn install() -> Result<Receiver<Signal>> {
             let Ok(signal) = Signal::try_from(i32::from(byte[0])) else {
                 continue;
             };
+            let ends = ![Signal::SIGTSTP, Signal::SIGCONT].contains(&signal);
+            if ends {
+                ASKED.store(signal as i32, Ordering::Relaxed);
+            }
             // Nobody listens any more when the run is at its end.
             let _ = sender.send(signal);
-            if ![Signal::SIGTSTP, Signal::SIGCONT].contains(&signal) {
+            if ends {
                 ending += 1;
                 insist(ending, signal);
             }

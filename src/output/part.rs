@@ -228,7 +228,7 @@ impl PartFile {
     ///
     /// # Errors
     /// If an output has appeared meanwhile, or the file system fails: then it has no name.
-    pub fn publish(self) -> Result<()> {
+    pub fn publish(&self) -> Result<()> {
         let shown = quoted(self.output.as_os_str());
         let naming = || format!("naming {shown}");
         if self.overwrite {
@@ -323,6 +323,7 @@ mod tests {
             error.is::<Taken>() && error.to_string().contains("add -y"),
             "{error}"
         );
+        drop(part);
         assert_eq!(names(dir.path()), ["out.mkv"]);
         assert_eq!(fs::read(&output).unwrap(), b"mine");
         assert!(refuse_existing(&output, false).is_err());

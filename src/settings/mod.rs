@@ -18,7 +18,7 @@ use crate::{
         hdr::{ContentLight, MasteringDisplay},
         media::{ChromaLocation, CodePoint, Color, Range},
     },
-    os::exit::UsageError,
+    os::{exit::UsageError, room},
 };
 
 fn usage<T>(message: impl Into<String>) -> Result<T, UsageError> {
@@ -60,8 +60,8 @@ pub struct Config {
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
     pub stall_timeout: Option<Duration>,
-    /// How long a full disk is waited for; `None`: ten minutes.
-    pub disk_timeout: Option<Duration>,
+    /// How long a full disk is waited for.
+    pub disk_patience: Duration,
     /// Whether a source that is cut short is encoded.
     pub allow_truncated: bool,
     /// Whether a film whose size or transfer function changes is encoded as what it is at its beginning.
@@ -261,7 +261,9 @@ impl Config {
             stall_timeout: args
                 .stall_timeout
                 .map(|seconds| Duration::from_secs(seconds.max(1))),
-            disk_timeout: args.disk_timeout.map(Duration::from_secs),
+            disk_patience: args
+                .disk_timeout
+                .map_or(room::PATIENCE, Duration::from_secs),
             allow_truncated: args.allow_truncated,
             keep_on_change: args.on_change == OnChange::Keep,
             verify_decode: args.verify_decode,

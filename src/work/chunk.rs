@@ -19,7 +19,7 @@ use crate::{
     },
     film::media::{Chunk, MediaInfo},
     job::{Encoded, Job, Made, names::Name},
-    os::{process::ToolFailure, toolbox::Toolbox},
+    os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
     source::{Frame, Reader},
@@ -63,15 +63,27 @@ pub enum Failure {
     Killed(anyhow::Error),
     /// Detection has ended before the scene did.
     Abandoned,
+    /// The disk is full.
+    Full(anyhow::Error),
     /// Anything else: it is tried again.
     Other(anyhow::Error),
 }
 
 impl Failure {
+    /// What `error` says of the disk, or of none of the others.
+    fn of(error: anyhow::Error) -> Self {
+        match is_full(&error) {
+            true => Self::Full(error),
+            false => Self::Other(error),
+        }
+    }
+
     /// In one line; the whole story is what it displays.
     #[must_use]
     pub fn line(&self) -> String {
-        let (Self::Source(error) | Self::Killed(error) | Self::Other(error)) = self else {
+        let (Self::Source(error) | Self::Killed(error) | Self::Full(error) | Self::Other(error)) =
+            self
+        else {
             return self.to_string();
         };
         match error.downcast_ref::<ToolFailure>() {
@@ -88,7 +100,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Source(error) | Self::Killed(error) | Self::Other(error) => {
+            Self::Source(error) | Self::Killed(error) | Self::Full(error) | Self::Other(error) => {
                 write!(f, "{error:#}")
             }
             Self::Abandoned => f.write_str("the search for scenes has ended"),
@@ -107,13 +119,33 @@ pub fn encode(
     lp: u32,
     pulse: &Arc<Pulse>,
 ) -> Result<Encoded, Failure> {
+    attempt(workshop, reader, reel, lp, pulse).inspect_err(|_| {
+        // It may have failed for want of the very room that its file takes. What cannot be removed now is so before the next
+        // attempt.
+        for name in [Name::Chunk(reel.index), Name::ChunkWithHdr10(reel.index)] {
+            let _ = workshop.job.part(name);
+        }
+    })
+}
+
+/// The same; what it has written stays.
+fn attempt(
+    workshop: &Workshop,
+    reader: &Reader,
+    reel: &Reel<Frame>,
+    lp: u32,
+    pulse: &Arc<Pulse>,
+) -> Result<Encoded, Failure> {
     let started = Instant::now();
     let part = workshop
         .job
         .part(Name::Chunk(reel.index))
         .map_err(Failure::Other)?;
-    let video = cut::video(&workshop.job, &workshop.recipe, reel.index, reel.start)
-        .map_err(Failure::Source)?;
+    let video = cut::video(&workshop.job, &workshop.recipe, reel.index, reel.start);
+    let video = video.map_err(|error| match is_full(&error) {
+        true => Failure::Full(error),
+        false => Failure::Source(error),
+    })?;
     let mut command = workshop
         .encoder
         .chunk_command(&video, lp, workshop.job.relative(&part));
@@ -145,7 +177,7 @@ pub fn encode(
         return Err(Failure::Killed(ended.into_failure().into()));
     }
     if !ended.is_success() {
-        return Err(Failure::Other(ended.into_failure().into()));
+        return Err(Failure::of(ended.into_failure().into()));
     }
     let chunk = fed.map_err(|error| {
         let failure = ended.words().clone();
@@ -204,7 +236,10 @@ impl Workshop {
     ) -> Result<Encoded, Failure> {
         if !self.encoder.writes_hdr10() && !self.recipe.video.picture.hdr10.is_empty() {
             let inserted = self.insert_hdr10(attempt.chunk.index, part);
-            inserted.map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
+            inserted.map_err(|error| match is_full(&error) {
+                true => Failure::Full(error),
+                false => Failure::Other(anyhow!("{error:#}\n{}", ended.words())),
+            })?;
         }
         let check = |ivf: &Ivf| check(&self.media, &self.recipe, attempt.chunk, ivf);
         let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
@@ -222,7 +257,7 @@ impl Workshop {
             host: self.host.clone(),
             damage: damage(&ended.words().stderr, &self.media.container.video.codec),
         };
-        self.job.keep(made).map_err(Failure::Other)
+        self.job.keep(made).map_err(Failure::of)
     }
 
     /// Decodes what an encoder has written to `part`, if it is one of the samples.

@@ -6,7 +6,7 @@ use crate::{
     event::{Sink, detail, warn},
     film::media::{Container, Track, TrackKind},
     job::{CarriedRecord, Job, names::Name},
-    os::{process::ToolFailure, toolbox::Toolbox},
+    os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     source::packets::{self, Packets},
 };
 
@@ -41,7 +41,7 @@ impl Handing<'_> {
             self.tell_of_loss(*stream, why);
         }
         match self.write(&known.unwrap_or_default()) {
-            Err(error) if error.is::<ToolFailure>() => {
+            Err(error) if error.is::<ToolFailure>() && !is_full(&error) => {
                 let refused = self.not_copied()?;
                 if refused.is_empty() {
                     Err(error)

@@ -104,8 +104,8 @@ impl Opening<'_> {
                 container: &container,
                 sink: &sink,
             };
-            handing
-                .read()
+            job.room()
+                .wait("the film's other tracks", || handing.read())
                 .context("reading the film's packets, and copying its other tracks")
         })
     }
@@ -309,7 +309,8 @@ impl Opening<'_> {
                 fraction: fraction.min(1.0),
             })
         };
-        let indexing = begin(move || vapoursynth.index(&input, &part));
+        let room = job.room().clone();
+        let indexing = begin(move || room.wait("the index", || vapoursynth.index(&input, &part)));
         watch.wait(&indexing, position)?;
         job.require_same_source()?;
         job.finish(Name::Index)?;

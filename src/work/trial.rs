@@ -105,6 +105,9 @@ impl Trial {
             return Err(ended.into_failure())
                 .with_context(|| format!("trying the encoder on {self}"));
         }
+        if !ended.is_success() {
+            self.require_room()?;
+        }
         if !ended.is_success() || encoder.has_complained(&ended.words().stderr) {
             let what = format!("options, or pictures of this size{}", self.least_side());
             return Err(self.refused(&what, &ended, &lines).into());

@@ -70,7 +70,10 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     workshop
         .keep(&attempt, &ended, &part)
         .map_err(|failure| match failure {
-            Failure::Source(error) | Failure::Killed(error) | Failure::Other(error) => error,
+            Failure::Source(error)
+            | Failure::Killed(error)
+            | Failure::Full(error)
+            | Failure::Other(error) => error,
             Failure::Abandoned => anyhow!("{failure}"),
         })
 }

@@ -1,6 +1,7 @@
 //! The real program on real films, with the real tools; what comes out is examined by other people's tools.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod chance;
 mod changes;
 mod check;
 mod clips;
@@ -23,6 +24,7 @@ mod failures;
 mod families;
 mod faults;
 mod fields;
+mod fillers;
 mod hdr;
 mod house;
 mod interface;

@@ -79,7 +79,12 @@ impl Run<'_> {
             reader: reader.clone(),
             aside: self.others(&media.container),
         };
-        let film = crew::run(work, &self.wishes(), self.watch.signals, self.watch.sink)?;
+        let film = crew::run(
+            work,
+            &self.wishes(media),
+            self.watch.signals,
+            self.watch.sink,
+        )?;
         let seen = looking
             .map(|looking| self.watch.wait(&looking, || None))
             .transpose()?;
@@ -107,7 +112,7 @@ impl Run<'_> {
     }
 
     /// What is wanted of the crew.
-    fn wishes(&self) -> crew::Wishes {
+    fn wishes(&self, media: &MediaInfo) -> crew::Wishes {
         let (config, plan, lp) = (self.config, self.plan, self.job.lp);
         let most_lp = if plan.lp_demanded {
             lp
@@ -122,7 +127,8 @@ impl Run<'_> {
             load: plan.load(),
             finish_chunks: config.finish_chunks,
             stall_timeout: config.stall_timeout,
-            disk_timeout: config.disk_timeout,
+            disk_patience: config.disk_patience,
+            film_bytes: plan.likely_bytes(media),
         }
     }
 

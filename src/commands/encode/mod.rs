@@ -6,7 +6,11 @@ mod damaged;
 mod chunks;
 mod whole;
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 
 use anyhow::{Context, Result, bail};
 use num_rational::Ratio;
@@ -24,6 +28,7 @@ use crate::{
         disk,
         machine::Machine,
         process::{ToolFailure, quoted},
+        room::Room,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
@@ -95,7 +100,8 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     }
     part::require_writable(&config.output)?;
     proof::require_place(config)?;
-    let job = open_job(config, &plan)?;
+    let room = Room::new(config.disk_patience, &ground.children, sink);
+    let job = open_job(config, &plan, &room)?;
     if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
@@ -121,7 +127,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     };
     let made = Arc::new(made.carried(&job));
 
-    run.require_room(&made)?;
+    run.require_size(&made)?;
     let proof = run
         .join(&made, &part)
         .and_then(|()| run.verify(&made, &part))
@@ -158,12 +164,13 @@ fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Programs, Probed)> {
     Ok((programs, probed))
 }
 
-fn open_job(config: &Config, plan: &Plan) -> Result<Arc<Job>> {
+fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
     let claim = Claim {
         dir: &config.job_dir,
         input: &config.input,
         plan,
         restart: config.restart,
+        room,
     };
     Job::open(&claim).map(Arc::new)
 }
@@ -290,7 +297,9 @@ impl Run<'_> {
     /// before anything long.
     fn open(&self) -> Result<(PartFile, Film)> {
         // Only who holds the job may touch what is being written for it.
-        let part = PartFile::create(&self.config.output, self.config.overwrite)?;
+        let (output, overwrite) = (&self.config.output, self.config.overwrite);
+        let room = self.job.room();
+        let part = room.wait("the output's file", || PartFile::create(output, overwrite))?;
         let trial = self.try_encoder();
         let film = match self.config.direct {
             true => Film::InOneGo(self.open_whole(trial)?),
@@ -346,7 +355,10 @@ impl Run<'_> {
             format,
             patience,
         };
-        Some(begin(move || trial.require_accepted()))
+        let room = self.job.room().clone();
+        Some(begin(move || {
+            room.wait("the encoder's trial", || trial.require_accepted())
+        }))
     }
 
     /// Warns where the film may not fit. While it is encoded, the disk is watched.
@@ -400,19 +412,19 @@ impl Run<'_> {
                 container: &container,
                 sink: &sink,
             };
-            preflight::prove(&handing)?;
-            args.map_or(Ok(()), |args| {
-                sound::encode(&tools, &job, &container, &args, &sink)?;
-                preflight::prove_sound(&handing)
+            job.room().wait("the film's other tracks", || {
+                preflight::prove(&handing)?;
+                args.iter().try_for_each(|args| {
+                    sound::encode(&tools, &job, &container, args, &sink)?;
+                    preflight::prove_sound(&handing)
+                })
             })
         }))
     }
 
-    /// Makes sure that the joined film has room where it is to be.
-    fn require_room(&self, made: &Made) -> Result<()> {
+    /// Makes sure that a file may be as large as the joined film where that is to be.
+    fn require_size(&self, made: &Made) -> Result<()> {
         let dir = part::dir_of(&self.config.output);
-        disk::require(dir, made.video_bytes(), "the output's video")
-            .context("joining the chunks, which are kept")?;
         disk::require_size(dir, made.video_bytes(), "the output's video").with_context(|| {
             format!(
                 "the chunks are kept: join them by the same command with --temp {} and with an output on another file \
@@ -426,14 +438,14 @@ impl Run<'_> {
     fn join(&self, made: &Arc<Made>, part: &PartFile) -> Result<()> {
         (self.watch.sink)(Event::Stage { stage: Stage::Join });
         self.job.require_same_source()?;
-        self.join_into(made, part.held())
+        self.join_into(made, part.held(), part::dir_of(&self.config.output))
     }
 
-    /// Joins the chunks with all other tracks into `file`, a name as tools in the job's directory have it.
-    fn join_into(&self, made: &Arc<Made>, file: PathBuf) -> Result<()> {
+    /// Joins the chunks with all other tracks into `file`, a name as tools in the job's directory have it, on the disk of `dir`.
+    fn join_into(&self, made: &Arc<Made>, file: PathBuf, dir: &Path) -> Result<()> {
         let tools = self.programs.tools.clone();
         let (job, made, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
-        let sink = self.watch.sink.clone();
+        let (sink, dir) = (self.watch.sink.clone(), dir.to_owned());
         self.watch.over(move || {
             let Made { media, chunks, .. } = &*made;
             let parts = join::Parts {
@@ -442,8 +454,15 @@ impl Run<'_> {
                 recipe: &recipe,
                 chunks,
             };
-            join::join(&tools, &parts, &file, &sink)
-                .context("the chunks are kept, and the same command only joins them")
+            let written = job.dir().join(&file);
+            job.room().wait("the joined film", || {
+                disk::empty(&written)?;
+                disk::require(&dir, made.video_bytes(), "the output's video")
+                    .context("joining the chunks, which are kept")?;
+                join::join(&tools, &parts, &file, &sink)
+                    .and_then(|()| disk::sync(&written))
+                    .context("the chunks are kept, and the same command only joins them")
+            })
         })
     }
 
@@ -474,10 +493,12 @@ impl Run<'_> {
             ),
         );
         let joined = self.job.part(Name::Joined)?;
-        self.join_into(made, PathBuf::from(Name::Joined.part()))?;
+        self.join_into(made, PathBuf::from(Name::Joined.part()), self.job.dir())?;
         part.renew()?;
-        let to = part.writer()?;
-        let copied = self.watch.over(move || disk::copy_into(&joined, to));
+        let (to, room) = (part.writer()?, self.job.room().clone());
+        let copied = self
+            .watch
+            .over(move || room.wait("the copy", || disk::copy_into(&joined, &to)));
         copied.context("copying the joined film into its place")?;
         self.job.part(Name::Joined)?;
         self.verify(made, part)
@@ -493,7 +514,6 @@ impl Run<'_> {
         let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
         let input = self.config.input.clone();
         let verified = self.watch.over(move || {
-            let readable = begin(move || disk::read_through(&input));
             let Made {
                 media,
                 chunks,
@@ -502,20 +522,24 @@ impl Run<'_> {
                 damage,
                 ..
             } = &*film;
-            let expected = verify::Expected {
-                job: &job,
-                media,
-                recipe: &recipe,
-                chunks,
-                announced,
-                references: references.clone(),
-                damage,
-            };
-            let proof = verify::output(&tools, &file, expected, decode);
-            // It is why, if anything is missing: a reader that was given an error may have passed over it.
-            let readable = readable.recv();
-            readable.context("reading the source broke off")??;
-            proof
+            job.room().wait("the proof", || {
+                let input = input.clone();
+                let readable = begin(move || disk::read_through(&input));
+                let expected = verify::Expected {
+                    job: &job,
+                    media,
+                    recipe: &recipe,
+                    chunks,
+                    announced,
+                    references: references.clone(),
+                    damage,
+                };
+                let proof = verify::output(&tools, &file, expected, decode);
+                // It is why, if anything is missing: a reader that was given an error may have passed over it.
+                let readable = readable.recv();
+                readable.context("reading the source broke off")??;
+                proof
+            })
         });
         let verified = verified.map_err(|error| self.forget_damaged(made, error));
         let proof = verified.context("the joined film is not whole and was not given its name")?;
@@ -562,7 +586,8 @@ impl Run<'_> {
             }
             Ok((part, bytes))
         })?;
-        part.publish()?;
+        let room = self.job.room();
+        room.wait("the output's name", || part.publish())?;
         if let Err(error) = proof::write(self.config, &proof.findings) {
             warn(
                 self.watch.sink,

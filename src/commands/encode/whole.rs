@@ -80,7 +80,10 @@ impl Run<'_> {
             None => {
                 let pulse = Arc::new(Pulse::default());
                 let telling = Telling::of(pulse.clone(), media.frames, self.watch.children);
-                let encoding = begin(move || whole::encode(&workshop, &pulse));
+                let encoding = begin(move || {
+                    let room = workshop.job.room();
+                    room.wait("the film", || whole::encode(&workshop, &pulse))
+                });
                 self.watch.wait(&encoding, || telling.next())?
             }
         };
