@@ -200,12 +200,18 @@ pub struct Budget {
     /// of its own, which takes more.
     shelf: u64,
     least_shelf: u64,
+    /// What will do where there is one encoder, which takes frames as they come.
+    lean_shelf: u64,
+    /// Whether little more than one encoder fits.
+    lean: bool,
 }
 
 /// Frames of a scene that wait while others are encoded, on average.
 const WAITING_FRAMES: u64 = 120;
 /// Frames that the detector looks ahead at, and as many as an encoder takes while the scout waits.
 const LEAST_FRAMES: u64 = 16;
+/// Frames that the detector looks ahead at, and two on their way.
+const LEAN_FRAMES: u64 = 9;
 /// From this pressure on, in percent, memory is short although some is left.
 const PRESSED: f64 = 10.0;
 
@@ -220,6 +226,19 @@ impl Budget {
             reserve: machine.memory.map_or(0, reserve),
             shelf,
             least_shelf,
+            lean_shelf: frame_bytes * LEAN_FRAMES,
+            lean: false,
+        }
+    }
+
+    /// The same where little more than one encoder fits. To stop the only one, or to let its frames go, would take more: they
+    /// would be decoded again, by another decoder.
+    #[must_use]
+    pub fn lean(self) -> Self {
+        Self {
+            least_shelf: self.lean_shelf,
+            lean: true,
+            ..self
         }
     }
 
@@ -252,10 +271,12 @@ impl Budget {
             .sum();
         let free = usable.saturating_sub(growth);
         let missing = most.saturating_sub(running.len()) as u64;
-        let alarm =
+        let is_short =
             pressed || left.is_some_and(|left| left < self.reserve / 2) || allowed == Some(0);
+        let is_alone = self.lean && running.len() <= 1;
+        let alarm = is_short && !is_alone;
         Verdict {
-            last_resort: left.is_some_and(|left| left < self.reserve / 4),
+            last_resort: !is_alone && left.is_some_and(|left| left < self.reserve / 4),
             more: if pressed {
                 0
             } else {

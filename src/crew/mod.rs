@@ -82,6 +82,8 @@ pub struct Wishes {
     pub most_lp: u32,
     /// Memory of the whole run.
     pub memory: MemoryLimit,
+    /// Whether memory is so short that there is one encoder with nothing beside it.
+    pub lean: bool,
     /// What an encoder is expected to take.
     pub load: Load,
     /// Whether the first signal to stop lets running chunks finish.
@@ -140,7 +142,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
-    hall.send_out_scout()?;
+    hall.send_out_scout(wishes.lean)?;
     let ticks = tick(TICK);
     let mut happening = Ok(Some(Happening::Looked(hall.look())));
     let outcome = loop {
@@ -172,7 +174,10 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
     let media = &workshop.media;
     // At the depth of the source most of the time; the difference is a margin.
     let frame_bytes = u64::from(media.width) * u64::from(media.height) * 3;
-    let budget = Budget::new(wishes.memory, machine, wishes.most, frame_bytes);
+    let mut budget = Budget::new(wishes.memory, machine, wishes.most, frame_bytes);
+    if wishes.lean {
+        budget = budget.lean();
+    }
     let now = Instant::now();
     let memory = Memory::new(Appetite::new(wishes.load.clone()), budget, wishes.most, now);
     let stall_timeout = || stall::timeout(media.width, media.height, workshop.recipe.video.preset);
@@ -364,14 +369,15 @@ impl Hall {
         threads::start(name, work).map(drop)
     }
 
-    /// Starts the search for scenes.
-    fn send_out_scout(&self) -> Result<()> {
+    /// Starts the search for scenes; `alone` with one thread for its decoder, which takes the least memory.
+    fn send_out_scout(&self, alone: bool) -> Result<()> {
         let lookout = Lookout {
             workshop: self.workshop.clone(),
             reader: self.reader.clone(),
             shelf: self.shelf.clone(),
             seen: self.detected.clone(),
             stop: self.stop.clone(),
+            threads: if alone { 1 } else { scout::MOST_THREADS },
         };
         let scout = Scout::new(lookout)?;
         if scout.known() > 0 {

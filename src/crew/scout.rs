@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Threads of the scout's decoder: each holds a frame more, and no crew encodes as fast as eight of them decode.
-const MOST_THREADS: usize = 8;
+pub const MOST_THREADS: usize = 8;
 
 /// What the scout tells.
 pub enum Found {
@@ -47,6 +47,8 @@ pub struct Lookout {
     pub seen: Arc<AtomicU64>,
     /// Ends the search.
     pub stop: Arc<AtomicBool>,
+    /// Threads of the decoder, at most.
+    pub threads: usize,
 }
 
 /// Finds the scenes of a film.
@@ -159,7 +161,7 @@ impl Cutting<'_> {
             .scout
             .at
             .reader
-            .whole(cores.min(MOST_THREADS), frames)?;
+            .whole(cores.min(self.scout.at.threads), frames)?;
         let mut detector = Detector::new(size, rules.analysis_height, rules.min);
         let mut found = 0;
         let mut splitter = Splitter::new(rules.max, rules.min);

@@ -532,6 +532,8 @@ mod tests {
     #[test]
     fn a_worker_that_does_not_fit_is_missing_memory() {
         let workers = Workers {
+            lean: false,
+            lacking: None,
             workers: 1,
             most: 1,
             lp: 6,

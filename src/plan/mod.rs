@@ -78,6 +78,7 @@ impl Plan {
             likely_chunks(container)
         };
         let workers = workers::choose(machine, &load(&recipe, container), chunks, demands);
+        warnings.extend(workers.lacking.clone());
         let line = encoder.chunk_command(&recipe.video, workers.lp, Path::new("CHUNK.ivf"));
         Ok(Self {
             input: config.input.to_string_lossy().into_owned(),

@@ -16,21 +16,38 @@ use crate::{
     run::{Run, nothing_is_left_running},
 };
 
-/// A control group for processes, removed on drop.
-struct Group(PathBuf);
+/// A control group, removed on drop.
+pub struct Group(PathBuf);
 
 impl Group {
     /// One in which so many processes and threads may be; `None`, and a loud word, where there can be none.
     fn of(most: usize) -> Option<Self> {
-        let made = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]
-            .into_iter()
-            .find_map(|root| {
-                let group =
-                    Self(Path::new(root).join(format!("av1enc-test-{}-{most}", process::id())));
-                fs::create_dir(&group.0).ok()?;
-                fs::write(group.0.join("pids.max"), most.to_string()).ok()?;
-                Some(group)
-            });
+        Self::limited(
+            &["/sys/fs/cgroup/pids", "/sys/fs/cgroup"],
+            &["pids.max"],
+            most as u64,
+        )
+    }
+
+    /// One that may take so many MiB of memory.
+    pub fn of_memory(mib: u64) -> Option<Self> {
+        Self::limited(
+            &["/sys/fs/cgroup/memory", "/sys/fs/cgroup"],
+            &["memory.limit_in_bytes", "memory.max"],
+            mib << 20,
+        )
+    }
+
+    /// One below the first of the `roots` where the first of the `files` that is there takes the limit.
+    fn limited(roots: &[&str], files: &[&str], most: u64) -> Option<Self> {
+        let made = roots.iter().find_map(|root| {
+            let group = Self(Path::new(root).join(format!("av1enc-test-{}-{most}", process::id())));
+            fs::create_dir(&group.0).ok()?;
+            let mut files = files.iter().map(|file| group.0.join(file));
+            let file = files.find(|file| file.exists())?;
+            fs::write(file, most.to_string()).ok()?;
+            Some(group)
+        });
         if made.is_none() {
             eprintln!("SKIPPED, nothing is tested here: no control group can be made");
         }
@@ -38,7 +55,7 @@ impl Group {
     }
 
     /// The same run in the group.
-    fn holds(&self, run: Run) -> Run {
+    pub fn holds(&self, run: Run) -> Run {
         let script = "echo $$ >\"$0\" && exec \"$@\"";
         let file = self.0.join("cgroup.procs");
         run.begun_by(&["sh", "-c", script, file.to_str().unwrap()])

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{clips, lab::undisturbed, run::Run};
+use crate::{clips, lab::undisturbed, limits::Group, run::Run};
 
 /// An encode of five scenes whose workers are still to be named.
 fn encode(dir: &Path) -> Run {
@@ -49,4 +49,38 @@ fn a_plan_for_more_workers_than_fit_says_how_many_do() {
     plan("none")
         .prints("workers  1000 with --lp 1: ")
         .prints("no look at memory");
+}
+
+#[test]
+fn where_little_more_than_one_encoder_fits_the_film_is_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(group) = Group::of_memory(96) else {
+        return;
+    };
+    let run = encode(dir.path()).args(["-w", "2", "--verbose"]);
+    let ended = group.holds(run).succeeds();
+    let ended = ended.says("so little that nothing runs beside the one encoder");
+    ended.expect(!ended.stderr.contains("killed"), "no encoder is killed");
+    ended.expect(
+        fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed(),
+        "the film",
+    );
+}
+
+#[test]
+fn that_not_even_one_encoder_fits_is_said_before_anything_long_with_what_would_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = clips::of_size("large.mkv", "1280x720");
+    let Some(group) = Group::of_memory(480) else {
+        return;
+    };
+    let plan = |preset| {
+        let run = Run::bare(dir.path()).args(["--dry-run", "-o", "out.mkv", "--preset", preset]);
+        group.holds(run.arg(&film)).succeeds()
+    };
+    let too_much = "one encoder with nothing beside it is expected to take";
+    let planned = plan("2").prints(too_much);
+    let (_, preset) = planned.stdout.split_once("; with --preset ").unwrap();
+    let fits = plan(preset.split(' ').next().unwrap());
+    fits.expect(!fits.stdout.contains(too_much), "it fits");
 }

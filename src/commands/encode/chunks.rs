@@ -71,13 +71,16 @@ impl Run<'_> {
             references,
             ..
         } = opened;
-        let looking = references
-            .is_none()
-            .then(|| self.begin_to_look(media, announced));
+        let look = || self.begin_to_look(media, announced);
+        // Where memory is short, one comes after the other.
+        let lean = self.plan.workers.lean;
+        let looking = (references.is_none() && !lean).then(look);
+        let others = self.others(&media.container);
+        let (aside, later) = if lean { (None, others) } else { (others, None) };
         let work = crew::Work {
             workshop: self.workshop(media.clone()),
             reader: reader.clone(),
-            aside: self.others(&media.container),
+            aside,
         };
         let film = crew::run(
             work,
@@ -85,6 +88,8 @@ impl Run<'_> {
             self.watch.signals,
             self.watch.sink,
         )?;
+        later.map_or(Ok(()), |others| self.watch.over(others))?;
+        let looking = looking.or_else(|| references.is_none().then(look));
         let seen = looking
             .map(|looking| self.watch.wait(&looking, || None))
             .transpose()?;
@@ -114,7 +119,7 @@ impl Run<'_> {
     /// What is wanted of the crew.
     fn wishes(&self, media: &MediaInfo) -> crew::Wishes {
         let (config, plan, lp) = (self.config, self.plan, self.job.lp);
-        let most_lp = if plan.lp_demanded {
+        let most_lp = if plan.lp_demanded || plan.workers.lean {
             lp
         } else {
             plan.recipe.encoder.same_bytes_up_to(lp)
@@ -124,6 +129,7 @@ impl Run<'_> {
             lp,
             most_lp,
             memory: config.memory,
+            lean: plan.workers.lean,
             load: plan.load(),
             finish_chunks: config.finish_chunks,
             stall_timeout: config.stall_timeout,
