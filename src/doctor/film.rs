@@ -300,6 +300,10 @@ fn frame_rate(parts: &[Vec<Option<f64>>], rates: &[Ratio<u32>]) -> Check {
 fn memory(workers: &Workers, free: Option<u64>) -> Check {
     let check = Check::ok("memory").version(format!("{} for each worker", gib(workers.bytes_each)));
     match free {
+        Some(_) if workers.lean && workers.lacking.is_none() => Check {
+            state: State::Warning,
+            ..check.note("little more than one encoder fits: nothing runs beside it")
+        },
         Some(free) if free < workers.bytes_each => {
             let lower = (workers.lp > 1).then_some("av1enc --lp 1 INPUT");
             let note = format!("even one worker does not fit: {} are free", gib(free));
@@ -546,6 +550,11 @@ mod tests {
             (State::Missing, State::Ok, State::Ok)
         );
         assert_eq!(memory(&workers, Some(1)).advice[0], "av1enc --lp 1 INPUT");
+        let lean = Workers {
+            lean: true,
+            ..workers
+        };
+        assert_eq!(memory(&lean, Some(4 << 30)).state, State::Warning);
     }
 
     #[test]

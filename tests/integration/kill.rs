@@ -2,29 +2,72 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use av1enc::job::names::is_ours;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::{
+    chance::Chance,
     clips,
-    lab::{self, JOB, Lcg, tells},
-    run::{Run, nothing_is_left_running},
+    lab::{self, JOB, tells},
+    run::{Run, Started, nothing_is_left_running, processes_of},
 };
 
 /// How many runs are killed, unless the environment says another number.
-const KILLS: usize = 5;
+const KILLS: usize = 3;
 
 /// With sound that is encoded anew: everything that av1enc does is in it.
 fn encode(dir: &Path, reader: &str) -> Run {
-    let run =
-        Run::encode(dir, clips::film(), "out.mkv").args(["--json", "-a", "-c:a aac -b:a 64k"]);
-    run.args(["--chunk-method", reader])
+    let run = Run::bare(dir).args(["-o", "out.mkv", "-w", "2", "--json"]);
+    let run = run.args(["-a", "-c:a aac -b:a 64k"]);
+    let run = match reader {
+        // It is inserted.
+        "hdr10" => run.args(["-e", "librav1e", "--preset", "10"]).arg("-i"),
+        reader => run.args(["--preset", "12", "--chunk-method", reader, "-i"]),
+    };
+    run.arg(match reader {
+        "hdr10" => clips::hdr10(),
+        _ => clips::film(),
+    })
+}
+
+/// What is killed of a run.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    Itself,
+    /// All that it has started as well.
+    All,
+    /// One of those, which it has to notice.
+    Child,
+}
+
+impl Victim {
+    fn die(self, run: &Started, dir: &Path, chance: &mut Chance) {
+        if let Self::Itself = self {
+            return run.signal(Signal::SIGKILL);
+        }
+        let number = |proc: PathBuf| proc.file_name()?.to_str()?.parse().ok();
+        let mut pids: Vec<i32> = processes_of(dir).into_iter().filter_map(number).collect();
+        if let Self::Child = self {
+            pids.retain(|pid| *pid != run.number());
+            pids = match pids.len() {
+                0 => Vec::new(),
+                several => vec![pids[chance.random.below(several)]],
+            };
+        }
+        for pid in pids {
+            // It may have ended by itself.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
 }
 
 /// The stage in which a run was.
@@ -137,89 +180,77 @@ fn killed_whenever_another_kind_of_file_is_there_restart_leaves_nothing_of_it() 
 
 #[test]
 fn killed_at_any_moment_the_same_command_gives_the_same_bytes() {
-    let number = |name: &str| env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    let kills = number("AV1ENC_KILLS").map_or(KILLS, |kills| kills as usize);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis() as u64;
-    let seed = number("AV1ENC_SEED").unwrap_or(now);
-    eprintln!("seed {seed}: the same moments again with AV1ENC_SEED={seed}");
-    let mut random = Lcg(seed);
-
-    let dir = tempfile::tempdir().unwrap();
-    let clip = clips::film();
-    assert!(clip.exists());
-    let started = Instant::now();
-    let whole = encode(dir.path(), "auto").succeeds();
-    let mut duration = started.elapsed();
-    let film = fs::read(dir.path().join("out.mkv")).unwrap();
-    eprintln!(
-        "a whole run takes {} ms and gives {} chunks",
-        duration.as_millis(),
-        whole.finished()["chunks"]
-    );
-
-    let mut equal = 0;
+    let mut chance = Chance::of(KILLS);
+    let kinds = ["linear", "ffms2", "hdr10"].map(|reader| (reader, undisturbed(reader)));
     let mut killed = 0;
-    while killed < kills {
-        let dir = tempfile::tempdir().unwrap();
-        let output = dir.path().join("out.mkv");
-        // Both give the same film.
-        let reader = ["linear", "ffms2"][equal % 2];
-        // Some jobs are killed more than once.
-        let times = 1 + random.below(3) / 2;
-        for _ in 0..times.min(kills - killed) {
-            let moment = Duration::from_micros(random.below(duration.as_micros() as usize) as u64);
-            let started = Instant::now();
-            let run = encode(dir.path(), reader).start();
-            thread::sleep(moment);
-            run.signal(Signal::SIGKILL);
-            let ended = run.ends();
-            nothing_is_left_running(dir.path());
-            if ended.stdout.contains("\"event\":\"finished\"") {
-                // Too late to count; the machine is faster now than it was.
-                duration = duration.min(started.elapsed());
-                break;
-            }
-            killed += 1;
-            eprintln!(
-                "kill {killed} after {} ms, in {}",
-                moment.as_millis(),
-                stage(&ended.stdout)
-            );
-            if output.exists() {
-                break;
-            }
+    for (reader, whole) in kinds.iter().cycle() {
+        if killed >= chance.rounds {
+            break;
         }
+        let dir = tempfile::tempdir().unwrap();
+        // Some jobs are killed more than once.
+        for _ in 0..1 + chance.random.below(3) / 2 {
+            killed += usize::from(is_killed(dir.path(), reader, whole.duration, &mut chance));
+        }
+        let output = dir.path().join("out.mkv");
         // It may have had its last moment.
-        if dir.path().join("out.mkv.av1enc/job.json").exists() && output.exists() {
+        if dir.path().join(JOB).join("job.json").exists() && output.exists() {
             tells(&encode(dir.path(), reader).succeeds(), "is finished");
         } else if output.exists() {
             let _ = encode(dir.path(), reader).ends().exits(3).says("add -y");
         } else {
             let ended = encode(dir.path(), reader).succeeds();
             nothing_is_left_running(dir.path());
-            eprintln!("  took over {} chunks", ended.finished()["resumed_chunks"]);
-            ended.expect(
-                !dir.path().join("out.mkv.av1enc").exists(),
-                "no job directory",
-            );
+            ended.expect(!dir.path().join(JOB).exists(), "no job directory");
         }
         assert!(
-            fs::read(&output).unwrap() == film,
+            fs::read(&output).unwrap() == whole.film,
             "another film than that of a run that nobody has killed"
         );
         let others = fs::read_dir(dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name());
         let others: Vec<_> = others
-            .filter(|name| name != "out.mkv" && name != "out.mkv.av1enc")
+            .filter(|name| name != "out.mkv" && name != JOB)
             .collect();
         assert!(others.is_empty(), "{others:?}");
-        equal += 1;
     }
-    eprintln!("{killed} kills, {equal} jobs, {equal} equal films");
+}
+
+/// A run that nobody has killed: what it made, and how long it took.
+struct Undisturbed {
+    film: Vec<u8>,
+    duration: Duration,
+}
+
+fn undisturbed(reader: &str) -> Undisturbed {
+    let dir = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let _ = encode(dir.path(), reader).succeeds();
+    Undisturbed {
+        duration: started.elapsed(),
+        film: fs::read(dir.path().join("out.mkv")).unwrap(),
+    }
+}
+
+/// Begins a run, unless the film is there, and kills of it at some moment what chance says; whether that came in time.
+fn is_killed(dir: &Path, reader: &str, duration: Duration, chance: &mut Chance) -> bool {
+    if dir.join("out.mkv").exists() {
+        return false;
+    }
+    let moment = chance.time_below(duration);
+    let victim = [Victim::Itself, Victim::All, Victim::Child][chance.random.below(3)];
+    let run = encode(dir, reader).start();
+    thread::sleep(moment);
+    victim.die(&run, dir, chance);
+    let ended = run.ends();
+    nothing_is_left_running(dir);
+    eprintln!(
+        "{victim:?} of {reader} after {} ms, in {}",
+        moment.as_millis(),
+        stage(&ended.stdout)
+    );
+    !ended.stdout.contains("\"event\":\"finished\"")
 }
 
 #[test]

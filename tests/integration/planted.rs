@@ -14,11 +14,12 @@ use nix::{
 };
 
 use crate::{
+    chance::Chance,
     clips,
     encoders::script,
     lab::{
-        CHUNKS, JOB, all_but_one, encode, encode_of, encode_with, fake_mkvmerge, goes_on, tells,
-        undisturbed, with_fakes,
+        CHUNKS, JOB, all_but_one, copy, encode, encode_of, encode_with, fake_mkvmerge, goes_on,
+        snapshot, tells, undisturbed, with_fakes,
     },
     run::{Run, nothing_is_left_running},
 };
@@ -183,4 +184,43 @@ fn what_fails_once_the_output_has_its_name_is_a_warning() {
     tells(&ended, "the output is whole and has its name, but removing");
     assert!(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed());
     nothing_is_left_running(dir.path());
+}
+
+#[test]
+fn whatever_is_planted_anywhere_in_a_job_nothing_of_it_is_written_and_no_wrong_film_made() {
+    let mut chance = Chance::of(3);
+    let dir = tempfile::tempdir().unwrap();
+    all_but_one(dir.path());
+    let (job, kept) = (dir.path().join(JOB), dir.path().join("kept"));
+    fs::rename(&job, &kept).unwrap();
+    let precious = precious(dir.path());
+    let plants: [fn(&Path, &Path); 4] = [
+        |from, to| symlink(from, to).unwrap(),
+        |from, to| fs::hard_link(from, to).unwrap(),
+        |_, to| mkfifo(to, Mode::S_IRWXU).unwrap(),
+        |_, to| fs::create_dir(to).unwrap(),
+    ];
+    let mut names: Vec<PathBuf> = snapshot(&kept).into_keys().collect();
+    // What is not there yet.
+    names.extend(["join.json", "join.part.json", "chunks/00004.ivf"].map(|name| kept.join(name)));
+    names.extend(["job.part.json", "chunks/00004.part.ivf"].map(|name| kept.join(name)));
+    names.retain(|path| !path.is_dir());
+    for _ in 0..chance.rounds {
+        copy(&kept, &job);
+        let name = &names[chance.random.below(names.len())];
+        let planted = job.join(name.strip_prefix(&kept).unwrap());
+        let _ = fs::remove_file(&planted);
+        let kind = chance.random.below(plants.len());
+        plants[kind](&precious, &planted);
+        let ended = encode(dir.path()).ends().exits_with_one_of(&[0, 1, 3]);
+        nothing_is_left_running(dir.path());
+        let shown = format!("plant {kind} as {}", planted.display());
+        ended.expect(fs::read_to_string(&precious).unwrap() == MINE, &shown);
+        let output = dir.path().join("out.mkv");
+        if output.exists() {
+            ended.expect(fs::read(&output).unwrap() == undisturbed(), &shown);
+            fs::remove_file(&output).unwrap();
+        }
+        let _ = fs::remove_dir_all(&job);
+    }
 }

@@ -232,6 +232,11 @@ pub struct Started {
 }
 
 impl Started {
+    /// Its number.
+    pub fn number(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid, signal).unwrap();
