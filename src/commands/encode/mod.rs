@@ -588,7 +588,10 @@ impl Run<'_> {
         })?;
         let room = self.job.room();
         room.wait("the output's name", || part.publish())?;
-        if let Err(error) = proof::write(self.config, &proof.findings) {
+        let written = room.wait("the list of what was compared", || {
+            proof::write(self.config, &proof.findings)
+        });
+        if let Err(error) = written {
             warn(
                 self.watch.sink,
                 format!("the output is whole and has its name, but {error:#}"),
