@@ -74,6 +74,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--shared[Let all accounts of the job directory'\''s group work on the job, one after the other]' \
 '--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
@@ -157,6 +158,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
+'--shared[Let all accounts of the job directory'\''s group work on the job, one after the other]' \
 '--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \

@@ -352,6 +352,10 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Machine")]
     pub restart: bool,
 
+    /// Let all accounts of the job directory's group work on the job, one after the other
+    #[arg(long, help_heading = "Machine")]
+    pub shared: bool,
+
     /// What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops
     #[arg(long, value_enum, default_value = "stop", help_heading = "Machine")]
     pub on_interrupt: OnInterrupt,

@@ -87,7 +87,7 @@ fn places(config: &Config) -> Vec<Check> {
         .and_then(|()| part::refuse_existing(&config.output, config.overwrite || config.dry_run))
         .and_then(|()| part::require_writable(&config.output))
         .map_err(|refusal| Check::broken("output", format!("{refusal:#}")));
-    let job = job::require_place(&config.job_dir).map_err(|refusal| {
+    let job = job::require_place(&config.job_dir, config.shared).map_err(|refusal| {
         Check::broken("job directory", format!("{refusal:#}"))
             .advise(["av1enc --temp DIR INPUT  # DIR in a directory that can be written"])
     });

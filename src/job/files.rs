@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
     io::{ErrorKind, Read},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
@@ -12,14 +12,15 @@ use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     libc::{O_NOFOLLOW, O_NONBLOCK},
-    unistd::geteuid,
+    unistd::{Gid, getegid, geteuid, getgroups},
 };
 
 use super::names::{self, CHUNKS, Name};
 use crate::os::{exit::Taken, process::quoted};
 
 /// Opens a file of ours, which nobody else can have put there: no link is followed and no FIFO waited for, and a file that
-/// has a second name, by which others may read or change it, or another owner than its directory is refused.
+/// has a second name, by which others may read or change it, or another owner than its directory is refused. In a job that is
+/// shared, one of its group's is as good, and one that this user makes is the group's too.
 ///
 /// # Errors
 /// Those of the file system, and what is wrong with what is there.
@@ -29,18 +30,39 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Fi
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
         .open(path)?;
     let found = file.metadata()?;
-    let owner = fs::metadata(path.parent().unwrap_or(path))?.uid();
+    let dir = fs::metadata(path.parent().unwrap_or(path))?;
+    let is_of_the_group = is_shared(&dir) && found.gid() == dir.gid();
     let wrong = if !found.is_file() {
         "it is no regular file"
     } else if found.nlink() > 1 {
         "it has a second name (a hard link)"
-    } else if found.uid() != owner {
+    } else if found.uid() != dir.uid() && !is_of_the_group {
         "it belongs to another user"
     } else {
+        share(&file, &dir);
         return Ok(file);
     };
     let advice = "remove it, or name another directory with --temp";
     Err(std::io::Error::other(format!("{wrong}: {advice}")))
+}
+
+/// Whether a directory of a job is shared by its group. Only [`require_own`] lets such a one be.
+fn is_shared(dir: &Metadata) -> bool {
+    dir.mode() & GROUP_WRITES != 0
+}
+
+/// Gives the group what this user has made in a `dir` that is shared. Where a file system keeps no modes, nobody is kept from
+/// it in any case.
+pub(super) fn share(file: &File, dir: &Metadata) {
+    let is_own = |found: &Metadata| found.uid() == geteuid().as_raw();
+    let kept = |found: &Metadata| found.mode() & 0o777 == OF_THE_GROUP;
+    if is_shared(dir)
+        && file
+            .metadata()
+            .is_ok_and(|found| is_own(&found) && !kept(&found))
+    {
+        let _ = file.set_permissions(Permissions::from_mode(OF_THE_GROUP));
+    }
 }
 
 /// Reads a file of ours.
@@ -65,9 +87,9 @@ pub(super) fn digest(file: File) -> std::io::Result<(u64, String)> {
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }
 
-/// Makes the directory, unless it is there and ours; a link to one of ours is as good. Where the file system keeps neither
-/// owners nor modes, returns that in words.
-pub(super) fn make_dir(dir: &Path) -> Result<Option<String>> {
+/// Makes the directory, unless it is there and ours; a link to one of ours is as good. With `shared`, it is made its group's.
+/// Where the file system keeps neither owners nor modes, returns that in words.
+pub(super) fn make_dir(dir: &Path, shared: bool) -> Result<Option<String>> {
     let shown = quoted(dir.as_os_str());
     match fs::metadata(dir) {
         Ok(_) => (),
@@ -80,12 +102,18 @@ pub(super) fn make_dir(dir: &Path) -> Result<Option<String>> {
             return Err(error).with_context(|| format!("cannot read the job directory {shown}"));
         }
     }
-    require_own(dir)
+    let found = fs::symlink_metadata(dir)?;
+    if shared && found.is_dir() && found.uid() == geteuid().as_raw() && !is_shared(&found) {
+        fs::set_permissions(dir, Permissions::from_mode(SHARED_DIR))
+            .with_context(|| format!("sharing the job directory {shown} with its group"))?;
+    }
+    require_own(dir, shared)
 }
 
-/// Makes sure that nobody but this user can put anything into a directory: what is there would be read, written through and
-/// handed to tools, also by root. Where the file system keeps neither owners nor modes, returns that in words.
-pub(super) fn require_own(dir: &Path) -> Result<Option<String>> {
+/// Makes sure that nobody but this user, or with `shared` the group of the directory, can put anything into it: what is
+/// there would be read, written through and handed to tools, also by root. Where the file system keeps neither owners nor
+/// modes, returns that in words.
+pub(super) fn require_own(dir: &Path, shared: bool) -> Result<Option<String>> {
     let reading = || format!("cannot read the job directory {}", quoted(dir.as_os_str()));
     let (named, found) = (
         fs::symlink_metadata(dir).with_context(reading)?,
@@ -96,12 +124,25 @@ pub(super) fn require_own(dir: &Path) -> Result<Option<String>> {
     if !found.is_dir() {
         return Err(refused("is not a directory: name another one with --temp").into());
     }
-    let user = geteuid().as_raw();
-    let why = if named.uid() != user || found.uid() != user {
+    let (user, mode) = (geteuid().as_raw(), found.mode());
+    let others_write = mode & OTHERS_WRITE != 0;
+    if shared && named.is_dir() && is_shared(&found) && !others_write && is_in_group(found.gid()) {
+        return Ok(None);
+    }
+    let is_own = named.uid() == user && found.uid() == user;
+    let why = if !is_own && is_shared(&found) && !others_write && !shared {
+        "belongs to another user, and its group may write it: add --shared if that group works on it together, or name another \
+         directory with --temp"
+            .to_owned()
+    } else if !is_own {
         "belongs to another user: name another directory with --temp".to_owned()
-    } else if found.mode() & OTHERS_WRITE != 0 {
+    } else if others_write || is_shared(&found) && !shared {
         format!(
             "can be written by other users: take that from them with `chmod go-w {shown}`, or name another directory with --temp"
+        )
+    } else if shared {
+        format!(
+            "belongs to a group of which you are no member: `chgrp GROUP {shown}`, or name another directory with --temp"
         )
     } else {
         return Ok(None);
@@ -114,8 +155,19 @@ pub(super) fn require_own(dir: &Path) -> Result<Option<String>> {
     )))
 }
 
-/// Write permission of group and others.
-const OTHERS_WRITE: u32 = 0o022;
+/// Whether this user is a member of a group; root may be of any.
+fn is_in_group(group: u32) -> bool {
+    let is = |gid: &Gid| gid.as_raw() == group;
+    geteuid().is_root() || is(&getegid()) || getgroups().is_ok_and(|all| all.iter().any(is))
+}
+
+/// Write permission of everybody, and of the group.
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+/// The mode of a directory that is shared: what is made in it is its group's.
+const SHARED_DIR: u32 = 0o2770;
+/// The mode of a file in it.
+const OF_THE_GROUP: u32 = 0o660;
 
 /// Whether a new file belongs to who made it, with the mode that he gave it: not so on FAT, exFAT, ntfs-3g and CIFS, nor for
 /// root over NFS. Of a directory into which nothing can be written, that does not matter.

@@ -33,7 +33,9 @@ pub use self::{
     state::{State, UnusableState, parse_state},
 };
 use self::{
-    files::{clear, has_no_links, make_dir, read, remove_if_there, require_empty, require_own},
+    files::{
+        clear, has_no_links, make_dir, read, remove_if_there, require_empty, require_own, share,
+    },
     identity::Stamp,
     lease::Lease,
     names::{CHUNKS, Name},
@@ -94,6 +96,8 @@ pub struct Claim<'a> {
     pub plan: &'a Plan,
     /// Whether what an earlier run has done is removed first.
     pub restart: bool,
+    /// Whether the accounts of the directory's group work on it together.
+    pub shared: bool,
     /// How a full disk is waited for.
     pub room: &'a Room,
 }
@@ -103,7 +107,7 @@ impl Claim<'_> {
     /// can change it.
     fn take(&self) -> Result<(Lease, Option<Box<State>>, Option<String>)> {
         let (lease, open_to_others) = loop {
-            let open_to_others = make_dir(self.dir)?;
+            let open_to_others = make_dir(self.dir, self.shared)?;
             if let Known::Nothing = read_state(self.dir)? {
                 require_empty(self.dir)?;
             }
@@ -174,12 +178,12 @@ impl Job {
             job.write(Name::Job, &serde_json::to_vec_pretty(&state)?)?;
         }
         let room = claim.room;
-        room.wait("the job directory", || job.furnish())?;
+        room.wait("the job directory", || job.furnish(claim.shared))?;
         Ok(job)
     }
 
     /// Makes what every job directory has.
-    fn furnish(&mut self) -> Result<()> {
+    fn furnish(&mut self, shared: bool) -> Result<()> {
         let chunks = self.dir.join(CHUNKS);
         let is_link = fs::symlink_metadata(&chunks).is_ok_and(|found| found.is_symlink());
         ensure!(
@@ -189,7 +193,7 @@ impl Job {
                 quoted(chunks.as_os_str())
             ))
         );
-        make_dir(&chunks)?;
+        make_dir(&chunks, shared)?;
         self.source_name = self.link_source()?;
         Ok(())
     }
@@ -330,6 +334,7 @@ impl Job {
             let mut options = OpenOptions::new();
             let options = options.write(true).create_new(true).mode(0o600);
             let mut file = options.open(&part)?;
+            share(&file, &fs::metadata(&self.dir)?);
             file.write_all(bytes)?;
             file.sync_all()
         };
@@ -382,15 +387,16 @@ impl Job {
     }
 }
 
-/// Makes sure that a job can be in `dir`, which need not be there yet: nobody else can put anything there, one is begun, with its lease, and nothing of it is left.
+/// Makes sure that a job can be in `dir`, which need not be there yet: nobody else can put anything there, but for its group
+/// if it is `shared`; one is begun, with its lease, and nothing of it is left.
 ///
 /// # Errors
 /// If it cannot.
-pub fn require_place(dir: &Path) -> Result<()> {
+pub fn require_place(dir: &Path, shared: bool) -> Result<()> {
     let parent = dir.parent().unwrap_or(dir);
     let place = if dir.is_dir() { dir } else { parent };
     if place == dir {
-        require_own(dir)?;
+        require_own(dir, shared)?;
     }
     let trial = tempfile::tempdir_in(place)
         .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;

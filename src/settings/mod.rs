@@ -40,6 +40,8 @@ pub struct Config {
     pub keep: bool,
     /// Whether earlier work of this job is thrown away.
     pub restart: bool,
+    /// Whether the accounts of the job directory's group work on the job together.
+    pub shared: bool,
     /// Encoders at once; `None`: as many as the machine carries.
     pub workers: Option<usize>,
     /// Memory that the whole run may take.
@@ -242,6 +244,7 @@ impl Config {
             overwrite: args.overwrite,
             keep: args.keep,
             restart: args.restart,
+            shared: args.shared,
             workers: workers(&args.workers)?,
             memory: MemoryLimit::parse(&args.memory_limit)?,
             encoder: encoder_choice(args, &cwd)?,

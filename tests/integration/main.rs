@@ -43,6 +43,7 @@ mod preflight;
 mod priority;
 mod rates;
 mod resume;
+mod shared;
 mod sound;
 mod together;
 mod unreadable;

@@ -170,6 +170,7 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
         input: &config.input,
         plan,
         restart: config.restart,
+        shared: config.shared,
         room,
     };
     Job::open(&claim).map(Arc::new)
