@@ -14,9 +14,10 @@ use std::{
 use av1enc::{
     film::media::Chunk,
     scenes::{
-        ANALYSIS_HEIGHT, Detector, Judged, Splitter,
+        ANALYSIS_HEIGHT, Detector, Judged, Rules, Splitter,
         reel::{Next, Reel, Shelf},
     },
+    settings::cuts::SceneMethod,
     stream::{
         bitstream::read_ivf,
         y4m::{Plane, write_frame, write_frame_widened},
@@ -92,6 +93,18 @@ fn moving(width: usize, height: usize, bytes: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// The rules by which a film is split, with frames analysed at this height.
+fn rules(analysis_height: usize) -> Rules {
+    Rules {
+        max: Some(240),
+        min: 24,
+        analysis_height,
+        method: SceneMethod::Standard,
+        forced: Vec::new(),
+        given: None,
+    }
+}
+
 fn detection(c: &mut Criterion) {
     let mut group = c.benchmark_group("detection, a frame");
     for (name, (width, height), bit_depth, max_height) in [
@@ -102,7 +115,7 @@ fn detection(c: &mut Criterion) {
     ] {
         let row_bytes = width * if bit_depth > 8 { 2 } else { 1 };
         let frames = moving(width, height, row_bytes / width);
-        let mut detector = Detector::new((width, height), max_height, 24);
+        let mut detector = Detector::new((width, height), &rules(max_height));
         let mut next = (0..frames.len()).cycle();
         group.bench_function(name, |b| {
             b.iter(|| {

@@ -59,7 +59,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -181,6 +181,10 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extra-split-sec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --min-scene-len)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -194,15 +198,43 @@ _av1enc() {
                     return 0
                     ;;
                 --split-method)
-                    COMPREPLY=($(compgen -W "av-scenechange" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "av-scenechange none" -- "${cur}"))
                     return 0
                     ;;
-                --concat)
-                    COMPREPLY=($(compgen -W "mkvmerge" -- "${cur}"))
+                --sc-method)
+                    COMPREPLY=($(compgen -W "standard fast" -- "${cur}"))
                     return 0
                     ;;
-                -c)
-                    COMPREPLY=($(compgen -W "mkvmerge" -- "${cur}"))
+                --sc-downscale-height)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scenes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --force-keyframes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chunk-order)
+                    COMPREPLY=($(compgen -W "long-to-short short-to-long sequential random" -- "${cur}"))
+                    return 0
+                    ;;
+                --set-thread-affinity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --proof)
@@ -231,7 +263,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -c -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --concat --verify-decode --proof --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -353,6 +385,10 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --extra-split-sec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --min-scene-len)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -366,15 +402,43 @@ _av1enc() {
                     return 0
                     ;;
                 --split-method)
-                    COMPREPLY=($(compgen -W "av-scenechange" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "av-scenechange none" -- "${cur}"))
                     return 0
                     ;;
-                --concat)
-                    COMPREPLY=($(compgen -W "mkvmerge" -- "${cur}"))
+                --sc-method)
+                    COMPREPLY=($(compgen -W "standard fast" -- "${cur}"))
                     return 0
                     ;;
-                -c)
-                    COMPREPLY=($(compgen -W "mkvmerge" -- "${cur}"))
+                --sc-downscale-height)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scenes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --force-keyframes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --chunk-order)
+                    COMPREPLY=($(compgen -W "long-to-short short-to-long sequential random" -- "${cur}"))
+                    return 0
+                    ;;
+                --set-thread-affinity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --proof)

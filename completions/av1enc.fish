@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= c/concat= verify-decode proof= dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -54,20 +54,33 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'How lon
 complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long to wait for room on a full disk before giving up [default: 600]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'What is done where the picture\'s size or its transfer function changes in the middle of the film' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never [default: 240]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l extra-split-sec -d 'The same in seconds; --extra-split wins' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-scene-len -d 'Shortest scene in frames' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'Find scenes, or cut only where chunks would be too long' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
+none\t'Nowhere: chunks are as long as --extra-split says'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
+fast\t'By the difference between pixels: it misses cuts'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-downscale-height -d 'Height at which frames are looked at for scenes: larger ones are halved until they are at most as high [default: 720]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s s -l scenes -d 'av1an\'s file of scenes (JSON): read if it is there, and written if it is not' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l force-keyframes -d 'Frames at which a chunk begins in any case, for example 240,1500' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l chunk-order -d 'Which of the scenes that wait is encoded next' -r -f -a "long-to-short\t'The longest, since it would make everybody wait at the end'
+short-to-long\t'The shortest'
+sequential\t'The first'
+random\t'Any'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l set-thread-affinity -d 'Processors that each encoder is kept on [default: the system chooses]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Write what happens into this file as well, as --verbose prints it; appended to what is there' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
-complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-chunks -d 'Encode the whole film in one go with ffmpeg\'s libsvtav1, where VapourSynth or FFMS2 cannot be had'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-only -d 'Only find the scenes, and write them into the file that --scenes names'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-defaults -d 'Set no option of the encoder beside those in --video-params, --crf and --preset, which must then be named'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l verify-decode -d 'Decode the whole output as well before it gets its name'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l dry-run -d 'Print the plan and do nothing'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l json -d 'Print progress and result as JSON lines on standard output'
@@ -111,20 +124,33 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d 'How long to wait for room on a full disk before giving up [default: 600]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'What is done where the picture\'s size or its transfer function changes in the middle of the film' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk in frames; longer scenes are split at their best place. 0: never [default: 240]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l extra-split-sec -d 'The same in seconds; --extra-split wins' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-scene-len -d 'Shortest scene in frames' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'How scenes are found; there is one way' -r -f -a "av-scenechange\t'av-scenechange'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s c -l concat -d 'How chunks are joined; there is one way' -r -f -a "mkvmerge\t'mkvmerge'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'Find scenes, or cut only where chunks would be too long' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
+none\t'Nowhere: chunks are as long as --extra-split says'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
+fast\t'By the difference between pixels: it misses cuts'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-downscale-height -d 'Height at which frames are looked at for scenes: larger ones are halved until they are at most as high [default: 720]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s s -l scenes -d 'av1an\'s file of scenes (JSON): read if it is there, and written if it is not' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-keyframes -d 'Frames at which a chunk begins in any case, for example 240,1500' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l chunk-order -d 'Which of the scenes that wait is encoded next' -r -f -a "long-to-short\t'The longest, since it would make everybody wait at the end'
+short-to-long\t'The shortest'
+sequential\t'The first'
+random\t'Any'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l set-thread-affinity -d 'Processors that each encoder is kept on [default: the system chooses]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Write what happens into this file as well, as --verbose prints it; appended to what is there' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-chunks -d 'Encode the whole film in one go with ffmpeg\'s libsvtav1, where VapourSynth or FFMS2 cannot be had'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-only -d 'Only find the scenes, and write them into the file that --scenes names'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-defaults -d 'Set no option of the encoder beside those in --video-params, --crf and --preset, which must then be named'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verify-decode -d 'Decode the whole output as well before it gets its name'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dry-run -d 'Print the plan and do nothing'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print progress and result as JSON lines on standard output'

@@ -57,8 +57,9 @@ finish\:"Running chunks are finished first"))' \
 '--disk-timeout=[How long to wait for room on a full disk before giving up \[default\: 600\]]:SECONDS:_default' \
 '--on-change=[What is done where the picture'\''s size or its transfer function changes in the middle of the film]:ON_CHANGE:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
-'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
-'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never \[default\: 240\]]:FRAMES:_default' \
+'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never \[default\: 240\]]:FRAMES:_default' \
+'--extra-split-sec=[The same in seconds; --extra-split wins]:SECONDS:_default' \
 '--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
 '-m+[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
@@ -66,9 +67,21 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--chunk-method=[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
-'-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
-'--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--split-method=[Find scenes, or cut only where chunks would be too long]:SPLIT_METHOD:((av-scenechange\:"Where av-scenechange finds a cut"
+none\:"Nowhere\: chunks are as long as --extra-split says"))' \
+'--sc-method=[How scenes are found]:SC_METHOD:((standard\:"By what a picture costs that is predicted from the one before"
+fast\:"By the difference between pixels\: it misses cuts"))' \
+'--sc-downscale-height=[Height at which frames are looked at for scenes\: larger ones are halved until they are at most as high \[default\: 720\]]:LINES:_default' \
+'-s+[av1an'\''s file of scenes (JSON)\: read if it is there, and written if it is not]:FILE:_files' \
+'--scenes=[av1an'\''s file of scenes (JSON)\: read if it is there, and written if it is not]:FILE:_files' \
+'--force-keyframes=[Frames at which a chunk begins in any case, for example 240,1500]:FRAMES:_default' \
+'--chunk-order=[Which of the scenes that wait is encoded next]:CHUNK_ORDER:((long-to-short\:"The longest, since it would make everybody wait at the end"
+short-to-long\:"The shortest"
+sequential\:"The first"
+random\:"Any"))' \
+'--set-thread-affinity=[Processors that each encoder is kept on \[default\: the system chooses\]]:N:_default' \
+'-l+[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
+'--log-file=[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
 '--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
 '-k[Keep the job directory after success]' \
@@ -77,6 +90,8 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--shared[Let all accounts of the job directory'\''s group work on the job, one after the other]' \
 '--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
+'--sc-only[Only find the scenes, and write them into the file that --scenes names]' \
+'--no-defaults[Set no option of the encoder beside those in --video-params, --crf and --preset, which must then be named]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
 '--json[Print progress and result as JSON lines on standard output]' \
@@ -141,8 +156,9 @@ finish\:"Running chunks are finished first"))' \
 '--disk-timeout=[How long to wait for room on a full disk before giving up \[default\: 600\]]:SECONDS:_default' \
 '--on-change=[What is done where the picture'\''s size or its transfer function changes in the middle of the film]:ON_CHANGE:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
-'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
-'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never]:FRAMES:_default' \
+'-x+[Longest chunk in frames; longer scenes are split at their best place. 0\: never \[default\: 240\]]:FRAMES:_default' \
+'--extra-split=[Longest chunk in frames; longer scenes are split at their best place. 0\: never \[default\: 240\]]:FRAMES:_default' \
+'--extra-split-sec=[The same in seconds; --extra-split wins]:SECONDS:_default' \
 '--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
 '-m+[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
@@ -150,9 +166,21 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--chunk-method=[Who reads the film\: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from beginning to end, which needs no VapourSynth]:CHUNK_METHOD:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--split-method=[How scenes are found; there is one way]:SPLIT_METHOD:((av-scenechange\:"av-scenechange"))' \
-'-c+[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
-'--concat=[How chunks are joined; there is one way]:CONCAT:((mkvmerge\:"mkvmerge"))' \
+'--split-method=[Find scenes, or cut only where chunks would be too long]:SPLIT_METHOD:((av-scenechange\:"Where av-scenechange finds a cut"
+none\:"Nowhere\: chunks are as long as --extra-split says"))' \
+'--sc-method=[How scenes are found]:SC_METHOD:((standard\:"By what a picture costs that is predicted from the one before"
+fast\:"By the difference between pixels\: it misses cuts"))' \
+'--sc-downscale-height=[Height at which frames are looked at for scenes\: larger ones are halved until they are at most as high \[default\: 720\]]:LINES:_default' \
+'-s+[av1an'\''s file of scenes (JSON)\: read if it is there, and written if it is not]:FILE:_files' \
+'--scenes=[av1an'\''s file of scenes (JSON)\: read if it is there, and written if it is not]:FILE:_files' \
+'--force-keyframes=[Frames at which a chunk begins in any case, for example 240,1500]:FRAMES:_default' \
+'--chunk-order=[Which of the scenes that wait is encoded next]:CHUNK_ORDER:((long-to-short\:"The longest, since it would make everybody wait at the end"
+short-to-long\:"The shortest"
+sequential\:"The first"
+random\:"Any"))' \
+'--set-thread-affinity=[Processors that each encoder is kept on \[default\: the system chooses\]]:N:_default' \
+'-l+[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
+'--log-file=[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
 '--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
 '-k[Keep the job directory after success]' \
@@ -161,6 +189,8 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--shared[Let all accounts of the job directory'\''s group work on the job, one after the other]' \
 '--no-chunks[Encode the whole film in one go with ffmpeg'\''s libsvtav1, where VapourSynth or FFMS2 cannot be had]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
+'--sc-only[Only find the scenes, and write them into the file that --scenes names]' \
+'--no-defaults[Set no option of the encoder beside those in --video-params, --crf and --preset, which must then be named]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
 '--json[Print progress and result as JSON lines on standard output]' \

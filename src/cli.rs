@@ -126,16 +126,18 @@ pub enum EncoderName {
     /// The first that works: SvtAv1EncApp, then ffmpeg's libsvtav1, libaom, librav1e.
     Auto,
     /// SvtAv1EncApp.
+    #[value(aliases = ["svt_av1", "svt"])]
     SvtAv1,
     /// SVT-AV1 through ffmpeg.
     Libsvtav1,
     /// libaom through ffmpeg.
-    #[value(alias = "aom")]
+    #[value(aliases = ["aom", "libaom-av1"])]
     Libaom,
     /// rav1e through ffmpeg.
     #[value(alias = "rav1e")]
     Librav1e,
     /// An Intel GPU through ffmpeg.
+    #[value(alias = "av1_qsv")]
     Av1Qsv,
     /// An Intel GPU if there is one that works, else as auto.
     AutoHw,
@@ -161,20 +163,56 @@ pub enum ChunkMethod {
     Ffms2,
     /// ffmpeg, from beginning to end; needs no VapourSynth.
     Linear,
+    /// A method of av1an's, by a plugin of VapourSynth that av1enc does not use.
+    #[value(hide = true)]
+    Bestsource,
+    /// The same.
+    #[value(hide = true)]
+    Lsmash,
+    /// The same.
+    #[value(hide = true)]
+    Dgdecnv,
+    /// A method of av1an's, by ffmpeg alone.
+    #[value(hide = true)]
+    Hybrid,
+    /// The same.
+    #[value(hide = true)]
+    Select,
+    /// The same.
+    #[value(hide = true)]
+    Segment,
 }
 
-/// Methods of av1an that name what av1enc does anyway.
+/// Where a scene begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SplitMethod {
-    /// av-scenechange.
+    /// Where av-scenechange finds a cut.
     AvScenechange,
+    /// Nowhere: chunks are as long as --extra-split says.
+    None,
 }
 
-/// Methods of av1an that name what av1enc does anyway.
+/// How av-scenechange looks for cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Concat {
-    /// mkvmerge.
-    Mkvmerge,
+pub enum ScMethod {
+    /// By what a picture costs that is predicted from the one before.
+    Standard,
+    /// By the difference between pixels: it misses cuts.
+    Fast,
+}
+
+/// Which of the scenes that wait is encoded next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ChunkOrder {
+    /// The longest, since it would make everybody wait at the end.
+    #[default]
+    LongToShort,
+    /// The shortest.
+    ShortToLong,
+    /// The first.
+    Sequential,
+    /// Any.
+    Random,
 }
 
 /// What the first signal to stop does.
@@ -380,16 +418,25 @@ pub struct EncodeArgs {
     #[arg(long, value_enum, default_value = "stop")]
     pub on_change: OnChange,
 
-    /// Longest chunk in frames; longer scenes are split at their best place. 0: never
+    /// Longest chunk in frames; longer scenes are split at their best place. 0: never [default: 240]
     #[arg(
         short = 'x',
         long,
         value_name = "FRAMES",
         allow_negative_numbers = true,
-        default_value_t = 240,
         help_heading = "Scenes"
     )]
-    pub extra_split: u64,
+    pub extra_split: Option<u64>,
+
+    /// The same in seconds; --extra-split wins
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        help_heading = "Scenes",
+        hide = true
+    )]
+    pub extra_split_sec: Option<f64>,
 
     /// Shortest scene in frames
     #[arg(
@@ -412,13 +459,90 @@ pub struct EncodeArgs {
     )]
     pub chunk_method: ChunkMethod,
 
-    /// How scenes are found; there is one way
-    #[arg(long, value_enum, default_value = "av-scenechange", hide = true)]
+    /// Find scenes, or cut only where chunks would be too long
+    #[arg(
+        long,
+        value_enum,
+        default_value = "av-scenechange",
+        help_heading = "Scenes"
+    )]
     pub split_method: SplitMethod,
 
-    /// How chunks are joined; there is one way
-    #[arg(short = 'c', long, value_enum, default_value = "mkvmerge", hide = true)]
-    pub concat: Concat,
+    /// How scenes are found
+    #[arg(
+        long,
+        value_enum,
+        default_value = "standard",
+        ignore_case = true,
+        help_heading = "Scenes"
+    )]
+    pub sc_method: ScMethod,
+
+    /// Height at which frames are looked at for scenes: larger ones are halved until they are at most as high [default: 720]
+    #[arg(
+        long,
+        value_name = "LINES",
+        allow_negative_numbers = true,
+        help_heading = "Scenes",
+        hide = true
+    )]
+    pub sc_downscale_height: Option<usize>,
+
+    /// av1an's file of scenes (JSON): read if it is there, and written if it is not
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        help_heading = "Scenes"
+    )]
+    pub scenes: Option<PathBuf>,
+
+    /// Only find the scenes, and write them into the file that --scenes names
+    #[arg(long, requires = "scenes", help_heading = "Scenes")]
+    pub sc_only: bool,
+
+    /// Frames at which a chunk begins in any case, for example 240,1500
+    #[arg(long, value_name = "FRAMES", help_heading = "Scenes")]
+    pub force_keyframes: Option<String>,
+
+    /// Which of the scenes that wait is encoded next
+    #[arg(
+        long,
+        value_enum,
+        default_value = "long-to-short",
+        help_heading = "Machine",
+        hide = true
+    )]
+    pub chunk_order: ChunkOrder,
+
+    /// Processors that each encoder is kept on [default: the system chooses]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Machine",
+        hide = true
+    )]
+    pub set_thread_affinity: Option<usize>,
+
+    /// Set no option of the encoder beside those in --video-params, --crf and --preset, which must then be named
+    #[arg(long, help_heading = "Encoding", hide = true)]
+    pub no_defaults: bool,
+
+    /// Write what happens into this file as well, as --verbose prints it; appended to what is there
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        allow_hyphen_values = true,
+        help_heading = "Output"
+    )]
+    pub log_file: Option<PathBuf>,
+
+    /// What was typed and has nothing to do here, each with the reason
+    #[arg(skip)]
+    pub notes: Vec<String>,
 
     /// Decode the whole output as well before it gets its name
     #[arg(long, help_heading = "Output")]

@@ -62,8 +62,7 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
                 unfit = probed.truncated.is_some() && !config.allow_truncated;
                 let machine = Machine::look();
                 let named = Named::of(config, programs.encoder.identity())?;
-                let plan =
-                    Plan::decide(config, &programs.encoder, &probed.container, machine, named)?;
+                let plan = Plan::decide(config, &programs.encoder, &probed, machine, named)?;
                 let (more, guess) =
                     doctor::film::checks(&programs, &film_of(config, &probed, &plan), machine);
                 checks.extend(more);

@@ -23,7 +23,7 @@ use crate::{
     },
     settings::{Config, Method},
     source,
-    ui::{self, Mode, Ui},
+    ui::{self, Mode, Ui, log::Log},
 };
 
 /// Does what the command line asks for, and shows it in this `mode`.
@@ -64,15 +64,16 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
     } else {
         mode
     };
-    let ui = Arc::new(Ui::new(shown, args.verbose));
+    let log = config.log_file.as_deref().map(Log::open).transpose()?;
+    let ui = Arc::new(Ui::new(shown, args.verbose, log));
     let sink: Sink = {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let outcome = encode::run(&ground, &config, &sink).inspect_err(|_| ui.clear())?;
+    let outcome = encode::run(&ground, &config, &sink).inspect_err(|error| ui.end(error))?;
     match outcome {
         Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
-        Outcome::Named => ui.clear(),
+        Outcome::Named | Outcome::Scenes => ui.clear(),
         Outcome::Planned(plan) if mode == Mode::Json => {
             ui::print_out(&serde_json::to_string(&plan)?)
         }
@@ -114,6 +115,7 @@ fn compare(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
             mode
         },
         false,
+        None,
     ));
     let sink: Sink = {
         let ui = ui.clone();

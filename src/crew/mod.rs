@@ -27,6 +27,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use self::scout::Lookout;
+
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 
@@ -34,10 +36,11 @@ use self::{
     facts::{Look, Seen, Sign},
     memory::{Appetite, Budget, Memory},
     queue::{Attempt, Scene},
-    scout::{Found, Lookout, Scout},
+    scout::{Found, Scout},
     state::{Crew, Happening, Order, Rules},
 };
 use crate::{
+    cli::ChunkOrder,
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     job::{Encoded, names::Name},
@@ -86,6 +89,10 @@ pub struct Wishes {
     pub lean: bool,
     /// What an encoder is expected to take.
     pub load: Load,
+    /// Which scene is encoded next.
+    pub order: ChunkOrder,
+    /// Processors that each encoder is kept on; `None`: the system chooses.
+    pub pinned_to: Option<usize>,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
@@ -104,6 +111,16 @@ pub struct Work {
     pub reader: Reader,
     /// What is to be done beside the chunks.
     pub aside: Option<Aside>,
+}
+
+/// Finds the scenes of the film that the `lookout` is for, and encodes nothing. Returns how many frames there are.
+///
+/// # Errors
+/// If the film cannot be read.
+pub fn find_scenes(lookout: Lookout) -> Result<u64> {
+    // Nobody takes frames from the shelf.
+    lookout.shelf.close();
+    Scout::new(lookout)?.run(&|_| ())
 }
 
 /// The chunks of the whole film, in order.
@@ -139,6 +156,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     let machine = Machine::look();
     let mut crew = crew(&work.workshop, wishes, machine, work.aside.is_some());
     let mut hall = Hall::new(work.workshop, work.reader, sender, sink.clone());
+    hall.pinned_to = wishes.pinned_to;
     if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
@@ -187,6 +205,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         most_lp: wishes.most_lp,
         cores: machine.cores,
         finish_chunks: wishes.finish_chunks,
+        order: wishes.order,
         stall_timeout: wishes.stall_timeout.unwrap_or_else(stall_timeout),
         disk_patience: wishes.disk_patience,
         film_bytes: wishes.film_bytes,
@@ -211,6 +230,10 @@ struct Hall {
     /// How the attempts are doing that run.
     pulses: BTreeMap<usize, Arc<Pulse>>,
     finished: BTreeMap<usize, Encoded>,
+    /// Processors that each encoder is kept on.
+    pinned_to: Option<usize>,
+    /// The places of those that run: each has processors of its own, as far as there are enough.
+    places: BTreeMap<usize, usize>,
 }
 
 impl Hall {
@@ -226,6 +249,8 @@ impl Hall {
             reels: HashMap::new(),
             pulses: BTreeMap::new(),
             finished: BTreeMap::new(),
+            pinned_to: None,
+            places: BTreeMap::new(),
         }
     }
 
@@ -405,15 +430,34 @@ impl Hall {
             let _ = waker.send(Message::LastFrames(chunk));
         }));
         self.pulses.insert(chunk, pulse.clone());
+        let place = self.place_of(chunk);
+        let pin = self.pinned_to.map(|processors| (place, processors));
         let (workshop, reader) = (self.workshop.clone(), self.reader.clone());
         self.spawn(
             "worker",
-            move || Ok(chunk::encode(&workshop, &reader, &reel, lp, &pulse)),
+            move || {
+                // The encoder inherits it.
+                pin.map_or(Ok(()), |(place, processors)| {
+                    threads::pin(place, processors)
+                })?;
+                Ok(chunk::encode(&workshop, &reader, &reel, lp, &pulse))
+            },
             move |result| match result.unwrap_or_else(|panic| Err(Failure::Other(panic))) {
                 Ok(encoded) => Message::Encoded(encoded),
                 Err(failure) => Message::Failed(chunk, failure),
             },
         )
+    }
+
+    /// The first place that no encoder has which still runs.
+    fn place_of(&mut self, chunk: usize) -> usize {
+        let pulses = &self.pulses;
+        self.places
+            .retain(|taken, _| *taken != chunk && pulses.contains_key(taken));
+        let is_free = |place: &usize| !self.places.values().any(|taken| taken == place);
+        let place = (0..).find(is_free).unwrap_or_default();
+        self.places.insert(chunk, place);
+        place
     }
 
     fn kill(&self, chunk: usize) {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::film::media::Chunk;
+use crate::{cli::ChunkOrder, film::media::Chunk};
 
 /// How often a chunk is tried.
 pub const TRIES: u32 = 3;
@@ -70,12 +70,24 @@ pub struct Waiting {
 
 /// All scenes that wait.
 #[derive(Debug, Default)]
-pub struct Queue(BTreeMap<usize, Waiting>);
+pub struct Queue {
+    waiting: BTreeMap<usize, Waiting>,
+    order: ChunkOrder,
+}
 
 impl Queue {
+    /// Nothing waits yet; this is the `order` in which it will be taken.
+    #[must_use]
+    pub fn new(order: ChunkOrder) -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            order,
+        }
+    }
+
     /// A scene begins; `is_new` if it is certain already that no earlier run has encoded it.
     pub fn begin(&mut self, scene: Scene, is_new: bool) {
-        self.0.insert(
+        self.waiting.insert(
             scene.index,
             Waiting {
                 scene,
@@ -88,20 +100,20 @@ impl Queue {
 
     /// A scene that waits has turned out to be this chunk, and is to be encoded.
     pub fn end(&mut self, chunk: Chunk) {
-        if let Some(waiting) = self.0.get_mut(&chunk.index) {
+        if let Some(waiting) = self.waiting.get_mut(&chunk.index) {
             (waiting.scene, waiting.is_new) = (Scene::ended(chunk), true);
         }
     }
 
     /// The scene with this index needs no worker any more.
     pub fn remove(&mut self, index: usize) -> Option<Waiting> {
-        self.0.remove(&index)
+        self.waiting.remove(&index)
     }
 
     /// A scene that was tried waits again, for as long as the number of its `tries` demands.
     pub fn retry(&mut self, scene: Scene, tries: u32, now: Instant) {
         let pause = BACK_OFF * 2_u32.pow(tries.saturating_sub(1));
-        self.0.insert(
+        self.waiting.insert(
             scene.index,
             Waiting {
                 scene,
@@ -114,7 +126,7 @@ impl Queue {
 
     /// A scene waits again that was stopped without any fault of its encoder: after so many `tries` as before.
     pub fn put_back(&mut self, scene: Scene, tries: u32) {
-        self.0.insert(
+        self.waiting.insert(
             scene.index,
             Waiting {
                 scene,
@@ -125,34 +137,45 @@ impl Queue {
         );
     }
 
-    /// The scene that is encoded next: the longest, since it would make everybody wait at the end. One whose end is not
-    /// known comes last.
+    /// The scene that is encoded next. One whose end is not known comes last, unless they go in sequence.
     #[must_use]
     pub fn next(&self, now: Instant) -> Option<usize> {
         let is_ready = |waiting: &&Waiting| {
             waiting.is_new && waiting.not_before.is_none_or(|then| then <= now)
         };
-        let length = |scene: &Scene| scene.end.map_or(0, |end| end - scene.start);
         let ready = self
-            .0
+            .waiting
             .values()
             .filter(is_ready)
             .map(|waiting| &waiting.scene);
         ready
-            .max_by_key(|scene| (length(scene), Reverse(scene.index)))
+            .max_by_key(|scene| (self.rank(scene), Reverse(scene.index)))
             .map(|scene| scene.index)
+    }
+
+    /// How early a scene is taken: the larger, the earlier.
+    fn rank(&self, scene: &Scene) -> u64 {
+        // Odd, and so a different number for every index (Knuth, The Art of Computer Programming 3, 6.4).
+        const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
+        let Some(end) = scene.end else { return 0 };
+        match self.order {
+            ChunkOrder::LongToShort => end - scene.start,
+            ChunkOrder::ShortToLong => u64::MAX - (end - scene.start),
+            ChunkOrder::Sequential => 0,
+            ChunkOrder::Random => (scene.index as u64 + 1).wrapping_mul(SCATTER),
+        }
     }
 
     /// How many scenes wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.waiting.len()
     }
 
     /// Whether no scene waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.waiting.is_empty()
     }
 }
 
@@ -177,6 +200,30 @@ mod tests {
             order.push(index);
         }
         assert_eq!(order, [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn scenes_go_in_the_order_that_is_wanted() {
+        let now = Instant::now();
+        for (wanted, taken) in [
+            (ChunkOrder::LongToShort, [1, 0, 2, 3]),
+            (ChunkOrder::ShortToLong, [2, 0, 1, 3]),
+            (ChunkOrder::Sequential, [0, 1, 2, 3]),
+        ] {
+            let mut queue = Queue::new(wanted);
+            for (index, start, end) in [
+                (0, 0, Some(10)),
+                (1, 10, Some(40)),
+                (2, 40, Some(45)),
+                (3, 45, None),
+            ] {
+                queue.begin(scene(index, start, end), true);
+            }
+            for index in taken {
+                assert_eq!(queue.next(now), Some(index), "{wanted:?}");
+                queue.remove(index);
+            }
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     film::media::Chunk,
     job::{KnownScenes, SceneLog},
     scenes::{
-        Detector, Splitter,
+        Cutter,
         reel::{Held, Reel, Shelf},
     },
     source::{Frame, Reader},
@@ -162,33 +162,31 @@ impl Cutting<'_> {
             .at
             .reader
             .whole(cores.min(self.scout.at.threads), frames)?;
-        let mut detector = Detector::new(size, rules.analysis_height, rules.min);
+        let mut cutter = Cutter::new(size, &rules);
         let mut found = 0;
-        let mut splitter = Splitter::new(rules.max, rules.min);
         for frame in pictures {
             let frame = frame?;
             found += 1;
-            let judged = detector.push(&frame.luma(), frame.bit_depth())?;
+            let ended = cutter.push(&frame.luma(), frame.bit_depth())?;
             let bytes = frame.bytes();
             self.pending
                 .push_back(self.scout.at.shelf.hold(frame, bytes));
-            if let Some(chunk) = judged.and_then(|judged| splitter.push(judged)) {
+            if let Some(chunk) = ended {
                 self.cut(chunk)?;
             }
-            self.give(splitter.certain());
+            self.give(cutter.certain());
             self.scout.at.seen.fetch_add(1, Ordering::Relaxed);
             if self.scout.at.stop.load(Ordering::Relaxed) {
                 bail!("stopped");
             }
         }
-        for judged in detector.finish() {
-            if let Some(chunk) = splitter.push(judged) {
-                self.cut(chunk)?;
-            }
-        }
-        let last = splitter
-            .finish(found)
+        let mut chunks = cutter.finish();
+        let last = chunks
+            .pop()
             .context("the film has no frame that can be decoded")?;
+        for chunk in chunks {
+            self.cut(chunk)?;
+        }
         self.close(last)?;
         Ok(found)
     }

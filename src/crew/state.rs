@@ -18,6 +18,7 @@ use super::{
     stall::Stillness,
 };
 use crate::{
+    cli::ChunkOrder,
     event::{Event, Progress},
     film::media::Chunk,
     job::ChunkRecord,
@@ -119,6 +120,8 @@ pub struct Rules {
     pub cores: usize,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
+    /// Which scene is encoded next.
+    pub order: ChunkOrder,
     /// How long an encoder may make no progress.
     pub stall_timeout: Duration,
     /// How long a full disk is waited for.
@@ -184,6 +187,7 @@ impl Crew {
         aside_pending: bool,
         now: Instant,
     ) -> Self {
+        let queue = Queue::new(rules.order);
         Self {
             disk: Disk::new(rules.disk_patience),
             rules,
@@ -193,7 +197,7 @@ impl Crew {
                 chunks: 0,
                 complete: false,
             },
-            queue: Queue::default(),
+            queue,
             running: BTreeMap::new(),
             done: Done::default(),
             lost: Vec::new(),
@@ -798,6 +802,7 @@ mod tests {
                 most_lp: 1,
                 cores: 2,
                 finish_chunks: false,
+                order: ChunkOrder::default(),
                 stall_timeout: stall::timeout(0, 0, 8),
                 disk_patience: Duration::from_secs(60),
                 film_bytes: GIB,

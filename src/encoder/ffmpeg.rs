@@ -161,6 +161,14 @@ const ALIASES: &[(&str, &str)] = &[
     ("threads", "lp"),
 ];
 
+/// What aomenc and rav1e have without a value, and the libraries with one.
+const SWITCHES_OF_LIBAOM: &[(&str, &str, &str)] = &[
+    ("rt", "usage", "realtime"),
+    ("good", "usage", "good"),
+    ("allintra", "usage", "allintra"),
+];
+const SWITCHES_OF_LIBRAV1E: &[(&str, &str, &str)] = &[("low-latency", "low_latency", "true")];
+
 /// Major and minor version, from the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`,
 /// `ffmpeg version n9.0.2-17-g2a571b6068`. A build from between versions (`N-118000-g…`) has none.
 #[must_use]
@@ -726,6 +734,14 @@ impl Speech for Library {
             &[]
         } else {
             ALIASES
+        }
+    }
+
+    fn switches(&self) -> &'static [(&'static str, &'static str, &'static str)] {
+        match self.family {
+            Family::Libaom => SWITCHES_OF_LIBAOM,
+            Family::Librav1e => SWITCHES_OF_LIBRAV1E,
+            _ => &[],
         }
     }
 

@@ -59,6 +59,11 @@ pub(crate) trait Speech: Sync {
         &[]
     }
 
+    /// Options of the family's own front end that have no value, and what they are called here: option, ours, its value.
+    fn switches(&self) -> &'static [(&'static str, &'static str, &'static str)] {
+        &[]
+    }
+
     /// Options whose value is a file or counts the film's pictures, and what it means. What cannot be taken is among
     /// [`Speech::owned`]; there is no third place for such an option.
     fn meanings(&self) -> &'static [(&'static str, Meaning)] {
@@ -182,6 +187,19 @@ impl Identity {
             .iter()
             .find(|(theirs, _)| *theirs == name)
             .map_or(name, |(_, ours)| ours)
+    }
+
+    /// An option of the user's as we know it.
+    #[must_use]
+    pub fn in_our_words(&self, param: &Param) -> Param {
+        let mut switches = self.speech().switches().iter();
+        match switches.find(|(theirs, ..)| *theirs == param.name) {
+            Some((_, ours, value)) if param.value.is_none() => Param::new(ours, value),
+            _ => Param {
+                name: self.our_name(&param.name).to_owned(),
+                value: param.value.clone(),
+            },
+        }
     }
 
     /// What the value of an option is, where it is a file or counts the film's pictures.

@@ -1,6 +1,6 @@
 //! How av1enc ends: the one table of its exit codes, and the errors that have a code of their own.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use serde::Serialize;
 
@@ -58,7 +58,7 @@ impl Exit {
 macro_rules! sentence {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug)]
+        #[derive(Debug, Clone)]
         pub struct $name(pub String);
 
         impl fmt::Display for $name {
@@ -74,6 +74,30 @@ macro_rules! sentence {
 sentence! {
     /// A command line that cannot be followed: [`Exit::Usage`].
     UsageError
+}
+
+impl UsageError {
+    /// One error that says all of these, unless there is none.
+    ///
+    /// # Errors
+    /// That one.
+    pub fn unless_none(wrong: impl IntoIterator<Item = Self>) -> Result<(), Self> {
+        let mut said: Vec<String> = Vec::new();
+        for Self(what) in wrong {
+            if !said.contains(&what) {
+                said.push(what);
+            }
+        }
+        match said.as_mut_slice() {
+            [] => Ok(()),
+            [one] => Err(Self(mem::take(one))),
+            several => Err(Self(format!(
+                "{} things in this line cannot be followed:\n  - {}",
+                several.len(),
+                several.join("\n  - ")
+            ))),
+        }
+    }
 }
 
 sentence! {

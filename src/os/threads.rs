@@ -7,6 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
 
 /// Processes and threads that run beside the first one at most, on one core, with one worker. Measured on two cores with SVT-AV1
 /// 4.2.0 and ffmpeg 5.1.9: 18 while the machine is looked at, 20 with one worker of `--lp 1`, and 23 with two.
@@ -30,6 +34,27 @@ pub fn start<T: Send + 'static>(
         .name(name.to_owned())
         .spawn(work)
         .context("the system gives av1enc no further thread: a limit of processes is reached (`ulimit -u`, pids.max)")
+}
+
+/// Keeps this thread, and what it starts, on so many `processors`: those of the `place`, of all that av1enc may use.
+///
+/// # Errors
+/// If the system refuses.
+pub fn pin(place: usize, processors: usize) -> Result<()> {
+    let this = Pid::from_raw(0);
+    let pinned = || -> nix::Result<()> {
+        let allowed = sched_getaffinity(this)?;
+        let all: Vec<usize> = (0..CpuSet::count())
+            .filter(|cpu| allowed.is_set(*cpu).unwrap_or(false))
+            .collect();
+        let mut own = CpuSet::new();
+        let first = place.wrapping_mul(processors);
+        for n in first..first.saturating_add(processors.min(all.len())) {
+            own.set(all[n % all.len()])?;
+        }
+        sched_setaffinity(this, &own)
+    };
+    pinned().context("keeping an encoder on its processors: leave --set-thread-affinity out")
 }
 
 /// Makes sure that av1enc and its tools get the processes and threads that they cannot do without. It starts as many and

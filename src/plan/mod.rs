@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use self::{
-    recipe::Recipe,
+    recipe::{Recipe, Source},
     workers::{Demands, Load, Workers},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     film::media::{Container, MediaInfo},
     os::{machine::Machine, process},
     settings::Config,
+    source::probe::Probed,
 };
 
 /// What would be done: shown by `--dry-run`.
@@ -59,13 +60,18 @@ impl Plan {
     pub fn decide(
         config: &Config,
         encoder: &Encoder,
-        container: &Container,
+        probed: &Probed,
         machine: Machine,
         named: Named,
     ) -> Result<Self> {
+        let container = &probed.container;
+        let source = Source {
+            container,
+            fps: probed.rates.first().copied(),
+        };
         let mut warnings = container.warnings.clone();
         let capabilities = encoder.capabilities();
-        let recipe = recipe::decide(config, container, capabilities, named, &mut warnings)?;
+        let recipe = recipe::decide(config, source, capabilities, named, &mut warnings)?;
         let lp = recipe::demanded_lp(config, capabilities)?;
         let demands = Demands {
             workers: config.workers,

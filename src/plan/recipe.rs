@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, fmt};
 
+use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     encoder::{
-        Capabilities, Identity, Picture, Quality, SourceKind, Video,
+        Capabilities, Family, Identity, Picture, Quality, SourceKind, Video,
         files::{Named, NamedFile},
     },
     film::{
@@ -14,7 +15,7 @@ use crate::{
         media::{self, Color, Container, PQ, UNSPECIFIED},
     },
     os::exit::UsageError,
-    scenes::ANALYSIS_HEIGHT,
+    scenes::{ANALYSIS_HEIGHT, Rules},
     settings::{
         ColorTags, Config, ForcedColor, VideoConfig,
         params::{NoCrf, Param},
@@ -25,6 +26,9 @@ use crate::{
 const DEFAULT_TUNE: u32 = 0;
 /// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
 const BEST_CURVE: u32 = 3;
+
+/// The fastest preset of aomenc, by its help (3.15).
+const AOMENC_MOST: u8 = 12;
 
 /// Options that choose another way to control the rate than CRF.
 const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless", "quantizer"];
@@ -51,7 +55,7 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<NamedFile>,
     /// How the film is split.
-    pub scenes: SceneRules,
+    pub scenes: Rules,
     /// Whether ffmpeg reads and encodes the film in one go.
     #[serde(default)]
     pub direct: bool,
@@ -59,15 +63,13 @@ pub struct Recipe {
     pub audio_args: Option<Vec<String>>,
 }
 
-/// How the film is split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SceneRules {
-    /// Longest chunk in frames.
-    pub max: Option<u64>,
-    /// Shortest scene in frames.
-    pub min: u64,
-    /// Height at which frames are analysed, at most.
-    pub analysis_height: usize,
+/// What is to be encoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What its container says.
+    pub container: &'a Container,
+    /// Its likeliest frame rate, if it names one.
+    pub fps: Option<Ratio<u32>>,
 }
 
 /// Decides everything, where the user's options name the files `named`. Warnings for the user are appended to `warnings`.
@@ -76,7 +78,7 @@ pub struct SceneRules {
 /// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
 pub fn decide(
     config: &Config,
-    container: &Container,
+    Source { container, fps }: Source<'_>,
     capabilities: &Capabilities,
     named: Named,
     warnings: &mut Vec<String>,
@@ -87,12 +89,15 @@ pub fn decide(
         .params
         .iter()
         .filter(|param| !identity.implies(param));
-    let mut user: Vec<Param> = said.map(|param| in_our_words(param, identity)).collect();
+    let mut user: Vec<Param> = said.map(|param| identity.in_our_words(param)).collect();
     drop_unavailable_curve(&mut user, capabilities, warnings);
-    for param in &user {
-        check(Place::Params, param, capabilities)?;
-    }
-    check_flags(config, capabilities)?;
+    drop_needless_hdr(&mut user, capabilities, warnings);
+    limit_preset(&mut user, capabilities, warnings);
+    let wrong = user
+        .iter()
+        .filter_map(|param| check(Place::Params, param, capabilities).err())
+        .chain(check_flags(config, capabilities).err());
+    UsageError::unless_none(wrong)?;
     for param in &mut user {
         if let Some(file) = named.files.iter().find(|file| file.is_named_by(param)) {
             param.value = Some(file.path.clone());
@@ -114,8 +119,11 @@ pub fn decide(
         preset: user_number(&user, "preset")
             .or(wanted.preset)
             .unwrap_or_else(|| identity.default_preset()),
-        extra: extra(user, capabilities),
+        extra: extra(user, wanted.defaults, capabilities),
     };
+    if !wanted.defaults {
+        require_named(wanted, &video)?;
+    }
     if let Some(why) = identity.contradiction(&video) {
         return Err(UsageError(format!("{}{why}", Place::Params)));
     }
@@ -124,10 +132,13 @@ pub fn decide(
         encoder: identity.clone(),
         video,
         files: named.files,
-        scenes: SceneRules {
-            max: wanted.max_chunk,
-            min: wanted.min_scene,
-            analysis_height: ANALYSIS_HEIGHT,
+        scenes: Rules {
+            max: config.cuts.longest_at(fps),
+            min: config.cuts.min_scene,
+            analysis_height: config.cuts.height.unwrap_or(ANALYSIS_HEIGHT),
+            method: config.cuts.method,
+            forced: config.cuts.forced.clone(),
+            given: config.cuts.given,
         },
         direct: config.direct,
         audio_args: named.audio_args,
@@ -204,8 +215,8 @@ fn quality(
 }
 
 /// Further options: those of ours that this encoder has and the user does not contradict, then the user's.
-fn extra(user: Vec<Param>, capabilities: &Capabilities) -> Vec<Param> {
-    let has_user = |name: &str| user.iter().any(|param| param.name == name);
+fn extra(user: Vec<Param>, defaults: bool, capabilities: &Capabilities) -> Vec<Param> {
+    let has_user = |name: &str| !defaults || user.iter().any(|param| param.name == name);
     let mut params = Vec::new();
     if capabilities.has("tune") && !has_user("tune") {
         params.push(Param::new("tune", DEFAULT_TUNE));
@@ -234,7 +245,7 @@ pub fn demanded_lp(
         .params
         .iter()
         .find(named)
-        .map(|param| in_our_words(param, &capabilities.identity));
+        .map(|param| capabilities.identity.in_our_words(param));
     let flag = config.video.lp.map(|lp| Param::new("lp", lp));
     let place = if param.is_some() {
         Place::Params
@@ -252,12 +263,25 @@ pub fn demanded_lp(
     }
 }
 
-/// An option of the user's under the name that we have for it.
-fn in_our_words(param: &Param, encoder: &Identity) -> Param {
-    Param {
-        name: encoder.our_name(&param.name).to_owned(),
-        value: param.value.clone(),
+/// Makes sure that the user has named what an encode cannot do without, and what is set by default else.
+fn require_named(wanted: &VideoConfig, video: &Video) -> Result<(), UsageError> {
+    let is_in_params = |name: &str| {
+        let names = ["preset", "cpu-used", "speed"];
+        let others = ["crf", "cq-level", "qp", "quantizer"];
+        let known: &[&str] = if name == "preset" { &names } else { &others };
+        wanted
+            .params
+            .iter()
+            .any(|param| known.contains(&param.name.as_str()))
+    };
+    let preset = wanted.preset.is_some() || is_in_params("preset");
+    let quality = wanted.crf.is_some() || is_in_params("crf") || video.quality == Quality::Own;
+    if preset && quality {
+        return Ok(());
     }
+    Err(UsageError(
+        "--no-defaults: name a quality and a preset, --crf 28 --preset 6 for example, or leave --no-defaults out".to_owned(),
+    ))
 }
 
 fn user_number(params: &[Param], name: &str) -> Option<i32> {
@@ -284,6 +308,50 @@ fn drop_unavailable_curve(
             "{curve} is left out: {} does not have it (SVT-AV1-HDR does)",
             capabilities.identity.version
         ));
+    }
+}
+
+/// `--enable-hdr` was needed once. What it made known is written by itself.
+fn drop_needless_hdr(
+    params: &mut Vec<Param>,
+    capabilities: &Capabilities,
+    warnings: &mut Vec<String>,
+) {
+    let is_hdr = |param: &Param| param.name == "enable-hdr";
+    if params.iter().any(is_hdr) && !capabilities.has("enable-hdr") {
+        params.retain(|param| !is_hdr(param));
+        warnings.push(format!(
+            "--enable-hdr is left out: {} does not have it, and it is not needed: HDR10 of the source is written by itself",
+            capabilities.identity.version
+        ));
+    }
+}
+
+/// aomenc has more presets than ffmpeg passes on: one that is beyond them becomes the last.
+fn limit_preset(params: &mut [Param], capabilities: &Capabilities, warnings: &mut Vec<String>) {
+    let Some(Some(ranges)) = capabilities.options.get("preset") else {
+        return;
+    };
+    let most = ranges
+        .iter()
+        .fold(0.0_f64, |most, (_, high)| most.max(*high));
+    let is_of_libaom = capabilities.identity.family == Family::Libaom;
+    for param in params
+        .iter_mut()
+        .filter(|param| is_of_libaom && param.name == "preset")
+    {
+        let number = param
+            .value
+            .as_deref()
+            .and_then(|value| value.parse::<u8>().ok());
+        if number.is_some_and(|number| f64::from(number) > most && number <= AOMENC_MOST) {
+            warnings.push(format!(
+                "--cpu-used {} becomes {most}: {} takes no more",
+                number.unwrap_or_default(),
+                capabilities.identity.version
+            ));
+            *param = Param::new("preset", most);
+        }
     }
 }
 
@@ -464,7 +532,7 @@ const FIRST: [Said; 3] = [
     ("--preset", |recipe| recipe.video.preset.to_string()),
 ];
 /// and after them.
-const LAST: [Said; 8] = [
+const LAST: [Said; 11] = [
     ("bit depth", |recipe| {
         recipe.video.picture.bit_depth.to_string()
     }),
@@ -480,11 +548,33 @@ const LAST: [Said; 8] = [
     }),
     ("--no-chunks", |recipe| recipe.direct.to_string()),
     ("--min-scene-len", |recipe| recipe.scenes.min.to_string()),
+    ("--sc-method", |recipe| {
+        format!("{:?}", recipe.scenes.method).to_lowercase()
+    }),
+    ("--sc-downscale-height", |recipe| {
+        recipe.scenes.analysis_height.to_string()
+    }),
+    ("frames at which chunks begin", |recipe| {
+        listed(&recipe.scenes.forced)
+    }),
     ("--audio-params", |recipe| match &recipe.audio_args {
         None => "copy".to_owned(),
         Some(args) => args.join(" "),
     }),
 ];
+
+/// A few numbers, and how many more there are.
+fn listed(numbers: &[u64]) -> String {
+    const SHOWN: usize = 5;
+    let mut words: Vec<String> = numbers.iter().take(SHOWN).map(u64::to_string).collect();
+    if numbers.len() > SHOWN {
+        words.push(format!("{} more", numbers.len() - SHOWN));
+    }
+    match words.is_empty() {
+        true => "none named".to_owned(),
+        false => words.join(", "),
+    }
+}
 
 fn or_not_set(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| "not set".to_owned(), |value| value.to_string())
@@ -576,7 +666,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::Cli,
-        encoder::{Family, Fork, svt_av1},
+        encoder::{Fork, svt_av1},
         film::{
             hdr::{ContentLight, MasteringDisplay},
             media::{ChromaLocation, Range, examples},
@@ -625,6 +715,13 @@ mod tests {
         }
     }
 
+    fn of(container: &Container) -> Source<'_> {
+        Source {
+            container,
+            fps: None,
+        }
+    }
+
     fn container(color: Color) -> Container {
         let mut container = examples::media().container;
         (container.video.width, container.video.height) = (1920, 1080);
@@ -650,7 +747,7 @@ mod tests {
         let mut warnings = Vec::new();
         let recipe = decide(
             &config,
-            &container(color),
+            of(&container(color)),
             &capabilities(curve),
             Named::default(),
             &mut warnings,
@@ -749,7 +846,7 @@ mod tests {
             let mut warnings = Vec::new();
             let color = decide(
                 &config,
-                &container,
+                of(&container),
                 &capabilities(2.0),
                 Named::default(),
                 &mut warnings,

@@ -5,7 +5,10 @@
 
 pub mod reel;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use anyhow::{Result, anyhow, ensure};
 use av_scenechange::{Rational32, SceneChangeDetector, SceneDetectionSpeed};
@@ -14,7 +17,9 @@ use v_frame::{
     frame::{Frame as Analysed, FrameBuilder},
 };
 
-use crate::{film::media::Chunk, stream::y4m::Plane};
+use serde::{Deserialize, Serialize};
+
+use crate::{film::media::Chunk, settings::cuts::SceneMethod, stream::y4m::Plane};
 
 /// Frames after the current one that the detector wants to see (av-scenechange's own default).
 const LOOKAHEAD: usize = 5;
@@ -31,6 +36,26 @@ fn halvings(height: usize, max_height: usize) -> usize {
     (0..4)
         .find(|halvings| height >> halvings <= max_height)
         .unwrap_or(4)
+}
+
+/// How a film is split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Longest chunk in frames.
+    pub max: Option<u64>,
+    /// Shortest scene in frames.
+    pub min: u64,
+    /// Height at which frames are analysed, at most.
+    pub analysis_height: usize,
+    /// How scenes are found.
+    #[serde(default)]
+    pub method: SceneMethod,
+    /// Frames at which a chunk begins in any case, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forced: Vec<u64>,
+    /// Frames of the film, where a list says of all its chunks where they begin: these are the forced frames.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<u64>,
 }
 
 /// Finds scene changes in frames given one by one.
@@ -63,19 +88,28 @@ pub struct Judged {
 }
 
 impl Detector {
-    /// A detector for frames of this size (width, height), halved until they are at most `max_height` high.
+    /// A detector for frames of this size (width, height), halved until they are at most as high as the `rules` say.
     #[must_use]
-    pub fn new((width, height): (usize, usize), max_height: usize, min_scene: u64) -> Self {
+    pub fn new((width, height): (usize, usize), rules: &Rules) -> Self {
+        let Rules {
+            analysis_height: max_height,
+            min: min_scene,
+            ..
+        } = *rules;
+        let speed = match rules.method {
+            SceneMethod::Fast => SceneDetectionSpeed::Fast,
+            SceneMethod::Standard | SceneMethod::None => SceneDetectionSpeed::Standard,
+        };
         let halvings = halvings(height, max_height);
         let size = (width >> halvings, height >> halvings);
-        // The frame rate is not used by the standard method, the chroma sampling neither.
+        // The frame rate and the chroma sampling are used by neither method.
         let inner = SceneChangeDetector::new(
             size,
             8,
             Rational32::new(1, 24),
             ChromaSubsampling::Monochrome,
             LOOKAHEAD,
-            SceneDetectionSpeed::Standard,
+            speed,
             usize::try_from(min_scene).unwrap_or(usize::MAX),
             usize::MAX,
         );
@@ -150,6 +184,76 @@ impl Detector {
         }
         self.current += 1;
         judged
+    }
+}
+
+/// Cuts a film into chunks, frame by frame.
+pub struct Cutter {
+    /// `None` where nobody looks for scenes.
+    detector: Option<Detector>,
+    splitter: Splitter,
+    forced: BTreeSet<u64>,
+    seen: u64,
+}
+
+impl Cutter {
+    /// For frames of this size (width, height).
+    #[must_use]
+    pub fn new(size: (usize, usize), rules: &Rules) -> Self {
+        Self {
+            detector: (rules.method != SceneMethod::None).then(|| Detector::new(size, rules)),
+            splitter: Splitter::new(rules.max, rules.min),
+            forced: rules.forced.iter().copied().collect(),
+            seen: 0,
+        }
+    }
+
+    /// Takes the luma of the next frame, of `bit_depth` bits; returns the chunk that has become final, if one has.
+    ///
+    /// # Errors
+    /// If the frame is not of the size that was announced.
+    pub fn push(&mut self, luma: &Plane<'_>, bit_depth: u8) -> Result<Option<Chunk>> {
+        let judged = match &mut self.detector {
+            Some(detector) => detector.push(luma, bit_depth)?,
+            None => Some(Judged {
+                frame: self.seen,
+                cut: self.seen == 0,
+                score: 0.0,
+            }),
+        };
+        self.seen += 1;
+        Ok(judged.and_then(|judged| self.take(judged)))
+    }
+
+    /// Frames before this one belong to the chunk that is open or to one before it, whatever comes.
+    #[must_use]
+    pub fn certain(&self) -> u64 {
+        self.splitter.certain()
+    }
+
+    /// No more frames come. Returns the chunks that have become final; none if there was no frame.
+    pub fn finish(mut self) -> Vec<Chunk> {
+        let due = self.detector.as_mut().map(Detector::finish);
+        let mut chunks: Vec<Chunk> = due
+            .into_iter()
+            .flatten()
+            .filter_map(|judged| self.take(judged))
+            .collect();
+        chunks.extend(self.splitter.finish(self.seen));
+        chunks
+    }
+
+    /// Takes the judgement on the next frame, which a forced cut overrules.
+    fn take(&mut self, mut judged: Judged) -> Option<Chunk> {
+        if self.forced.contains(&judged.frame) {
+            judged.cut = true;
+            if let Some(detector) = &mut self.detector {
+                detector.last_cut = detector
+                    .last_cut
+                    .max(usize::try_from(judged.frame).unwrap_or(usize::MAX));
+            }
+        }
+        self.splitter.push(judged)
     }
 }
 
@@ -380,6 +484,42 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn where_nobody_looks_chunks_begin_where_they_are_forced_to_and_where_they_are_too_long() {
+        let rules = |max, forced: &[u64]| Rules {
+            max,
+            min: 24,
+            analysis_height: ANALYSIS_HEIGHT,
+            method: SceneMethod::None,
+            forced: forced.to_vec(),
+            given: None,
+        };
+        let cut = |rules: Rules| -> Vec<(u64, u64)> {
+            let row = Plane {
+                data: &[0; 16],
+                stride: 16,
+                row_bytes: 16,
+            };
+            let mut cutter = Cutter::new((16, 1), &rules);
+            let mut chunks: Vec<Chunk> = (0..100)
+                .filter_map(|_| cutter.push(&row, 8).unwrap())
+                .collect();
+            chunks.extend(cutter.finish());
+            chunks
+                .iter()
+                .map(|chunk| (chunk.start, chunk.end))
+                .collect()
+        };
+        assert_eq!(cut(rules(None, &[])), [(0, 100)]);
+        assert_eq!(
+            cut(rules(None, &[7, 90, 400])),
+            [(0, 7), (7, 90), (90, 100)]
+        );
+        assert_eq!(cut(rules(Some(60), &[50])), [(0, 50), (50, 100)]);
+        // Shorter than the shortest scene.
+        assert_eq!(cut(rules(Some(10), &[])).len(), 10);
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::{
 };
 
 use clap::{
-    CommandFactory, Parser,
+    CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::instead_of;
+use super::av1an::{self, Answers};
 use crate::{
     cli::{Cli, TRY_VAPOURSYNTH},
     os::{exit::UsageError, process::quoted},
@@ -37,21 +37,40 @@ pub fn read(words: &[OsString]) -> Result<Cli, Unread> {
     if let Some(error) = ambiguous(words).or_else(|| misplaced(words)) {
         return Err(Unread::Wrong(error));
     }
-    Cli::try_parse_from(words).map_err(|error| {
+    let (mut cli, answers) = parse(words).map_err(|error| {
         if error.use_stderr() {
             Unread::Wrong(UsageError(in_our_words(&error)))
         } else {
             Unread::Answer(error.render().to_string().trim_end().to_owned())
         }
-    })
+    })?;
+    if !answers.refusals.is_empty() {
+        return Err(Unread::Wrong(UsageError(answers.refusals.join("\n"))));
+    }
+    cli.encode.notes = answers.notes;
+    Ok(cli)
+}
+
+/// What clap makes of these words, and what there is to say of av1an's flags among them.
+fn parse(words: &[OsString]) -> Result<(Cli, Answers), clap::Error> {
+    let mut command = av1an::with_flags(Cli::command()).mut_subcommand("doctor", av1an::with_flags);
+    let mut matches = command.try_get_matches_from_mut(words)?;
+    let answers = match matches.subcommand() {
+        None => av1an::answers(&matches),
+        Some(("doctor", of_encode)) => av1an::answers(of_encode),
+        Some(_) => Answers::default(),
+    };
+    let cli =
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, answers))
 }
 
 /// What clap says of a wrong command line, and what to use instead of av1an's flags that are not here.
 fn in_our_words(error: &clap::Error) -> String {
-    if let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-        && let Some(hint) = instead_of(flag)
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+        && let Some(why) = av1an::why_not_encoder(value)
     {
-        return format!("{flag} is a flag of av1an that av1enc does not have: {hint}");
+        return why;
     }
     let said = error.render().to_string();
     said.strip_prefix("error: ")
@@ -116,16 +135,14 @@ fn misplaced(words: &[OsString]) -> Option<UsageError> {
 
 /// Whether clap understands these words, be it as a call for help.
 fn can_be_followed(words: &[OsString]) -> bool {
-    Cli::try_parse_from(words)
-        .err()
-        .is_none_or(|error| !error.use_stderr())
+    parse(words).err().is_none_or(|error| !error.use_stderr())
 }
 
 /// Whether a word stands by itself: it is no flag's value, and does not come after `--`, which makes a name of anything.
 fn is_bare(words: &[OsString], at: usize) -> bool {
     let before = &words[..at];
     let lacks_value = |error: clap::Error| error.kind() == ErrorKind::InvalidValue;
-    !before.iter().any(|word| word == "--") && !Cli::try_parse_from(before).is_err_and(lacks_value)
+    !before.iter().any(|word| word == "--") && !parse(before).is_err_and(lacks_value)
 }
 
 fn is_bare_file(word: &OsStr) -> bool {

@@ -1,24 +1,34 @@
 //! From the command line to a [`Config`]: every value in it is legal, alone and with the others.
 
-pub mod line;
+pub mod av1an;
+pub mod cuts;
 pub mod params;
+mod typed;
+pub mod line;
 
 use std::{
     env,
     ffi::OsStr,
+    fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use self::params::{Crf, Param};
+use clap::ValueEnum;
+
+use self::{
+    cuts::Cuts,
+    params::{Crf, Param},
+    typed::{Typed, words},
+};
 use crate::{
-    cli::{ChunkMethod, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
+    cli::{ChunkMethod, ChunkOrder, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
     film::{
         hdr::{ContentLight, MasteringDisplay},
         media::{ChromaLocation, CodePoint, Color, Range},
     },
-    os::{exit::UsageError, room},
+    os::{exit::UsageError, process::quoted, room},
 };
 
 fn usage<T>(message: impl Into<String>) -> Result<T, UsageError> {
@@ -52,6 +62,8 @@ pub struct Config {
     pub programs: NamedPrograms,
     /// What decides about the bytes of the video.
     pub video: VideoConfig,
+    /// Where it is cut.
+    pub cuts: Cuts,
     /// ffmpeg options for sound; `None`: sound is copied.
     pub audio_args: Option<Vec<String>>,
     /// Whether ffmpeg encodes the film in one go, without VapourSynth.
@@ -74,6 +86,14 @@ pub struct Config {
     pub proof: Option<PathBuf>,
     /// Whether only the plan is printed.
     pub dry_run: bool,
+    /// Which scene is encoded next.
+    pub order: ChunkOrder,
+    /// Processors that each encoder is kept on.
+    pub pinned_to: Option<usize>,
+    /// Where what happens is written as well.
+    pub log_file: Option<PathBuf>,
+    /// What was typed and has nothing to do here, each with the reason.
+    pub notes: Vec<String>,
 }
 
 /// Memory that a run may take: all its processes together.
@@ -162,14 +182,12 @@ pub struct VideoConfig {
     pub fallback_color: ColorTags,
     /// Bits per sample to encode: 8 or 10.
     pub bit_depth: u8,
-    /// Longest chunk in frames; `None`: scenes are not split.
-    pub max_chunk: Option<u64>,
-    /// Shortest scene in frames.
-    pub min_scene: u64,
+    /// Whether options that the user does not name are set, where av1enc has a better value than the encoder.
+    pub defaults: bool,
 }
 
 /// Colours for a source that has none, and the flag by which the user gave them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ColorTags {
     /// The flag, as it was typed.
     pub flag: &'static str,
@@ -205,61 +223,72 @@ impl Config {
     /// Reads a parsed command line.
     ///
     /// # Errors
-    /// The one thing that is wrong with it, and what to type instead.
+    /// Everything that is wrong with it, and what to type instead.
     pub fn new(args: &EncodeArgs) -> Result<Self, UsageError> {
         let cwd = env::current_dir()
             .map_err(|error| UsageError(format!("the current directory is gone: {error}")))?;
-        let Some(input) = args.input.as_ref().or(args.input_flag.as_ref()) else {
-            return usage("no input: type `av1enc INPUT.mkv -o OUTPUT.mkv`");
-        };
-        if input.as_os_str().is_empty() {
-            return usage("the input's name is empty");
-        }
-        let output = cwd.join(output(args, input)?);
-        check_output(&output)?;
-        let proof = args.proof.as_ref().map(|proof| cwd.join(proof));
-        if proof
-            .as_ref()
-            .is_some_and(|proof| [&output, &cwd.join(input)].contains(&proof))
-        {
-            return Err(UsageError(
-                "--proof names the film itself: name another file for what was compared".to_owned(),
-            ));
-        }
-        if args.extra_split != 0 && args.extra_split < args.min_scene_len {
-            return usage(format!(
-                "--extra-split {} is shorter than --min-scene-len {}: no scene could be split",
-                args.extra_split, args.min_scene_len
-            ));
-        }
-        let (ffmpeg, color_tags) = ffmpeg_or_tags(args)?;
-        Ok(Self {
-            input: cwd.join(input),
-            job_dir: args
-                .temp
-                .as_ref()
-                .map_or_else(|| job_dir_of(&output), |temp| cwd.join(temp)),
+        let names = Names::of(args, &cwd);
+        let typed = Typed::of(args);
+        let (none, typed_or_none) = (Typed::default(), typed.as_ref());
+        let Typed { params, encoder } = typed_or_none.unwrap_or(&none);
+        let encoder = encoder_choice(args, *encoder, &cwd);
+        let named = ffmpeg_or_tags(args);
+        let video = video_config(args, params);
+        let (workers, memory) = (
+            workers(&args.workers),
+            MemoryLimit::parse(&args.memory_limit),
+        );
+        let (cuts, pinned_to) = (Cuts::of(args, &cwd), pinned_to(args.set_thread_affinity));
+        let audio_args = audio_args(args.audio_params.as_deref());
+        UsageError::unless_none(
+            [
+                error_of(&names),
+                error_of(&typed),
+                error_of(&encoder),
+                error_of(&named),
+                error_of(&video),
+                error_of(&workers),
+                error_of(&memory),
+                error_of(&cuts),
+                error_of(&pinned_to),
+                error_of(&audio_args),
+            ]
+            .into_iter()
+            .flatten(),
+        )?;
+        let Names {
+            input,
             output,
+            job_dir,
+            log_file,
+            proof,
+        } = names?;
+        let (ffmpeg, color_tags) = named?;
+        Ok(Self {
+            input,
+            job_dir,
+            output,
+            log_file,
             proof,
             overwrite: args.overwrite,
             keep: args.keep,
             restart: args.restart,
             shared: args.shared,
-            workers: workers(&args.workers)?,
-            memory: MemoryLimit::parse(&args.memory_limit)?,
-            encoder: encoder_choice(args, &cwd)?,
+            workers: workers?,
+            memory: memory?,
+            encoder: encoder?,
             programs: NamedPrograms {
                 ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
                 ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
             },
-            video: video_config(args, color_tags)?,
-            audio_args: audio_args(args.audio_params.as_deref())?,
-            direct: args.no_chunks,
-            method: match args.chunk_method {
-                ChunkMethod::Auto => Method::Auto,
-                ChunkMethod::Ffms2 => Method::Ffms2,
-                ChunkMethod::Linear => Method::Linear,
+            video: VideoConfig {
+                fallback_color: color_tags,
+                ..video?
             },
+            audio_args: audio_args?,
+            direct: args.no_chunks,
+            cuts: cuts?,
+            method: method(args.chunk_method),
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args
                 .stall_timeout
@@ -271,8 +300,131 @@ impl Config {
             keep_on_change: args.on_change == OnChange::Keep,
             verify_decode: args.verify_decode,
             dry_run: args.dry_run,
+            order: args.chunk_order,
+            pinned_to: pinned_to?,
+            notes: notes(args),
         })
     }
+}
+
+fn error_of<T>(read: &Result<T, UsageError>) -> Option<UsageError> {
+    read.as_ref().err().cloned()
+}
+
+/// Where everything is, as absolute paths.
+struct Names {
+    input: PathBuf,
+    output: PathBuf,
+    job_dir: PathBuf,
+    log_file: Option<PathBuf>,
+    proof: Option<PathBuf>,
+}
+
+impl Names {
+    fn of(args: &EncodeArgs, cwd: &Path) -> Result<Self, UsageError> {
+        let Some(input) = args.input.as_ref().or(args.input_flag.as_ref()) else {
+            return usage("no film is named: type `av1enc INPUT.mkv -o OUTPUT.mkv`");
+        };
+        if input.as_os_str().is_empty() {
+            return usage("the input's name is empty");
+        }
+        refuse_script(input)?;
+        let output = cwd.join(output(args, input)?);
+        check_output(&output)?;
+        let input = cwd.join(input);
+        let log_file = args.log_file.as_ref().map(|file| cwd.join(file));
+        let proof = args.proof.as_ref().map(|proof| cwd.join(proof));
+        if proof
+            .as_ref()
+            .is_some_and(|proof| [&output, &input].contains(&proof))
+        {
+            return usage("--proof names the film itself: name another file for what was compared");
+        }
+        let is_film = |file: &PathBuf| {
+            let is_same = |other: &Path| {
+                file == other
+                    || fs::canonicalize(file)
+                        .is_ok_and(|file| fs::canonicalize(other).is_ok_and(|other| file == other))
+            };
+            is_same(&input) || is_same(&output)
+        };
+        if let Some(file) = log_file.as_ref().filter(|file| is_film(file)) {
+            return usage(format!(
+                "--log-file {}: that is a film; name another file",
+                quoted(file.as_os_str())
+            ));
+        }
+        Ok(Self {
+            job_dir: args
+                .temp
+                .as_ref()
+                .map_or_else(|| job_dir_of(&output), |temp| cwd.join(temp)),
+            input,
+            output,
+            log_file,
+            proof,
+        })
+    }
+}
+
+/// Who reads the film: of av1an's methods, those that need ffmpeg alone are `linear`, and the others FFMS2's equals.
+fn method(named: ChunkMethod) -> Method {
+    match named {
+        ChunkMethod::Auto
+        | ChunkMethod::Bestsource
+        | ChunkMethod::Lsmash
+        | ChunkMethod::Dgdecnv => Method::Auto,
+        ChunkMethod::Ffms2 => Method::Ffms2,
+        ChunkMethod::Linear | ChunkMethod::Hybrid | ChunkMethod::Select | ChunkMethod::Segment => {
+            Method::Linear
+        }
+    }
+}
+
+/// What was typed and has nothing to do here.
+fn notes(args: &EncodeArgs) -> Vec<String> {
+    let method = match method(args.chunk_method) {
+        _ if matches!(
+            args.chunk_method,
+            ChunkMethod::Auto | ChunkMethod::Ffms2 | ChunkMethod::Linear
+        ) =>
+        {
+            None
+        }
+        Method::Linear => Some("ffmpeg reads the film from beginning to end, as with -m linear"),
+        _ => Some("FFMS2 or ffmpeg reads the film, as with -m auto"),
+    };
+    let named = args.chunk_method.to_possible_value();
+    let named = named.as_ref().map_or("", |value| value.get_name());
+    let method = method.map(|what| format!("--chunk-method {named}: {what}"));
+    args.notes.iter().cloned().chain(method).collect()
+}
+
+fn pinned_to(processors: Option<usize>) -> Result<Option<usize>, UsageError> {
+    match processors {
+        Some(0) => usage("--set-thread-affinity 0: a number of processors from 1 on"),
+        processors => Ok(processors),
+    }
+}
+
+/// Refuses a script of VapourSynth, with what makes a film of it.
+fn refuse_script(input: &Path) -> Result<(), UsageError> {
+    let is_script =
+        |ending: &OsStr| ending.eq_ignore_ascii_case("vpy") || ending.eq_ignore_ascii_case("py");
+    if !input.extension().is_some_and(is_script) {
+        return Ok(());
+    }
+    // A name that begins with a dash would be an option.
+    let script = match input.as_os_str().as_bytes().first() {
+        Some(b'-') => Path::new(".").join(input),
+        _ => input.to_owned(),
+    };
+    let (film, script_name) = (script.with_extension("y4m"), quoted(script.as_os_str()));
+    let film = quoted(film.as_os_str());
+    usage(format!(
+        "{script_name}: av1enc reads films, and no scripts of VapourSynth. To make a film of it, type `vspipe -c y4m \
+         {script_name} {film}`, then `av1enc {film}`"
+    ))
 }
 
 /// The output's name: the one that is given, or that of the `input` with another ending, in the current directory.
@@ -326,18 +478,28 @@ fn program(cwd: &Path, path: &Path) -> PathBuf {
     }
 }
 
-fn encoder_choice(args: &EncodeArgs, cwd: &Path) -> Result<EncoderChoice, UsageError> {
-    if args.encoder_path.is_some()
-        && !matches!(args.encoder, EncoderName::Auto | EncoderName::SvtAv1)
-    {
+/// The encoder that is wanted, where ffmpeg's own words may have `named` one, too.
+fn encoder_choice(
+    args: &EncodeArgs,
+    named: Option<EncoderName>,
+    cwd: &Path,
+) -> Result<EncoderChoice, UsageError> {
+    let encoder = match (args.encoder, named) {
+        (EncoderName::Auto, Some(named)) => named,
+        (chosen, Some(named)) if chosen != named => {
+            return usage("-c:v in --video-params names another encoder than -e: leave one out");
+        }
+        (chosen, _) => chosen,
+    };
+    if args.encoder_path.is_some() && !matches!(encoder, EncoderName::Auto | EncoderName::SvtAv1) {
         return usage(
             "--encoder-path names an SvtAv1EncApp; the encoders of ffmpeg are chosen with -e and --ffmpeg PATH",
         );
     }
-    if args.device.is_some() && !matches!(args.encoder, EncoderName::Av1Qsv | EncoderName::AutoHw) {
+    if args.device.is_some() && !matches!(encoder, EncoderName::Av1Qsv | EncoderName::AutoHw) {
         return usage("--device names a GPU, which encodes only with -e av1-qsv or -e auto-hw");
     }
-    let name = match (args.no_chunks, args.encoder) {
+    let name = match (args.no_chunks, encoder) {
         (false, name) => name,
         (true, EncoderName::Auto | EncoderName::Libsvtav1) if args.encoder_path.is_none() => {
             EncoderName::Libsvtav1
@@ -398,11 +560,7 @@ fn check_output(output: &Path) -> Result<(), UsageError> {
     ))
 }
 
-fn video_config(args: &EncodeArgs, tags: ColorTags) -> Result<VideoConfig, UsageError> {
-    let params = args
-        .video_params
-        .as_deref()
-        .map_or_else(|| Ok(Vec::new()), parse_params)?;
+fn video_config(args: &EncodeArgs, params: &[Param]) -> Result<VideoConfig, UsageError> {
     for (flag, given, param) in [
         ("--crf", args.crf.is_some(), "crf"),
         ("--preset", args.preset.is_some(), "preset"),
@@ -423,71 +581,15 @@ fn video_config(args: &EncodeArgs, tags: ColorTags) -> Result<VideoConfig, Usage
         crf,
         preset: args.preset,
         lp: args.lp,
-        forced_color: color_of_params(&params)?,
-        params,
-        fallback_color: tags,
+        forced_color: color_of_params(params)?,
+        params: params.to_vec(),
+        fallback_color: ColorTags::default(),
         bit_depth: match args.pix_format {
             PixFormat::Yuv420p => 8,
             PixFormat::Yuv420p10le => 10,
         },
-        max_chunk: (args.extra_split != 0).then_some(args.extra_split),
-        min_scene: args.min_scene_len.max(1),
+        defaults: !args.no_defaults,
     })
-}
-
-/// Splits text as a shell splits words; no shell sees it.
-fn words(flag: &str, text: &str) -> Result<Vec<String>, UsageError> {
-    shlex::split(text)
-        .ok_or_else(|| UsageError(format!("{flag}: a quote is not closed in `{text}`")))
-}
-
-/// Short options of SvtAv1EncApp and what they are called in full.
-const SHORT_PARAMS: &[(&str, &str)] = &[
-    ("i", "input"),
-    ("b", "output"),
-    ("c", "config"),
-    ("o", "recon"),
-    ("w", "width"),
-    ("h", "height"),
-    ("n", "frames"),
-    ("q", "qp"),
-];
-
-/// Reads encoder options: `--name value`, `--name=value` or `--name`.
-fn parse_params(text: &str) -> Result<Vec<Param>, UsageError> {
-    let mut params: Vec<Param> = Vec::new();
-    let mut words = words("--video-params", text)?.into_iter().peekable();
-    while let Some(word) = words.next() {
-        let Some(name) = word
-            .strip_prefix("--")
-            .or_else(|| word.strip_prefix('-'))
-            .filter(|name| !name.is_empty())
-        else {
-            return usage(format!(
-                "--video-params: `{word}` does not belong to an option"
-            ));
-        };
-        let (name, value) = match name.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            // A negative number is a value, not an option.
-            None => (
-                name,
-                words.next_if(|next| !next.starts_with('-') || next.parse::<f64>().is_ok()),
-            ),
-        };
-        let name = SHORT_PARAMS
-            .iter()
-            .find(|(short, _)| *short == name)
-            .map_or(name, |(_, long)| long);
-        if params.iter().any(|param| param.name == name) {
-            return usage(format!("--video-params: --{name} is there twice"));
-        }
-        params.push(Param {
-            name: name.to_owned(),
-            value,
-        });
-    }
-    Ok(params)
 }
 
 /// The colours among the user's encoder options.
@@ -714,95 +816,6 @@ fn filter_of_a_copy(words: &[String]) -> Option<&str> {
     })
 }
 
-/// Flags of av1an that av1enc does not have, and the nearest thing.
-const AV1AN_FLAGS: &[(&str, &str)] = &[
-    (
-        "--resume",
-        "resuming is not a mode: the same command goes on where it stopped",
-    ),
-    (
-        "-r",
-        "resuming is not a mode: the same command goes on where it stopped",
-    ),
-    (
-        "--scenes",
-        "scenes are kept in the job directory; see --temp and --keep",
-    ),
-    (
-        "-s",
-        "scenes are kept in the job directory; see --temp and --keep",
-    ),
-    ("--sc-only", "use --dry-run to see the plan"),
-    (
-        "--sc-method",
-        "scenes are found with av-scenechange's standard method",
-    ),
-    ("--sc-downscale-height", "detection scales by itself"),
-    ("--sc-pix-format", "detection looks at 8-bit luma"),
-    (
-        "--extra-split-sec",
-        "use --extra-split with a number of frames",
-    ),
-    (
-        "--force-keyframes",
-        "every chunk begins with a keyframe; see --extra-split",
-    ),
-    (
-        "--no-defaults",
-        "--video-params wins over every default, option by option",
-    ),
-    ("--force", "wrong encoder options are always refused"),
-    ("--max-tries", "a chunk is tried three times"),
-    ("--set-thread-affinity", "use --lp, or taskset"),
-    ("--scaler", "av1enc does not scale"),
-    (
-        "--vspipe-args",
-        "there is no vspipe: frames are read in process",
-    ),
-    ("--passes", "CRF needs one pass"),
-    ("-p", "CRF needs one pass"),
-    ("--tile-auto", "use --video-params \"--tile-columns 1\""),
-    (
-        "--ignore-frame-mismatch",
-        "a chunk with a wrong number of frames is encoded again",
-    ),
-    ("--chunk-order", "the longest known chunk goes first"),
-    ("--photon-noise", "use --video-params \"--film-grain N\""),
-    ("--chroma-noise", "use --video-params \"--film-grain N\""),
-    ("--zones", "one set of options holds for the whole film"),
-    (
-        "--cache-mode",
-        "the index is in the job directory; see --temp",
-    ),
-    ("--pix-format-converter", "conversion is done in process"),
-    (
-        "--vmaf",
-        "av1enc proves that the result is whole; measure quality with ffmpeg's libvmaf",
-    ),
-    ("--target-quality", "use --crf"),
-    ("--target-metric", "use --crf"),
-    ("--qp-range", "use --crf"),
-    ("--probes", "use --crf"),
-    (
-        "--log-file",
-        "use --verbose, and send standard error to a file",
-    ),
-    ("-l", "use --verbose, and send standard error to a file"),
-    ("--log-level", "use --verbose"),
-    ("--proxy", "the film itself is read once for detection"),
-    ("-n", "av1enc never overwrites without -y"),
-    ("--completions", "use `av1enc completions SHELL`"),
-];
-
-/// What to use instead of a flag of av1an that av1enc does not have.
-#[must_use]
-pub fn instead_of(flag: &str) -> Option<&'static str> {
-    AV1AN_FLAGS
-        .iter()
-        .find(|(name, _)| *name == flag)
-        .map(|(_, hint)| *hint)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -837,8 +850,6 @@ mod tests {
         "240",
         "--pix-format",
         "yuv420p10le",
-        "--concat",
-        "mkvmerge",
         "-v",
         "--crf 28 --preset 6 --tune 0 --lp 4 --color-primaries 9 --transfer-characteristics 16 --matrix-coefficients 9 \
          --mastering-display G(0.1700,0.7970)B(0.1310,0.0460)R(0.7080,0.2920)WP(0.3127,0.3290)L(1000.0,0.0001) \
@@ -1013,24 +1024,14 @@ mod tests {
             ),
             (&["a.mkv", "-a", "-c:a libopus stray.mka"], "stray.mka"),
             (&["a.mkv", "-a", "stray.mka"], "stray.mka"),
-            (&["a.mkv", "-x", "10"], "--min-scene-len"),
+            (&["a.mkv", "--sc-downscale-height", "0"], "360"),
+            (&["a.mkv", "--extra-split-sec", "-1"], "seconds"),
+            (&["a.mkv", "--force-keyframes", "1,x"], "`x`"),
+            (&["a.mkv", "--no-chunks", "-s", "s.json"], "in one go"),
+            (&["a.mkv", "--set-thread-affinity", "0"], "from 1 on"),
         ] {
             let error = config(args).unwrap_err().to_string();
             assert!(error.contains(reason), "{args:?}: {error}");
         }
-    }
-
-    #[test]
-    fn options_with_negative_values_keep_them() {
-        let params = parse_params("--keyint -1 --enable-overlays --qp=30").unwrap();
-        assert_eq!(params[0], Param::new("keyint", -1));
-        assert_eq!(
-            params[1],
-            Param {
-                name: "enable-overlays".into(),
-                value: None
-            }
-        );
-        assert_eq!(params[2], Param::new("qp", 30));
     }
 }

@@ -1,6 +1,7 @@
 //! Event -> bars, plain lines or JSON lines. The only place that prints: results to stdout, the rest to stderr.
 
 mod text;
+pub mod log;
 pub mod plan;
 
 use std::{
@@ -9,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::log::Log;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
@@ -55,6 +57,7 @@ const JSON_EVERY: Duration = Duration::from_secs(1);
 pub struct Ui {
     mode: Mode,
     verbose: bool,
+    log: Option<Log>,
     state: Mutex<State>,
 }
 
@@ -65,9 +68,9 @@ struct State {
 }
 
 impl Ui {
-    /// Something that draws in this `mode`; details only if `verbose`.
+    /// Something that draws in this `mode`, details only if `verbose`, and writes everything into the `log`.
     #[must_use]
-    pub fn new(mode: Mode, verbose: bool) -> Self {
+    pub fn new(mode: Mode, verbose: bool, log: Option<Log>) -> Self {
         let bar = (mode == Mode::Human && terminal::draws()).then(|| {
             let bar = ProgressBar::with_draw_target(
                 Some(1000),
@@ -80,6 +83,7 @@ impl Ui {
         Self {
             mode,
             verbose,
+            log,
             state: Mutex::new(State {
                 bar,
                 stage: None,
@@ -90,11 +94,22 @@ impl Ui {
 
     /// Shows one event.
     pub fn show(&self, event: Event) {
+        if let Some(log) = &self.log {
+            log.event(&event);
+        }
         match self.mode {
             Mode::Human => self.human(&event),
             Mode::Json => self.json(&event),
             Mode::Quiet => (),
         }
+    }
+
+    /// The run has ended with this error, which somebody else prints.
+    pub fn end(&self, error: &anyhow::Error) {
+        if let Some(log) = &self.log {
+            log.line(&format!("error: {error:#}"));
+        }
+        self.clear();
     }
 
     /// Removes the bar, before something else is printed for good.

@@ -272,7 +272,7 @@ fn wrong_usage_exits_2_and_says_what_to_type() {
         (["-v", "--film-grain 51"], "1 to 50"),
         (["-v", "--crf 99"], "--crf"),
         (["-v", "--output x.ivf"], "names the chunks"),
-        (["-v", "--input-depth 8"], "--pix-format"),
+        (["-v", "--input-depth 8"], "--pix-format yuv420p"),
         (["-o", "out.mp4"], "must end in .mkv"),
         (["--crf", "28.1"], "0.25"),
         (["--crf", "-1"], "--crf -1: a number from 0"),
@@ -286,9 +286,8 @@ fn wrong_usage_exits_2_and_says_what_to_type() {
         (["--pix-format", "yuv444p10le"], "yuv420p10le"),
         (["-e", "x264"], "svt-av1"),
         (["--colour", "red"], "--colour"),
-        (["--zones", "zones.txt"], "av1an"),
+        (["--zones", "zones.txt"], "one set of options"),
         (["--target-quality", "95"], "--crf"),
-        (["--resume", "in.mkv"], "av1an"),
         (["--temp", ""], "--temp"),
     ] {
         let run = Run::bare(dir.path())

@@ -1,16 +1,30 @@
 //! Finds the film's scenes and encodes them side by side.
 
-use std::sync::Arc;
+use std::{
+    fs::File,
+    io::Write,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Made, Run, decoded};
 pub use crate::work::reading::Opened;
 use crate::{
     crew::{self, OtherScenes},
-    event::{Event, Stage, warn},
-    film::media::{Extra, MediaInfo, Subsampling},
-    os::task::{Task, begin},
+    event::{Event, Stage, note, warn},
+    film::media::{Chunk, Extra, MediaInfo, Subsampling},
+    os::{
+        exit::UsageError,
+        process::quoted,
+        task::{Task, begin},
+        words::count,
+    },
+    settings::cuts::as_json,
     source::{
         Reader, changes,
         linear::Linear,
@@ -116,6 +130,73 @@ impl Run<'_> {
         })
     }
 
+    /// Finds the scenes, and writes them into the file that the user has named.
+    pub(super) fn only_scenes(&self, opened: &Opened) -> Result<()> {
+        let (seen, stop) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let lookout = crew::Lookout {
+            workshop: Arc::new(self.workshop(opened.media.clone())),
+            reader: opened.reader.clone(),
+            shelf: Arc::default(),
+            seen: seen.clone(),
+            stop,
+        };
+        let frames = opened.media.frames.max(1) as f64;
+        let fraction = || {
+            Some(Event::Fraction {
+                stage: Stage::Index,
+                fraction: (seen.load(Ordering::Relaxed) as f64 / frames).min(1.0),
+            })
+        };
+        let looking = begin(move || crew::find_scenes(lookout));
+        self.watch.wait(&looking, fraction)?;
+        let chunks = self.job.scenes()?.chunks;
+        self.write_scenes(&chunks)
+    }
+
+    /// Writes the scenes of the film into the file that the user has named, if he has, and if they do not come from there.
+    pub(super) fn write_scenes(&self, chunks: &[Chunk]) -> Result<()> {
+        let cuts = &self.config.cuts;
+        let Some(file) = cuts.file.as_ref().filter(|_| cuts.given.is_none()) else {
+            return Ok(());
+        };
+        let spans: Vec<(u64, u64)> = chunks
+            .iter()
+            .map(|chunk| (chunk.start, chunk.end))
+            .collect();
+        let shown = quoted(file.as_os_str());
+        let write = || {
+            let mut to = File::create_new(file)?;
+            to.write_all(as_json(&spans).as_bytes())?;
+            to.sync_all()
+        };
+        write().with_context(|| format!("writing the scenes into {shown}"))?;
+        note(
+            self.watch.sink,
+            format!(
+                "{shown} has the scenes: {} of {}",
+                count(spans.len() as u64, "chunk"),
+                count(spans.last().map_or(0, |(_, end)| *end), "frame")
+            ),
+        );
+        Ok(())
+    }
+
+    /// Makes sure that scenes which the user has given are those of this film.
+    pub(super) fn require_scenes_of(&self, media: &MediaInfo) -> Result<()> {
+        let cuts = &self.config.cuts;
+        if let Some(frames) = cuts.given.filter(|frames| *frames != media.frames) {
+            let file = cuts.file.as_deref().unwrap_or_else(|| Path::new("-"));
+            bail!(UsageError(format!(
+                "--scenes {}: it is of a film of {}, and this one has {}; name a file that is not there, and the scenes \
+                 are found and written into it",
+                quoted(file.as_os_str()),
+                count(frames, "frame"),
+                media.frames
+            )));
+        }
+        Ok(())
+    }
+
     /// What is wanted of the crew.
     fn wishes(&self, media: &MediaInfo) -> crew::Wishes {
         let (config, plan, lp) = (self.config, self.plan, self.job.lp);
@@ -132,6 +213,8 @@ impl Run<'_> {
             lean: plan.workers.lean,
             load: plan.load(),
             finish_chunks: config.finish_chunks,
+            order: config.order,
+            pinned_to: config.pinned_to,
             stall_timeout: config.stall_timeout,
             disk_patience: config.disk_patience,
             film_bytes: plan.likely_bytes(media),

@@ -21,7 +21,7 @@ use crate::{
     doctor::{self, Programs},
     encoder::{self, files::Named},
     event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
-    film::media::{Container, MediaInfo},
+    film::media::{Chunk, Container, MediaInfo},
     finding::Unproven,
     job::{self, Claim, Encoded, Job, names::Name},
     os::{
@@ -61,6 +61,8 @@ pub enum Outcome {
     Named,
     /// Only the plan was wanted.
     Planned(Box<Plan>),
+    /// Only the scenes were wanted.
+    Scenes,
 }
 
 /// Encodes a film.
@@ -79,11 +81,14 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     if let Some(ignored) = &ground.ignored_places {
         warn(sink, ignored.clone());
     }
+    for had_nothing_to_do in &config.notes {
+        note(sink, had_nothing_to_do.clone());
+    }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
     part::refuse_existing(
         &config.output,
-        config.overwrite || config.dry_run || may_be_named,
+        config.overwrite || config.dry_run || config.cuts.only || may_be_named,
     )?;
     let (programs, probed) = gather(&watch, config)?;
     let encoder = &programs.encoder;
@@ -94,15 +99,19 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         );
     }
     let named = Named::of(config, encoder.identity())?;
-    let plan = Plan::decide(config, encoder, &probed.container, Machine::look(), named)?;
+    let plan = Plan::decide(config, encoder, &probed, Machine::look(), named)?;
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    part::require_writable(&config.output)?;
-    proof::require_place(config)?;
+    if !config.cuts.only {
+        part::require_writable(&config.output)?;
+        proof::require_place(config)?;
+    }
     let room = Room::new(config.disk_patience, &ground.children, sink);
     let job = open_job(config, &plan, &room)?;
-    if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
+    if !config.cuts.only
+        && is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))?
+    {
         return Ok(Outcome::Named);
     }
     let run = Run {
@@ -115,6 +124,10 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     };
     run.tell_what_is_planned();
 
+    if config.cuts.only {
+        run.find_scenes().inspect_err(|error| forget(&job, error))?;
+        return Ok(Outcome::Scenes);
+    }
     let opened = run.open();
     let (mut part, opened) = opened.inspect_err(|error| forget(&job, error))?;
     run.warn_of_small_disks(opened.media());
@@ -126,6 +139,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         Film::InOneGo(film) => run.in_one_go(film)?,
     };
     let made = Arc::new(made.carried(&job));
+    run.tell_scenes(&made);
 
     run.require_size(&made)?;
     let proof = run
@@ -294,6 +308,28 @@ impl Run<'_> {
         );
     }
 
+    /// Finds the scenes of the film, and encodes nothing.
+    fn find_scenes(&self) -> Result<()> {
+        let opened = self.opening().open(None)?;
+        self.only_scenes(&opened)?;
+        if !self.config.keep {
+            self.job.remove()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the scenes where the user wants them. They are no part of the film: what fails of that is a warning.
+    fn tell_scenes(&self, made: &Made) {
+        let chunks: Vec<Chunk> = made
+            .chunks
+            .iter()
+            .map(|chunk| chunk.record().chunk)
+            .collect();
+        if let Err(error) = self.write_scenes(&chunks) {
+            warn(self.watch.sink, format!("{error:#}"));
+        }
+    }
+
     /// Opens the film for reading, and the file that will be the output. What comes of the encoder's trial is heard
     /// before anything long.
     fn open(&self) -> Result<(PartFile, Film)> {
@@ -306,6 +342,7 @@ impl Run<'_> {
             true => Film::InOneGo(self.open_whole(trial)?),
             false => Film::InChunks(self.opening().open(trial)?),
         };
+        self.require_scenes_of(film.media())?;
         Ok((part, film))
     }
 
