@@ -1,8 +1,10 @@
 //! From the words that were typed to a [`Cli`]: what clap says of them, and what it does not know.
 
 use std::{
+    error::Error,
     ffi::{OsStr, OsString},
     iter,
+    ops::Range,
     path::Path,
 };
 
@@ -11,9 +13,13 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::av1an::{self, Answers};
+use super::{
+    Config,
+    av1an::{self, Answers},
+    mistakes::{self, Mended, Word},
+};
 use crate::{
-    cli::{Cli, TRY_VAPOURSYNTH},
+    cli::{self, Cli, TRY_VAPOURSYNTH},
     os::{exit::UsageError, process::quoted},
 };
 
@@ -32,23 +38,127 @@ pub enum Unread {
 /// Reads the words of a command line, the program's name first.
 ///
 /// # Errors
-/// [`Unread`], with what to print.
+/// [`Unread`], with what to print: everything that is wrong with the line, and where it is known what was meant, the line
+/// that says it.
 pub fn read(words: &[OsString]) -> Result<Cli, Unread> {
     if let Some(error) = ambiguous(words).or_else(|| misplaced(words)) {
         return Err(Unread::Wrong(error));
     }
-    let (mut cli, answers) = parse(words).map_err(|error| {
-        if error.use_stderr() {
-            Unread::Wrong(UsageError(in_our_words(&error)))
-        } else {
-            Unread::Answer(error.render().to_string().trim_end().to_owned())
-        }
-    })?;
-    if !answers.refusals.is_empty() {
-        return Err(Unread::Wrong(UsageError(answers.refusals.join("\n"))));
+    let mended = match words.get(1) {
+        Some(first) if is_command(first) && first != "doctor" => Mended {
+            words: words.to_vec(),
+            ..Mended::default()
+        },
+        _ => mistakes::mend(words, &known),
+    };
+    let (mut cli, others) = understood(&mended.words).map_err(Unread::Answer)?;
+    let is_all = others.is_empty() && mended.is_whole;
+    let mut wrong = mended.wrong;
+    wrong.extend(others);
+    if let (true, Some(cli)) = (wrong.is_empty(), cli.take()) {
+        return Ok(cli);
     }
-    cli.encode.notes = answers.notes;
-    Ok(cli)
+    let said = UsageError::unless_none(wrong)
+        .err()
+        .unwrap_or_else(|| UsageError(String::new()));
+    let before = if said.0.contains('\n') { "\n" } else { ". " };
+    let typed = match is_all {
+        true => format!("{before}Type `{}`", shown(&mended.words)),
+        false => String::new(),
+    };
+    Err(Unread::Wrong(UsageError(format!("{said}{typed}"))))
+}
+
+/// What these words say, and everything that is wrong with them; or the help, where they ask for it.
+fn understood(words: &[OsString]) -> Result<(Option<Cli>, Vec<UsageError>), String> {
+    let mut wrong = Vec::new();
+    let mut rest = words.to_vec();
+    // What is wrong is told and taken out, until the rest can be followed.
+    for _ in 0..=words.len() {
+        let error = match parse(&rest) {
+            Ok((mut cli, answers)) => {
+                wrong.extend(answers.refusals.into_iter().map(UsageError));
+                cli.encode.notes = answers.notes;
+                wrong.extend(wrong_settings(&cli));
+                return Ok((Some(cli), wrong));
+            }
+            Err(error) if !error.use_stderr() => {
+                return Err(error.render().to_string().trim_end().to_owned());
+            }
+            Err(error) => error,
+        };
+        wrong.push(UsageError(in_our_words(&error)));
+        if !take_out(&error, &mut rest) {
+            break;
+        }
+    }
+    Ok((None, wrong))
+}
+
+/// What is wrong with the values of a line that clap understands.
+fn wrong_settings(cli: &Cli) -> Vec<UsageError> {
+    let mut options = cli.options().clone();
+    match cli.command {
+        None => (),
+        // It needs no film.
+        Some(cli::Command::Doctor { .. }) if options.input_flag.is_none() => {
+            options.input.get_or_insert_with(|| "INPUT".into());
+        }
+        Some(cli::Command::Doctor { .. }) => (),
+        Some(_) => return Vec::new(),
+    }
+    Config::wrong(&options)
+}
+
+/// What clap says in this kind of context, as text.
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(all) => all.first().map(String::as_str),
+        _ => None,
+    }
+}
+
+/// Takes out of `words` what clap does not understand, or adds what it misses. Returns whether there was something.
+fn take_out(error: &clap::Error, words: &mut Vec<OsString>) -> bool {
+    let named = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let found = match (error.kind(), context(error, ContextKind::InvalidValue)) {
+        (ErrorKind::MissingRequiredArgument, _) if named.contains("INPUT") => {
+            words.extend(["-i".into(), "INPUT.mkv".into()]);
+            return true;
+        }
+        (ErrorKind::MissingRequiredArgument, _) => unknown(words, "--sc-only"),
+        (ErrorKind::UnknownArgument, _) => unknown(words, named),
+        (_, value) => value.and_then(|value| misvalued(words, value)),
+    };
+    let is_found = found.is_some();
+    words.drain(found.unwrap_or_default());
+    is_found
+}
+
+fn begins(word: &OsStr, text: &str) -> bool {
+    word.as_encoded_bytes().starts_with(text.as_bytes())
+}
+
+/// Where a flag is that nobody knows, with what follows it, if that is most likely its value.
+fn unknown(words: &[OsString], name: &str) -> Option<Range<usize>> {
+    let is_it = |word: &OsString| word == name || begins(word, &format!("{name}="));
+    let at = 1 + words.iter().skip(1).position(is_it)?;
+    let follows = words.get(at + 1).filter(|_| words[at] == name);
+    let has_value = follows.is_some_and(|word| mistakes::is_no_name(word));
+    Some(at..at + 1 + usize::from(has_value))
+}
+
+/// Where a value is that cannot be, with its flag; where there is none, the flag that lacks it.
+fn misvalued(words: &[OsString], value: &str) -> Option<Range<usize>> {
+    if value.is_empty() {
+        return (words.len() > 1).then(|| words.len() - 1..words.len());
+    }
+    let ends = |word: &OsString| word.as_encoded_bytes().ends_with(value.as_bytes());
+    let is_it = |word: &OsString| word == value || begins(word, "-") && ends(word);
+    let at = 1 + words.iter().skip(1).position(is_it)?;
+    let is_apart = words[at] == value && at > 1 && begins(&words[at - 1], "-");
+    Some(at - usize::from(is_apart)..at + 1)
 }
 
 /// What clap makes of these words, and what there is to say of av1an's flags among them.
@@ -65,18 +175,60 @@ fn parse(words: &[OsString]) -> Result<(Cli, Answers), clap::Error> {
     Ok((cli, answers))
 }
 
-/// What clap says of a wrong command line, and what to use instead of av1an's flags that are not here.
+/// What clap says of a wrong command line, without its usage and its tips.
 fn in_our_words(error: &clap::Error) -> String {
-    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-        && let Some(why) = av1an::why_not_encoder(value)
-    {
-        return why;
+    let named = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    let value = context(error, ContextKind::InvalidValue);
+    let flag = named.split(' ').next().unwrap_or_default();
+    match (error.kind(), value) {
+        (ErrorKind::UnknownArgument, _) if named.starts_with('-') => {
+            let like = context(error, ContextKind::SuggestedArg)
+                .filter(|like| strsim::levenshtein(named, like) <= 2);
+            match like {
+                Some(like) => format!("av1enc has no {named}: did you mean {like}?"),
+                None => format!("av1enc has no {named}: `{PROGRAM} --help` lists what it has"),
+            }
+        }
+        (ErrorKind::MissingRequiredArgument, _) if named.contains("INPUT") => {
+            format!("no film is named: type `{PROGRAM} INPUT.mkv -o OUTPUT.mkv`")
+        }
+        (ErrorKind::MissingRequiredArgument, _) if named.starts_with("--scenes") => {
+            "--sc-only needs the file into which the scenes are written: add -s scenes.json"
+                .to_owned()
+        }
+        (_, Some("")) => format!("{flag} needs a value: {named}"),
+        (ErrorKind::InvalidValue, Some(value)) => av1an::why_not_encoder(value)
+            .unwrap_or_else(|| format!("{flag} {value}: {}", values_of(error))),
+        (ErrorKind::ValueValidation, Some(value)) => {
+            let why = error.source().map(ToString::to_string).unwrap_or_default();
+            let why = match why.as_str() {
+                "invalid digit found in string" => "a whole number is needed",
+                "invalid float literal" => "a number is needed",
+                other => other,
+            };
+            format!("{flag} {value}: {why}")
+        }
+        (ErrorKind::MissingRequiredArgument, _) if named.contains("SHELL") => {
+            format!("completions of which shell? Type `{PROGRAM} completions bash`, zsh or fish")
+        }
+        _ => first_paragraph(error),
     }
+}
+
+/// The values that a flag may have.
+fn values_of(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(values)) => format!("one of {}", values.join(", ")),
+        _ => first_paragraph(error),
+    }
+}
+
+/// What clap says before it explains itself.
+fn first_paragraph(error: &clap::Error) -> String {
     let said = error.render().to_string();
-    said.strip_prefix("error: ")
-        .unwrap_or(&said)
-        .trim_end()
-        .to_owned()
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    let first = said.split("\n\n").next().unwrap_or_default();
+    first.trim_end().to_owned()
 }
 
 /// Whether a person can type `word` as the name of a command. What av1enc runs by itself is none: a film of that name
@@ -141,8 +293,25 @@ fn can_be_followed(words: &[OsString]) -> bool {
 /// Whether a word stands by itself: it is no flag's value, and does not come after `--`, which makes a name of anything.
 fn is_bare(words: &[OsString], at: usize) -> bool {
     let before = &words[..at];
-    let lacks_value = |error: clap::Error| error.kind() == ErrorKind::InvalidValue;
-    !before.iter().any(|word| word == "--") && !parse(before).is_err_and(lacks_value)
+    !before.iter().any(|word| word == "--") && !wants_value(before)
+}
+
+/// Whether these words end in a flag whose value is missing.
+fn wants_value(words: &[OsString]) -> bool {
+    parse(words).is_err_and(|error| lacks_value(&error))
+}
+
+fn lacks_value(error: &clap::Error) -> bool {
+    error.kind() == ErrorKind::InvalidValue && context(error, ContextKind::InvalidValue) == Some("")
+}
+
+/// What is known of a word that stands alone.
+fn known(word: &OsStr) -> Word {
+    match parse(&[PROGRAM.into(), word.to_owned()]) {
+        Err(error) if lacks_value(&error) => Word::NeedsValue,
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => Word::Unknown,
+        _ => Word::Whole,
+    }
 }
 
 fn is_bare_file(word: &OsStr) -> bool {

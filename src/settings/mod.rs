@@ -4,6 +4,7 @@ pub mod av1an;
 pub mod cuts;
 pub mod params;
 mod typed;
+mod mistakes;
 pub mod line;
 
 use std::{
@@ -225,45 +226,27 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, and what to type instead.
     pub fn new(args: &EncodeArgs) -> Result<Self, UsageError> {
-        let cwd = env::current_dir()
-            .map_err(|error| UsageError(format!("the current directory is gone: {error}")))?;
-        let names = Names::of(args, &cwd);
-        let typed = Typed::of(args);
-        let (none, typed_or_none) = (Typed::default(), typed.as_ref());
-        let Typed { params, encoder } = typed_or_none.unwrap_or(&none);
-        let encoder = encoder_choice(args, *encoder, &cwd);
-        let named = ffmpeg_or_tags(args);
-        let video = video_config(args, params);
-        let (workers, memory) = (
-            workers(&args.workers),
-            MemoryLimit::parse(&args.memory_limit),
-        );
-        let (cuts, pinned_to) = (Cuts::of(args, &cwd), pinned_to(args.set_thread_affinity));
-        let audio_args = audio_args(args.audio_params.as_deref());
-        UsageError::unless_none(
-            [
-                error_of(&names),
-                error_of(&typed),
-                error_of(&encoder),
-                error_of(&named),
-                error_of(&video),
-                error_of(&workers),
-                error_of(&memory),
-                error_of(&cuts),
-                error_of(&pinned_to),
-                error_of(&audio_args),
-            ]
-            .into_iter()
-            .flatten(),
-        )?;
+        Self::read(args).map_err(|wrong| match UsageError::unless_none(wrong) {
+            Err(error) => error,
+            Ok(()) => UsageError("this line cannot be followed".to_owned()),
+        })
+    }
+
+    /// Everything that is wrong with a parsed command line.
+    #[must_use]
+    pub fn wrong(args: &EncodeArgs) -> Vec<UsageError> {
+        Self::read(args).err().unwrap_or_default()
+    }
+
+    fn read(args: &EncodeArgs) -> Result<Self, Vec<UsageError>> {
+        let parts = Parts::read(args)?;
         let Names {
             input,
             output,
             job_dir,
             log_file,
             proof,
-        } = names?;
-        let (ffmpeg, color_tags) = named?;
+        } = parts.names;
         Ok(Self {
             input,
             job_dir,
@@ -274,20 +257,14 @@ impl Config {
             keep: args.keep,
             restart: args.restart,
             shared: args.shared,
-            workers: workers?,
-            memory: memory?,
-            encoder: encoder?,
-            programs: NamedPrograms {
-                ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
-                ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
-            },
-            video: VideoConfig {
-                fallback_color: color_tags,
-                ..video?
-            },
-            audio_args: audio_args?,
+            workers: parts.workers,
+            memory: parts.memory,
+            encoder: parts.encoder,
+            programs: parts.programs,
+            video: parts.video,
+            audio_args: parts.audio_args,
             direct: args.no_chunks,
-            cuts: cuts?,
+            cuts: parts.cuts,
             method: method(args.chunk_method),
             finish_chunks: args.on_interrupt == OnInterrupt::Finish,
             stall_timeout: args
@@ -301,14 +278,97 @@ impl Config {
             verify_decode: args.verify_decode,
             dry_run: args.dry_run,
             order: args.chunk_order,
-            pinned_to: pinned_to?,
+            pinned_to: parts.pinned_to,
             notes: notes(args),
         })
     }
 }
 
-fn error_of<T>(read: &Result<T, UsageError>) -> Option<UsageError> {
-    read.as_ref().err().cloned()
+/// What of a command line may be wrong.
+struct Parts {
+    names: Names,
+    encoder: EncoderChoice,
+    programs: NamedPrograms,
+    video: VideoConfig,
+    workers: Option<usize>,
+    memory: MemoryLimit,
+    cuts: Cuts,
+    pinned_to: Option<usize>,
+    audio_args: Option<Vec<String>>,
+}
+
+impl Parts {
+    /// Reads all of them, though one be wrong: who has to mend a line wants to know everything at once.
+    fn read(args: &EncodeArgs) -> Result<Self, Vec<UsageError>> {
+        let mut wrong = Wrong::default();
+        let cwd = env::current_dir().map_err(|error| {
+            vec![UsageError(format!(
+                "the current directory is gone: {error}"
+            ))]
+        })?;
+        let typed = Typed::of(args).unwrap_or_else(|errors| {
+            wrong.0.extend(errors);
+            Typed::default()
+        });
+        let names = wrong.unless(Names::of(args, &cwd));
+        let encoder = wrong.unless(encoder_choice(args, typed.encoder, &cwd));
+        let video = wrong.unless(video_config(args, typed.params));
+        let workers = wrong.unless(workers(&args.workers));
+        let memory = wrong.unless(MemoryLimit::parse(&args.memory_limit));
+        let cuts = wrong.unless(Cuts::of(args, &cwd));
+        let pinned_to = wrong.unless(pinned_to(args.set_thread_affinity));
+        let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
+        let named = wrong.unless(ffmpeg_or_tags(args));
+        let all = (
+            names, encoder, video, named, workers, memory, cuts, pinned_to, audio_args,
+        );
+        let (
+            Some(names),
+            Some(encoder),
+            Some(mut video),
+            Some((ffmpeg, tags)),
+            Some(workers),
+            Some(memory),
+            Some(cuts),
+            Some(pinned_to),
+            Some(audio_args),
+        ) = all
+        else {
+            return Err(wrong.0);
+        };
+        video.fallback_color = tags;
+        let programs = NamedPrograms {
+            ffmpeg: ffmpeg.map(|path| program(&cwd, path)),
+            ffprobe: args.ffprobe.as_deref().map(|path| program(&cwd, path)),
+        };
+        let parts = Self {
+            names,
+            encoder,
+            programs,
+            video,
+            workers,
+            memory,
+            cuts,
+            pinned_to,
+            audio_args,
+        };
+        if wrong.0.is_empty() {
+            Ok(parts)
+        } else {
+            Err(wrong.0)
+        }
+    }
+}
+
+/// What is wrong with a command line.
+#[derive(Default)]
+struct Wrong(Vec<UsageError>);
+
+impl Wrong {
+    /// What was read, unless that was wrong.
+    fn unless<T>(&mut self, read: Result<T, UsageError>) -> Option<T> {
+        read.map_err(|error| self.0.push(error)).ok()
+    }
 }
 
 /// Where everything is, as absolute paths.
@@ -446,7 +506,7 @@ fn workers(text: &str) -> Result<Option<usize>, UsageError> {
         ("auto" | "0", _) => Ok(None),
         (_, Ok(n @ 1..=1024)) => Ok(Some(n)),
         _ => usage(format!(
-            "--workers {text}: a number from 1 to 1024, or auto"
+            "--workers {text}: a number from 1 to 1024, or auto, by cores and memory"
         )),
     }
 }
@@ -560,7 +620,7 @@ fn check_output(output: &Path) -> Result<(), UsageError> {
     ))
 }
 
-fn video_config(args: &EncodeArgs, params: &[Param]) -> Result<VideoConfig, UsageError> {
+fn video_config(args: &EncodeArgs, params: Vec<Param>) -> Result<VideoConfig, UsageError> {
     for (flag, given, param) in [
         ("--crf", args.crf.is_some(), "crf"),
         ("--preset", args.preset.is_some(), "preset"),
@@ -581,8 +641,8 @@ fn video_config(args: &EncodeArgs, params: &[Param]) -> Result<VideoConfig, Usag
         crf,
         preset: args.preset,
         lp: args.lp,
-        forced_color: color_of_params(params)?,
-        params: params.to_vec(),
+        forced_color: color_of_params(&params)?,
+        params,
         fallback_color: ColorTags::default(),
         bit_depth: match args.pix_format {
             PixFormat::Yuv420p => 8,

@@ -43,20 +43,23 @@ const FORMAT: &str = "pix_fmt";
 
 impl Typed {
     /// Reads the options of these arguments.
-    pub(super) fn of(args: &EncodeArgs) -> Result<Self, UsageError> {
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub(super) fn of(args: &EncodeArgs) -> Result<Self, Vec<UsageError>> {
         let mut typed = Self::default();
         let Some(text) = &args.video_params else {
             return Ok(typed);
         };
         let mut wrong = Vec::new();
-        for param in split(text)? {
-            match typed.take(param, args) {
-                Ok(()) => (),
-                Err(error) => wrong.push(error),
-            }
+        for param in split(text).map_err(|error| vec![error])? {
+            wrong.extend(typed.take(param, args).err());
         }
-        UsageError::unless_none(wrong)?;
-        Ok(typed)
+        if wrong.is_empty() {
+            Ok(typed)
+        } else {
+            Err(wrong)
+        }
     }
 
     fn take(&mut self, param: Param, args: &EncodeArgs) -> Result<(), UsageError> {
@@ -171,7 +174,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn typed(params: &str) -> Result<Typed, UsageError> {
+    fn typed(params: &str) -> Result<Typed, Vec<UsageError>> {
         let cli = Cli::try_parse_from(["av1enc", "in.mkv", "-v", params]).unwrap();
         Typed::of(&cli.encode)
     }
@@ -202,16 +205,12 @@ mod tests {
     #[test]
     fn what_says_the_depth_must_agree_and_everything_wrong_is_said_at_once() {
         assert_eq!(shown("--input-depth 10 --bit-depth=10"), "");
-        let error = typed("--input-depth 8 -c:v libx264 --tune 0 -svtav1-params tune=1")
-            .unwrap_err()
-            .to_string();
-        for part in [
-            "3 things",
-            "--pix-format yuv420p\n",
-            "AV1 only",
-            "--tune is there twice",
-        ] {
-            assert!(error.contains(part), "{part}: {error}");
+        let error =
+            typed("--input-depth 8 -c:v libx264 --tune 0 -svtav1-params tune=1").unwrap_err();
+        assert_eq!(error.len(), 3);
+        let parts = ["--pix-format yuv420p", "AV1 only", "--tune is there twice"];
+        for (error, part) in error.iter().zip(parts) {
+            assert!(error.to_string().contains(part), "{part}: {error}");
         }
     }
 }

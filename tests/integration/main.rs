@@ -34,6 +34,7 @@ mod lengths;
 mod limits;
 mod lists;
 mod memory;
+mod mistakes;
 mod names;
 mod options;
 mod parsers;

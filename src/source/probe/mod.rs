@@ -7,7 +7,7 @@ mod ask;
 mod tracks;
 mod unfit;
 
-use std::{fs, path::Path, thread};
+use std::{collections::BTreeSet, fs, path::Path, thread};
 
 use anyhow::{Context, Result, ensure};
 use num_rational::Ratio;
@@ -24,7 +24,12 @@ use crate::{
         media::{Clock, Container, MATROSKA, Track, Video},
         tags,
     },
-    os::{exit::UnfitFilm, process::outcome, toolbox::Toolbox, words::count},
+    os::{
+        exit::UnfitFilm,
+        process::{outcome, quoted},
+        toolbox::Toolbox,
+        words::count,
+    },
     source::ending,
 };
 
@@ -121,6 +126,31 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     })
 }
 
+/// Endings of films, for those who name a directory.
+const ENDINGS: &[&str] = &[
+    "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpg", "ts", "vob", "webm", "wmv", "y4m",
+];
+
+/// What encodes all films of a directory.
+fn all_of(dir: &Path) -> String {
+    let names = fs::read_dir(dir).into_iter().flatten().flatten();
+    let endings: BTreeSet<String> = names
+        .filter_map(|entry| Some(entry.path().extension()?.to_str()?.to_owned()))
+        .filter(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
+        .collect();
+    let films: Vec<String> = endings
+        .iter()
+        .map(|ending| format!("{}/*.{ending}", quoted(dir.as_os_str())))
+        .collect();
+    match films.is_empty() {
+        true => "name a film; this directory has none".to_owned(),
+        false => format!(
+            "for all in it, type `for film in {}; do av1enc \"$film\"; done`",
+            films.join(" ")
+        ),
+    }
+}
+
 /// Bytes of a file that is at hand, and how it is seen to be cut short, if it is.
 fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     let shown = input.display();
@@ -128,7 +158,8 @@ fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     ensure!(
         !metadata.is_dir(),
         UnfitFilm(format!(
-            "`{shown}` is a directory; name one film (a loop over many: examples/batch)"
+            "`{shown}` is a directory, and av1enc encodes one film at a time: {}",
+            all_of(input)
         ))
     );
     ensure!(

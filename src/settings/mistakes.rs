@@ -1,0 +1,587 @@
+//! What people type who know other programs, and plain slips: what was probably meant, as a line to type.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
+use crate::os::{exit::UsageError, process::quoted};
+
+/// What a word of another program means here.
+#[derive(Debug, Clone, Copy)]
+enum Meant {
+    /// A flag with the same value.
+    Flag(&'static str),
+    /// ffmpeg's name of an encoder.
+    Encoder,
+    /// An option for the sound, with a value.
+    Sound,
+    /// An option for the encoder, with a value.
+    Video,
+    /// Where a part of the film begins or ends: ffmpeg's own option for it.
+    Part(&'static str),
+    /// Nothing: it is done anyway, or by itself. Whether it has a value, and why.
+    Needless(bool, &'static str),
+    /// What av1enc does not do. Whether it has a value, and what to do instead.
+    Impossible(bool, &'static str),
+}
+
+use Meant::{Encoder, Flag, Impossible, Needless, Part, Sound, Video};
+
+const WHOLE: &str = "every track, chapter and tag of the film is kept anyway";
+const NO_FILTER: &str =
+    "av1enc does not crop, scale or filter: do that beforehand, and encode what comes of it";
+const KEYFRAMES: &str =
+    "keyframes are only where chunks begin; -x 240 says how long those are at most";
+
+/// Words of ffmpeg and HandBrakeCLI that mean nothing here, or another thing.
+const WORDS: &[(&str, Meant)] = &[
+    ("-crf", Flag("--crf")),
+    ("--quality", Flag("--crf")),
+    ("-preset", Flag("--preset")),
+    ("--encoder-preset", Flag("--preset")),
+    ("-pix_fmt", Flag("--pix-format")),
+    ("-c:v", Encoder),
+    ("-codec:v", Encoder),
+    ("-vcodec", Encoder),
+    ("-c:a", Sound),
+    ("-codec:a", Sound),
+    ("-acodec", Sound),
+    ("-b:a", Sound),
+    ("-ac", Sound),
+    ("-ar", Sound),
+    ("-af", Sound),
+    ("-svtav1-params", Video),
+    ("-aom-params", Video),
+    ("-rav1e-params", Video),
+    ("-ss", Part("-ss")),
+    ("--start", Part("-ss")),
+    ("--start-at", Part("-ss")),
+    ("-to", Part("-to")),
+    ("--end", Part("-to")),
+    ("--stop-at", Part("-to")),
+    ("-t", Part("-t")),
+    ("--duration", Part("-t")),
+    ("-map", Needless(true, WHOLE)),
+    ("-c:s", Needless(true, WHOLE)),
+    ("-scodec", Needless(true, WHOLE)),
+    ("-map_metadata", Needless(true, WHOLE)),
+    ("-map_chapters", Needless(true, WHOLE)),
+    ("--all-audio", Needless(false, WHOLE)),
+    ("--all-subtitles", Needless(false, WHOLE)),
+    ("--markers", Needless(false, WHOLE)),
+    ("-hide_banner", Needless(false, "av1enc prints none")),
+    ("-nostdin", Needless(false, "av1enc reads nothing there")),
+    ("-stats", Needless(false, "progress is shown anyway")),
+    ("-g", Needless(true, KEYFRAMES)),
+    ("-keyint_min", Needless(true, KEYFRAMES)),
+    (
+        "-threads",
+        Needless(
+            true,
+            "cores and memory decide; -w N and --lp N overrule them",
+        ),
+    ),
+    (
+        "-b:v",
+        Impossible(
+            true,
+            "av1enc encodes at a quality, not at a rate: name it with --crf",
+        ),
+    ),
+    ("-vf", Impossible(true, NO_FILTER)),
+    ("--crop", Impossible(true, NO_FILTER)),
+    ("--width", Impossible(true, NO_FILTER)),
+    ("--height", Impossible(true, NO_FILTER)),
+    (
+        "-an",
+        Impossible(
+            false,
+            "every track is kept: take it out with mkvmerge --no-audio beforehand",
+        ),
+    ),
+    (
+        "-sn",
+        Impossible(
+            false,
+            "every track is kept: take it out with mkvmerge --no-subtitles beforehand",
+        ),
+    ),
+    (
+        "--aencoder",
+        Impossible(
+            true,
+            "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"",
+        ),
+    ),
+    (
+        "--ab",
+        Impossible(
+            true,
+            "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"",
+        ),
+    ),
+];
+
+/// Presets of x264 and x265, and the number that is like them here.
+const PRESETS: &[(&str, &str)] = &[
+    ("placebo", "1"),
+    ("veryslow", "2"),
+    ("slower", "3"),
+    ("slow", "4"),
+    ("medium", "6"),
+    ("fast", "7"),
+    ("faster", "8"),
+    ("veryfast", "8"),
+    ("superfast", "8"),
+    ("ultrafast", "8"),
+];
+/// ffmpeg's names of encoders, and ours.
+const ENCODERS: &[(&str, &str)] = &[
+    ("libsvtav1", "libsvtav1"),
+    ("libaom-av1", "libaom"),
+    ("librav1e", "librav1e"),
+    ("av1_qsv", "av1-qsv"),
+];
+/// Less memory than this nobody means.
+const LEAST_MEMORY: u64 = 1 << 20;
+/// More films than these are not listed.
+const MOST_LISTED: usize = 20;
+
+/// A command line in which what other programs call otherwise has our names.
+#[derive(Debug, Default)]
+pub(super) struct Mended {
+    /// The line.
+    pub words: Vec<OsString>,
+    /// What was wrong with the one that was typed.
+    pub wrong: Vec<UsageError>,
+    /// Whether this line does all that was meant.
+    pub is_whole: bool,
+}
+
+/// What is known of a word that stands alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It needs nothing after it.
+    Whole,
+    /// It is a flag whose value is the next word.
+    NeedsValue,
+    /// It is a flag that nobody knows.
+    Unknown,
+}
+
+/// A line that is being mended.
+struct Mender<'a> {
+    typed: &'a [OsString],
+    knows: &'a dyn Fn(&OsStr) -> Word,
+    done: Mended,
+    /// Where films are named, among the words that are done.
+    films: Vec<usize>,
+    sound: Vec<String>,
+    video: Vec<String>,
+    /// ffmpeg's options for a part of the film.
+    part: Vec<String>,
+}
+
+/// Mends the words of a command line, the program's name first; what is known of each tells `knows`.
+pub(super) fn mend(typed: &[OsString], knows: &dyn Fn(&OsStr) -> Word) -> Mended {
+    let mut mender = Mender {
+        typed,
+        knows,
+        done: Mended {
+            is_whole: true,
+            ..Mended::default()
+        },
+        films: Vec::new(),
+        sound: Vec::new(),
+        video: Vec::new(),
+        part: Vec::new(),
+    };
+    mender.go_through();
+    mender.add_options();
+    mender.name_output();
+    mender.tell_of_parts();
+    mender.done
+}
+
+impl Mender<'_> {
+    /// Takes over word by word.
+    fn go_through(&mut self) {
+        let mut at = 0;
+        while let Some(word) = self.typed.get(at) {
+            if word == "--" {
+                self.take_names(at);
+                return;
+            }
+            let before = match at {
+                0 => Word::Whole,
+                _ => self
+                    .done
+                    .words
+                    .last()
+                    .map_or(Word::Whole, |last| (self.knows)(last)),
+            };
+            let next = self.typed.get(at + 1);
+            let taken = match before {
+                Word::NeedsValue => self.take_value(word, next),
+                Word::Unknown if is_no_name(word) => {
+                    self.done.words.push(word.clone());
+                    1
+                }
+                _ => 0,
+            };
+            at += match (taken, meaning(word, next)) {
+                (0, Some(meant)) if at > 0 => self.take_foreign(word, next, meant),
+                (0, _) => self.take(word, at),
+                (taken, _) => taken,
+            };
+        }
+    }
+
+    /// Takes `--`, which is at `at`, and the names of films behind it.
+    fn take_names(&mut self, at: usize) {
+        let first = self.done.words.len() + 1;
+        self.done.words.extend_from_slice(&self.typed[at..]);
+        self.films.extend(first..self.done.words.len());
+    }
+
+    /// Takes the word at `at`, which is no foreign one. Returns how many words that were, as the others do.
+    fn take(&mut self, word: &OsString, at: usize) -> usize {
+        let is_command = at == 1 && word == "doctor";
+        if at > 0 && !word.as_encoded_bytes().starts_with(b"-") && !is_command {
+            self.films.push(self.done.words.len());
+        }
+        let limit = word
+            .to_str()
+            .and_then(|word| word.strip_prefix("--memory-limit="));
+        let mended = limit.and_then(|size| self.memory(size));
+        let mended = mended.map(|size| OsString::from(format!("--memory-limit={size}")));
+        self.done.words.push(mended.unwrap_or_else(|| word.clone()));
+        1
+    }
+
+    /// Takes the value of the flag before it.
+    fn take_value(&mut self, word: &OsString, next: Option<&OsString>) -> usize {
+        let flag = self.done.words.last().cloned().unwrap_or_default();
+        let (flag, text) = (flag.to_string_lossy(), word.to_str().unwrap_or_default());
+        let mended = match &*flag {
+            // `-o --crf 24`: no file is called that.
+            "-o" | "--output"
+                if text.starts_with("--") && (self.knows)(word) == Word::NeedsValue =>
+            {
+                self.name_default();
+                return 0;
+            }
+            "-a" | "--audio-params" | "-v" | "--video-params" => {
+                if let Some(value) = next.filter(|next| is_unquoted(text, next)) {
+                    self.tell(format!("what follows {flag} is one word: it needs quotes"));
+                    let pair = [text.to_owned(), value.to_string_lossy().into_owned()];
+                    let is_sound = flag == "-a" || flag == "--audio-params";
+                    let options = if is_sound {
+                        &mut self.sound
+                    } else {
+                        &mut self.video
+                    };
+                    options.extend(pair);
+                    self.done.words.pop();
+                    return 2;
+                }
+                None
+            }
+            "--preset" => self.preset(text),
+            "--memory-limit" => self.memory(text),
+            _ => None,
+        };
+        self.done
+            .words
+            .push(mended.map_or_else(|| word.clone(), OsString::from));
+        1
+    }
+
+    /// Takes a word of another program, and the `next` one if that is its value.
+    fn take_foreign(&mut self, word: &OsStr, next: Option<&OsString>, meant: Meant) -> usize {
+        let (flag, value) = match word.to_str().and_then(|word| word.split_once('=')) {
+            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
+            None => (word.to_string_lossy().into_owned(), None),
+        };
+        let takes_next = value.is_none()
+            && !matches!(meant, Needless(false, _) | Impossible(false, _))
+            && next.is_some();
+        let value =
+            value.or_else(|| Some(next.filter(|_| takes_next)?.to_string_lossy().into_owned()));
+        let value = value.unwrap_or_default();
+        let typed = format!("`{}`", format!("{flag} {value}").trim_end());
+        match meant {
+            Flag(ours) => self.rename(&typed, ours, &value),
+            Encoder => match ENCODERS.iter().find(|(theirs, _)| *theirs == value) {
+                Some((_, ours)) => self.rename(&typed, "-e", ours),
+                None => self.refuse(format!(
+                    "{typed}: av1enc makes AV1 only; of ffmpeg's encoders it has libsvtav1, libaom-av1, librav1e and av1_qsv"
+                )),
+            },
+            Sound => {
+                self.tell(format!("{typed} belongs into -a"));
+                self.sound.extend([flag, value]);
+            }
+            Video => {
+                self.tell(format!("{typed} belongs into -v"));
+                self.video.extend([flag, value]);
+            }
+            Part(option) => self.part.extend([option.to_owned(), value]),
+            Needless(_, why) => self.tell(format!("{typed} is not needed: {why}")),
+            Impossible(_, why) => self.refuse(format!("{typed}: {why}")),
+        }
+        1 + usize::from(takes_next)
+    }
+
+    fn rename(&mut self, typed: &str, flag: &str, value: &str) {
+        let numbered = match flag {
+            "--preset" => PRESETS.iter().find(|(name, _)| *name == value),
+            _ => None,
+        };
+        let value = numbered.map_or(value, |(_, number)| number);
+        self.tell(format!("{typed} is `{flag} {value}` here"));
+        self.done.words.extend([flag.into(), value.into()]);
+    }
+
+    /// The number of a preset that is named.
+    fn preset(&mut self, name: &str) -> Option<String> {
+        let (_, number) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        self.tell(format!(
+            "`--preset {name}`: presets of AV1 encoders are numbers, and lower ones are slower and better; like {name} is \
+             `--preset {number}`"
+        ));
+        Some((*number).to_owned())
+    }
+
+    /// A limit of memory with the unit that was forgotten.
+    fn memory(&mut self, size: &str) -> Option<String> {
+        size.parse::<u64>()
+            .ok()
+            .filter(|bytes| (1..LEAST_MEMORY).contains(bytes))?;
+        self.tell(format!(
+            "`--memory-limit {size}` is {size} bytes: `--memory-limit {size}G` is meant, most likely"
+        ));
+        Some(format!("{size}G"))
+    }
+
+    fn tell(&mut self, wrong: String) {
+        self.done.wrong.push(UsageError(wrong));
+    }
+
+    /// Tells what no other line does.
+    fn refuse(&mut self, wrong: String) {
+        self.tell(wrong);
+        self.done.is_whole = false;
+    }
+
+    /// Adds what belongs into `-a` and `-v`.
+    fn add_options(&mut self) {
+        for (flag, long, options) in [
+            ("-a", "--audio-params", std::mem::take(&mut self.sound)),
+            ("-v", "--video-params", std::mem::take(&mut self.video)),
+        ] {
+            if options.is_empty() {
+                continue;
+            }
+            if self
+                .done
+                .words
+                .iter()
+                .any(|word| word == flag || word == long)
+            {
+                self.done.is_whole = false;
+                continue;
+            }
+            let quoted: Vec<String> = options
+                .iter()
+                .map(|word| quoted(OsStr::new(word)))
+                .collect();
+            self.done
+                .words
+                .extend([flag.into(), quoted.join(" ").into()]);
+        }
+    }
+
+    fn has(&self, flags: [&str; 2]) -> bool {
+        self.done
+            .words
+            .iter()
+            .any(|word| flags.iter().any(|flag| word == flag))
+    }
+
+    /// Of the films that are named, one may be the output, and only one can be encoded.
+    fn name_output(&mut self) {
+        let last = self.done.words.last().cloned().unwrap_or_default();
+        if last == "-o" || last == "--output" {
+            self.name_default();
+        }
+        let by_flag = usize::from(self.has(["-i", "--input"]));
+        if by_flag + self.films.len() < 2 {
+            return;
+        }
+        let at = self.films.last().copied().unwrap_or_default();
+        let is_output = by_flag + self.films.len() == 2
+            && !self.has(["-o", "--output"])
+            && !Path::new(&self.done.words[at]).exists();
+        if is_output {
+            let name = self.done.words.remove(at);
+            self.tell(format!(
+                "the file to write is named with -o: `-o {}`",
+                quoted(&name)
+            ));
+            // Behind `--` it would be a name.
+            let end = self.done.words.iter().position(|word| word == "--");
+            let at = end.map_or(at, |end| end.min(at));
+            self.done.words.splice(at..at, ["-o".into(), name]);
+        } else {
+            self.tell_of_films(by_flag == 1);
+        }
+    }
+
+    /// The film that is named first.
+    fn film(&self) -> Option<OsString> {
+        let words = &self.done.words;
+        let by_flag = words
+            .iter()
+            .position(|word| word == "-i" || word == "--input");
+        let at = by_flag
+            .map(|at| at + 1)
+            .or_else(|| self.films.first().copied());
+        words.get(at?).cloned()
+    }
+
+    /// Names the output that an `-o` without a name has by default.
+    fn name_default(&mut self) {
+        let film = self.film();
+        let stem = film.as_ref().and_then(|film| Path::new(film).file_stem());
+        let mut name = stem.unwrap_or_else(|| OsStr::new("OUTPUT")).to_owned();
+        name.push(if stem.is_some() { ".av1.mkv" } else { ".mkv" });
+        self.tell("-o needs the name of the file to write".to_owned());
+        self.done.words.push(name);
+    }
+
+    /// One film at a time: says what encodes several, and keeps the first.
+    fn tell_of_films(&mut self, by_flag: bool) {
+        let mut others = self.films.clone();
+        let mut names: Vec<OsString> = others
+            .iter()
+            .map(|at| self.done.words[*at].clone())
+            .collect();
+        let input = self
+            .done
+            .words
+            .iter()
+            .position(|word| word == "-i" || word == "--input");
+        if let (true, Some(at)) = (by_flag, input) {
+            names.insert(0, self.done.words.get(at + 1).cloned().unwrap_or_default());
+        }
+        let mut flags = self.done.words[1..].to_vec();
+        for at in self.films.iter().rev() {
+            flags.remove(at - 1);
+        }
+        flags.retain(|word| word != "--");
+        for flag in ["-i", "--input", "-o", "--output"] {
+            if let Some(at) = flags.iter().position(|word| word == flag) {
+                flags.drain(at..flags.len().min(at + 2));
+            }
+        }
+        let flags: String = flags
+            .iter()
+            .map(|word| format!(" {}", quoted(word)))
+            .collect();
+        self.refuse(format!(
+            "av1enc encodes one film at a time, and {} are named: type `for film in {}; do av1enc \"$film\"{flags}; done`",
+            names.len(),
+            listed(&names)
+        ));
+        if !by_flag {
+            others.remove(0);
+        }
+        for at in others.into_iter().rev() {
+            self.done.words.remove(at);
+        }
+    }
+
+    /// Says what cuts a part out of the film.
+    fn tell_of_parts(&mut self) {
+        if self.part.is_empty() {
+            return;
+        }
+        let film = self.film().unwrap_or_else(|| "INPUT.mkv".into());
+        let part: Vec<String> = self
+            .part
+            .iter()
+            .map(|word| quoted(OsStr::new(word)))
+            .collect();
+        let words = [
+            "ffmpeg".to_owned(),
+            part.join(" "),
+            "-i".to_owned(),
+            quoted(&film),
+            "-map 0 -c copy PART.mkv".to_owned(),
+        ];
+        self.refuse(format!(
+            "av1enc encodes whole films: cut the part out of it, from keyframe to keyframe, with `{}`, and encode that",
+            words.join(" ")
+        ));
+    }
+}
+
+/// Whether a word cannot be the name of a film: what follows a flag that nobody knows is then its value.
+pub(super) fn is_no_name(word: &OsStr) -> bool {
+    let is_number = word
+        .to_str()
+        .is_some_and(|text| text.parse::<f64>().is_ok());
+    let path = Path::new(word);
+    !word.as_encoded_bytes().starts_with(b"-")
+        && !path.exists()
+        && (is_number || path.extension().is_none())
+}
+
+/// Whether an option and the `next` word were meant to be one value: `-a -c:a copy`.
+fn is_unquoted(option: &str, next: &OsStr) -> bool {
+    let is_option = option.starts_with('-') && !option.contains([' ', '=']);
+    is_option && !next.as_encoded_bytes().starts_with(b"-") && is_no_name(next)
+}
+
+/// What a word means that is followed by `next`, if it is one of another program.
+fn meaning(word: &OsStr, next: Option<&OsString>) -> Option<Meant> {
+    let word = word.to_str()?;
+    let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
+    // `-q` is one of ours, and has no value.
+    let number = next.and_then(|next| next.to_str()?.parse::<f64>().ok());
+    if word == "-q" && number.is_some() && next.is_some_and(|next| !Path::new(next).exists()) {
+        return Some(Flag("--crf"));
+    }
+    WORDS
+        .iter()
+        .find(|(theirs, _)| *theirs == flag)
+        .map(|(_, meant)| *meant)
+}
+
+/// Films for a loop of a shell.
+fn listed(films: &[OsString]) -> String {
+    let ending = |film: &OsString| Path::new(film).extension().map(OsStr::to_owned);
+    let first = films.first().and_then(ending);
+    let is_plain = |ending: &OsString| {
+        ending
+            .to_str()
+            .is_some_and(|text| text.chars().all(|c| c.is_ascii_alphanumeric()))
+    };
+    let are_alike = films
+        .iter()
+        .all(|film| ending(film) == first && Path::new(film).components().count() == 1);
+    match first.filter(is_plain) {
+        Some(ending) if are_alike && films.len() > MOST_LISTED => {
+            format!("./*.{}", ending.display())
+        }
+        _ => {
+            let from_here = |film: &OsString| match film.as_encoded_bytes().first() {
+                Some(b'-') => quoted(Path::new(".").join(film).as_os_str()),
+                _ => quoted(film),
+            };
+            films.iter().map(from_here).collect::<Vec<_>>().join(" ")
+        }
+    }
+}
