@@ -23,7 +23,7 @@ impl Place {
         let script = bin.join("av1enc");
         fs::write(
             &script,
-            format!("#!/bin/sh\nexec {real} \"$@\" --dry-run\n"),
+            format!("#!/bin/sh\nexec {real} --dry-run \"$@\"\n"),
         )
         .unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
