@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::scout::Lookout;
+pub use self::scout::{Lookout, MOST_THREADS};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
@@ -402,7 +402,7 @@ impl Hall {
             shelf: self.shelf.clone(),
             seen: self.detected.clone(),
             stop: self.stop.clone(),
-            threads: if alone { 1 } else { scout::MOST_THREADS },
+            threads: if alone { 1 } else { MOST_THREADS },
         };
         let scout = Scout::new(lookout)?;
         if scout.known() > 0 {

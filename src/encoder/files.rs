@@ -87,6 +87,12 @@ impl NamedFile {
         )))
     }
 
+    /// Whether an option for the sound names it: those of encoders begin with two dashes.
+    #[must_use]
+    pub fn is_of_sound(&self) -> bool {
+        !self.option.starts_with("--")
+    }
+
     /// Whether it is this option that names it.
     #[must_use]
     pub fn is_named_by(&self, param: &Param) -> bool {

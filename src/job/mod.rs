@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -65,6 +65,9 @@ pub struct Job {
     pub lp: u32,
     /// Whether an earlier run has begun it.
     pub resumed: bool,
+    /// What an earlier run has made of the sound, in words, if this one makes something else of it: see
+    /// [`Job::adopt_sound`].
+    pub other_sound: Option<String>,
     /// Identity of the source.
     pub source: SourceIdentity,
     input: PathBuf,
@@ -129,7 +132,9 @@ impl Claim<'_> {
 
     /// Makes sure that the work of `state` can be gone on with.
     fn require_same_job(&self, state: &State, source: &SourceIdentity) -> Result<()> {
-        let differences = state.differences(source, self.plan);
+        let known = read(&self.dir.join(Name::Scenes.to_string()));
+        let known = known.map_or_else(|_| KnownScenes::default(), |text| parse_scenes(&text).0);
+        let differences = state.differences(source, self.plan, &known);
         ensure!(
             differences.is_empty(),
             Taken(format!(
@@ -165,6 +170,10 @@ impl Job {
             dir: claim.dir.to_owned(),
             lp,
             resumed: earlier.is_some(),
+            other_sound: earlier
+                .as_ref()
+                .filter(|state| !state.recipe.has_sound_of(&plan.recipe))
+                .map(|state| state.recipe.sound()),
             source: source.clone(),
             input: input.to_owned(),
             stamp,
@@ -180,6 +189,26 @@ impl Job {
         let room = claim.room;
         room.wait("the job directory", || job.furnish(claim.shared))?;
         Ok(job)
+    }
+
+    /// From now on, this is a job with the sound of the `plan`. What an earlier run has made of the sound is forgotten; the
+    /// picture stays.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn adopt_sound(&self, plan: &Plan) -> Result<()> {
+        let Known::State(mut state) = read_state(&self.dir)? else {
+            bail!("`{}` of the job is gone", Name::Job);
+        };
+        for name in [Name::Audio, Name::Sound, Name::Carried] {
+            remove_if_there(&self.path(name))?;
+        }
+        remove_if_there(&self.dir.join(Name::Audio.seal()))?;
+        self.forget_others()?;
+        // Last: until then, it is the job of the earlier command.
+        state.recipe = state.recipe.with_sound_of(&plan.recipe);
+        (state.film, state.named) = (plan.source.clone(), None);
+        self.write(Name::Job, &serde_json::to_vec_pretty(&state)?)
     }
 
     /// Makes what every job directory has.

@@ -25,6 +25,8 @@ pub enum Name {
     Audio,
     /// What is known of that sound.
     Sound,
+    /// The trial of the options for that sound.
+    SoundTrial,
     /// By which it is found out how a delay is written.
     DelayTrial,
     /// Further tracks that ffmpeg hands over.
@@ -68,7 +70,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -79,6 +81,7 @@ impl Name {
         Self::Trial,
         Self::Audio,
         Self::Sound,
+        Self::SoundTrial,
         Self::DelayTrial,
         Self::Others(0),
         Self::Carried,
@@ -143,6 +146,7 @@ impl fmt::Display for Name {
             Self::Trial => "trial.ivf",
             Self::Audio => "audio.mka",
             Self::Sound => "sound.json",
+            Self::SoundTrial => "sound-trial.mka",
             Self::DelayTrial => "delay.mka",
             Self::Carried => "others-carried.json",
             Self::OthersJoined => "others-joined.mkv",

@@ -10,6 +10,7 @@ use super::{
     files::read,
     identity::{OutputIdentity, SourceIdentity},
     names::Name,
+    scenes::KnownScenes,
 };
 use crate::{
     film::media::Container,
@@ -55,19 +56,45 @@ impl State {
         }
     }
 
-    /// Whether the work of this job can be gone on with by a `plan` for a `source`; else in what it is another job's.
+    /// Whether the picture of this job can be gone on with by a `plan` for a `source`, where these scenes are `known`; else
+    /// in what it is another job's.
     #[must_use]
-    pub fn differences(&self, source: &SourceIdentity, plan: &Plan) -> Vec<String> {
+    pub fn differences(
+        &self,
+        source: &SourceIdentity,
+        plan: &Plan,
+        known: &KnownScenes,
+    ) -> Vec<String> {
         let mut differences = Vec::new();
         if self.source != *source {
             differences.push("the source's content".to_owned());
         }
-        differences.extend(self.recipe.differences(&plan.recipe));
+        let mut wanted = plan.recipe.clone();
+        if self.has_scenes_of(&wanted, known) {
+            wanted.scenes = self.recipe.scenes.clone();
+        }
+        differences.extend(self.recipe.differences(&wanted));
         let (recipe, lp) = (&plan.recipe, plan.workers.lp);
         if recipe.depends_on_lp() && plan.lp_demanded && lp != self.lp {
             differences.push(format!("--lp: {} there, {lp} now", self.lp));
         }
         differences
+    }
+}
+
+impl State {
+    /// Whether the scenes that this job has found are those that the `wanted` recipe is given: a file of them may have been
+    /// written by an earlier run of this job.
+    fn has_scenes_of(&self, wanted: &Recipe, known: &KnownScenes) -> bool {
+        let starts = known.chunks.iter().map(|chunk| chunk.start);
+        let end = known.chunks.last().map(|chunk| chunk.end);
+        self.recipe.scenes.given.is_none()
+            && wanted.scenes.given.is_some()
+            && known.complete
+            && wanted.scenes.given == end
+            && starts
+                .filter(|start| *start > 0)
+                .eq(wanted.scenes.forced.iter().copied())
     }
 }
 
@@ -161,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        film::media::examples::media,
+        film::media::{Chunk, examples::media},
         plan::{
             recipe::examples::recipe,
             workers::{
@@ -169,7 +196,8 @@ mod tests {
                 examples::{GIB, HD, load, machine},
             },
         },
-        settings::MemoryLimit,
+        scenes::Rules,
+        settings::{MemoryLimit, cuts::SceneMethod},
     };
 
     /// That of an encoder of a fork: the bytes of mainline do not depend on `--lp`, those of an unknown one do.
@@ -212,27 +240,68 @@ mod tests {
     fn work_of_another_job_differs_in_something() {
         let mainline = plan("mainline");
         let state = State::new(source(), &mainline, 2);
-        assert_eq!(state.differences(&source(), &mainline), [""; 0]);
+        assert_eq!(
+            state.differences(&source(), &mainline, &KnownScenes::default()),
+            [""; 0]
+        );
         let other = SourceIdentity {
             bytes: 1,
             ..source()
         };
         assert_eq!(
-            state.differences(&other, &mainline),
+            state.differences(&other, &mainline, &KnownScenes::default()),
             ["the source's content"]
         );
         let mut slower = plan("mainline");
         slower.recipe.video.preset = 4;
-        assert_eq!(state.differences(&source(), &slower).len(), 1);
+        assert_eq!(
+            state
+                .differences(&source(), &slower, &KnownScenes::default())
+                .len(),
+            1
+        );
+        // Of the sound, nothing is part of the picture.
+        let differences = |state: &State, plan: &Plan| {
+            state.differences(&source(), plan, &KnownScenes::default())
+        };
+        let mut other_sound = plan("mainline");
+        other_sound.recipe.audio_args = Some(vec!["-c:a".to_owned(), "flac".to_owned()]);
+        assert_eq!(differences(&state, &other_sound), [""; 0]);
+        assert!(!state.recipe.has_sound_of(&other_sound.recipe));
         // Where the bytes depend on it, one that the user demands must be the job's.
         let mut unknown = plan("other");
         let state = State::new(source(), &unknown, 2);
         assert_eq!(
-            state.differences(&source(), &unknown),
+            state.differences(&source(), &unknown, &KnownScenes::default()),
             ["--lp: 2 there, 1 now"]
         );
         unknown.lp_demanded = false;
-        assert_eq!(state.differences(&source(), &unknown), [""; 0]);
+        assert_eq!(
+            state.differences(&source(), &unknown, &KnownScenes::default()),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn scenes_that_are_given_may_be_those_that_the_job_has_found() {
+        let chunk = |index, start, end| Chunk { index, start, end };
+        let known = KnownScenes {
+            chunks: vec![chunk(0, 0, 40), chunk(1, 40, 99)],
+            complete: true,
+        };
+        let found = State::new(source(), &plan("mainline"), 2);
+        let mut given = plan("mainline");
+        given.recipe.scenes = Rules {
+            max: None,
+            method: SceneMethod::None,
+            forced: vec![40],
+            given: Some(99),
+            ..given.recipe.scenes
+        };
+        let differs = |given: &Plan| !found.differences(&source(), given, &known).is_empty();
+        assert!(!differs(&given));
+        given.recipe.scenes.forced = vec![41];
+        assert!(differs(&given));
     }
 
     #[test]

@@ -466,11 +466,14 @@ pub struct ToolFailure {
 
 /// What programs say where a disk holds no more: `No space left on device` in the system's words, `No space left to write to` in
 /// mkvmerge's.
-const FULL: [&str; 2] = ["No space left", "Disk quota exceeded"];
+const NO_ROOM: [&str; 2] = ["No space left", "Disk quota exceeded"];
+
+/// The same, and what is said of a file that is too large for its file system, where waiting does not help.
+pub const FULL: [&str; 3] = [NO_ROOM[0], NO_ROOM[1], "File too large"];
 
 /// Whether lines that a tool has said tell of a full disk. ffmpeg exits with 0 where only the last of a file is not written.
 fn tell_of_full_disk(lines: &[String]) -> bool {
-    let tells = |line: &String| FULL.iter().any(|words| line.contains(words));
+    let tells = |line: &String| NO_ROOM.iter().any(|words| line.contains(words));
     lines.iter().any(tells)
 }
 
@@ -498,6 +501,13 @@ impl ToolFailure {
     pub fn program(&self) -> &str {
         let program = self.command.split(' ').next().unwrap_or_default();
         program.rsplit('/').next().unwrap_or(program)
+    }
+
+    /// Whether it says that a disk is full.
+    #[must_use]
+    pub fn is_of_a_full_disk(&self) -> bool {
+        let mut lines = self.stderr.iter().chain(&self.stdout);
+        lines.any(|line| FULL.iter().any(|words| line.contains(words)))
     }
 
     /// The signal that ended the tool, if one did.

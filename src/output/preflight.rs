@@ -105,8 +105,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| is_lost(pair)) {
         let (name, codec, why) = (&pair.what, &pair.track.codec, shown(finding));
         bail!(UnfitFilm(format!(
-            "{name} ({codec}) does not get into Matroska whole: {why}. Have the sound encoded anew: add -a \"-c:a libopus\" \
-             --restart"
+            "{name} ({codec}) does not get into Matroska whole: {why}. Have the sound encoded anew: add -a \"-c:a libopus\""
         )));
     }
     let why = |finding: &Finding| {
@@ -156,7 +155,7 @@ pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
         remove(&sound)?;
         return Err(anyhow!(wrong).context(
             "the sound that was encoded anew does not get into Matroska as it is: choose another encoder for it, \
-             -a \"-c:a flac\" --restart for example",
+             -a \"-c:a flac\" for example",
         ));
     }
     job.record_sound(&SoundRecord {

@@ -532,7 +532,7 @@ const FIRST: [Said; 3] = [
     ("--preset", |recipe| recipe.video.preset.to_string()),
 ];
 /// and after them.
-const LAST: [Said; 11] = [
+const LAST: [Said; 10] = [
     ("bit depth", |recipe| {
         recipe.video.picture.bit_depth.to_string()
     }),
@@ -557,10 +557,6 @@ const LAST: [Said; 11] = [
     ("frames at which chunks begin", |recipe| {
         listed(&recipe.scenes.forced)
     }),
-    ("--audio-params", |recipe| match &recipe.audio_args {
-        None => "copy".to_owned(),
-        Some(args) => args.join(" "),
-    }),
 ];
 
 /// A few numbers, and how many more there are.
@@ -581,7 +577,8 @@ fn or_not_set(value: Option<impl fmt::Display>) -> String {
 }
 
 impl Recipe {
-    /// What differs between two recipes, each as one sentence fragment; empty if they give the same bytes.
+    /// What differs between two recipes for the picture, each as one sentence fragment; empty if they give the same bytes
+    /// of it.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let differs = |what: &str, there: String, now: String| {
@@ -596,10 +593,47 @@ impl Recipe {
         found.extend(names.into_iter().filter_map(option));
         found.extend(LAST.iter().filter_map(said));
         found.extend(self.other_contents(other));
-        if found.is_empty() && self != other {
+        if found.is_empty() && self.for_picture() != other.for_picture() {
             found.push("settings of another version of av1enc".to_owned());
         }
         found
+    }
+
+    /// What of it is for the picture alone.
+    fn for_picture(&self) -> Self {
+        let mut recipe = self.clone();
+        recipe.audio_args = None;
+        recipe.files.retain(|file| !file.is_of_sound());
+        recipe
+    }
+
+    /// Whether both make the same of the sound.
+    #[must_use]
+    pub fn has_sound_of(&self, other: &Self) -> bool {
+        let files = |recipe: &Self| -> Vec<NamedFile> {
+            let files = recipe.files.iter().filter(|file| file.is_of_sound());
+            files.cloned().collect()
+        };
+        self.audio_args == other.audio_args && files(self) == files(other)
+    }
+
+    /// The same for the picture, with the sound of another.
+    #[must_use]
+    pub fn with_sound_of(&self, other: &Self) -> Self {
+        let mut recipe = self.for_picture();
+        let files = other.files.iter().filter(|file| file.is_of_sound());
+        recipe.files.extend(files.cloned());
+        recipe.audio_args.clone_from(&other.audio_args);
+        recipe
+    }
+
+    /// What is made of the sound, in words.
+    #[must_use]
+    pub fn sound(&self) -> String {
+        match &self.audio_args {
+            None => "copied".to_owned(),
+            Some(args) => args.join(" "),
+        }
     }
 
     /// What a further option of the encoder is set to, in words.
@@ -617,6 +651,7 @@ impl Recipe {
             other.files.iter().any(|theirs| {
                 (&theirs.option, &theirs.path) == (&ours.option, &ours.path)
                     && theirs.hash != ours.hash
+                    && !ours.is_of_sound()
             })
         };
         self.files

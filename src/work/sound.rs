@@ -1,19 +1,19 @@
 //! Sound that is encoded anew: ffmpeg, from the source into the job directory; then it is compared with the source's.
 
-use std::{path::Path, process::Command};
+use std::{path::Path, process::Command, sync::Arc};
 
 use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     event::{Sink, detail, warn},
-    film::media::{Container, TrackKind},
+    film::media::{Container, Track, TrackKind},
     finding,
     job::{Job, SoundRecord, names::Name},
     metric::likeness::{Freedom, Likeness, Other, Sounds, longest_seconds},
-    os::{process::Finished, toolbox::Toolbox},
+    os::{exit::UsageError, process::Finished, toolbox::Toolbox},
     source::{
         packets::{self, ON_TIME, Original, keep_clock},
-        probe::{self, IdentifiedTrack, file_url},
+        probe::{self, IdentifiedTrack, LOOKING_FAR, file_url},
     },
     work::layout,
 };
@@ -25,6 +25,58 @@ const LATER_MS: i64 = 1000;
 /// Samples at 48 kHz that libopus is heard later than it is decoded, and with `-application lowdelay`.
 const OPUS_DELAY: u32 = 312;
 const OPUS_DELAY_LOW: u32 = 120;
+
+/// How much of the film is read for a trial, in seconds;
+const TRIED: &str = "20";
+/// and within which time after the picture's beginning all sound must begin, in milliseconds, for one.
+const TRIED_MS: f64 = 10_000.0;
+
+/// Makes sure that ffmpeg encodes the beginning of every sound track of the source with `args`. A film in which one begins
+/// late is not tried.
+///
+/// # Errors
+/// A [`UsageError`] with ffmpeg's own words if it does not; others if ffmpeg cannot be run or is killed.
+pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String]) -> Result<()> {
+    let begins = |track: &Track| track.begins_ms.is_some_and(|ms| ms < TRIED_MS);
+    let has_sound = job.is_intact(Name::Audio) && job.sound().is_ok();
+    if has_sound && job.other_sound.is_none() || !container.sound_tracks().all(begins) {
+        return Ok(());
+    }
+    let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
+    let link = job.dir().join(job.source_link());
+    // What is to be said of the tracks is said when they are encoded.
+    let silent: Sink = Arc::new(|_| ());
+    let fitted = layout::options(tools, &link, &kept, args, &silent)?;
+    let part = job.part(Name::SoundTrial)?;
+    let mut command = Command::new(&tools.ffmpeg);
+    command.current_dir(job.dir());
+    command.args(["-nostdin", "-hide_banner", "-v", "error", "-y", "-t", TRIED]);
+    if container.begins_late {
+        command.args(LOOKING_FAR);
+    }
+    command.arg("-i").arg(format!("file:{}", job.source_link()));
+    for stream in &kept {
+        command.args(["-map", &format!("0:{stream}")]);
+    }
+    command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
+    command.args(on_time([args, &fitted].concat(), kept.len()));
+    // Some filters give sound for ever.
+    command.args(["-t", TRIED, "-f", "matroska"]);
+    command.arg(job.relative(&part));
+    let failure = tools.children.finish(command)?.failure;
+    job.part(Name::SoundTrial)?;
+    match failure {
+        None => Ok(()),
+        Some(failure) if failure.signal().is_some() || failure.is_of_a_full_disk() => {
+            Err(anyhow!(failure).context("trying to encode the sound"))
+        }
+        Some(failure) => Err(UsageError(format!(
+            "--audio-params: ffmpeg does not encode the sound of this film with these options, and says:\n{}",
+            failure.stderr.join("\n")
+        ))
+        .into()),
+    }
+}
 
 /// Encodes every sound track of the source with `args`, unless an earlier run has.
 ///

@@ -299,8 +299,11 @@ fn the_scenes_are_written_once_and_read_from_then_on() {
     fs::write(&file, "{}").unwrap();
     let _ = line(&[]).fails(2).says("is not av1an's JSON of scenes");
     fs::remove_file(&file).unwrap();
-    line(&[]).succeeds();
+    line(&["--keep"]).succeeds();
     assert_eq!(scenes(&file).0, FRAMES as u64, "an encode writes it, too");
+    // The job that has written it goes on with it.
+    let again = line(&["--keep"]).succeeds().finished();
+    assert_eq!(again["resumed_chunks"], again["chunks"]);
 }
 
 #[test]

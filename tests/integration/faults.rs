@@ -1320,7 +1320,6 @@ fn a_job_of_other_settings_is_refused_with_each_difference_and_nothing_is_touche
             vec!["--pix-format", "yuv420p"],
             "bit depth: 10 there, 8 now",
         ),
-        (vec!["-a", "-c:a aac"], "--audio-params: copy there"),
         (vec!["-v", "--tune 1"], "--tune: 0 there, 1 now"),
     ] {
         let _ = encode(dir.path())

@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     check::File,
     clips::{self, ffmpeg},
+    encoders::script,
     families::ffmpeg_9,
     films, judge,
     lab::{fake, fake_mkvmerge, with_fakes},
@@ -151,16 +152,6 @@ fn a_film_without_sound_needs_no_sound_options() {
         File::open(&dir.path().join("out.mkv")).contents(),
         File::open(&clips::silent()).contents()
     );
-}
-
-#[test]
-fn sound_that_cannot_be_encoded_fails_the_film() {
-    let dir = tempfile::tempdir().unwrap();
-    let run = Run::encode(dir.path(), clips::film(), "out.mkv")
-        .args(["-a", "-c:a nonsense"])
-        .fails(1);
-    run.says("encoding the sound").says("nonsense");
-    assert!(!fs::exists(dir.path().join("out.mkv")).unwrap());
 }
 
 #[test]
@@ -474,4 +465,86 @@ fn what_becomes_of_channels_is_the_users_word() {
         .collect();
     assert_eq!(sound.len(), clips::LAYOUTS.len());
     assert!(sound.iter().all(|stream| stream["channels"] == 2));
+}
+
+#[test]
+fn wrong_options_for_sound_are_refused_at_once_and_stand_in_nobodys_way() {
+    let dir = tempfile::tempdir().unwrap();
+    let run =
+        |options: &str| Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", options]);
+    for (options, says) in [
+        ("-c:a nonsense", "nonsense"),
+        ("-c:a libopus -b:a 999M", "999000000"),
+        ("-c:a flac -nonsense 3", "nonsense"),
+        ("-c:a flac -af nonsense", "nonsense"),
+    ] {
+        // Nothing is left behind: [`Run::fails`] looks.
+        let ended = run(options).fails(2).says("--audio-params: ").says(says);
+        ended.expect(!ended.stderr.contains("Indexing"), "before anything long");
+    }
+    run("-c:a flac").succeeds();
+}
+
+/// The codec of the first sound track.
+fn codec(film: &Path) -> String {
+    let streams = File::open(film).ffprobe["streams"].clone();
+    let mut sound = streams
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|stream| stream["codec_type"] == "audio");
+    sound.next().unwrap()["codec_name"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn another_sound_uses_the_picture_that_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = script(
+        dir.path(),
+        "[ $chunk != 00001 ] || [ -e ../lab/whole ] || exit 9",
+    );
+    let output = dir.path().join("out.mkv");
+    let run = |more: &[&str]| {
+        let run = Run::encode(dir.path(), clips::mp4(), "out.mkv")
+            .args(["--json", "--keep", "-y", "-x", "24"]);
+        run.args(more).arg("--encoder-path").arg(&encoder)
+    };
+    let _ = run(&["-a", "-c:a aac"]).ends().exits(1);
+    fs::write(dir.path().join("lab/whole"), "").unwrap();
+    let job = dir.path().join("out.mkv.av1enc/job.json");
+    let before = fs::read(&job).unwrap();
+    let _ = run(&["-a", "-c:a nonsense"]).ends().exits(2);
+    assert!(
+        fs::read(&job).unwrap() == before,
+        "a wrong option changes nothing"
+    );
+    let mut chunks = None;
+    for (options, expected) in [
+        (&["-a", "-c:a libopus"][..], "opus"),
+        (&[], "aac"),
+        (&["-a", "-c:a flac"], "flac"),
+    ] {
+        let ended = run(options).succeeds();
+        ended.expect(ended.stdout.contains("the picture stays"), "a note");
+        let finished = ended.finished();
+        let resumed = &finished["resumed_chunks"];
+        // The first of these runs encodes what was missing.
+        let all = chunks.get_or_insert_with(|| finished["chunks"].as_u64().unwrap());
+        let missing = u64::from(expected == "opus");
+        assert_eq!(*resumed, *all - missing, "{expected}");
+        assert_eq!(codec(&output), expected);
+    }
+    let ended = run(&["-a", "-c:a flac"]).succeeds();
+    ended.expect(
+        !ended.stdout.contains("the picture stays"),
+        "no note for the same",
+    );
+    // The picture is another matter.
+    let _ = run(&["-a", "-c:a flac", "--crf", "40"])
+        .ends()
+        .exits(3)
+        .says("--crf: 28 there, 40 now.");
 }

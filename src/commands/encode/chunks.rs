@@ -139,6 +139,7 @@ impl Run<'_> {
             shelf: Arc::default(),
             seen: seen.clone(),
             stop,
+            threads: crew::MOST_THREADS,
         };
         let frames = opened.media.frames.max(1) as f64;
         let fraction = || {

@@ -27,7 +27,7 @@ use crate::{
     os::{
         disk,
         machine::Machine,
-        process::{ToolFailure, quoted},
+        process::{FULL, ToolFailure, quoted},
         room::Room,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
@@ -196,6 +196,10 @@ fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> 
     if config.overwrite {
         return Ok(false);
     }
+    if job.other_sound.is_some() {
+        part::refuse_existing(&config.output, false)?;
+        return Ok(false);
+    }
     let (of, output) = (job.clone(), config.output.clone());
     if !watch.over(move || Ok(of.has_named(&output)))? {
         part::refuse_existing(&config.output, false)?;
@@ -275,9 +279,6 @@ impl Made {
     }
 }
 
-/// What the system says of a disk that holds no more of a file.
-const FULL: [&str; 2] = ["No space left", "File too large"];
-
 /// What a run has at hand once it is planned.
 struct Run<'a> {
     watch: &'a Watch<'a>,
@@ -338,12 +339,40 @@ impl Run<'_> {
         let room = self.job.room();
         let part = room.wait("the output's file", || PartFile::create(output, overwrite))?;
         let trial = self.try_encoder();
+        self.settle_sound()?;
         let film = match self.config.direct {
             true => Film::InOneGo(self.open_whole(trial)?),
             false => Film::InChunks(self.opening().open(trial)?),
         };
         self.require_scenes_of(film.media())?;
         Ok((part, film))
+    }
+
+    /// ffmpeg's options for sound are tried on the film's own, before anything long and before the job is made to be with
+    /// them: what is wrong with them then stands in nobody's way.
+    fn settle_sound(&self) -> Result<()> {
+        let container = &self.probed.container;
+        if let Some(args) = self.audio_args(container) {
+            let tools = self.programs.tools.clone();
+            let (job, container) = (self.job.clone(), container.clone());
+            self.watch
+                .over(move || sound::try_out(&tools, &job, &container, &args))?;
+        }
+        if let Some(other) = &self.job.other_sound {
+            self.job.adopt_sound(self.plan)?;
+            let now = self.plan.recipe.sound();
+            note(
+                self.watch.sink,
+                format!("sound: {other} in the earlier run, {now} now; the picture stays"),
+            );
+        }
+        Ok(())
+    }
+
+    /// ffmpeg's options for the sound of a film that has some, if it is encoded anew.
+    fn audio_args(&self, container: &Container) -> Option<Vec<String>> {
+        let args = self.plan.recipe.audio_args.clone();
+        args.filter(|_| container.new_sound)
     }
 
     fn opening(&self) -> Opening<'_> {
@@ -432,12 +461,7 @@ impl Run<'_> {
 
     /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
     fn others(&self, container: &Container) -> Option<Aside> {
-        let args = self
-            .plan
-            .recipe
-            .audio_args
-            .clone()
-            .filter(|_| container.new_sound);
+        let args = self.audio_args(container);
         if args.is_none() && !preflight::is_wanted(container) {
             return None;
         }
