@@ -7,9 +7,9 @@ pub mod names;
 mod files;
 mod identity;
 mod lease;
+mod scenes;
 mod state;
 mod named;
-mod scenes;
 mod chunks;
 mod records;
 

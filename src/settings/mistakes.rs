@@ -410,6 +410,11 @@ impl Mender<'_> {
             .any(|word| flags.iter().any(|flag| word == flag))
     }
 
+    /// Whether a file that is there may be written over.
+    fn overwrites(&self) -> bool {
+        self.done.words.iter().any(|word| word == "-y")
+    }
+
     /// Of the films that are named, one may be the output, and only one can be encoded.
     fn name_output(&mut self) {
         let last = self.done.words.last().cloned().unwrap_or_default();
@@ -423,7 +428,7 @@ impl Mender<'_> {
         let at = self.films.last().copied().unwrap_or_default();
         let is_output = by_flag + self.films.len() == 2
             && !self.has(["-o", "--output"])
-            && !Path::new(&self.done.words[at]).exists();
+            && (!Path::new(&self.done.words[at]).exists() || self.overwrites());
         if is_output {
             let name = self.done.words.remove(at);
             self.tell(format!(

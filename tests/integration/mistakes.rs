@@ -65,6 +65,10 @@ fn what_was_probably_meant_is_said_as_a_line_that_works() {
     for (words, line) in [
         (&["in.mkv", "out.mkv"][..], "av1enc in.mkv -o out.mkv"),
         (&["-i", "in.mkv", "out.mkv"], "av1enc -i in.mkv -o out.mkv"),
+        (
+            &["-y", "in.mkv", "films/a.mkv"],
+            "av1enc -y in.mkv -o films/a.mkv",
+        ),
         (&["-crf", "24", "in.mkv"], "av1enc --crf 24 in.mkv"),
         (&["-q", "24", "in.mkv"], "av1enc --crf 24 in.mkv"),
         (&["--quality=24", "in.mkv"], "av1enc --crf 24 in.mkv"),
