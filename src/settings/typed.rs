@@ -75,7 +75,7 @@ impl Typed {
             let pairs = value.unwrap_or_default().split(':');
             return pairs
                 .filter(|pair| !pair.is_empty())
-                .try_for_each(|pair| self.add(pair_of(pair)));
+                .try_for_each(|pair| self.add(pair_of(name, pair)?));
         }
         self.add(param)
     }
@@ -92,15 +92,16 @@ impl Typed {
     }
 }
 
-/// `key=value`, or `key` alone.
-fn pair_of(pair: &str) -> Param {
-    match pair.split_once('=') {
-        Some((name, value)) => Param::new(name, value),
-        None => Param {
-            name: pair.to_owned(),
-            value: None,
-        },
-    }
+/// `key=value`, as it stands in the `option` of a library.
+fn pair_of(option: &str, pair: &str) -> Result<Param, UsageError> {
+    let parts = pair
+        .split_once('=')
+        .map(|(name, value)| Param::new(name, value));
+    parts.ok_or_else(|| {
+        UsageError(format!(
+            "--video-params: --{option}: `{pair}` is no key=value"
+        ))
+    })
 }
 
 /// The options one by one: `--name value`, `--name=value` or `--name`, with one dash or two.
@@ -194,10 +195,10 @@ mod tests {
 
     #[test]
     fn ffmpegs_words_are_understood() {
-        let line = "-c:v libsvtav1 -crf 28 -preset 6 -svtav1-params \"tune=0:sharpness=1:enable-hdr\" -pix_fmt yuv420p10le";
+        let line = "-c:v libsvtav1 -crf 28 -preset 6 -svtav1-params \"tune=0:sharpness=1:enable-hdr=1\" -pix_fmt yuv420p10le";
         assert_eq!(
             shown(line),
-            "--crf 28 --preset 6 --tune 0 --sharpness 1 --enable-hdr "
+            "--crf 28 --preset 6 --tune 0 --sharpness 1 --enable-hdr 1 "
         );
         assert_eq!(typed(line).unwrap().encoder, Some(EncoderName::Libsvtav1));
     }

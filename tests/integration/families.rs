@@ -153,7 +153,7 @@ fn wrong_options_of_each_encoder_are_refused_before_anything_starts() {
         ("libaom", "--sharpnes=3", "Cannot find aom option sharpnes"),
         // Its own words come first, not ffmpeg's guess.
         ("libaom", "--drop-frame 30", "):\n[libaom-av1 @ "),
-        ("libaom", "--cpu-used=9", "takes 0 to 8"),
+        ("libaom", "--cpu-used=13", "takes 0 to 8"),
         ("libaom", "--end-usage=vbr", "constant quality"),
         ("librav1e", "--bogus 3", "Invalid value for bogus"),
         (

@@ -85,7 +85,12 @@ fn a_file_with_too_few_lines_ends_the_run_with_their_number() {
 }
 
 /// Options whose description speaks of a file or of numbers of pictures, and that have neither as their value.
-const NO_FILES: &[&str] = &["input-depth", "use-q-file", "allow-mmap-file"];
+const NO_FILES: &[&str] = &[
+    "input-depth",
+    "use-q-file",
+    "allow-mmap-file",
+    "svtav1-params",
+];
 
 #[test]
 fn no_option_of_a_file_of_any_encoder_here_is_one_that_nobody_has_judged() {
