@@ -59,7 +59,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -263,7 +263,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -77,6 +77,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-chunks -d 'Encode the whole film in one go with ffmpeg\'s libsvtav1, where VapourSynth or FFMS2 cannot be had'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-only -d 'Only find the scenes, and write them into the file that --scenes names'
@@ -147,6 +148,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-chunks -d 'Encode the whole film in one go with ffmpeg\'s libsvtav1, where VapourSynth or FFMS2 cannot be had'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-only -d 'Only find the scenes, and write them into the file that --scenes names'
