@@ -78,18 +78,8 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         sink,
     };
 
-    if let Some(ignored) = &ground.ignored_places {
-        warn(sink, ignored.clone());
-    }
-    for had_nothing_to_do in &config.notes {
-        note(sink, had_nothing_to_do.clone());
-    }
-    part::refuse_input(config)?;
-    let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
-    part::refuse_existing(
-        &config.output,
-        config.overwrite || config.dry_run || config.cuts.only || may_be_named,
-    )?;
+    tell_of_the_line(ground, config, sink);
+    refuse_taken(config)?;
     let (programs, probed) = gather(&watch, config)?;
     let encoder = &programs.encoder;
     for reason in &programs.passed_over {
@@ -103,15 +93,10 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    if !config.cuts.only {
-        part::require_writable(&config.output)?;
-        proof::require_place(config)?;
-    }
+    require_places(config)?;
     let room = Room::new(config.disk_patience, &ground.children, sink);
     let job = open_job(config, &plan, &room)?;
-    if !config.cuts.only
-        && is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))?
-    {
+    if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
     let run = Run {
@@ -123,31 +108,41 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
         probed: &probed,
     };
     run.tell_what_is_planned();
-
     if config.cuts.only {
         run.find_scenes().inspect_err(|error| forget(&job, error))?;
         return Ok(Outcome::Scenes);
     }
-    let opened = run.open();
-    let (mut part, opened) = opened.inspect_err(|error| forget(&job, error))?;
-    run.warn_of_small_disks(opened.media());
-    sink(Event::Stage {
-        stage: Stage::Encode,
-    });
-    let made = match opened {
-        Film::InChunks(film) => run.in_chunks(film)?,
-        Film::InOneGo(film) => run.in_one_go(film)?,
-    };
-    let made = Arc::new(made.carried(&job));
-    run.tell_scenes(&made);
+    run.film(started)
+}
 
-    run.require_size(&made)?;
-    let proof = run
-        .join(&made, &part)
-        .and_then(|()| run.verify(&made, &part))
-        .or_else(|why| run.join_elsewhere(&made, &mut part, why))
-        .inspect_err(|why| run.write_disproof(why))?;
-    run.publish(&made, part, proof, started)
+/// Says what of the command line, and of where it was typed, has nothing to do.
+fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
+    if let Some(ignored) = &ground.ignored_places {
+        warn(sink, ignored.clone());
+    }
+    for had_nothing_to_do in &config.notes {
+        note(sink, had_nothing_to_do.clone());
+    }
+}
+
+/// Refuses an output that is the input, or something else's.
+fn refuse_taken(config: &Config) -> Result<()> {
+    part::refuse_input(config)?;
+    let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
+    let is_not_written = config.dry_run || config.cuts.only;
+    part::refuse_existing(
+        &config.output,
+        config.overwrite || is_not_written || may_be_named,
+    )
+}
+
+/// Makes sure that what will be written can be, where it is to be.
+fn require_places(config: &Config) -> Result<()> {
+    if config.cuts.only {
+        return Ok(());
+    }
+    part::require_writable(&config.output)?;
+    proof::require_place(config)
 }
 
 /// Looks at the film while it looks at the machine. What the machine lacks is said first.
@@ -193,7 +188,7 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
 /// Whether the output is there because an earlier run of this job was ended after it had named it: then nothing is left to
 /// do but what that run could not do any more.
 fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> {
-    if config.overwrite {
+    if config.overwrite || config.cuts.only {
         return Ok(false);
     }
     if job.other_sound.is_some() {
@@ -290,6 +285,30 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Makes the film, from its scenes to its name.
+    fn film(&self, started: Instant) -> Result<Outcome> {
+        let job = self.job;
+        let (mut part, opened) = self.open().inspect_err(|error| forget(job, error))?;
+        self.warn_of_small_disks(opened.media());
+        (self.watch.sink)(Event::Stage {
+            stage: Stage::Encode,
+        });
+        let made = match opened {
+            Film::InChunks(film) => self.in_chunks(film)?,
+            Film::InOneGo(film) => self.in_one_go(film)?,
+        };
+        let made = Arc::new(made.carried(job));
+        self.tell_scenes(&made);
+
+        self.require_size(&made)?;
+        let proof = self
+            .join(&made, &part)
+            .and_then(|()| self.verify(&made, &part))
+            .or_else(|why| self.join_elsewhere(&made, &mut part, why))
+            .inspect_err(|why| self.write_disproof(why))?;
+        self.publish(&made, part, proof, started)
+    }
+
     fn tell_what_is_planned(&self) {
         let (sink, workers) = (self.watch.sink, &self.plan.workers);
         for warning in &self.plan.warnings {
