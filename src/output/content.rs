@@ -408,15 +408,18 @@ fn subtitles(text: &str) -> Vec<Text> {
         Some(ms * 1000.0)
     };
     let mut found: Vec<Text> = Vec::new();
-    for line in text.lines() {
+    let lines: Vec<&str> = text.lines().collect();
+    for (n, line) in lines.iter().enumerate() {
+        // The number of a text stands in front of its times; any other is a word.
+        if lines.get(n + 1).is_some_and(|next| next.contains(" --> ")) {
+            continue;
+        }
         let times = line
             .split_once(" --> ")
             .and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
         match (times, found.last_mut()) {
             (Some((from, to)), _) => found.push((from, to, String::new())),
-            (None, Some((_, _, words)))
-                if !line.trim().is_empty() && line.trim().parse::<u32>().is_err() =>
-            {
+            (None, Some((_, _, words))) if !line.trim().is_empty() => {
                 words.push_str(line.trim());
                 words.push('\n');
             }
@@ -870,6 +873,14 @@ mod tests {
             .agree(),
             "times"
         );
+    }
+
+    #[test]
+    fn a_number_that_is_said_is_a_word() {
+        let text =
+            "1\n00:00:01,000 --> 00:00:02,000\nIn\n1984\n\n2\n00:00:03,000 --> 00:00:04,000\n7\n\n";
+        let words: Vec<String> = subtitles(text).into_iter().map(|text| text.2).collect();
+        assert_eq!(words, ["In\n1984\n", "7\n"]);
     }
 
     #[test]
