@@ -39,6 +39,8 @@ properties! {
     EncodedPictures = "encoded pictures",
     /// The pictures as a decoder shows them, at some places.
     Pictures = "pictures at their times",
+    /// How bright they are, and which colours they have.
+    PictureColors = "brightness and colours",
     /// How many pictures a decoder shows.
     DecodedFrames = "frames that can be decoded",
     /// What programs complain of that decode the pictures.
@@ -89,6 +91,8 @@ properties! {
     VideoTrack = "video track",
     /// What is in a track of sound.
     SoundTrack = "sound track",
+    /// The channels of a track of sound.
+    Channels = "channels of sound track",
     /// What is in a track of subtitles.
     SubtitleTrack = "subtitle track",
     /// How many tracks of sound that was encoded anew there are.

@@ -8,6 +8,7 @@ use std::{
     collections::VecDeque,
     f64::consts::TAU,
     io::{BufReader, ErrorKind, Read, copy, sink},
+    ops::Range,
     path::Path,
     process::Command,
     thread,
@@ -53,6 +54,15 @@ const QUIET: f64 = 1e-3;
 /// What is so much quieter than the source is silent, and what is so quiet is it in any case.
 const FAINT: f64 = 0.1;
 const SILENT: f64 = 1e-4;
+/// Sound is looked through for holes in parts of so many samples, where the source is louder than -40 dB;
+const PART: usize = 800;
+const LOUD: f64 = 1e-2;
+/// so many samples around a part may be heard in it.
+const MOVED: usize = 80;
+/// By how many decibels the level of a single channel may differ.
+const CHANNEL_DB: f64 = 3.0;
+/// One of so many places at least is like the source in a channel that is the same: encoders leave little of some.
+const FEW: usize = 4;
 /// How like the source a place is at least (1 is alike), so that its shift can be told: as it is, and with filters.
 const LIKE: f64 = 0.5;
 const LIKE_FILTERED: f64 = 0.7;
@@ -63,6 +73,8 @@ const AS_GOOD_UNLIKE: f64 = 0.25;
 
 /// What both sounds go through: one time for all that is heard, holes filled.
 const ON_TIME: &str = "aresample=8000:async=1:min_hard_comp=0.01:first_pts=0";
+/// What single channels go through as well: one that is not zero where nothing is heard is not loud.
+const NO_OFFSET: &str = "highpass=f=20";
 /// Blocks that one decoder may be ahead of the other.
 const AHEAD: usize = 64;
 
@@ -172,6 +184,104 @@ pub struct Likeness {
     energy: [f64; 2],
 }
 
+/// How it is listened.
+#[derive(Debug, Clone, Copy)]
+struct Ear {
+    /// What is quieter is no place.
+    quiet: f64,
+    /// How like the source a place is at least, so that its shift can be told.
+    like: f64,
+    /// What is quieter than this part of the source is silent.
+    faint: f64,
+    /// Whether it is looked through for holes.
+    holes: bool,
+}
+
+impl Ear {
+    /// For what the user's options leave to be judged of a whole sound.
+    const fn of(freedom: Freedom) -> Self {
+        let same = matches!(freedom, Freedom::Nothing);
+        Self {
+            quiet: QUIET,
+            like: if same { LIKE } else { LIKE_FILTERED },
+            faint: if same { FAINT } else { 0.0 },
+            holes: same,
+        }
+    }
+
+    /// For one channel of it.
+    const CHANNEL: Self = Self {
+        quiet: LOUD,
+        like: LIKE,
+        faint: FAINT,
+        holes: true,
+    };
+
+    /// For what two channels have not in common: encoders leave out what is little of it.
+    const BETWEEN: Self = Self {
+        quiet: 2.0 * LOUD,
+        holes: false,
+        ..Self::CHANNEL
+    };
+}
+
+/// What is heard of a track that has several channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// One of them.
+    Channel(usize),
+    /// One without the next: it is turned around where both are exchanged.
+    Between(usize),
+}
+
+impl Voice {
+    /// All there are of so many channels.
+    fn all(channels: usize) -> Vec<Self> {
+        let between = (1..channels).map(|n| Self::Between(n - 1));
+        (0..channels).map(Self::Channel).chain(between).collect()
+    }
+
+    fn filter(self) -> String {
+        match self {
+            Self::Channel(n) => format!("pan=mono|c0=c{n},{NO_OFFSET},{ON_TIME}"),
+            Self::Between(n) => {
+                format!("pan=mono|c0=0.5*c{n}-0.5*c{},{NO_OFFSET},{ON_TIME}", n + 1)
+            }
+        }
+    }
+
+    fn ear(self) -> Ear {
+        match self {
+            Self::Channel(_) => Ear::CHANNEL,
+            Self::Between(_) => Ear::BETWEEN,
+        }
+    }
+}
+
+/// The channels of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channels {
+    /// How many there are.
+    pub count: usize,
+    /// Which of them is for low frequencies: encoders leave nothing else in it.
+    pub low: Option<usize>,
+}
+
+impl Channels {
+    /// In what the channels of another sound differ, where anything was heard.
+    fn disagreement(self, voices: &[(Voice, Likeness)]) -> Option<String> {
+        voices.iter().find_map(|(voice, likeness)| {
+            let is_low = *voice == Voice::Channel(self.low.unwrap_or(usize::MAX));
+            let name = match voice {
+                Voice::Channel(n) => format!("channel {}", n + 1),
+                Voice::Between(n) => format!("what is between channels {} and {}", n + 1, n + 2),
+            };
+            let why = likeness.unlike(!is_low)?;
+            Some(format!("{name} is {why}"))
+        })
+    }
+}
+
 impl Likeness {
     /// The shift that is furthest from none: when in seconds, and how many milliseconds.
     #[must_use]
@@ -187,6 +297,22 @@ impl Likeness {
     pub fn louder_db(&self) -> Option<f64> {
         let [source, output] = self.energy;
         (source > 0.0 && output > 0.0).then(|| 10.0 * (output / source).log10())
+    }
+
+    /// Why one channel is another than the source's; `exactly`: not only less or more of it.
+    fn unlike(&self, exactly: bool) -> Option<String> {
+        if let Some(at) = self.silent.first() {
+            return Some(format!("silent at {at:.1} s"));
+        }
+        if let Some(db) = self.louder_db().filter(|db| db.abs() > CHANNEL_DB) {
+            return Some(format!("{db:+.1} dB louder"));
+        }
+        let on_time = self.shifts.iter().filter(|(_, ms)| ms.abs() <= SHIFT_MS);
+        let on_time = on_time.count();
+        (exactly && on_time * FEW < self.places).then(|| {
+            let places = count(self.places as u64, "place");
+            format!("like the source's at {on_time} of {places}")
+        })
     }
 
     /// Whether it is the source's sound, as far as `freedom` lets that be told; `rate` is that of the encoded sound.
@@ -310,7 +436,7 @@ pub struct Pair {
     next: usize,
     due: usize,
     likeness: Likeness,
-    like: f64,
+    ear: Ear,
     fourier: Fourier,
 }
 
@@ -326,6 +452,10 @@ impl Pair {
     /// Two sounds, of which the second is `later_ms` later than the first where nothing is wrong.
     #[must_use]
     pub fn new(later_ms: f64, freedom: Freedom) -> Self {
+        Self::heard(later_ms, Ear::of(freedom))
+    }
+
+    fn heard(later_ms: f64, ear: Ear) -> Self {
         Self {
             sides: Default::default(),
             ended: [false; 2],
@@ -333,11 +463,7 @@ impl Pair {
             next: 0,
             due: 0,
             likeness: Likeness::default(),
-            like: if freedom == Freedom::Nothing {
-                LIKE
-            } else {
-                LIKE_FILTERED
-            },
+            ear,
             fourier: Fourier::new(),
         }
     }
@@ -383,6 +509,7 @@ impl Pair {
                     .map_or(LAST_STEP, |step| step.1);
                 self.due = self.next + step * GRID;
             }
+            self.look_for_holes(self.next..self.next + GRID);
             self.next += GRID;
             // The last place is wherever the film ends.
             let keep = self.next as i64 - WINDOW as i64;
@@ -392,10 +519,23 @@ impl Pair {
         }
     }
 
+    /// Looks in a part of the source for what is not heard in the other sound.
+    fn look_for_holes(&mut self, part: Range<usize>) {
+        let full = part.end.saturating_sub(PART - 1);
+        for begin in (part.start..full).step_by(PART).filter(|_| self.ear.holes) {
+            let source = mean(&self.sides[0].part(begin as i64, PART));
+            let around = begin as i64 + self.base() - MOVED as i64;
+            let output = self.sides[1].part(around, PART + 2 * MOVED);
+            if source >= LOUD && mean(&output) < source * FAINT {
+                self.likeness.silent.push(begin as f64 / RATE);
+            }
+        }
+    }
+
     /// Compares `length` samples from `begin` on, unless the source is too quiet there.
     fn look_at(&mut self, begin: usize, length: usize) -> bool {
         let source = self.sides[0].part(begin as i64, length);
-        if mean(&source) < QUIET {
+        if mean(&source) < self.ear.quiet {
             return false;
         }
         let at = begin as f64 / RATE;
@@ -406,18 +546,14 @@ impl Pair {
         let like = self
             .fourier
             .shift(&source, &around)
-            .filter(|(_, like)| *like >= self.like);
+            .filter(|(_, like)| *like >= self.ear.like);
         let lag = like.map_or(0.0, |(lag, _)| lag);
         let from = (REACH as f64 + lag).round() as usize;
         let output = &around[from..from + length];
         self.likeness.places += 1;
         self.likeness.energy[0] += energy(&source);
         self.likeness.energy[1] += energy(output);
-        let faint = if self.like > LIKE {
-            0.0
-        } else {
-            mean(&source) * FAINT
-        };
+        let faint = mean(&source) * self.ear.faint;
         if mean(output) < faint.max(SILENT) {
             self.likeness.silent.push(at);
         } else if let Some((lag, _)) = like {
@@ -433,6 +569,7 @@ impl Pair {
         self.ended = [true; 2];
         self.advance();
         let end = self.sides[0].end();
+        self.look_for_holes(self.next..end);
         let begin = end.saturating_sub(WINDOW);
         if end > 0 && (!begin.is_multiple_of(GRID) || self.likeness.places == 0) {
             self.look_at(begin, end - begin);
@@ -615,11 +752,9 @@ fn decoding(film: &Original<'_>, streams: &[usize], options: &[&str]) -> Command
 }
 
 /// How sound is decoded that is compared, and passed on.
-const DECODED: [&str; 12] = [
+const DECODED: [&str; 10] = [
     "-map_metadata",
     "-1",
-    "-af",
-    ON_TIME,
     "-ac",
     "1",
     "-c:a",
@@ -636,27 +771,55 @@ impl Sounds<'_> {
     /// # Errors
     /// If one cannot be read.
     pub fn compare(&self, freedoms: &[Freedom]) -> Result<Vec<Likeness>> {
-        let piped = [&DECODED[..], &["pipe:1"]].concat();
-        let Original {
-            tools, container, ..
-        } = self.source;
-        let source = decoding(&self.source, &self.streams, &piped);
-        let encoded = self.other.decoding(tools, &piped);
-        // By the film's clock the output is later by what is added for it.
-        let offset_ms = container.clock.offset_us as f64 / 1000.0;
+        let options = [&["-af", ON_TIME], &DECODED[..], &["pipe:1"]].concat();
+        let source = decoding(&self.source, &self.streams, &options);
+        let encoded = self.other.decoding(self.source.tools, &options);
         let tracks = self.later_ms.iter().zip(freedoms);
-        let mut pairs: Vec<Pair> = tracks
-            .map(|(later_ms, freedom)| Pair::new(later_ms + offset_ms, *freedom))
-            .collect();
+        let offset_ms = self.offset_ms();
+        let pairs = tracks.map(|(later_ms, freedom)| Pair::new(later_ms + offset_ms, *freedom));
+        self.listen_to([source, encoded], pairs.collect())
+    }
+
+    /// Compares the first track, which has the same `channels` in both, channel by channel: in what they differ.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn compare_channels(&self, channels: Channels) -> Result<Option<String>> {
+        let Self { source, other, .. } = self;
+        let (Other::Of(output, streams), Some(ours)) = (other, self.streams.first()) else {
+            return Ok(None);
+        };
+        let voices = Voice::all(channels.count);
+        let mut options = Vec::new();
+        for (n, voice) in voices.iter().enumerate() {
+            options.extend([format!("-filter:a:{n}"), voice.filter()]);
+        }
+        options.extend(DECODED.iter().chain(&["pipe:1"]).map(ToString::to_string));
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let films = [(source, ours), (output, &streams[0])]
+            .map(|(film, stream)| decoding(film, &vec![*stream; voices.len()], &options));
+        let later_ms = self.later_ms[0] + self.offset_ms();
+        let pairs = voices
+            .iter()
+            .map(|voice| Pair::heard(later_ms, voice.ear()));
+        let heard = self.listen_to(films, pairs.collect())?;
+        let heard: Vec<(Voice, Likeness)> = voices.into_iter().zip(heard).collect();
+        Ok(channels.disagreement(&heard))
+    }
+
+    /// By how many milliseconds the output is later by the film's clock: what is added for it.
+    fn offset_ms(&self) -> f64 {
+        self.source.container.clock.offset_us as f64 / 1000.0
+    }
+
+    /// Lets the sounds of two decoders come, those of the source first.
+    fn listen_to(&self, films: [Command; 2], mut pairs: Vec<Pair>) -> Result<Vec<Likeness>> {
+        let children = &self.source.tools.children;
         let ((from_source, ours), (from_encoded, theirs)) = (bounded(AHEAD), bounded(AHEAD));
+        let [source, encoded] = films;
         thread::scope(|scope| {
-            let a =
-                scope.spawn(move || tools.children.stream(source, |avi| send(avi, &from_source)));
-            let b = scope.spawn(move || {
-                tools
-                    .children
-                    .stream(encoded, |avi| send(avi, &from_encoded))
-            });
+            let a = scope.spawn(move || children.stream(source, |avi| send(avi, &from_source)));
+            let b = scope.spawn(move || children.stream(encoded, |avi| send(avi, &from_encoded)));
             listen(&mut pairs, [&ours, &theirs]);
             drop((ours, theirs));
             outcome(a).context("decoding the source's sound")?;
@@ -880,6 +1043,30 @@ mod tests {
             48_000,
         );
         assert!(finding.output.contains("21.0 ms early at"), "{finding}");
+    }
+
+    #[test]
+    fn a_hole_between_the_places_is_found_and_a_little_delay_is_none() {
+        let loud: Vec<f64> = sound(300.0).iter().map(|x| 5.0 * x).collect();
+        let click = |n: f64| {
+            if (n as usize).is_multiple_of(4000) {
+                n
+            } else {
+                -1.0
+            }
+        };
+        let late = compare(&loud, &moved(&loud, |n| n - PER_MS));
+        assert!(agrees(&late), "{late:?}");
+        let mut hole = loud.clone();
+        hole[281 * 8000..281 * 8000 + 2000].fill(0.0);
+        let found = compare(&loud, &hole);
+        assert!(
+            !agrees(&found) && (found.silent[0] - 281.0).abs() < 0.2,
+            "{found:?}"
+        );
+        let clicks = moved(&vec![0.9; 80_000], click);
+        let likeness = compare(&clicks, &moved(&clicks, |n| n - 8.0));
+        assert!(likeness.silent.is_empty(), "{likeness:?}");
     }
 
     #[test]

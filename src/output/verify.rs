@@ -321,8 +321,11 @@ mod tests {
         /// Ten pictures, each of which `wrong` shows as another one, or not at all.
         fn pictures(wrong: impl Fn(usize) -> Option<usize>) -> Self {
             let seen = |n: usize| -> Seen {
-                let mut small = Small([40; 576]);
-                (0..40).for_each(|x| small.0[(n * 7 + x) % 576] = 240);
+                let mut small = Small {
+                    luma: [40; 576],
+                    chroma: None,
+                };
+                (0..40).for_each(|x| small.luma[(n * 7 + x) % 576] = 240);
                 (n as f64 * 40.0, small)
             };
             let all: Vec<Seen> = (0..10).map(seen).collect();
@@ -434,6 +437,8 @@ mod tests {
                 vec![Case::of([right], [wrong])]
             }
             Property::Complaints
+            | Property::Channels
+            | Property::PictureColors
             | Property::PictureSize
             | Property::BitDepth
             | Property::Extras => {

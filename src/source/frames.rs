@@ -154,60 +154,105 @@ impl Frame {
             .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// The picture, small.
+    /// The picture, small, without its colours.
     #[must_use]
     pub fn small(&self) -> Small {
-        Small::of(&self.luma(), self.bit_depth())
+        Small {
+            luma: means(&self.luma(), self.bit_depth(), SMALL),
+            chroma: None,
+        }
+    }
+
+    /// The picture of 4:2:0, small.
+    #[must_use]
+    pub fn small_with_chroma(&self) -> Small {
+        let plane = |n| means(&self.plane(n), self.bit_depth(), SMALL_CHROMA);
+        Small {
+            chroma: Some([plane(1), plane(2)]),
+            ..self.small()
+        }
     }
 }
 
 /// Width and height of a [`Small`].
 pub const SMALL: (usize, usize) = (32, 18);
+/// The same of its chroma.
+const SMALL_CHROMA: (usize, usize) = (SMALL.0 / 2, SMALL.1 / 2);
 
-/// The luma of a picture as 32 x 18 means, in 8 bit: enough to tell it from its neighbours wherever anything moves, and
-/// next to nothing to keep.
+/// A picture as 32 x 18 means of its luma, in 8 bit: enough to tell it from its neighbours wherever anything moves, and next
+/// to nothing to keep.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Small(pub [u8; SMALL.0 * SMALL.1]);
+pub struct Small {
+    /// Its luma, row by row.
+    pub luma: [u8; SMALL.0 * SMALL.1],
+    /// U and V, at half the size, where they were looked at.
+    pub chroma: Option<[Chroma; 2]>,
+}
+
+/// A plane of chroma, row by row.
+pub type Chroma = [u8; SMALL_CHROMA.0 * SMALL_CHROMA.1];
 
 impl Small {
-    /// The means of `luma`, whose samples have `bit_depth` bits.
-    #[must_use]
-    pub fn of(luma: &Plane<'_>, bit_depth: u8) -> Self {
-        let bytes = if bit_depth > 8 { 2 } else { 1 };
-        let rows: Vec<&[u8]> = luma
-            .data
-            .chunks(luma.stride)
-            .map(|row| &row[..luma.row_bytes])
-            .collect();
-        let (width, height) = (luma.row_bytes / bytes, rows.len());
-        let mut small = [0; SMALL.0 * SMALL.1];
-        for (cell, mean) in small.iter_mut().enumerate() {
-            let (x, y) = (
-                part(cell % SMALL.0, SMALL.0, width),
-                part(cell / SMALL.0, SMALL.1, height),
-            );
-            let count = (x.len() * y.len()) as u64;
-            let sum: u64 = rows[y]
-                .iter()
-                .map(|row| sum(&row[x.start * bytes..x.end * bytes], bytes))
-                .sum();
-            let value = (sum << 1).checked_div(count).unwrap_or(0) >> (bit_depth.max(8) - 8);
-            *mean = u8::try_from(value.div_ceil(2).min(255)).unwrap_or(u8::MAX);
-        }
-        Self(small)
-    }
-
-    /// How far two pictures are from each other: the mean difference of a cell, in steps of 8 bit.
+    /// How far two pictures are from each other: the mean difference of a cell of luma, in steps of 8 bit.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f64 {
-        let sum: u32 = self
-            .0
-            .iter()
-            .zip(&other.0)
-            .map(|(a, b)| u32::from(a.abs_diff(*b)))
-            .sum();
-        f64::from(sum) / (SMALL.0 * SMALL.1) as f64
+        mean_difference(&self.luma, &other.luma)
     }
+
+    /// It with a brightness and a contrast that all pictures have in common: so it is compared with one that has others.
+    #[must_use]
+    pub fn evened(&self) -> Self {
+        const CONTRAST: f64 = 24.0;
+        const LEAST: f64 = 4.0;
+        let cells = self.luma.len() as f64;
+        let mean = self.luma.iter().map(|cell| f64::from(*cell)).sum::<f64>() / cells;
+        let away = |cell: &u8| (f64::from(*cell) - mean).abs();
+        let contrast = self.luma.iter().map(away).sum::<f64>() / cells;
+        let gain = CONTRAST / contrast.max(LEAST);
+        let even = |cell: u8| ((f64::from(cell) - mean) * gain + 128.0).round() as u8;
+        Self {
+            luma: self.luma.map(even),
+            chroma: self.chroma,
+        }
+    }
+}
+
+/// How far two small planes are from each other: the mean difference of a cell.
+#[must_use]
+pub fn mean_difference(one: &[u8], other: &[u8]) -> f64 {
+    let differences = one
+        .iter()
+        .zip(other)
+        .map(|(a, b)| u32::from(a.abs_diff(*b)));
+    f64::from(differences.sum::<u32>()) / one.len() as f64
+}
+
+/// The means of `columns` x `rows` parts of a plane whose samples have `bit_depth` bits, in 8 bit.
+fn means<const CELLS: usize>(
+    plane: &Plane<'_>,
+    bit_depth: u8,
+    (columns, rows): (usize, usize),
+) -> [u8; CELLS] {
+    let bytes = if bit_depth > 8 { 2 } else { 1 };
+    let lines: Vec<&[u8]> = plane
+        .data
+        .chunks(plane.stride)
+        .map(|row| &row[..plane.row_bytes])
+        .collect();
+    let (width, height) = (plane.row_bytes / bytes, lines.len());
+    std::array::from_fn(|cell| {
+        let (x, y) = (
+            part(cell % columns, columns, width),
+            part(cell / columns, rows, height),
+        );
+        let count = (x.len() * y.len()) as u64;
+        let sum: u64 = lines[y]
+            .iter()
+            .map(|row| sum(&row[x.start * bytes..x.end * bytes], bytes))
+            .sum();
+        let value = (sum << 1).checked_div(count).unwrap_or(0) >> (bit_depth.max(8) - 8);
+        u8::try_from(value.div_ceil(2).min(255)).unwrap_or(u8::MAX)
+    })
 }
 
 /// The part number `n` of `parts` of `0..length`; a pixel belongs to several where there are fewer pixels than parts.
@@ -281,9 +326,9 @@ mod tests {
         let eight = frame(640, 360, 8, |x, _| ramp(x, 640, 1)).small();
         let ten = frame(320, 180, 10, |x, _| ramp(x, 320, 4)).small();
         assert!(eight.distance(&ten) < 1.0, "{}", eight.distance(&ten));
-        assert!(eight.0[31] > 190 && eight.0[0] < 5);
+        assert!(eight.luma[31] > 190 && eight.luma[0] < 5);
         // Fewer pixels than cells.
-        assert_eq!(frame(2, 2, 8, |_, _| 77).small(), Small([77; 32 * 18]));
+        assert_eq!(frame(2, 2, 8, |_, _| 77).small().luma, [77; 32 * 18]);
     }
 
     #[test]

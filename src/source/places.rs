@@ -224,7 +224,7 @@ impl<'a> Film<'a> {
             if pipe.shows_a_keyframe() {
                 keys_ms.push(ms);
             }
-            if !to((ms, frame.small())) {
+            if !to((ms, frame.small_with_chroma())) {
                 break;
             }
         }
@@ -279,7 +279,7 @@ impl<'a> Film<'a> {
         self.container.is_none_or(|container| container.direct) || from_ms.is_some()
     }
 
-    /// ffmpeg, decoding small luma from there on.
+    /// ffmpeg, decoding small pictures from there on.
     fn decoding(&self, from_ms: Option<f64>) -> Command {
         let mut command = Command::new(&self.tools.ffmpeg);
         command.current_dir(self.dir).args([
@@ -643,8 +643,11 @@ mod tests {
 
     /// A picture in which something has moved by `n`.
     fn picture(n: usize) -> Small {
-        let mut small = Small([40; 576]);
-        (0..40).for_each(|x| small.0[(n * 7 + x) % 576] = 240);
+        let mut small = Small {
+            luma: [40; 576],
+            chroma: None,
+        };
+        (0..40).for_each(|x| small.luma[(n * 7 + x) % 576] = 240);
         small
     }
 

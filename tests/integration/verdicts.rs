@@ -14,7 +14,9 @@ use crate::{
 fn source() -> PathBuf {
     clips::kept(include_bytes!("verdicts.rs"), "source.mkv", |dir| {
         let noise = |seed| {
-            format!("anoisesrc=d=6:a=0.2:r=48000:seed={seed},aformat=channel_layouts=stereo")
+            let channel = |seed| format!("anoisesrc=d=6:a=0.2:r=48000:seed={seed}");
+            let (left, right) = (channel(seed), channel(seed + 10));
+            format!("{left}[l];{right}[r];[l][r]join=inputs=2:channel_layout=stereo")
         };
         std::fs::write(
             dir.join("words.srt"),
@@ -88,6 +90,13 @@ fn made(dir: &Path, name: &str, args: &[&str]) -> PathBuf {
     let source = source.to_str().unwrap();
     let all = ["-y", "-i", source, "-map", "0", "-c", "copy"];
     ffmpeg(dir, &[&all[..], args, &[name]].concat());
+    dir.join(name)
+}
+
+/// A copy of another film.
+fn made_of(dir: &Path, film: &Path, name: &str) -> PathBuf {
+    let film = film.to_str().unwrap();
+    ffmpeg(dir, &["-y", "-i", film, "-map", "0", "-c", "copy", name]);
     dir.join(name)
 }
 
@@ -177,12 +186,28 @@ fn what_another_program_lost_or_moved_is_named() {
         .concat()
     };
     let late = ["-c:a:1", "pcm_s16le", "-filter:a:1", "adelay=100|100"];
+    let swapped = [
+        "-c:a:0",
+        "aac",
+        "-b:a",
+        "192k",
+        "-filter:a:0",
+        "pan=stereo|c0=c1|c1=c0",
+    ];
+    let hole = [
+        "-c:a:0",
+        "pcm_s16le",
+        "-filter:a:0",
+        "volume=0:enable=between(t\\,3\\,3.3)",
+    ];
     let cases: Vec<(Vec<&str>, &str)> = vec![
         (late.to_vec(), "sound track 2"),
         (
             vec!["-c:a:0", "libopus", "-filter:a:0", "volume=0"],
             "sound track 1",
         ),
+        (hole.to_vec(), "sound track 1"),
+        (swapped.to_vec(), "channels of sound track 1"),
         (x264("select=not(eq(n\\,70))"), "frames"),
         (
             x264("select=not(eq(n\\,70)),setpts=N/25/TB"),
@@ -196,6 +221,9 @@ fn what_another_program_lost_or_moved_is_named() {
             x264("settb=1/1000,setpts=PTS+gte(N\\,70)*12"),
             "times of frames",
         ),
+        (x264("swapuv"), "brightness and colours"),
+        (x264("hue=s=0"), "brightness and colours"),
+        (x264("lutyuv=y=val+4"), "brightness and colours"),
         (x264("scale=80:46"), "size of the picture"),
         (x264("setsar=2"), "shape of a pixel"),
         (vec!["-t", "5"], "frames"),
@@ -227,6 +255,32 @@ fn what_another_program_lost_or_moved_is_named() {
             shown(&verdict)
         );
     }
+}
+
+#[test]
+fn an_attachment_that_is_another_of_the_same_name_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let attach = |font: &Path, words: &str, film: &str| {
+        std::fs::write(font, words).unwrap();
+        let made = std::process::Command::new("mkvmerge")
+            .args(["-q", "-o", film])
+            .arg(source())
+            .args(["--attachment-mime-type", "font/ttf", "--attach-file"])
+            .arg(font)
+            .current_dir(dir.path())
+            .status();
+        assert!(made.unwrap().success());
+        dir.path().join(film)
+    };
+    let film = attach(&dir.path().join("a.ttf"), "a font", "film.mkv");
+    let same = made_of(dir.path(), &film, "same.mkv");
+    let verdict = compare(dir.path(), &film, &same, &[]);
+    assert!(verdict["agrees"] == true, "{}", shown(&verdict));
+    let replaced = attach(&other.join("a.ttf"), "no font", "replaced.mkv");
+    let verdict = compare(dir.path(), &film, &replaced, &[]);
+    assert_eq!(differing(&verdict), ["attachments"], "{}", shown(&verdict));
 }
 
 #[test]

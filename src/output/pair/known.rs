@@ -83,9 +83,10 @@ impl Known {
                 Property::ContainerColors,
                 Property::ContainerHdr10,
                 Property::BitDepth,
+                Property::PictureColors,
             ],
             Self::DynamicHdr => &[Property::Extras],
-            Self::Sound => &[],
+            Self::Sound => &[Property::Channels],
             Self::Tracks => &[Property::Tracks],
             Self::Names => &[
                 Property::Title,
@@ -103,6 +104,15 @@ impl Known {
     }
 }
 
+/// What pictures may be besides the source's of their own time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Leeway {
+    /// One of those beside it.
+    pub any_rate: bool,
+    /// Brighter or darker, and with another contrast.
+    pub any_colors: bool,
+}
+
 /// All that is known of one output.
 #[derive(Debug, Clone, Default)]
 pub struct Differences(pub Vec<Known>);
@@ -115,10 +125,13 @@ impl Differences {
         properties.any(|property| finding.is_of(*property))
     }
 
-    /// Whether pictures may stand for others beside them.
+    /// What is left to be judged of the pictures.
     #[must_use]
-    pub fn have_rate(&self) -> bool {
-        self.0.contains(&Known::Rate)
+    pub fn of_pictures(&self) -> Leeway {
+        Leeway {
+            any_rate: self.0.contains(&Known::Rate),
+            any_colors: self.0.contains(&Known::Colors),
+        }
     }
 
     /// The part of the source's pictures that is left.

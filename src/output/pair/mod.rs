@@ -1,7 +1,9 @@
 //! Any two films, of which one is said to be made of the other -> [`Verdict`]. No word of whoever made it is believed: both
 //! are read by the same programs, from their beginnings to their ends.
 
+mod attachments;
 mod known;
+mod shades;
 mod pictures;
 mod tracks;
 
@@ -16,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use num_rational::Ratio;
 use serde::Serialize;
 
+use self::attachments::Attached;
 pub use self::known::{Differences, Known};
 use self::pictures::{Compared, Whole, of_times};
 use self::tracks::{Tracks, of_title};
@@ -137,12 +140,16 @@ impl fmt::Display for Judged {
     }
 }
 
+/// By how much a chapter may be off: ffmpeg moves the pictures to where encoded sound can begin before them, and no chapters.
+const CHAPTER_MS: f64 = 50.0;
+
 /// One of the two films, opened.
 struct Side {
     handle: Handle,
     probed: Probed,
     found: Found,
     announced: Announced,
+    attached: Vec<Attached>,
 }
 
 /// The directory and the name by which tools reach an open film.
@@ -171,11 +178,13 @@ impl Side {
             .with_context(|| format!("reading the packets of `{}`", path.display()))?;
         let announced = Announced::of(&listed, container.clock.first_ms);
         let found = probe::video_of(tools, path, 0)?;
+        let attached = attachments::of_film(tools, &dir.join(&name))?;
         Ok(Self {
             handle,
             probed,
             found,
             announced,
+            attached,
         })
     }
 
@@ -250,12 +259,11 @@ impl Films<'_> {
         (ours, source): (&Film<'_>, &Side),
         (theirs, output): (&Film<'_>, &Side),
     ) -> Result<(Vec<Finding>, f64)> {
-        let any_rate = self.differences.have_rate();
         let Whole {
             compared,
             source: of_source,
             output: of_output,
-        } = pictures::whole(ours, theirs, any_rate)?;
+        } = pictures::whole(ours, theirs, self.differences.of_pictures())?;
         let later_ms = compared
             .later_ms()
             .context("one of the films has no picture that can be decoded")?;
@@ -263,7 +271,7 @@ impl Films<'_> {
         let mut findings = of_times(&compared.source_ms, &compared.output_ms, later_ms, by);
         findings.extend(of_ends(source, output, &compared, later_ms));
         findings.push(of_lost(source, output, &compared));
-        findings.push(compared.finding("all pictures"));
+        findings.extend(compared.findings("all pictures"));
         findings.extend(of_asides(&of_source, &of_output));
         Ok((findings, later_ms))
     }
@@ -296,15 +304,11 @@ impl Films<'_> {
             let later = from + later_ms - MAX_TIME_ERROR_MS..=until + later_ms + MAX_TIME_ERROR_MS;
             let mut shown = look(theirs, &output.announced, later.clone(), &mut asides[1])?;
             shown.retain(|(ms, _)| later.contains(ms));
-            let (seen, any_rate) = (seen.into_iter(), self.differences.have_rate());
-            compared.add(Compared::of(
-                seen,
-                shown.into_iter(),
-                Some(later_ms),
-                any_rate,
-            ));
+            let (seen, shown) = (seen.into_iter(), shown.into_iter());
+            let leeway = self.differences.of_pictures();
+            compared.add(Compared::of(seen, shown, Some(later_ms), leeway));
         }
-        findings.push(compared.finding(&format!("pictures at {places} places")));
+        findings.extend(compared.findings(&format!("pictures at {places} places")));
         let [of_source, of_output] = asides;
         findings.extend(of_asides(&of_source, &of_output));
         Ok((findings, later_ms))
@@ -465,12 +469,7 @@ fn of_film(source: &Side, output: &Side, later_ms: f64) -> Vec<Finding> {
             &source.found.video_tags,
             &output.found.video_tags,
         ),
-        Finding::same(
-            Property::Attachments,
-            ours.attachments,
-            theirs.attachments,
-            "mkvmerge -J",
-        ),
+        attachments::finding(&source.attached, &output.attached),
     ];
     findings.extend(of_chapters(ours, theirs, later_ms));
     findings
@@ -542,7 +541,7 @@ fn of_chapters(source: &Container, output: &Container, later_ms: f64) -> Vec<Fin
     let count = Finding::same(Property::Chapters, source.chapters, output.chapters, by);
     let (ours, theirs) = (&source.chapter_list, &output.chapter_list);
     let differ = |(ours, theirs): &(&(f64, String), &(f64, String))| {
-        (theirs.0 - later_ms - ours.0).abs() > MAX_TIME_ERROR_MS || theirs.1 != ours.1
+        (theirs.0 - later_ms - ours.0).abs() > CHAPTER_MS || theirs.1 != ours.1
     };
     let wrong = ours.iter().zip(theirs).find(differ);
     let (Some(last), true) = (ours.last(), ours.len() == theirs.len()) else {
@@ -566,7 +565,11 @@ fn of_chapters(source: &Container, output: &Container, later_ms: f64) -> Vec<Fin
 #[cfg(test)]
 pub(super) mod examples {
     use super::*;
-    use crate::film::media::{Extra, examples::media};
+    use crate::{
+        film::media::{Extra, examples::media},
+        output::pair::known::Leeway,
+        source::frames::Small,
+    };
 
     /// A finding of `property` of two films that are alike in it, and of two that are not.
     pub fn two(property: Property) -> [Finding; 2] {
@@ -584,7 +587,12 @@ pub(super) mod examples {
             extras: vec![(Extra::Captions, 0.0)],
             ..Aside::default()
         };
-        let whole = of_asides(&aside, &aside);
+        let whole = [
+            of_asides(&aside, &aside),
+            of_shades(1).into(),
+            vec![tracks::of_channels(1, [6; 2], None)],
+        ]
+        .concat();
         if !spoil {
             let none = Differences::default();
             return [whole, of_pictures(&source, &output, &none)].concat();
@@ -602,9 +610,23 @@ pub(super) mod examples {
         let none = Differences::default();
         [
             of_asides(&before, &aside),
+            of_shades(6).into(),
+            vec![tracks::of_channels(1, [6, 2], None)],
             of_pictures(&source, &output, &none),
         ]
         .concat()
+    }
+
+    /// What is said of the shades of ten pictures that are as much `brighter`.
+    fn of_shades(brighter: u8) -> [Finding; 1] {
+        let small = |luma: u8| Small {
+            luma: [luma; 576],
+            chroma: None,
+        };
+        let film = |luma: u8| (0..10).map(move |n| (f64::from(n), small(luma)));
+        let compared = Compared::of(film(90), film(90 + brighter), None, Leeway::default());
+        let [_, shades] = compared.findings("all");
+        [shades]
     }
 }
 

@@ -6,6 +6,7 @@ use std::{collections::VecDeque, thread};
 use anyhow::{Context, Result};
 use crossbeam_channel::bounded;
 
+use super::{known::Leeway, shades::Shades};
 use crate::{
     finding::{Finding, Property},
     os::{process::outcome, words::count},
@@ -20,6 +21,8 @@ use crate::{
 const AHEAD: usize = 64;
 /// Pictures that are judged together: an encoder may leave one as the one before.
 const GROUP: usize = 10;
+/// So many pictures are left as the one before at most where a whole film has fewer than that.
+const FEWEST: usize = 2;
 /// Pictures that are nearer to each other than this do not tell which of them one is.
 const DIFFERENT: f64 = 0.5;
 /// A picture that is further than this from its own is another one, whatever those beside it are like.
@@ -47,7 +50,11 @@ pub struct Compared {
     /// When a picture is clearly another one, or most of ten are.
     lost_ms: Vec<f64>,
     /// The last pictures that were told apart, and whether they are right.
-    group: Vec<(f64, bool)>,
+    group: VecDeque<(f64, bool)>,
+    /// How many were told apart.
+    told: usize,
+    /// Their brightness and colours.
+    shades: Shades,
 }
 
 /// Pictures as they come from a decoder.
@@ -64,17 +71,17 @@ pub struct Whole {
     pub output: Aside,
 }
 
-/// Decodes both films from beginning to end. With `any_rate`, a picture may stand for one beside it.
+/// Decodes both films from beginning to end. Their pictures may differ by as much as `leeway` says.
 ///
 /// # Errors
 /// If one cannot be read.
-pub fn whole(source: &Film<'_>, output: &Film<'_>, any_rate: bool) -> Result<Whole> {
+pub fn whole(source: &Film<'_>, output: &Film<'_>, leeway: Leeway) -> Result<Whole> {
     let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
     thread::scope(|scope| {
         let all = f64::INFINITY;
         let a = scope.spawn(move || source.each(None, all, |seen| from_source.send(seen).is_ok()));
         let b = scope.spawn(move || output.each(None, all, |seen| from_output.send(seen).is_ok()));
-        let compared = Compared::of(ours.iter(), theirs.iter(), None, any_rate);
+        let compared = Compared::of(ours.iter(), theirs.iter(), None, leeway);
         drop((ours, theirs));
         Ok(Whole {
             compared,
@@ -131,11 +138,19 @@ impl Compared {
         source: impl Coming,
         output: impl Coming,
         later_ms: Option<f64>,
-        any_rate: bool,
+        leeway: Leeway,
     ) -> Self {
-        let mut around = Around::new(source);
+        let plain = |(ms, small): Seen| {
+            let small = if leeway.any_colors {
+                small.evened()
+            } else {
+                small
+            };
+            (ms, small)
+        };
+        let mut around = Around::new(source.map(plain));
         let (mut compared, mut later_ms) = (Self::default(), later_ms);
-        for (ms, shown) in output {
+        for (ms, shown) in output.map(plain) {
             compared.output_ms.push(ms);
             let later_ms = match later_ms {
                 Some(later_ms) => later_ms,
@@ -143,7 +158,8 @@ impl Compared {
                 None => continue,
             };
             if let Some(n) = around.nearest(ms - later_ms) {
-                if any_rate {
+                compared.shades.add(ms, &around.near[n].1, &shown);
+                if leeway.any_rate {
                     compared.judge_at_any_rate(ms, &shown, &around.near, n);
                 } else {
                     compared.judge(ms, &shown, &around.near, n);
@@ -154,6 +170,7 @@ impl Compared {
             around.near.clear();
         }
         compared.close_group();
+        compared.shades.close();
         compared.source_ms = around.all_ms;
         compared
     }
@@ -203,21 +220,21 @@ impl Compared {
         } else {
             self.wrong_ms.push(ms);
         }
-        self.group.push((ms, right));
-        if self.group.len() == GROUP {
+        self.group.push_back((ms, right));
+        self.told += 1;
+        if self.group.len() > GROUP {
+            self.group.pop_front();
+        }
+        if self.told.is_multiple_of(GROUP) {
             self.close_group();
         }
     }
 
     /// Judges the last pictures together.
     fn close_group(&mut self) {
-        let wrong: Vec<f64> = self
-            .group
-            .drain(..)
-            .filter(|(_, right)| !right)
-            .map(|(ms, _)| ms)
-            .collect();
-        if wrong.len() * 2 > GROUP {
+        let wrong = self.group.iter().filter(|(_, right)| !right);
+        let wrong: Vec<f64> = wrong.map(|(ms, _)| *ms).collect();
+        if wrong.len() * 2 > self.group.len().max(FEWEST) {
             self.lost_ms.extend(wrong);
         }
     }
@@ -228,6 +245,7 @@ impl Compared {
         self.alike += other.alike;
         self.wrong_ms.extend(other.wrong_ms);
         self.lost_ms.extend(other.lost_ms);
+        self.shades.extend(other.shades);
     }
 
     /// By how many milliseconds the output's clock is later, if both have pictures.
@@ -236,9 +254,14 @@ impl Compared {
         Some(self.output_ms.first()? - self.source_ms.first()?)
     }
 
-    /// Whether the pictures are the source's.
+    /// Whether the pictures are the source's, and whether they are as bright and have the same colours.
     #[must_use]
-    pub fn finding(&self, how: &str) -> Finding {
+    pub fn findings(&self, how: &str) -> [Finding; 2] {
+        [self.finding(how), self.shades.finding(how)]
+    }
+
+    /// Whether the pictures are the source's.
+    fn finding(&self, how: &str) -> Finding {
         let looked = self.agree + self.alike + self.wrong_ms.len();
         let source = count(looked as u64, "picture");
         let mut output = format!("{} nearest to the picture of their own time", self.agree);
@@ -295,8 +318,11 @@ mod tests {
     use super::*;
 
     fn small(n: usize) -> Small {
-        let mut small = Small([40; 576]);
-        (0..60).for_each(|x| small.0[(n * 13 + x) % 576] = 240);
+        let mut small = Small {
+            luma: [40; 576],
+            chroma: None,
+        };
+        (0..60).for_each(|x| small.luma[(n * 13 + x) % 576] = 240);
         small
     }
 
@@ -308,7 +334,11 @@ mod tests {
     }
 
     fn compared(source: Vec<Seen>, output: Vec<Seen>, any_rate: bool) -> Compared {
-        Compared::of(source.into_iter(), output.into_iter(), None, any_rate)
+        let leeway = Leeway {
+            any_rate,
+            any_colors: false,
+        };
+        Compared::of(source.into_iter(), output.into_iter(), None, leeway)
     }
 
     #[test]
@@ -338,6 +368,29 @@ mod tests {
             let found = compared(film(0..101), film(case.clone()), false);
             assert!(!found.finding("all").agrees, "{case:?}: {found:?}");
         }
+    }
+
+    #[test]
+    fn two_pictures_that_are_exchanged_are_found_and_other_colours_are_no_others() {
+        assert!(
+            !compared(film(0..2), film([1, 0]), false)
+                .finding("all")
+                .agrees
+        );
+        let darker = |film: Vec<Seen>| {
+            let darker = film.into_iter().map(|(ms, small)| {
+                let luma = small.luma.map(|cell| cell / 3 + 16);
+                (ms, Small { luma, ..small })
+            });
+            darker.collect::<Vec<_>>().into_iter()
+        };
+        let leeway = Leeway {
+            any_colors: true,
+            ..Leeway::default()
+        };
+        let of = |output| Compared::of(film(0..100).into_iter(), output, None, leeway);
+        assert!(of(darker(film(0..100))).finding("all").agrees);
+        assert!(!of(darker(film(1..101))).finding("all").agrees);
     }
 
     #[test]

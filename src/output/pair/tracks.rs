@@ -1,18 +1,21 @@
 //! Which track of an output is which of its source, and whether what is in both is the same.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use super::known::Differences;
 use crate::{
     film::media::{Container, Track, TrackKind},
     finding::{Finding, Property},
-    metric::likeness::{Other, Sounds},
+    metric::likeness::{Channels, Freedom, Other, Sounds},
     os::words::count,
     output::{
         container::{of_track, text},
         content::{Films, Output, Pair},
     },
-    source::packets::Original,
+    source::{packets::Original, probe},
 };
 
 /// A track, and the one that was made of it.
@@ -163,30 +166,81 @@ impl<'a> Tracks<'a> {
         if numbers.is_empty() {
             return Ok(Vec::new());
         }
-        let streams = |of: fn(&Two<'_>) -> usize| {
-            numbers
-                .iter()
-                .map(|n| of(&self.pairs[*n]))
-                .collect::<Vec<_>>()
-        };
         let offset_ms = films.source.container.clock.offset_us as f64 / 1000.0;
-        let sounds = Sounds {
-            source: films.source,
-            streams: streams(|two| two.0.stream),
-            other: Other::Of(output, streams(|two| two.1.stream)),
-            later_ms: &vec![films.later_ms - offset_ms; numbers.len()],
+        let later_ms = vec![films.later_ms - offset_ms; numbers.len()];
+        let sounds = |numbers: &[usize]| {
+            let pairs = || numbers.iter().map(|n| &self.pairs[*n]);
+            Sounds {
+                source: films.source,
+                streams: pairs().map(|two| two.0.stream).collect(),
+                other: Other::Of(output, pairs().map(|two| two.1.stream).collect()),
+                later_ms: &later_ms,
+            }
         };
         let freedom = differences.of_sound();
-        let likenesses = sounds.compare(&vec![freedom; numbers.len()])?;
+        let likenesses = sounds(numbers).compare(&vec![freedom; numbers.len()])?;
         let before = |n: usize| {
             let others = self.pairs[..n].iter();
             others.filter(|two| two.0.kind == TrackKind::Audio).count()
         };
-        let finding = |(n, likeness): (&usize, &crate::metric::likeness::Likeness)| {
-            likeness.finding(before(*n) + 1, freedom, 48_000)
-        };
-        Ok(numbers.iter().zip(&likenesses).map(finding).collect())
+        let layouts = [channels(&films.source)?, channels(&output)?];
+        let mut findings = Vec::new();
+        for (n, likeness) in numbers.iter().zip(&likenesses) {
+            let number = before(*n) + 1;
+            findings.push(likeness.finding(number, freedom, 48_000));
+            let (ours, theirs) = self.pairs[*n];
+            let both =
+                [(0, ours), (1, theirs)].map(|(side, track)| layouts[side].get(&track.stream));
+            if let [Some(ours), Some(theirs)] = both {
+                let other = match ours.count == theirs.count && freedom == Freedom::Nothing {
+                    true if ours.count > 1 => sounds(&[*n]).compare_channels(*ours)?,
+                    _ => None,
+                };
+                findings.push(of_channels(number, [ours.count, theirs.count], other));
+            }
+        }
+        Ok(findings)
     }
+}
+
+/// The channels of both sounds, of which something may be `other`.
+pub(super) fn of_channels(number: usize, counts: [usize; 2], other: Option<String>) -> Finding {
+    let [source, output] = counts.map(|channels| count(channels as u64, "channel"));
+    let agrees = source == output && other.is_none();
+    let output = other.map_or(output.clone(), |other| format!("{output}, {other}"));
+    let by = "each channel, decoded by ffmpeg";
+    let what = Property::Channels.of_track(number);
+    Finding::new(what, source, output, by, agrees)
+}
+
+/// What ffprobe says of streams.
+#[derive(Debug, Deserialize)]
+struct Streams {
+    streams: Vec<Stream>,
+}
+
+/// What ffprobe says of one.
+#[derive(Debug, Deserialize)]
+struct Stream {
+    index: usize,
+    #[serde(default)]
+    channels: usize,
+    #[serde(default)]
+    channel_layout: String,
+}
+
+/// The channels of each stream of sound.
+fn channels(film: &Original<'_>) -> Result<HashMap<usize, Channels>> {
+    let entries = "stream=index,channels,channel_layout";
+    let options = ["-select_streams", "a", "-show_entries", entries];
+    let found: Streams = probe::ffprobe(film.tools, &film.dir.join(film.name), &options)?;
+    let channels = |stream: Stream| {
+        let count = stream.channels;
+        // In all layouts it comes behind those at the front.
+        let low = (stream.channel_layout.contains(".1") && count > 2).then(|| 3.min(count - 1));
+        (stream.index, Channels { count, low })
+    };
+    Ok(found.streams.into_iter().map(channels).collect())
 }
 
 /// The titles of two films.
