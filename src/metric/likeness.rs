@@ -219,7 +219,6 @@ impl Ear {
 
     /// For what two channels have not in common: encoders leave out what is little of it.
     const BETWEEN: Self = Self {
-        quiet: 2.0 * LOUD,
         holes: false,
         ..Self::CHANNEL
     };
