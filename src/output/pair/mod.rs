@@ -5,6 +5,7 @@ mod attachments;
 mod known;
 mod shades;
 mod pictures;
+mod said;
 mod tracks;
 
 use std::{
@@ -15,27 +16,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use num_rational::Ratio;
 use serde::Serialize;
 
 use self::attachments::Attached;
 pub use self::known::{Differences, Known};
 use self::pictures::{Compared, Whole, of_times};
-use self::tracks::{Tracks, of_title};
+use self::said::{of_chapters, of_pictures, of_tags, of_title};
+use self::tracks::Tracks;
 use crate::{
-    film::{
-        hdr::Hdr10,
-        media::{Color, Container, Fields, UNSPECIFIED, Video},
-    },
+    film::media::Container,
     finding::{Finding, Property},
     os::{handle::Handle, process::outcome, toolbox::Toolbox},
-    output::container::{ASPECT_TOLERANCE, MAX_TIME_ERROR_MS, tag_text},
+    output::container::MAX_TIME_ERROR_MS,
     source::{
         packets::{self, Announced, Original},
         places::{Aside, Film, Seen},
         probe::{self, Found, Probed},
     },
-    stream::bitstream::hdr_disagreement,
 };
 
 /// Two films that are compared.
@@ -139,9 +136,6 @@ impl fmt::Display for Judged {
         }
     }
 }
-
-/// By how much a chapter may be off: ffmpeg moves the pictures to where encoded sound can begin before them, and no chapters.
-const CHAPTER_MS: f64 = 50.0;
 
 /// One of the two films, opened.
 struct Side {
@@ -270,7 +264,8 @@ impl Films<'_> {
         let by = "all, decoded by ffmpeg";
         let mut findings = of_times(&compared.source_ms, &compared.output_ms, later_ms, by);
         findings.extend(of_ends(source, output, &compared, later_ms));
-        findings.push(of_lost(source, output, &compared));
+        let asides = (&of_source, &of_output);
+        findings.push(of_lost((source, output), &compared, asides));
         findings.extend(compared.findings("all pictures"));
         findings.extend(of_asides(&of_source, &of_output));
         Ok((findings, later_ms))
@@ -376,88 +371,6 @@ fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
     ]
 }
 
-/// What is said of the pictures of both.
-fn of_pictures(source: &Container, output: &Container, differences: &Differences) -> Vec<Finding> {
-    let (ours, theirs) = (&source.video, &output.video);
-    let wanted = differences
-        .crop()
-        .map_or(ours.encoded_size(), |crop| crop.size);
-    let size = |(width, height): (u32, u32)| format!("{width}x{height}");
-    let scan = |fields: Option<Fields>| {
-        fields.map_or("progressive".to_owned(), |fields| fields.to_string())
-    };
-    let bits = |video: &Video| format!("{} bit", video.bit_depth);
-    let codes = |color: &Color| [color.primaries, color.transfer, color.matrix];
-    let same_colors = codes(&ours.color)
-        .iter()
-        .zip(codes(&theirs.color))
-        .all(|(wanted, found)| *wanted == UNSPECIFIED || *wanted == found);
-    let same_range = ours.color.range.is_none() || ours.color.range == theirs.color.range;
-    let same_hdr = hdr_disagreement(&theirs.hdr10, &ours.hdr10).is_none();
-    let shape = |video: &Video| ratio(video.sample_aspect);
-    let by = "ffprobe";
-    vec![
-        Finding::same(
-            Property::PictureSize,
-            size(wanted),
-            size(theirs.encoded_size()),
-            by,
-        ),
-        Finding::new(
-            Property::PixelShape,
-            ours.sample_aspect.to_string(),
-            theirs.sample_aspect.to_string(),
-            by,
-            (shape(theirs) / shape(ours) - 1.0).abs() <= ASPECT_TOLERANCE,
-        ),
-        Finding::new(
-            Property::BitDepth,
-            bits(ours),
-            bits(theirs),
-            by,
-            theirs.bit_depth >= ours.bit_depth,
-        ),
-        Finding::same(Property::Fields, scan(ours.fields), scan(theirs.fields), by),
-        Finding::same(
-            Property::Space,
-            source.space.to_string(),
-            output.space.to_string(),
-            "mkvmerge -J, ffprobe",
-        ),
-        Finding::new(
-            Property::ContainerColors,
-            ours.color.to_string(),
-            theirs.color.to_string(),
-            by,
-            same_colors && same_range,
-        ),
-        Finding::new(
-            Property::ContainerHdr10,
-            hdr10(&ours.hdr10),
-            hdr10(&theirs.hdr10),
-            by,
-            same_hdr,
-        ),
-    ]
-}
-
-/// HDR10 metadata as the recipes of encoders have them.
-fn hdr10(hdr10: &Hdr10) -> String {
-    let mastering = hdr10.mastering.map(|display| display.to_string());
-    let light = hdr10.content_light.map(|light| format!("light {light}"));
-    let all: Vec<String> = [mastering, light].into_iter().flatten().collect();
-    if all.is_empty() {
-        "none".to_owned()
-    } else {
-        all.join(", ")
-    }
-}
-
-/// A ratio as a number.
-fn ratio(ratio: Ratio<u32>) -> f64 {
-    f64::from(*ratio.numer()) / f64::from(*ratio.denom())
-}
-
 /// What is said of the films, of which the output is `later_ms` later.
 fn of_film(source: &Side, output: &Side, later_ms: f64) -> Vec<Finding> {
     let (ours, theirs) = (source.container(), output.container());
@@ -491,75 +404,34 @@ fn of_ends(source: &Side, output: &Side, compared: &Compared, later_ms: f64) -> 
     Some(Finding::new(what, shown(wanted), shown(found), by, near))
 }
 
-/// Whether a decoder shows all pictures that packets announce, in both.
-fn of_lost(source: &Side, output: &Side, compared: &Compared) -> Finding {
-    let of = |side: &Side, shown: &[f64]| {
+/// Whether a decoder shows all pictures that packets announce, in both. Some coders put what other pictures refer to into
+/// packets of its own, of which none is shown: pictures are lost where a decoder complains.
+fn of_lost(
+    (source, output): (&Side, &Side),
+    compared: &Compared,
+    (of_source, of_output): (&Aside, &Aside),
+) -> Finding {
+    let of = |side: &Side, shown: &[f64], aside: &Aside| {
         let (lost, first) = side.announced.lost(shown);
         let at = first.map_or_else(String::new, |ms| format!(" from {:.3} s on", ms / 1000.0));
-        match lost {
-            0 => "all".to_owned(),
-            lost => format!("all but {lost}{at}"),
+        match (lost, aside.complaints.is_empty()) {
+            (0, _) => (true, "all".to_owned()),
+            (lost, true) => (true, format!("all but {lost} that others refer to")),
+            (lost, false) => (false, format!("all but {lost}{at}")),
         }
     };
     let (ours, theirs) = (
-        of(source, &compared.source_ms),
-        of(output, &compared.output_ms),
+        of(source, &compared.source_ms, of_source),
+        of(output, &compared.output_ms, of_output),
     );
-    let agrees = [&ours, &theirs].iter().all(|lost| *lost == "all");
     let by = "packets, and pictures decoded by ffmpeg";
-    Finding::new(Property::DecodedFrames, ours, theirs, by, agrees)
-}
-
-/// Compares tags: those of the source have to be in the output, which may have more.
-fn of_tags(
-    property: Property,
-    source: &[(String, String)],
-    output: &[(String, String)],
-) -> Finding {
-    let lost: Vec<(String, String)> = source
-        .iter()
-        .filter(|tag| !output.contains(tag))
-        .cloned()
-        .collect();
-    let there = if lost.is_empty() {
-        tag_text(source)
-    } else {
-        format!("{}, without {}", tag_text(output), tag_text(&lost))
-    };
     Finding::new(
-        property,
-        tag_text(source),
-        there,
-        "ffprobe",
-        lost.is_empty(),
-    )
-}
-
-/// Compares number, times and names of chapters.
-fn of_chapters(source: &Container, output: &Container, later_ms: f64) -> Vec<Finding> {
-    let by = "mkvmerge -J, ffprobe";
-    let count = Finding::same(Property::Chapters, source.chapters, output.chapters, by);
-    let (ours, theirs) = (&source.chapter_list, &output.chapter_list);
-    let differ = |(ours, theirs): &(&(f64, String), &(f64, String))| {
-        (theirs.0 - later_ms - ours.0).abs() > CHAPTER_MS || theirs.1 != ours.1
-    };
-    let wrong = ours.iter().zip(theirs).find(differ);
-    let (Some(last), true) = (ours.last(), ours.len() == theirs.len()) else {
-        return vec![count];
-    };
-    let shown = |(ms, name): &(f64, String)| format!("`{name}` at {:.3} s", ms / 1000.0);
-    let (source, output) = match wrong {
-        Some((ours, theirs)) => (ours, &(theirs.0 - later_ms, theirs.1.clone())),
-        None => (last, last),
-    };
-    let times = Finding::new(
-        Property::ChapterTimes,
-        shown(source),
-        shown(output),
+        Property::DecodedFrames,
+        ours.1,
+        theirs.1,
         by,
-        wrong.is_none(),
-    );
-    vec![count, times]
+        ours.0 && theirs.0,
+    )
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::{
     metric::likeness::{Channels, Freedom, Other, Sounds},
     os::words::count,
     output::{
-        container::{of_track, text},
+        container::of_track,
         content::{Films, Output, Pair},
     },
     source::{packets::Original, probe},
@@ -241,13 +241,6 @@ fn channels(film: &Original<'_>) -> Result<HashMap<usize, Channels>> {
         (stream.index, Channels { count, low })
     };
     Ok(found.streams.into_iter().map(channels).collect())
-}
-
-/// The titles of two films.
-#[must_use]
-pub fn of_title(source: &Container, output: &Container) -> Finding {
-    let [source, output] = [source, output].map(|film| text(&film.title));
-    Finding::same(Property::Title, source, output, "mkvmerge -J, ffprobe")
 }
 
 #[cfg(test)]
