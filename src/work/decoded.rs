@@ -165,22 +165,17 @@ struct Account {
     spent: f64,
     /// Seconds that a frame has taken; `None`: none has been decoded yet.
     price: Option<f64>,
-    /// Whether the chunk that sets the price is being decoded.
-    is_pricing: bool,
     /// Whether a chunk was not what it should be: from then on all are looked at.
     in_doubt: bool,
 }
 
 impl Samples {
-    /// Whether a chunk of so many frames, which took this long to encode, is to be decoded.
+    /// Whether a chunk of so many frames, which took this long to encode, is to be decoded: any, until the price is known.
     pub fn wants(&self, frames: u64, encoded: Duration) -> bool {
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         account.earned += encoded.as_secs_f64() * PART;
         let cost = account.price.map(|price| price * frames as f64);
-        let affordable = match cost {
-            None => !std::mem::replace(&mut account.is_pricing, true),
-            Some(cost) => account.spent + cost <= account.earned,
-        };
+        let affordable = cost.is_none_or(|cost| account.spent + cost <= account.earned);
         let wants = affordable || account.in_doubt;
         if wants {
             // Nobody else wants one before this is paid for.
@@ -233,8 +228,8 @@ mod tests {
         assert!(samples.wants(100, minute), "the first");
         // Two seconds for a hundred frames: one chunk in four, at a minute each.
         assert!(
-            !samples.wants(100, Duration::ZERO),
-            "no other before its price is known"
+            samples.wants(100, Duration::ZERO),
+            "what ends before the price is known"
         );
         samples.0.lock().unwrap().price = Some(0.02);
         samples.0.lock().unwrap().spent = 2.0;

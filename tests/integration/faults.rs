@@ -889,17 +889,8 @@ fn an_mkvmerge_whose_output_is_not_whole_makes_no_film() {
         let dir = tempfile::tempdir().unwrap();
         fs::copy(clips::one_scene(), dir.path().join("other.mkv")).unwrap();
         fake_mkvmerge(dir.path(), &format!("\"$real\" \"$@\"; {damage}; exit 0"));
-        let ended = with_fakes(dir.path(), encode(dir.path()));
-        let ended = fails(dir.path(), ended.args(["--proof", "proof.json"]));
+        let ended = fails(dir.path(), with_fakes(dir.path(), encode(dir.path())));
         let _ = ended.says("the joined film is not whole and was not given its name");
-        // What could not be read at all was not compared.
-        if let Ok(proof) = fs::read(dir.path().join("proof.json")) {
-            let proof: serde_json::Value = serde_json::from_slice(&proof).unwrap();
-            assert_eq!(proof["agrees"], false, "{proof:#}");
-            fs::remove_file(dir.path().join("proof.json")).unwrap();
-        } else {
-            assert!(!damage.starts_with("cp"), "other frames are a finding");
-        }
         goes_on(dir.path(), encode(dir.path()), CHUNKS);
     }
 }
