@@ -99,10 +99,8 @@ pub type Seen = (f64, Small);
 pub struct Looked {
     /// The pictures.
     pub seen: Vec<Seen>,
-    /// The times of those that are keyframes by the decoder's word.
-    pub keys_ms: Vec<f64>,
-    /// What they carry beside themselves.
-    pub extras: Extras,
+    /// What was seen beside them.
+    pub aside: Aside,
 }
 
 /// What was seen beside pictures that were passed on.
@@ -185,11 +183,7 @@ impl<'a> Film<'a> {
             seen.push(picture);
             true
         })?;
-        Ok(Looked {
-            seen,
-            keys_ms: aside.keys_ms,
-            extras: aside.extras,
-        })
+        Ok(Looked { seen, aside })
     }
 
     /// Gives `to` the same pictures, each as it comes, as long as it wants more.
@@ -261,7 +255,7 @@ impl<'a> Film<'a> {
         for from_ms in seeks(from_ms) {
             looked = self.look(from_ms, times_ms.end() + SAME_TIME_MS)?;
             if from_ms.is_some() {
-                let keys_ms = &looked.keys_ms;
+                let keys_ms = &looked.aside.keys_ms;
                 looked.seen = from_a_keyframe(looked.seen, |ms| {
                     keys_ms.contains(&ms) || announced.is_key(ms)
                 });
@@ -385,7 +379,7 @@ impl References {
             let times_ms = &announced.times_ms[place.pictures.clone()];
             let (first, last) = (times_ms[0], times_ms[times_ms.len() - 1]);
             let looked = film.decode(announced, place.from_ms, first..=last)?;
-            references.extras.extend(looked.extras);
+            references.extras.extend(looked.aside.extras);
             references.add(&looked.seen, times_ms);
         }
         references.extras.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -313,6 +313,26 @@ fn what_is_known_to_differ_is_no_fault_and_nothing_else_gets_by() {
 }
 
 #[test]
+fn a_known_size_keeps_its_shape_and_a_known_rate_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let flat = [&X264[..], &["-vf", "scale=80:90,setsar=1"]].concat();
+    let half = [&X264[..], &["-vf", "fps=30,trim=end=3", "-map", "-0:a"]].concat();
+    for (args, known, what) in [
+        (flat, "scaled", "shape of a pixel"),
+        (half, "rate,tracks", "end of the last frame"),
+    ] {
+        let output = made(dir.path(), "made.mkv", &args);
+        let verdict = verify(dir.path(), &output, &["--known", known]);
+        let found = differing(&verdict);
+        assert!(
+            found.iter().any(|found| found == what),
+            "{}",
+            shown(&verdict)
+        );
+    }
+}
+
+#[test]
 fn at_some_places_a_film_that_lost_pictures_is_found_too() {
     let dir = tempfile::tempdir().unwrap();
     let moved = "select=not(eq(n\\,70)),setpts=N/25/TB";

@@ -71,14 +71,10 @@ impl Known {
     /// The properties that are others.
     fn properties(self) -> &'static [Property] {
         match self {
-            Self::Scaled => &[Property::PictureSize, Property::PixelShape],
+            Self::Scaled => &[Property::PictureSize],
             Self::Cropped(_) => &[],
             Self::Deinterlaced => &[Property::Fields],
-            Self::Rate => &[
-                Property::Frames,
-                Property::FrameTimes,
-                Property::LastFrameEnd,
-            ],
+            Self::Rate => &[Property::Frames, Property::FrameTimes],
             Self::Colors => &[
                 Property::ContainerColors,
                 Property::ContainerHdr10,
@@ -132,6 +128,12 @@ impl Differences {
             any_rate: self.0.contains(&Known::Rate),
             any_colors: self.0.contains(&Known::Colors),
         }
+    }
+
+    /// Whether pictures may have another size; their shape stays.
+    #[must_use]
+    pub fn are_scaled(&self) -> bool {
+        self.0.contains(&Known::Scaled)
     }
 
     /// The part of the source's pictures that is left.

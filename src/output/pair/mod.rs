@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use self::attachments::Attached;
 pub use self::known::{Differences, Known};
-use self::pictures::{Compared, Whole, of_times};
+use self::pictures::{Compared, Whole, of_holes, of_times};
 use self::said::{of_chapters, of_pictures, of_tags, of_title};
 use self::tracks::Tracks;
 use crate::{
@@ -262,8 +262,14 @@ impl Films<'_> {
             .later_ms()
             .context("one of the films has no picture that can be decoded")?;
         let by = "all, decoded by ffmpeg";
+        let leeway = self.differences.of_pictures();
         let mut findings = of_times(&compared.source_ms, &compared.output_ms, later_ms, by);
-        findings.extend(of_ends(source, output, &compared, later_ms));
+        findings.extend(of_ends(source, output, &compared, later_ms).filter(|_| !leeway.any_rate));
+        findings.extend(
+            leeway
+                .any_rate
+                .then(|| of_holes(&compared.source_ms, &compared.output_ms, later_ms, by)),
+        );
         let asides = (&of_source, &of_output);
         findings.push(of_lost((source, output), &compared, asides));
         findings.extend(compared.findings("all pictures"));
@@ -290,6 +296,13 @@ impl Films<'_> {
             later_ms,
             "times of all packets, by ffmpeg",
         );
+        let leeway = self.differences.of_pictures();
+        let by = "times of all packets, by ffmpeg";
+        findings.extend(
+            leeway
+                .any_rate
+                .then(|| of_holes(times[0], times[1], later_ms, by)),
+        );
         let (mut compared, mut asides) =
             (Compared::default(), [Aside::default(), Aside::default()]);
         for place in evenly(places, times[0].len()) {
@@ -300,7 +313,6 @@ impl Films<'_> {
             let mut shown = look(theirs, &output.announced, later.clone(), &mut asides[1])?;
             shown.retain(|(ms, _)| later.contains(ms));
             let (seen, shown) = (seen.into_iter(), shown.into_iter());
-            let leeway = self.differences.of_pictures();
             compared.add(Compared::of(seen, shown, Some(later_ms), leeway));
         }
         findings.extend(compared.findings(&format!("pictures at {places} places")));
@@ -318,7 +330,8 @@ fn look(
     aside: &mut Aside,
 ) -> Result<Vec<Seen>> {
     let looked = film.place(announced, times_ms)?;
-    aside.extras.extend(looked.extras);
+    aside.extras.extend(looked.aside.extras);
+    aside.complaints.extend(looked.aside.complaints);
     Ok(looked.seen)
 }
 

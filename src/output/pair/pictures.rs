@@ -34,6 +34,9 @@ const TIMES: f64 = 4.0;
 /// Pictures before and behind a time that are looked at where one may stand for another.
 const AROUND: usize = 5;
 
+/// At another rate there are so many times as many pictures between two as on average, at most: some are left out in turns.
+const FEW_TIMES: usize = 4;
+
 /// What came of comparing pictures one by one.
 #[derive(Debug, Default)]
 pub struct Compared {
@@ -313,9 +316,65 @@ pub fn of_times(source_ms: &[f64], output_ms: &[f64], later_ms: f64, by: &str) -
     ]
 }
 
+/// Whether an output of another rate has pictures wherever its source has, from the beginning to the end; those of the
+/// output are `later_ms` later. Between two of them, a few times as many of the source's may be as on average.
+#[must_use]
+pub fn of_holes(source_ms: &[f64], output_ms: &[f64], later_ms: f64, by: &str) -> Finding {
+    let each = source_ms.len().div_ceil(output_ms.len().max(1));
+    let most = FEW_TIMES * each;
+    let mut ends = output_ms
+        .iter()
+        .map(|ms| ms - later_ms)
+        .chain([f64::INFINITY]);
+    let mut passed = 0;
+    let hole = ends.find_map(|end| {
+        let next = passed + source_ms[passed..].partition_point(|ms| *ms < end);
+        let begin = std::mem::replace(&mut passed, next);
+        (next - begin > most).then(|| source_ms[begin])
+    });
+    let last = |times_ms: &[f64]| times_ms.last().map_or(0.0, |ms| ms / 1000.0);
+    let source = format!("pictures until {:.3} s", last(source_ms));
+    let found = last(output_ms) - later_ms / 1000.0;
+    let usual = |times_ms: &[f64]| match times_ms {
+        [first, .., last] => (last - first) / 1000.0 / (times_ms.len() - 1) as f64,
+        _ => 0.0,
+    };
+    let slowest = FEW_TIMES as f64 * usual(source_ms).max(usual(output_ms));
+    let there = !output_ms.is_empty() && found - last(source_ms) <= slowest;
+    let mut output = format!("pictures until {found:.3} s");
+    if let Some(ms) = hole {
+        output += &format!(", none for some time from {:.3} s on", ms / 1000.0);
+    }
+    Finding::new(
+        Property::LastFrameEnd,
+        source,
+        output,
+        by,
+        hole.is_none() && there,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_another_rate_nothing_may_be_left_out_or_added_at_the_end() {
+        let film = |from: u32, until: u32, every: f64| -> Vec<f64> {
+            (from..until).map(|n| f64::from(n) * every).collect()
+        };
+        let source = film(0, 250, 40.0);
+        let agree = |output: &[f64]| of_holes(&source, output, 0.0, "").agrees;
+        assert!(agree(&film(0, 300, 100.0 / 3.0)) && agree(&film(0, 125, 80.0)));
+        assert!(
+            !agree(&film(0, 150, 100.0 / 3.0)),
+            "the second half is lost"
+        );
+        let hole = [film(0, 100, 100.0 / 3.0), film(200, 300, 100.0 / 3.0)].concat();
+        assert!(!agree(&hole), "the middle is lost");
+        assert!(!agree(&film(0, 600, 100.0 / 3.0)), "twice as long");
+        assert!(!agree(&[]));
+    }
 
     fn small(n: usize) -> Small {
         let mut small = Small {

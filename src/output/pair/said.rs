@@ -39,7 +39,20 @@ pub fn of_pictures(
         .all(|(wanted, found)| *wanted == UNSPECIFIED || *wanted == found);
     let same_range = ours.color.range.is_none() || ours.color.range == theirs.color.range;
     let same_hdr = hdr_disagreement(&theirs.hdr10, &ours.hdr10).is_none();
-    let shape = |video: &Video| ratio(video.sample_aspect);
+    // Of scaled pictures the whole has its shape, as near as two lines or columns let it.
+    let whole = |(width, height): (u32, u32)| f64::from(width) / f64::from(height);
+    let scaled = differences.are_scaled();
+    let (sizes, tolerance) = match (wanted, theirs.encoded_size()) {
+        (wanted, found) if scaled => {
+            let rounded = 2.0 / f64::from(found.0.min(found.1));
+            ([whole(wanted), whole(found)], ASPECT_TOLERANCE + rounded)
+        }
+        _ => ([1.0; 2], ASPECT_TOLERANCE),
+    };
+    let shapes = [
+        ratio(ours.sample_aspect) * sizes[0],
+        ratio(theirs.sample_aspect) * sizes[1],
+    ];
     let by = "ffprobe";
     vec![
         Finding::same(
@@ -53,7 +66,7 @@ pub fn of_pictures(
             ours.sample_aspect.to_string(),
             theirs.sample_aspect.to_string(),
             by,
-            (shape(theirs) / shape(ours) - 1.0).abs() <= ASPECT_TOLERANCE,
+            (shapes[1] / shapes[0] - 1.0).abs() <= tolerance,
         ),
         Finding::new(
             Property::BitDepth,
