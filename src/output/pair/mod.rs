@@ -316,8 +316,9 @@ impl Films<'_> {
             compared.add(Compared::of(seen, shown, Some(later_ms), leeway));
         }
         findings.extend(compared.findings(&format!("pictures at {places} places")));
+        // What decoders complain of at a place may be said of pictures before it, of which they were not given all.
         let [of_source, of_output] = asides;
-        findings.extend(of_asides(&of_source, &of_output));
+        findings.push(of_extras(&of_source, &of_output));
         Ok((findings, later_ms))
     }
 }
@@ -331,7 +332,6 @@ fn look(
 ) -> Result<Vec<Seen>> {
     let looked = film.place(announced, times_ms)?;
     aside.extras.extend(looked.aside.extras);
-    aside.complaints.extend(looked.aside.complaints);
     Ok(looked.seen)
 }
 
@@ -362,8 +362,8 @@ pub fn of_damage(source: &[String], output: &[String]) -> Finding {
     Finding::new(what, said(source), said(output), "ffmpeg", silent)
 }
 
-/// What decoders say beside the pictures.
-fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
+/// What the pictures of both carry beside themselves.
+fn of_extras(source: &Aside, output: &Aside) -> Finding {
     let carried = |aside: &Aside| {
         let mut names: Vec<&str> = aside.extras.iter().map(|(extra, _)| extra.name()).collect();
         names.sort_unstable();
@@ -373,14 +373,15 @@ fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
             names => names.join(", "),
         }
     };
+    let (source, output) = (carried(source), carried(output));
+    Finding::same(Property::Extras, source, output, "ffmpeg's showinfo")
+}
+
+/// What decoders say beside the pictures.
+fn of_asides(source: &Aside, output: &Aside) -> Vec<Finding> {
     vec![
         of_damage(&source.complaints, &output.complaints),
-        Finding::same(
-            Property::Extras,
-            carried(source),
-            carried(output),
-            "ffmpeg's showinfo",
-        ),
+        of_extras(source, output),
     ]
 }
 
