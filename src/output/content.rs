@@ -38,10 +38,10 @@ pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
     {
         let position = counts[track.kind as usize];
         counts[track.kind as usize] += 1;
-        let (letter, property) = match track.kind {
-            TrackKind::Video => ('v', Property::VideoTrack),
-            TrackKind::Audio => ('a', Property::SoundTrack),
-            TrackKind::Subtitles => ('s', Property::SubtitleTrack),
+        let letter = match track.kind {
+            TrackKind::Video => 'v',
+            TrackKind::Audio => 'a',
+            TrackKind::Subtitles => 's',
         };
         let is_new = container.new_sound && track.kind == TrackKind::Audio;
         let copied = !is_picture(track) && !is_new;
@@ -50,11 +50,20 @@ pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
                 track,
                 output: format!("0:{letter}:{position}"),
                 output_codec: "",
-                what: property.of_track(position + 1),
+                what: what_is_in(track.kind).of_track(position + 1),
             });
         }
     }
     pairs
+}
+
+/// What is compared of tracks of a kind.
+pub(super) fn what_is_in(kind: TrackKind) -> Property {
+    match kind {
+        TrackKind::Video => Property::VideoTrack,
+        TrackKind::Audio => Property::SoundTrack,
+        TrackKind::Subtitles => Property::SubtitleTrack,
+    }
 }
 
 /// A track of the source, and where it is in the output.

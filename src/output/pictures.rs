@@ -244,11 +244,28 @@ pub(super) fn of_places(references: &References, seen: &[Seen], clock: Clock) ->
 #[must_use]
 pub fn of_times(found: &[Shown], media: &MediaInfo) -> (Vec<Finding>, f64) {
     const BY: &str = "times of all packets, by ffprobe";
-    let count = Finding::same(Property::Frames, media.frames, found.len() as u64, BY);
-    let errors = found
-        .iter()
-        .enumerate()
-        .map(|(n, (time, _))| (n, (time - media.time_ms(n)).abs()));
+    let wanted: Vec<f64> = (0..media.frames as usize)
+        .map(|n| media.time_ms(n))
+        .collect();
+    let times: Vec<f64> = found.iter().map(|(time, _)| *time).collect();
+    let (mut findings, worst) = compare_times(&wanted, &times, BY);
+    if let (false, Some(ends_ms), Some((last, lasts))) =
+        (worst.is_nan(), media.ends_ms, found.last())
+    {
+        findings.push(compare_ends(ends_ms, last + lasts, "ffprobe"));
+    }
+    (findings, worst)
+}
+
+/// Compares number and times of pictures, in milliseconds; also returns the largest difference, which is no number where the
+/// numbers differ, or there is none.
+pub(super) fn compare_times(wanted: &[f64], found: &[f64], by: &str) -> (Vec<Finding>, f64) {
+    let (wanted_count, found_count) = (wanted.len() as u64, found.len() as u64);
+    let count = Finding::same(Property::Frames, wanted_count, found_count, by);
+    let pairs = wanted.iter().zip(found);
+    let errors = pairs
+        .map(|(wanted, found)| (found - wanted).abs())
+        .enumerate();
     let Some((frame, worst)) = errors
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .filter(|_| count.agrees)
@@ -256,23 +273,17 @@ pub fn of_times(found: &[Shown], media: &MediaInfo) -> (Vec<Finding>, f64) {
         return (vec![count], f64::NAN);
     };
     let at = |ms: f64| format!("frame {frame} at {ms:.1} ms");
-    let (source, output) = (at(media.time_ms(frame)), at(found[frame].0));
+    let (source, output) = (at(wanted[frame]), at(found[frame]));
     let near = worst <= MAX_TIME_ERROR_MS;
-    let most = Finding::new(Property::FrameTimes, source, output, BY, near);
-    let mut findings = vec![count, most];
-    if let (Some(ends_ms), Some((last, lasts))) = (media.ends_ms, found.last()) {
-        let (wanted, found) = (ends_ms, last + lasts);
-        let end = |ms: f64| format!("{ms:.1} ms");
-        let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
-        findings.push(Finding::new(
-            Property::LastFrameEnd,
-            end(wanted),
-            end(found),
-            "ffprobe",
-            near,
-        ));
-    }
-    (findings, worst)
+    let most = Finding::new(Property::FrameTimes, source, output, by, near);
+    (vec![count, most], worst)
+}
+
+/// Compares until when the last picture is shown, in milliseconds.
+pub(super) fn compare_ends(wanted: f64, found: f64, by: &str) -> Finding {
+    let end = |ms: f64| format!("{ms:.1} ms");
+    let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
+    Finding::new(Property::LastFrameEnd, end(wanted), end(found), by, near)
 }
 
 /// In what a bitstream is another one than that of the `chunks`, in their order, bit for bit, with a head that says the

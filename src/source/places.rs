@@ -316,11 +316,26 @@ impl<'a> Film<'a> {
 }
 
 /// Pictures that are nearer to each other than this do not tell which of them one is.
-const DIFFERENT: f64 = 0.5;
+pub const DIFFERENT: f64 = 0.5;
 
 /// A picture that is further than this from the one that it should be is another one, whatever stands beside that: means
 /// of so many pixels change little by encoding, at any quality.
-const ANOTHER: f64 = 8.0;
+pub const ANOTHER: f64 = 8.0;
+
+/// Whether `found` is the picture `own` and none of those `beside` it; `None` where these are alike.
+pub fn is_own<'a>(
+    own: &Small,
+    beside: impl Iterator<Item = &'a Small>,
+    found: &Small,
+) -> Option<bool> {
+    let distance = own.distance(found);
+    if distance > ANOTHER {
+        return Some(false);
+    }
+    let others = beside.filter(|other| own.distance(other) >= DIFFERENT);
+    let nearer = others.map(|other| other.distance(found) < distance);
+    nearer.reduce(|a, b| a || b).map(|wrong| !wrong)
+}
 
 /// What is known of a picture from another program.
 #[derive(Debug, Clone)]
@@ -333,17 +348,7 @@ struct Reference {
 impl Reference {
     /// Whether `found` is this picture and not one beside it; `None` where these are alike.
     fn agrees(&self, found: &Small) -> Option<bool> {
-        let own = self.own.distance(found);
-        if own > ANOTHER {
-            return Some(false);
-        }
-        let others = self
-            .neighbours
-            .iter()
-            .flatten()
-            .filter(|other| self.own.distance(other) >= DIFFERENT);
-        let nearer = others.map(|other| other.distance(found) < own);
-        nearer.reduce(|a, b| a || b).map(|wrong| !wrong)
+        is_own(&self.own, self.neighbours.iter().flatten(), found)
     }
 }
 

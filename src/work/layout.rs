@@ -259,12 +259,6 @@ pub fn codec(args: &[String], n: usize) -> Option<&str> {
 }
 
 #[derive(Debug, Deserialize)]
-struct Streams {
-    #[serde(default)]
-    streams: Vec<Stream>,
-}
-
-#[derive(Debug, Deserialize)]
 struct Stream {
     index: usize,
     #[serde(default)]
@@ -308,13 +302,10 @@ pub fn options(
         "-show_entries",
         "stream=index,channels,channel_layout",
     ];
-    let found: Streams =
-        probe::ffprobe(tools, input, &entries).context("reading the layouts of the sound")?;
+    let found: Vec<Stream> =
+        probe::streams(tools, input, &entries).context("reading the layouts of the sound")?;
     let mut options = Vec::new();
-    let kept = found
-        .streams
-        .iter()
-        .filter(|stream| kept.contains(&stream.index));
+    let kept = found.iter().filter(|stream| kept.contains(&stream.index));
     for (n, stream) in kept.enumerate().filter(|(n, _)| is_opus(args, *n)) {
         let layout = stream.layout();
         let fit = for_opus(layout);

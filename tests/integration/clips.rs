@@ -68,7 +68,8 @@ const LINEAR: &str = "setparams=colorspace=gbr:color_primaries=bt709:color_trc=b
                       zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020";
 /// Two tones of which the pitch rises: a sound that is shifted differs from one that is not.
 const SOUND: &str = "aevalsrc=0.2*sin(2*PI*(220+30*t)*t)|0.2*sin(2*PI*(330-15*t)*t):s=48000";
-const TAGS_709: &[&str] = &[
+/// Colour tags of BT.709, as ffmpeg takes them.
+pub const TAGS_709: &[&str] = &[
     "-colorspace",
     "bt709",
     "-color_primaries",

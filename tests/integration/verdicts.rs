@@ -60,16 +60,7 @@ fn source() -> PathBuf {
                     "-c:v", "libx264", "-preset", "veryfast", "-g", "25", "-bf", "2", "-pix_fmt",
                     "yuv420p",
                 ],
-                &[
-                    "-colorspace",
-                    "bt709",
-                    "-color_primaries",
-                    "bt709",
-                    "-color_trc",
-                    "bt709",
-                    "-color_range",
-                    "tv",
-                ],
+                clips::TAGS_709,
                 &["-c:a", "flac", "-c:s", "srt"],
                 &[
                     "-metadata:s:a:0",

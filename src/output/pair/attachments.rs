@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::{
     finding::{Finding, Property},
     os::toolbox::Toolbox,
-    source::probe::{ffprobe, file_url},
+    source::probe::{file_url, streams},
 };
 
 /// An attached file.
@@ -29,13 +29,7 @@ impl fmt::Display for Attached {
     }
 }
 
-/// What ffprobe says of streams.
-#[derive(Debug, Deserialize)]
-struct Streams {
-    streams: Vec<Stream>,
-}
-
-/// What ffprobe says of one.
+/// What ffprobe says of a stream.
 #[derive(Debug, Deserialize)]
 struct Stream {
     index: usize,
@@ -67,9 +61,9 @@ const ENTRIES: &str =
 /// If it cannot be read.
 pub fn of_film(tools: &Toolbox, file: &Path) -> Result<Vec<Attached>> {
     let options = ["-show_data_hash", "murmur3", "-show_entries", ENTRIES];
-    let found: Streams = ffprobe(tools, file, &options).context("reading the attachments")?;
+    let found: Vec<Stream> = streams(tools, file, &options).context("reading the attachments")?;
     let mut attached = Vec::new();
-    for stream in found.streams {
+    for stream in found {
         let hash = match stream.codec_type.as_deref() {
             _ if stream.disposition.attached_pic == 1 => cover(tools, file, stream.index)?,
             Some("attachment") => stream.extradata_hash.unwrap_or_default(),

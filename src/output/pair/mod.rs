@@ -27,7 +27,7 @@ use crate::{
     film::media::Container,
     finding::{Finding, Property},
     os::{handle::Handle, process::outcome, toolbox::Toolbox},
-    output::container::MAX_TIME_ERROR_MS,
+    output::{container::MAX_TIME_ERROR_MS, pictures::compare_ends},
     source::{
         packets::{self, Announced, Original},
         places::{Aside, Film, Seen},
@@ -139,7 +139,12 @@ impl fmt::Display for Judged {
 
 /// One of the two films, opened.
 struct Side {
-    handle: Handle,
+    /// By which tools reach it,
+    _handle: Handle,
+    /// in this directory,
+    dir: PathBuf,
+    /// under this name.
+    name: String,
     probed: Probed,
     found: Found,
     announced: Announced,
@@ -174,7 +179,9 @@ impl Side {
         let found = probe::video_of(tools, path, 0)?;
         let attached = attachments::of_film(tools, &dir.join(&name))?;
         Ok(Self {
-            handle,
+            _handle: handle,
+            dir,
+            name,
             probed,
             found,
             announced,
@@ -184,6 +191,15 @@ impl Side {
 
     fn container(&self) -> &Container {
         &self.probed.container
+    }
+
+    fn original<'a>(&'a self, tools: &'a Toolbox) -> Original<'a> {
+        Original {
+            tools,
+            dir: &self.dir,
+            name: &self.name,
+            container: self.container(),
+        }
     }
 
     /// The tags of the film. When a Matroska file was written says nothing of it.
@@ -213,33 +229,21 @@ impl Films<'_> {
         let tracks = Tracks::of(source.container(), output.container());
         findings.push(tracks.finding());
         findings.extend(tracks.said());
-        let places = [place_of(&source.handle), place_of(&output.handle)];
-        let [ours, theirs] = [(&source, &places[0]), (&output, &places[1])]
-            .map(|(side, place)| self.original(side, place));
+        let [ours, theirs] = [&source, &output].map(|side| side.original(self.tools));
         findings.extend(tracks.content(ours, theirs, later_ms, &self.differences)?);
         Ok(Verdict::of(findings, &self.differences))
     }
 
-    fn original<'b>(&'b self, side: &'b Side, place: &'b (PathBuf, String)) -> Original<'b> {
-        Original {
-            tools: self.tools,
-            dir: &place.0,
-            name: &place.1,
-            container: side.container(),
-        }
-    }
-
     /// Compares number, times and content of the pictures; also returns by how many milliseconds the output's are later.
     fn pictures(&self, source: &Side, output: &Side) -> Result<(Vec<Finding>, f64)> {
-        let places = [place_of(&source.handle), place_of(&output.handle)];
         let ours = Film {
             threads: None,
             crop: self.differences.crop(),
-            ..Film::source(self.original(source, &places[0]))
+            ..Film::source(source.original(self.tools))
         };
         let theirs = Film {
             threads: None,
-            ..Film::source(self.original(output, &places[1]))
+            ..Film::source(output.original(self.tools))
         };
         match self.places {
             None => self.all((&ours, source), (&theirs, output)),
@@ -411,11 +415,11 @@ fn of_ends(source: &Side, output: &Side, compared: &Compared, later_ms: f64) -> 
     };
     let wanted = end(source, &compared.source_ms)?;
     let found = end(output, &compared.output_ms)? - later_ms;
-    let shown = |ms: f64| format!("{ms:.1} ms");
-    let near = (wanted - found).abs() <= 2.0 * MAX_TIME_ERROR_MS;
-    let by = "times of all packets, by ffmpeg";
-    let what = Property::LastFrameEnd;
-    Some(Finding::new(what, shown(wanted), shown(found), by, near))
+    Some(compare_ends(
+        wanted,
+        found,
+        "times of all packets, by ffmpeg",
+    ))
 }
 
 /// Whether a decoder shows all pictures that packets announce, in both. Some coders put what other pictures refer to into

@@ -10,10 +10,10 @@ use super::{known::Leeway, shades::Shades};
 use crate::{
     finding::{Finding, Property},
     os::{process::outcome, words::count},
-    output::container::MAX_TIME_ERROR_MS,
+    output::pictures::compare_times,
     source::{
         frames::Small,
-        places::{Aside, Film, Seen},
+        places::{ANOTHER, Aside, DIFFERENT, Film, Seen, is_own},
     },
 };
 
@@ -23,10 +23,6 @@ const AHEAD: usize = 64;
 const GROUP: usize = 10;
 /// So many pictures are left as the one before at most where a whole film has fewer than that.
 const FEWEST: usize = 2;
-/// Pictures that are nearer to each other than this do not tell which of them one is.
-const DIFFERENT: f64 = 0.5;
-/// A picture that is further than this from its own is another one, whatever those beside it are like.
-const ANOTHER: f64 = 8.0;
 /// A picture is clearly another one where its own differs by so much from the one that it is like,
 const CLEAR: f64 = 3.0;
 /// and is so many times as far away.
@@ -180,26 +176,19 @@ impl Compared {
 
     /// Judges a picture that is `shown` at a time at which the `n`-th of those that are `near` should be.
     fn judge(&mut self, ms: f64, shown: &Small, near: &VecDeque<Seen>, n: usize) {
-        let own = near[n].1.distance(shown);
-        let beside = [n.checked_sub(1), Some(n + 1)];
-        let others = beside.into_iter().flatten().filter_map(|n| near.get(n));
-        let told = others.filter(|(_, other)| near[n].1.distance(other) >= DIFFERENT);
-        let told: Vec<(f64, f64)> = told
-            .map(|(_, other)| (other.distance(shown), near[n].1.distance(other)))
-            .collect();
-        if own > ANOTHER {
-            self.lost_ms.push(ms);
-            return self.count(ms, false);
-        }
-        if told.is_empty() {
-            self.alike += 1;
-            return;
-        }
-        let is_clear = |(other, apart): &(f64, f64)| *apart >= CLEAR && other * TIMES < own;
-        if told.iter().any(is_clear) {
+        let own = &near[n].1;
+        let beside = [n.checked_sub(1), Some(n + 1)].into_iter().flatten();
+        let beside: Vec<&Small> = beside.filter_map(|n| Some(&near.get(n)?.1)).collect();
+        let is_clearly = |other: &&Small| {
+            own.distance(other) >= CLEAR && other.distance(shown) * TIMES < own.distance(shown)
+        };
+        if own.distance(shown) > ANOTHER || beside.iter().any(is_clearly) {
             self.lost_ms.push(ms);
         }
-        self.count(ms, told.iter().all(|(other, _)| *other >= own));
+        match is_own(own, beside.into_iter(), shown) {
+            Some(right) => self.count(ms, right),
+            None => self.alike += 1,
+        }
     }
 
     /// The same where a picture may stand for one beside it: for whichever is on at some moment of its time.
@@ -293,27 +282,8 @@ impl Compared {
 /// Compares the times of all pictures; those of the output are `later_ms` later.
 #[must_use]
 pub fn of_times(source_ms: &[f64], output_ms: &[f64], later_ms: f64, by: &str) -> Vec<Finding> {
-    let count = Finding::same(
-        Property::Frames,
-        source_ms.len() as u64,
-        output_ms.len() as u64,
-        by,
-    );
-    let error = |(source, output): (&f64, &f64)| (output - later_ms - source).abs();
-    let errors = source_ms.iter().zip(output_ms).map(error).enumerate();
-    let Some((n, worst)) = errors
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|_| count.agrees)
-    else {
-        return vec![count];
-    };
-    let at = |ms: f64| format!("picture {n} at {ms:.1} ms");
-    let near = worst <= MAX_TIME_ERROR_MS;
-    let (source, output) = (at(source_ms[n]), at(output_ms[n] - later_ms));
-    vec![
-        count,
-        Finding::new(Property::FrameTimes, source, output, by, near),
-    ]
+    let output_ms: Vec<f64> = output_ms.iter().map(|ms| ms - later_ms).collect();
+    compare_times(source_ms, &output_ms, by).0
 }
 
 /// Whether an output of another rate has pictures wherever its source has, from the beginning to the end; those of the

@@ -13,7 +13,7 @@ use crate::{
     os::words::count,
     output::{
         container::of_track,
-        content::{Films, Output, Pair},
+        content::{Films, Output, Pair, what_is_in},
     },
     source::{packets::Original, probe},
 };
@@ -138,16 +138,11 @@ impl<'a> Tracks<'a> {
         let mut counts = [0; 3];
         let named = self.pairs.iter().map(|(source, output)| {
             counts[source.kind as usize] += 1;
-            let property = match source.kind {
-                TrackKind::Video => Property::VideoTrack,
-                TrackKind::Audio => Property::SoundTrack,
-                TrackKind::Subtitles => Property::SubtitleTrack,
-            };
             Pair {
                 track: source,
                 output: format!("0:{}", output.stream),
                 output_codec: &output.codec,
-                what: property.of_track(counts[source.kind as usize]),
+                what: what_is_in(source.kind).of_track(counts[source.kind as usize]),
             }
         });
         named.collect()
@@ -213,13 +208,7 @@ pub(super) fn of_channels(number: usize, counts: [usize; 2], other: Option<Strin
     Finding::new(what, source, output, by, agrees)
 }
 
-/// What ffprobe says of streams.
-#[derive(Debug, Deserialize)]
-struct Streams {
-    streams: Vec<Stream>,
-}
-
-/// What ffprobe says of one.
+/// What ffprobe says of a stream.
 #[derive(Debug, Deserialize)]
 struct Stream {
     index: usize,
@@ -233,14 +222,14 @@ struct Stream {
 fn channels(film: &Original<'_>) -> Result<HashMap<usize, Channels>> {
     let entries = "stream=index,channels,channel_layout";
     let options = ["-select_streams", "a", "-show_entries", entries];
-    let found: Streams = probe::ffprobe(film.tools, &film.dir.join(film.name), &options)?;
+    let found = probe::streams(film.tools, &film.dir.join(film.name), &options)?;
     let channels = |stream: Stream| {
         let count = stream.channels;
         // In all layouts it comes behind those at the front.
         let low = (stream.channel_layout.contains(".1") && count > 2).then(|| 3.min(count - 1));
         (stream.index, Channels { count, low })
     };
-    Ok(found.streams.into_iter().map(channels).collect())
+    Ok(found.into_iter().map(channels).collect())
 }
 
 #[cfg(test)]

@@ -51,6 +51,20 @@ pub(crate) fn ffprobe<T: DeserializeOwned>(
         .context("ffprobe printed what is not its JSON")
 }
 
+/// What ffprobe says of the streams of `input`, as far as `T` takes it.
+pub(crate) fn streams<T: DeserializeOwned>(
+    tools: &Toolbox,
+    input: &Path,
+    args: &[&str],
+) -> Result<Vec<T>> {
+    #[derive(Deserialize)]
+    struct Streams<T> {
+        #[serde(default = "Vec::new")]
+        streams: Vec<T>,
+    }
+    ffprobe::<Streams<T>>(tools, input, args).map(|found| found.streams)
+}
+
 /// `file:` in front of a path, so that ffmpeg takes no part of it for a protocol.
 #[must_use]
 pub fn file_url(path: &Path) -> OsString {

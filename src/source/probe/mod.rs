@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use num_rational::Ratio;
 
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
-pub(crate) use self::ffprobe::{LOOKING_FAR, ffprobe};
+pub(crate) use self::ffprobe::{LOOKING_FAR, streams};
 pub use self::{
     ask::{Found, complaint_between, has_packets_after, packet_times, video_of},
     ffprobe::file_url,
