@@ -25,8 +25,6 @@ pub enum Name {
     Audio,
     /// What is known of that sound.
     Sound,
-    /// The trial of the options for that sound.
-    SoundTrial,
     /// By which it is found out how a delay is written.
     DelayTrial,
     /// Further tracks that ffmpeg hands over.
@@ -70,7 +68,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 28] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -81,7 +79,6 @@ impl Name {
         Self::Trial,
         Self::Audio,
         Self::Sound,
-        Self::SoundTrial,
         Self::DelayTrial,
         Self::Others(0),
         Self::Carried,
@@ -146,7 +143,6 @@ impl fmt::Display for Name {
             Self::Trial => "trial.ivf",
             Self::Audio => "audio.mka",
             Self::Sound => "sound.json",
-            Self::SoundTrial => "sound-trial.mka",
             Self::DelayTrial => "delay.mka",
             Self::Carried => "others-carried.json",
             Self::OthersJoined => "others-joined.mkv",

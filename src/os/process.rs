@@ -468,8 +468,13 @@ pub struct ToolFailure {
 /// mkvmerge's.
 const NO_ROOM: [&str; 2] = ["No space left", "Disk quota exceeded"];
 
-/// The same, and what is said of a file that is too large for its file system, where waiting does not help.
-pub const FULL: [&str; 3] = [NO_ROOM[0], NO_ROOM[1], "File too large"];
+/// Whether `text` says that no more can be written: the disk is full, or the file is as large as its file system lets one be,
+/// where waiting does not help.
+#[must_use]
+pub fn tells_of_no_room(text: &str) -> bool {
+    let mut words = NO_ROOM.iter().chain(&["File too large"]);
+    words.any(|words| text.contains(words))
+}
 
 /// Whether lines that a tool has said tell of a full disk. ffmpeg exits with 0 where only the last of a file is not written.
 fn tell_of_full_disk(lines: &[String]) -> bool {
@@ -501,13 +506,6 @@ impl ToolFailure {
     pub fn program(&self) -> &str {
         let program = self.command.split(' ').next().unwrap_or_default();
         program.rsplit('/').next().unwrap_or(program)
-    }
-
-    /// Whether it says that a disk is full.
-    #[must_use]
-    pub fn is_of_a_full_disk(&self) -> bool {
-        let mut lines = self.stderr.iter().chain(&self.stdout);
-        lines.any(|line| FULL.iter().any(|words| line.contains(words)))
     }
 
     /// The signal that ended the tool, if one did.

@@ -45,7 +45,9 @@ pub fn is_full(error: &anyhow::Error) -> bool {
     error.is::<NoRoom>() || error.chain().any(is_of_full_disk)
 }
 
-fn is_of_full_disk(cause: &(dyn Error + 'static)) -> bool {
+/// Whether one error alone, not what caused it, says so.
+#[must_use]
+pub fn is_of_full_disk(cause: &(dyn Error + 'static)) -> bool {
     if let Some(error) = cause.downcast_ref::<io::Error>() {
         return [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind());
     }

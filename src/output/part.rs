@@ -20,6 +20,7 @@ use crate::{
         exit::{Taken, UsageError},
         handle::path_of,
         process::quoted,
+        room::is_of_full_disk,
     },
     settings::Config,
 };
@@ -53,17 +54,13 @@ pub fn require_writable(output: &Path) -> Result<()> {
         return Ok(());
     };
     match File::create_new(trial.path().join(name)) {
-        Err(error) if !is_full(&error) => {
+        Err(error) if !is_of_full_disk(&error) => {
             let (name, dir) = (quoted(name), quoted(dir.as_os_str()));
             let why = format!("{name} cannot be the name of a file in {dir} ({error})");
             Err(UsageError(format!("{why}: name another one with -o")).into())
         }
         _ => Ok(()),
     }
-}
-
-fn is_full(error: &std::io::Error) -> bool {
-    [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&error.kind())
 }
 
 fn cannot_write(dir: &Path) -> String {

@@ -47,7 +47,6 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String
     // What is to be said of the tracks is said when they are encoded.
     let silent: Sink = Arc::new(|_| ());
     let fitted = layout::options(tools, &link, &kept, args, &silent)?;
-    let part = job.part(Name::SoundTrial)?;
     let mut command = Command::new(&tools.ffmpeg);
     command.current_dir(job.dir());
     command.args(["-nostdin", "-hide_banner", "-v", "error", "-y", "-t", TRIED]);
@@ -60,14 +59,11 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String
     }
     command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
     command.args(on_time([args, &fitted].concat(), kept.len()));
-    // Some filters give sound for ever.
-    command.args(["-t", TRIED, "-f", "matroska"]);
-    command.arg(job.relative(&part));
-    let failure = tools.children.finish(command)?.failure;
-    job.part(Name::SoundTrial)?;
-    match failure {
+    // Some filters give sound for ever. No disk can be full of what nobody keeps.
+    command.args(["-t", TRIED, "-f", "matroska", "/dev/null"]);
+    match tools.children.finish(command)?.failure {
         None => Ok(()),
-        Some(failure) if failure.signal().is_some() || failure.is_of_a_full_disk() => {
+        Some(failure) if failure.signal().is_some() => {
             Err(anyhow!(failure).context("trying to encode the sound"))
         }
         Some(failure) => Err(UsageError(format!(

@@ -27,7 +27,7 @@ use crate::{
     os::{
         disk,
         machine::Machine,
-        process::{FULL, ToolFailure, quoted},
+        process::{ToolFailure, quoted, tells_of_no_room},
         room::Room,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
@@ -560,7 +560,7 @@ impl Run<'_> {
         let is_of_what_was_written = why.is::<Unproven>() || why.is::<ToolFailure>();
         // A full disk says so itself, and would hold no copy either.
         let shown = format!("{why:#}");
-        let is_full = FULL.iter().any(|words| shown.contains(words));
+        let is_full = tells_of_no_room(&shown);
         // What the proof has found to be damaged is forgotten.
         let mut chunks = made.chunks.iter();
         let has_all = chunks.all(|chunk| self.job.has_record(chunk.record().chunk.index));
