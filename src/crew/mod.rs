@@ -209,7 +209,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         stall_timeout: wishes.stall_timeout.unwrap_or_else(stall_timeout),
         disk_patience: wishes.disk_patience,
         film_bytes: wishes.film_bytes,
-        job: quoted(workshop.job.dir().as_os_str()),
+        job: quoted(workshop.job.named().as_os_str()),
     };
     Crew::new(rules, memory, media.frames, aside_pending, now)
 }

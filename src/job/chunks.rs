@@ -71,7 +71,7 @@ impl Job {
     /// Whether an earlier run has finished any chunk.
     #[must_use]
     pub fn has_chunks(&self) -> bool {
-        let Ok(entries) = fs::read_dir(self.dir.join(CHUNKS)) else {
+        let Ok(entries) = fs::read_dir(self.place.file(CHUNKS)) else {
             return false;
         };
         entries.flatten().any(|entry| {
@@ -87,7 +87,8 @@ impl Job {
     /// Those of the file system.
     pub fn keep(&self, made: Made) -> Result<Encoded> {
         let path = self.finish(Name::Chunk(made.chunk.index))?;
-        let (bytes, hash) = hash(&path).with_context(|| format!("reading `{}`", path.display()))?;
+        let (bytes, hash) =
+            hash(&path).with_context(|| format!("reading {}", self.place.shown(&path)))?;
         let Made {
             chunk,
             pictures,

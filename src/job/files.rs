@@ -15,7 +15,10 @@ use nix::{
     unistd::{Gid, getegid, geteuid, getgroups},
 };
 
-use super::names::{self, CHUNKS, Name};
+use super::{
+    names::{self, CHUNKS, Name},
+    place::Place,
+};
 use crate::os::{exit::Taken, process::quoted};
 
 /// Opens a file of ours, which nobody else can have put there: no link is followed and no FIFO waited for, and a file that
@@ -87,40 +90,38 @@ pub(super) fn digest(file: File) -> std::io::Result<(u64, String)> {
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))
 }
 
-/// Makes the directory, unless it is there and ours; a link to one of ours is as good. With `shared`, it is made its group's.
-/// Where the file system keeps neither owners nor modes, returns that in words.
-pub(super) fn make_dir(dir: &Path, shared: bool) -> Result<Option<String>> {
-    let shown = quoted(dir.as_os_str());
+/// Makes the directory, unless it is there. With `shared`, it is made its group's.
+pub(super) fn make_dir(place: &Place, shared: bool) -> Result<()> {
+    let dir = place.at();
     match fs::metadata(dir) {
         Ok(_) => (),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             DirBuilder::new().mode(0o700).create(dir).with_context(|| {
-                format!("cannot make the job directory {shown}: name another one with --temp")
+                format!("cannot make the job directory {place}: name another one with --temp")
             })?;
         }
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the job directory {shown}"));
+            return Err(error).with_context(|| format!("cannot read the job directory {place}"));
         }
     }
     let found = fs::symlink_metadata(dir)?;
     if shared && found.is_dir() && found.uid() == geteuid().as_raw() && !is_shared(&found) {
         fs::set_permissions(dir, Permissions::from_mode(SHARED_DIR))
-            .with_context(|| format!("sharing the job directory {shown} with its group"))?;
+            .with_context(|| format!("sharing the job directory {place} with its group"))?;
     }
-    require_own(dir, shared)
+    Ok(())
 }
 
 /// Makes sure that nobody but this user, or with `shared` the group of the directory, can put anything into it: what is
-/// there would be read, written through and handed to tools, also by root. Where the file system keeps neither owners nor
-/// modes, returns that in words.
-pub(super) fn require_own(dir: &Path, shared: bool) -> Result<Option<String>> {
-    let reading = || format!("cannot read the job directory {}", quoted(dir.as_os_str()));
+/// there would be read, written through and handed to tools, also by root. A link to one of ours is as good. Where the file
+/// system keeps neither owners nor modes, returns that in words.
+pub(super) fn require_own(place: &Place, shared: bool) -> Result<Option<String>> {
+    let reading = || format!("cannot read the job directory {place}");
     let (named, found) = (
-        fs::symlink_metadata(dir).with_context(reading)?,
-        fs::metadata(dir).with_context(reading)?,
+        fs::symlink_metadata(place.name()).with_context(reading)?,
+        fs::metadata(place.at()).with_context(reading)?,
     );
-    let shown = quoted(dir.as_os_str());
-    let refused = |why: &str| Taken(format!("{shown} {why}"));
+    let refused = |why: &str| Taken(format!("{place} {why}"));
     if !found.is_dir() {
         return Err(refused("is not a directory: name another one with --temp").into());
     }
@@ -138,20 +139,20 @@ pub(super) fn require_own(dir: &Path, shared: bool) -> Result<Option<String>> {
         "belongs to another user: name another directory with --temp".to_owned()
     } else if others_write || is_shared(&found) && !shared {
         format!(
-            "can be written by other users: take that from them with `chmod go-w {shown}`, or name another directory with --temp"
+            "can be written by other users: take that from them with `chmod go-w {place}`, or name another directory with --temp"
         )
     } else if shared {
         format!(
-            "belongs to a group of which you are no member: `chgrp GROUP {shown}`, or name another directory with --temp"
+            "belongs to a group of which you are no member: `chgrp GROUP {place}`, or name another directory with --temp"
         )
     } else {
         return Ok(None);
     };
-    if keeps_owners_and_modes(dir) {
+    if keeps_owners_and_modes(place.at()) {
         return Err(refused(&why).into());
     }
     Ok(Some(format!(
-        "the file system of {shown} keeps neither owners nor modes: whoever can write there can change this job"
+        "the file system of {place} keeps neither owners nor modes: whoever can write there can change this job"
     )))
 }
 
@@ -194,41 +195,57 @@ pub(super) fn has_no_links(error: &std::io::Error) -> bool {
 }
 
 /// Makes sure that nothing of somebody else's is in a directory that has no job file.
-pub(super) fn require_empty(dir: &Path) -> Result<()> {
-    let shown = quoted(dir.as_os_str());
-    let mut entries = fs::read_dir(dir).with_context(|| format!("reading {shown}"))?;
+pub(super) fn require_empty(place: &Place) -> Result<()> {
+    let mut entries = fs::read_dir(place.at()).with_context(|| format!("reading {place}"))?;
     // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
     let half_written = Name::Job.part();
     let is_ours =
         |name: &OsStr| name == OsStr::new(&Name::Lock.to_string()) || name == half_written.as_str();
     if entries.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         let why = format!(
-            "{shown} exists and is not a job directory of av1enc: name another one with --temp"
+            "{place} exists and is not a job directory of av1enc: name another one with --temp"
         );
         return Err(Taken(why).into());
     }
     Ok(())
 }
 
-/// Removes a file, if there is one.
+/// Removes a file of the job, if there is one.
 pub(super) fn remove_if_there(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("removing `{}`", path.display()))
+            let name = quoted(path.file_name().unwrap_or_default());
+            Err(error).with_context(|| format!("removing {name} of the job"))
         }
         _ => Ok(()),
     }
 }
 
+/// Removes what a killed run has written of an output. Who still writes it has its lock; nobody needs what stays.
+pub(super) fn discard(part: &Path) {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(part);
+    if let Ok(file) = file
+        && file.metadata().is_ok_and(|found| found.is_file())
+        && file.try_lock().is_ok()
+    {
+        let _ = fs::remove_file(part);
+    }
+}
+
 /// Removes what av1enc makes in a job directory, by name; the lock stays.
-pub(super) fn clear(dir: &Path) -> Result<()> {
+pub(super) fn clear(place: &Place) -> Result<()> {
+    let reading = || format!("removing what is in {place}");
+    let dir = place.at();
     let chunks = dir.join(CHUNKS);
     if fs::symlink_metadata(&chunks).is_ok_and(|metadata| metadata.is_dir()) {
-        clear_folder(dir, &chunks)?;
+        clear_folder(dir, &chunks).with_context(reading)?;
         // If something of somebody else's is in it, it stays.
         let _ = fs::remove_dir(&chunks);
     }
-    clear_folder(dir, dir)?;
+    clear_folder(dir, dir).with_context(reading)?;
     // Last: a directory without it is no longer known as ours.
     remove_if_there(&dir.join(Name::Job.part()))?;
     remove_if_there(&dir.join(Name::Job.to_string()))
@@ -241,7 +258,7 @@ fn clear_folder(dir: &Path, folder: &Path) -> Result<()> {
         Name::Job.to_string(),
         Name::Job.part(),
     ];
-    for entry in fs::read_dir(folder).with_context(|| format!("reading `{}`", folder.display()))? {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let relative = path.strip_prefix(dir).unwrap_or(&path);
         if names::is_ours(relative) && !stays.iter().any(|name| relative == Path::new(name)) {
@@ -276,7 +293,7 @@ mod tests {
         for foreign in ["holiday.mkv", "chunks/notes.txt"] {
             fs::write(dir.path().join(foreign), "").unwrap();
         }
-        clear(dir.path()).unwrap();
+        clear(&Place::named(dir.path())).unwrap();
         let left = |dir: &Path| {
             let mut names: Vec<_> = fs::read_dir(dir)
                 .unwrap()

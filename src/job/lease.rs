@@ -11,15 +11,15 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Write},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process,
     sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
 
-use super::{files::open, names::Name};
-use crate::os::{exit::Taken, process::quoted};
+use super::{files::open, names::Name, place::Place};
+use crate::os::exit::Taken;
 
 /// The right to work on a job. Dropped, another process may take it.
 #[derive(Debug)]
@@ -34,29 +34,29 @@ impl Lease {
     ///
     /// # Errors
     /// [`Taken`], with the number of the process that holds it; others if the file cannot be opened or locked.
-    pub fn take(dir: &Path) -> Result<Option<Self>> {
-        let path = dir.join(Name::Lock.to_string());
+    pub fn take(place: &Place) -> Result<Option<Self>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        match open(&path, &mut options) {
+        match open(&path_in(place), &mut options) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             file => Self::of(
-                file.with_context(|| format!("opening `{}`", path.display()))?,
-                path,
+                file.with_context(|| format!("opening {}", place.shown(&path_in(place))))?,
+                place,
             ),
         }
     }
 
-    /// The lease by the lock of `file`, which was opened at `path`.
-    fn of(mut file: File, path: PathBuf) -> Result<Option<Self>> {
+    /// The lease by the lock of `file`, which was opened in this place.
+    fn of(mut file: File, place: &Place) -> Result<Option<Self>> {
+        let path = path_in(place);
         match file.try_lock() {
             Ok(()) => (),
-            Err(TryLockError::WouldBlock) => return Err(held(file, &path)),
+            Err(TryLockError::WouldBlock) => return Err(held(file, place)),
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| {
                     format!(
-                        "locking `{}`: name a directory on another file system with --temp",
-                        path.display()
+                        "locking {}: name a directory on another file system with --temp",
+                        place.shown(&path)
                     )
                 });
             }
@@ -68,7 +68,7 @@ impl Lease {
         let named = file
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", process::id()));
-        named.with_context(|| format!("writing `{}`", path.display()))?;
+        named.with_context(|| format!("writing {}", place.shown(&path)))?;
         Ok(Some(Self {
             path,
             file: Mutex::new(Some(file)),
@@ -85,17 +85,20 @@ impl Lease {
     }
 }
 
+fn path_in(place: &Place) -> PathBuf {
+    place.file(Name::Lock.to_string())
+}
+
 /// Somebody else holds the lease: his process stands in the `file`.
-fn held(mut file: File, path: &Path) -> anyhow::Error {
+fn held(mut file: File, place: &Place) -> anyhow::Error {
     let mut holder = String::new();
     if let Err(error) = file.read_to_string(&mut holder) {
-        return anyhow::Error::new(error).context(format!("reading `{}`", path.display()));
+        return anyhow::Error::new(error)
+            .context(format!("reading {}", place.shown(&path_in(place))));
     }
-    let dir = path.parent().unwrap_or(path);
     Taken(format!(
-        "another av1enc (process {}) works on {} right now",
-        holder.trim(),
-        quoted(dir.as_os_str())
+        "another av1enc (process {}) works on {place} right now",
+        holder.trim()
     ))
     .into()
 }
@@ -107,8 +110,9 @@ mod tests {
     #[test]
     fn a_lease_is_held_by_one_until_it_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
-        let lease = Lease::take(dir.path()).unwrap().unwrap();
-        let refused = Lease::take(dir.path()).unwrap_err();
+        let place = Place::named(dir.path());
+        let lease = Lease::take(&place).unwrap().unwrap();
+        let refused = Lease::take(&place).unwrap_err();
         assert!(refused.is::<Taken>());
         assert!(
             refused
@@ -117,24 +121,35 @@ mod tests {
             "{refused}"
         );
         drop(lease);
-        assert!(Lease::take(dir.path()).unwrap().is_some());
+        assert!(Lease::take(&place).unwrap().is_some());
     }
 
     #[test]
     fn a_lock_that_has_lost_its_name_is_no_lease() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(Name::Lock.to_string());
-        let opened = |path: &Path| File::options().read(true).write(true).open(path).unwrap();
-        let lease = Lease::take(dir.path()).unwrap().unwrap();
+        let place = Place::named(dir.path());
+        let opened = || {
+            let mut options = File::options();
+            options
+                .read(true)
+                .write(true)
+                .open(path_in(&place))
+                .unwrap()
+        };
+        let lease = Lease::take(&place).unwrap().unwrap();
         // Opened before the holder finishes, and locked after it.
-        let (early, late) = (opened(&path), opened(&path));
+        let (early, late) = (opened(), opened());
         lease.give_up();
         drop(lease);
-        assert!(Lease::of(early, path.clone()).unwrap().is_none());
+        assert!(Lease::of(early, &place).unwrap().is_none());
         // A third has made another one meanwhile.
-        let third = Lease::take(dir.path()).unwrap();
-        assert!(third.is_some() && Lease::of(late, path).unwrap().is_none());
-        assert!(Lease::take(&dir.path().join("gone")).unwrap().is_none());
+        let third = Lease::take(&place).unwrap();
+        assert!(third.is_some() && Lease::of(late, &place).unwrap().is_none());
+        assert!(
+            Lease::take(&Place::named(&dir.path().join("gone")))
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
@@ -143,7 +158,7 @@ mod tests {
         let target = dir.path().join("holiday.mkv");
         fs::write(&target, "a film").unwrap();
         std::os::unix::fs::symlink(&target, dir.path().join(Name::Lock.to_string())).unwrap();
-        assert!(Lease::take(dir.path()).is_err());
+        assert!(Lease::take(&Place::named(dir.path())).is_err());
         assert_eq!(fs::read(&target).unwrap(), b"a film");
     }
 }

@@ -4,6 +4,7 @@
 //! Files are created exclusively, so that a link in the place of one of ours is never followed.
 
 pub mod names;
+mod place;
 mod files;
 mod identity;
 mod lease;
@@ -34,11 +35,13 @@ pub use self::{
 };
 use self::{
     files::{
-        clear, has_no_links, make_dir, read, remove_if_there, require_empty, require_own, share,
+        clear, discard, has_no_links, make_dir, read, remove_if_there, require_empty, require_own,
+        share,
     },
     identity::Stamp,
     lease::Lease,
     names::{CHUNKS, Name},
+    place::Place,
     state::{Known, read_state},
 };
 use crate::{
@@ -60,7 +63,7 @@ struct Seal {
 /// An open job. While it lives, no other process opens the same one.
 #[derive(Debug)]
 pub struct Job {
-    dir: PathBuf,
+    place: Place,
     /// Level of parallelism that every chunk of this job is encoded with.
     pub lp: u32,
     /// Whether an earlier run has begun it.
@@ -95,6 +98,8 @@ pub struct Claim<'a> {
     pub dir: &'a Path,
     /// The source.
     pub input: &'a Path,
+    /// Where the output is written before it has its name.
+    pub part: &'a Path,
     /// How the source is encoded.
     pub plan: &'a Plan,
     /// Whether what an earlier run has done is removed first.
@@ -105,42 +110,84 @@ pub struct Claim<'a> {
     pub room: &'a Room,
 }
 
+/// A job directory that this run has taken.
+struct Claimed {
+    place: Place,
+    lease: Lease,
+    /// That others can change it, where its file system cannot keep them from it.
+    open_to_others: Option<String>,
+    /// What an earlier run says of the job in it.
+    earlier: Option<Box<State>>,
+}
+
 impl Claim<'_> {
-    /// Takes the lease of the directory, and reads what an earlier run says there of its job. Also returns whether others
-    /// can change it.
-    fn take(&self) -> Result<(Lease, Option<Box<State>>, Option<String>)> {
-        let (lease, open_to_others) = loop {
-            let open_to_others = make_dir(self.dir, self.shared)?;
-            if let Known::Nothing = read_state(self.dir)? {
-                require_empty(self.dir)?;
+    /// Takes the lease of the directory, and reads what an earlier run says there of its job.
+    fn take(&self) -> Result<Claimed> {
+        let (place, lease, open_to_others) = loop {
+            make_dir(&Place::named(self.dir), self.shared)?;
+            let place = match Place::held(self.dir) {
+                // By the run before, which has ended meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                held => held.with_context(|| {
+                    let shown = quoted(self.dir.as_os_str());
+                    format!("cannot read the job directory {shown}")
+                })?,
+            };
+            let open_to_others = require_own(&place, self.shared)?;
+            if let Known::Nothing = read_state(&place)? {
+                require_empty(&place)?;
             }
-            if let Some(lease) = Lease::take(self.dir)? {
-                break (lease, open_to_others);
+            if let Some(lease) = Lease::take(&place)? {
+                break (place, lease, open_to_others);
             }
         };
         // Another run may have finished, or begun, before we held the lease.
-        match read_state(self.dir)? {
-            Known::Nothing => Ok((lease, None, open_to_others)),
-            _ if self.restart => {
-                clear(self.dir)?;
-                Ok((lease, None, open_to_others))
+        let earlier = match read_state(&place)? {
+            Known::Nothing => None,
+            Known::Unusable(why) if !self.restart => return Err(Taken(why).into()),
+            Known::Unusable(_) => {
+                clear(&place)?;
+                None
             }
-            Known::Unusable(why) => Err(Taken(why).into()),
-            Known::State(state) => Ok((lease, Some(state), open_to_others)),
+            Known::State(state) => {
+                self.discard_other_part(&state);
+                if self.restart {
+                    clear(&place)?;
+                }
+                Some(state).filter(|_| !self.restart)
+            }
+        };
+        Ok(Claimed {
+            place,
+            lease,
+            open_to_others,
+            earlier,
+        })
+    }
+
+    /// Removes what an earlier run of the job has written of an output that is not the one of this run, and left because it
+    /// was killed.
+    fn discard_other_part(&self, state: &State) {
+        if let Some(part) = &state.part
+            && !state.is_written_at(self.part)
+        {
+            discard(Path::new(part));
         }
     }
 
     /// Makes sure that the work of `state` can be gone on with.
-    fn require_same_job(&self, state: &State, source: &SourceIdentity) -> Result<()> {
-        let known = read(&self.dir.join(Name::Scenes.to_string()));
+    fn require_same_job(&self, claimed: &Claimed, source: &SourceIdentity) -> Result<()> {
+        let (place, Some(state)) = (&claimed.place, &claimed.earlier) else {
+            return Ok(());
+        };
+        let known = read(&place.file(Name::Scenes.to_string()));
         let known = known.map_or_else(|_| KnownScenes::default(), |text| parse_scenes(&text).0);
         let differences = state.differences(source, self.plan, &known);
         ensure!(
             differences.is_empty(),
             Taken(format!(
-                "{} holds work of another job: {}. Repeat that command to go on with it, add --restart to throw its \
+                "{place} holds work of another job: {}. Repeat that command to go on with it, add --restart to throw its \
                  work away, or name another directory with --temp",
-                quoted(self.dir.as_os_str()),
                 differences.join("; ")
             ))
         );
@@ -156,18 +203,23 @@ impl Job {
     /// it cannot be made or read.
     pub fn open(claim: &Claim<'_>) -> Result<Self> {
         let (input, plan) = (claim.input, claim.plan);
-        let stamp = Stamp::of(input).with_context(|| format!("reading `{}`", input.display()))?;
+        let stamp =
+            Stamp::of(input).with_context(|| format!("reading {}", quoted(input.as_os_str())))?;
         let source = SourceIdentity::of(input)?;
-        let (lease, earlier, open_to_others) = claim.take()?;
-        if let Some(state) = &earlier {
-            claim.require_same_job(state, &source)?;
-        }
+        let claimed = claim.take()?;
+        claim.require_same_job(&claimed, &source)?;
+        let Claimed {
+            place,
+            lease,
+            open_to_others,
+            earlier,
+        } = claimed;
         let lp = earlier
             .as_ref()
             .filter(|_| plan.recipe.depends_on_lp())
             .map_or(plan.workers.lp, |state| state.lp);
         let mut job = Self {
-            dir: claim.dir.to_owned(),
+            place,
             lp,
             resumed: earlier.is_some(),
             other_sound: earlier
@@ -182,9 +234,12 @@ impl Job {
             source_name: PlainName::default(),
             room: claim.room.clone(),
         };
-        if !job.resumed {
-            let state = State::new(source, plan, lp);
-            job.write(Name::Job, &serde_json::to_vec_pretty(&state)?)?;
+        match earlier {
+            Some(state) if state.is_written_at(claim.part) => (),
+            earlier => {
+                let state = earlier.map_or_else(|| State::new(source, plan, lp), |state| *state);
+                job.write_state(&state.with_part(claim.part))?;
+            }
         }
         let room = claim.room;
         room.wait("the job directory", || job.furnish(claim.shared))?;
@@ -197,32 +252,36 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn adopt_sound(&self, plan: &Plan) -> Result<()> {
-        let Known::State(mut state) = read_state(&self.dir)? else {
+        let Known::State(mut state) = read_state(&self.place)? else {
             bail!("`{}` of the job is gone", Name::Job);
         };
         for name in [Name::Audio, Name::Sound, Name::Carried] {
             remove_if_there(&self.path(name))?;
         }
-        remove_if_there(&self.dir.join(Name::Audio.seal()))?;
+        remove_if_there(&self.place.file(Name::Audio.seal()))?;
         self.forget_others()?;
         // Last: until then, it is the job of the earlier command.
         state.recipe = state.recipe.with_sound_of(&plan.recipe);
         (state.film, state.named) = (plan.source.clone(), None);
-        self.write(Name::Job, &serde_json::to_vec_pretty(&state)?)
+        self.write_state(&state)
+    }
+
+    fn write_state(&self, state: &State) -> Result<()> {
+        self.write(Name::Job, &serde_json::to_vec_pretty(state)?)
     }
 
     /// Makes what every job directory has.
     fn furnish(&mut self, shared: bool) -> Result<()> {
-        let chunks = self.dir.join(CHUNKS);
-        let is_link = fs::symlink_metadata(&chunks).is_ok_and(|found| found.is_symlink());
+        let chunks = self.place.within(CHUNKS);
+        let is_link = fs::symlink_metadata(chunks.at()).is_ok_and(|found| found.is_symlink());
         ensure!(
             !is_link,
             Taken(format!(
-                "{} is a link, which av1enc does not make: name another directory with --temp",
-                quoted(chunks.as_os_str())
+                "{chunks} is a link, which av1enc does not make: name another directory with --temp"
             ))
         );
         make_dir(&chunks, shared)?;
+        require_own(&chunks, shared)?;
         self.source_name = self.link_source()?;
         Ok(())
     }
@@ -253,7 +312,8 @@ impl Job {
     fn link_source(&self) -> Result<PlainName> {
         let link = self.path(Name::Source);
         if fs::symlink_metadata(&link).is_ok_and(|metadata| metadata.is_symlink()) {
-            fs::remove_file(&link).with_context(|| format!("replacing `{}`", link.display()))?;
+            fs::remove_file(&link)
+                .with_context(|| format!("replacing {}", self.place.shown(&link)))?;
         }
         let linked = match symlink(&self.input, &link) {
             Ok(()) => Ok(None),
@@ -261,7 +321,11 @@ impl Job {
             Err(error) => Err(error),
         };
         let handle = linked.with_context(|| {
-            format!("linking `{}` as `{}`", self.input.display(), link.display())
+            format!(
+                "linking {} as {}",
+                quoted(self.input.as_os_str()),
+                self.place.shown(&link)
+            )
         })?;
         let name = match &handle {
             None => Name::Source.to_string(),
@@ -279,10 +343,22 @@ impl Job {
         &self.room
     }
 
-    /// The directory. Tools run in it, with names relative to it.
+    /// The directory, by what is held of it, whatever takes its name meanwhile. Tools run in it, with names relative to it.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.place.at()
+    }
+
+    /// The name that the user knows the directory by, for messages.
+    #[must_use]
+    pub fn named(&self) -> &Path {
+        self.place.name()
+    }
+
+    /// A path in the directory as the user knows it, for messages.
+    #[must_use]
+    pub fn shown(&self, path: &Path) -> String {
+        self.place.shown(path)
     }
 
     /// The source, as ffmpeg reads it by the link in the directory; `container` is what it is.
@@ -290,7 +366,7 @@ impl Job {
     pub fn original<'a>(&'a self, tools: &'a Toolbox, container: &'a Container) -> Original<'a> {
         Original {
             tools,
-            dir: &self.dir,
+            dir: self.dir(),
             name: self.source_link(),
             container,
         }
@@ -305,13 +381,13 @@ impl Job {
     /// A path in the directory, relative to it: the name of the directory may be anything.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
-        path.strip_prefix(&self.dir).unwrap_or(path)
+        self.place.relative(path)
     }
 
     /// Where a file of the job is, or will be.
     #[must_use]
     pub fn path(&self, name: Name) -> PathBuf {
-        self.dir.join(name.to_string())
+        self.place.file(name.to_string())
     }
 
     /// Where something may be written to which [`Job::finish`] then gives its final name.
@@ -319,7 +395,7 @@ impl Job {
     /// # Errors
     /// If something of an earlier run is in its place and cannot be removed.
     pub fn part(&self, name: Name) -> Result<PathBuf> {
-        let part = self.dir.join(name.part());
+        let part = self.place.file(name.part());
         remove_if_there(&part)?;
         Ok(part)
     }
@@ -333,8 +409,8 @@ impl Job {
     }
 
     fn finish_as(&self, name: &str) -> Result<PathBuf> {
-        let (part, last) = (self.dir.join(names::part(name)), self.dir.join(name));
-        let finishing = || format!("finishing `{}`", last.display());
+        let (part, last) = (self.place.file(names::part(name)), self.place.file(name));
+        let finishing = || format!("finishing {}", self.place.shown(&last));
         let wait = |step: &dyn Fn() -> std::io::Result<()>| {
             let step = || step().with_context(finishing);
             self.room.wait(&format!("`{name}` of the job"), step)
@@ -345,7 +421,7 @@ impl Job {
             .and_then(|file| file.sync_all())
             .with_context(finishing)?;
         wait(&|| fs::rename(&part, &last))?;
-        wait(&|| sync_dir(last.parent().unwrap_or(&self.dir)))?;
+        wait(&|| sync_dir(last.parent().unwrap_or(self.dir())))?;
         Ok(last)
     }
 
@@ -358,18 +434,18 @@ impl Job {
     }
 
     fn write_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let part = self.dir.join(names::part(name));
+        let part = self.place.file(names::part(name));
         let write = || {
             let mut options = OpenOptions::new();
             let options = options.write(true).create_new(true).mode(0o600);
             let mut file = options.open(&part)?;
-            share(&file, &fs::metadata(&self.dir)?);
+            share(&file, &fs::metadata(self.dir())?);
             file.write_all(bytes)?;
             file.sync_all()
         };
         self.room.wait(&format!("`{name}` of the job"), || {
             remove_if_there(&part)?;
-            write().with_context(|| format!("writing `{}`", part.display()))
+            write().with_context(|| format!("writing {}", self.place.shown(&part)))
         })?;
         self.finish_as(name).map(|_| ())
     }
@@ -387,7 +463,7 @@ impl Job {
     /// Whether a finished file is there and holds what it held when it was sealed.
     #[must_use]
     pub fn is_intact(&self, name: Name) -> bool {
-        let seal = read(&self.dir.join(name.seal()))
+        let seal = read(&self.place.file(name.seal()))
             .ok()
             .and_then(|text| serde_json::from_slice::<Seal>(&text).ok());
         let found = hash(&self.path(name))
@@ -401,15 +477,15 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn remove(&self) -> Result<()> {
-        clear(&self.dir)?;
+        clear(&self.place)?;
         self.lease.give_up();
         // Whoever has made the link has made what it leads to: both stay for the next job.
-        if fs::symlink_metadata(&self.dir).is_ok_and(|named| named.is_symlink()) {
+        if fs::symlink_metadata(self.named()).is_ok_and(|named| named.is_symlink()) {
             return Ok(());
         }
-        match fs::remove_dir(&self.dir) {
+        match fs::remove_dir(self.named()) {
             Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
-                Err(error).with_context(|| format!("removing `{}`", self.dir.display()))
+                Err(error).with_context(|| format!("removing {}", self.place))
             }
             _ => Ok(()),
         }
@@ -425,9 +501,9 @@ pub fn require_place(dir: &Path, shared: bool) -> Result<()> {
     let parent = dir.parent().unwrap_or(dir);
     let place = if dir.is_dir() { dir } else { parent };
     if place == dir {
-        require_own(dir, shared)?;
+        require_own(&Place::named(dir), shared)?;
     }
     let trial = tempfile::tempdir_in(place)
         .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;
-    Lease::take(trial.path()).map(drop)
+    Lease::take(&Place::named(trial.path())).map(drop)
 }

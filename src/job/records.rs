@@ -101,7 +101,7 @@ impl Job {
     pub fn forget_others(&self) -> Result<()> {
         let mut n = 0;
         while self.path(Name::Others(n)).exists() {
-            remove_if_there(&self.dir.join(Name::Others(n).seal()))?;
+            remove_if_there(&self.place.file(Name::Others(n).seal()))?;
             n += 1;
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::{
     fs::{File, OpenOptions},
     io::{ErrorKind, Write},
-    path::PathBuf,
 };
 
 use anyhow::{Context, Result};
@@ -45,7 +44,7 @@ impl Job {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
             Err(error) => {
                 return Err(error).with_context(|| {
-                    format!("reading `{}`; --restart begins anew", path.display())
+                    format!("reading {}; --restart begins anew", self.place.shown(&path))
                 });
             }
         };
@@ -53,7 +52,7 @@ impl Job {
         if good < text.len() {
             let file = open(&path, OpenOptions::new().write(true));
             file.and_then(|file| file.set_len(good as u64))
-                .with_context(|| format!("repairing `{}`", path.display()))?;
+                .with_context(|| format!("repairing {}", self.place.shown(&path)))?;
         }
         Ok(known)
     }
@@ -66,11 +65,11 @@ impl Job {
         let path = self.path(Name::Scenes);
         let file = self.room().wait("the list of scenes", || {
             let file = open(&path, OpenOptions::new().append(true).create(true));
-            file.with_context(|| format!("opening `{}`", path.display()))
+            file.with_context(|| format!("opening {}", self.place.shown(&path)))
         })?;
         Ok(SceneLog {
             file,
-            path,
+            shown: self.place.shown(&path),
             room: self.room().clone(),
         })
     }
@@ -98,7 +97,7 @@ impl Job {
 #[derive(Debug)]
 pub struct SceneLog {
     file: File,
-    path: PathBuf,
+    shown: String,
     room: Room,
 }
 
@@ -122,8 +121,8 @@ impl SceneLog {
     fn line(&mut self, line: &SceneLine) -> Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        let Self { file, path, room } = self;
-        let writing = || format!("writing `{}`", path.display());
+        let Self { file, shown, room } = self;
+        let writing = || format!("writing {shown}");
         let good = file.metadata().with_context(writing)?.len();
         room.wait("the list of scenes", || {
             // Behind half a line no other one would be read.

@@ -1,7 +1,7 @@
 //! `job.json`: what the job is, written once, before the film is read. With `reader.json` it is all that another host
 //! needs beside the source to encode a chunk of it.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{ffi::OsString, fs, io::ErrorKind, path::Path};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,12 @@ use super::{
     files::read,
     identity::{OutputIdentity, SourceIdentity},
     names::Name,
+    place::Place,
     scenes::KnownScenes,
 };
 use crate::{
     film::media::Container,
-    os::{exit::Taken, process::quoted},
+    os::exit::Taken,
     plan::{Plan, recipe::Recipe},
 };
 
@@ -39,6 +40,9 @@ pub struct State {
     /// `--keep`, leave it behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) named: Option<OutputIdentity>,
+    /// Where the output is written before it has its name: who gives the job up removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<OsString>,
 }
 
 impl State {
@@ -53,7 +57,22 @@ impl State {
             recipe: plan.recipe.clone(),
             film: plan.source.clone(),
             named: None,
+            part: None,
         }
+    }
+
+    /// The same, with an output that is written at `part`.
+    #[must_use]
+    pub fn with_part(self, part: &Path) -> Self {
+        Self {
+            part: Some(part.as_os_str().to_owned()),
+            ..self
+        }
+    }
+
+    /// Whether its output is written at `part`.
+    pub(super) fn is_written_at(&self, part: &Path) -> bool {
+        self.part.as_deref() == Some(part.as_os_str())
     }
 
     /// Whether the picture of this job can be gone on with by a `plan` for a `source`, where these scenes are `known`; else
@@ -112,9 +131,9 @@ pub(super) enum Known {
 ///
 /// # Errors
 /// A [`Taken`] if the directory is none of ours.
-pub(super) fn read_state(dir: &Path) -> Result<Known> {
-    let path = dir.join(Name::Job.to_string());
-    let shown = quoted(path.as_os_str());
+pub(super) fn read_state(place: &Place) -> Result<Known> {
+    let path = place.file(Name::Job.to_string());
+    let shown = place.shown(&path);
     let foreign = |what: &str| {
         Taken(format!(
             "{shown} {what}: name another directory with --temp"
@@ -133,7 +152,7 @@ pub(super) fn read_state(dir: &Path) -> Result<Known> {
         // Half of a file is no JSON; what we have locked is ours.
         Err(unusable)
             if unusable.is_ours
-                || dir.join(Name::Lock.to_string()).exists() && unusable.is_damaged =>
+                || place.file(Name::Lock.to_string()).exists() && unusable.is_damaged =>
         {
             let why = unusable.why;
             Ok(Known::Unusable(format!(

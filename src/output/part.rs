@@ -18,7 +18,7 @@ use crate::{
     os::{
         disk::sync_dir,
         exit::{Taken, UsageError},
-        handle::path_of,
+        handle,
         process::quoted,
         room::is_of_full_disk,
     },
@@ -33,6 +33,14 @@ pub struct PartFile {
     overwrite: bool,
     /// Open for its lock, and so that what is written goes into it and nowhere else.
     file: File,
+}
+
+/// Where an output (an absolute path) is written: under a plain name, whatever its own is; the same for the same output, so
+/// that a killed run's is replaced.
+#[must_use]
+pub fn path_of(output: &Path) -> PathBuf {
+    let hash = blake3::hash(output.as_os_str().as_encoded_bytes()).to_hex();
+    dir_of(output).join(format!(".av1enc-{}.part.mkv", &hash[..12]))
 }
 
 /// The directory in which an output (an absolute path) lies.
@@ -121,9 +129,7 @@ impl PartFile {
     /// A [`Taken`] if another run is writing the same output; others if the directory cannot be written.
     pub fn create(output: &Path, overwrite: bool) -> Result<Self> {
         let dir = dir_of(output);
-        // A plain name, whatever the output's is; the same for the same output, so that a killed run's is replaced.
-        let hash = blake3::hash(output.as_os_str().as_encoded_bytes()).to_hex();
-        let part = dir.join(format!(".av1enc-{}.part.mkv", &hash[..12]));
+        let part = path_of(output);
         let create = || -> std::io::Result<Option<File>> {
             let there = OpenOptions::new()
                 .read(true)
@@ -199,7 +205,7 @@ impl PartFile {
     /// file that was made.
     #[must_use]
     pub fn held(&self) -> PathBuf {
-        path_of(&self.file)
+        handle::path_of(&self.file)
     }
 
     /// Waits until all of it is on the disk; returns its size in bytes.

@@ -8,11 +8,10 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::job::names::Name;
 use crate::{
     film::media::{Container, Track, TrackKind},
     finding::{self, Finding},
-    job::{CarriedRecord, SoundRecord},
+    job::{CarriedRecord, Job, SoundRecord, names::Name},
     os::{disk, exit::UnfitFilm},
     output::{
         content::{self, Films, Pair},
@@ -81,7 +80,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     let sizes = (0..container.handed().len())
         .map(|n| fs::metadata(job.path(Name::Others(n))).map(|m| m.len()));
     disk::require(
-        job.dir(),
+        job.named(),
         sizes.sum::<Result<u64, _>>()?,
         "the film's other tracks once more, for a trial",
     )?;
@@ -89,7 +88,7 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .context("joining the film's other tracks, for a trial")?;
     let films = Films::of_job(job.original(tools, &container), &file);
     let findings = films.copied(&pairs);
-    remove(&file)?;
+    remove(job, &file)?;
     let wrong: Vec<(&Pair<'_>, Finding)> = pairs
         .iter()
         .zip(findings?)
@@ -120,8 +119,8 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
         .collect())
 }
 
-fn remove(file: &Path) -> Result<()> {
-    fs::remove_file(file).with_context(|| format!("removing `{}`", file.display()))
+fn remove(job: &Job, file: &Path) -> Result<()> {
+    fs::remove_file(file).with_context(|| format!("removing {}", job.shown(file)))
 }
 
 /// Makes sure that mkvmerge takes sound that was encoded anew as it is: of some codecs it loses packets, or reckons their times
@@ -142,7 +141,7 @@ pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
     }
     let (sound, file) = (job.path(Name::Audio), job.part(Name::OthersJoined)?);
     disk::require(
-        job.dir(),
+        job.named(),
         fs::metadata(&sound)?.len(),
         "the film's new sound once more, for a trial",
     )?;
@@ -150,9 +149,9 @@ pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
         .context("joining the sound that was encoded anew, for a trial")?;
     let films = Films::of_job(job.original(tools, container), &file);
     let findings = films.encoded(&sound, &record.sync_ms);
-    remove(&file)?;
+    remove(job, &file)?;
     if let Err(wrong) = finding::all_agree(findings?) {
-        remove(&sound)?;
+        remove(job, &sound)?;
         return Err(anyhow!(wrong).context(
             "the sound that was encoded anew does not get into Matroska as it is: choose another encoder for it, \
              -a \"-c:a flac\" for example",

@@ -105,11 +105,10 @@ impl Source {
         };
         ensure!(
             indexed.times_ms.len() as u64 == indexed.frames,
-            "FFMS2 counts {} frames in `{}`, but wrote the times of {} into `{}` (is the disk full?)",
+            "FFMS2 counts {} frames in `{}`, but wrote the times of {} (is the disk full?)",
             indexed.frames,
             input.display(),
-            indexed.times_ms.len(),
-            scratch.display()
+            indexed.times_ms.len()
         );
         Ok((source, indexed))
     }

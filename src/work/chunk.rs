@@ -285,12 +285,12 @@ impl Workshop {
             1 << 20,
             File::open(part).context("the encoder wrote no file")?,
         );
-        let to =
-            File::create_new(&with).with_context(|| format!("writing `{}`", with.display()))?;
+        let to = File::create_new(&with)
+            .with_context(|| format!("writing {}", self.job.shown(&with)))?;
         let to = BufWriter::with_capacity(1 << 20, to);
         bitstream::insert_hdr10(from, to, &self.recipe.video.picture.hdr10)
             .context("inserting the HDR10 metadata")?;
-        fs::rename(&with, part).with_context(|| format!("naming `{}`", part.display()))
+        fs::rename(&with, part).with_context(|| format!("naming {}", self.job.shown(part)))
     }
 }
 

@@ -75,7 +75,7 @@ fn file<'a>(recipe: &'a Recipe, param: &Param) -> Option<(usize, &'a NamedFile)>
 fn write(job: &Job, name: Name, text: &str) -> Result<String> {
     let path = job.part(name)?;
     let mut file =
-        File::create_new(&path).with_context(|| format!("writing `{}`", path.display()))?;
+        File::create_new(&path).with_context(|| format!("writing {}", job.shown(&path)))?;
     file.write_all(text.as_bytes())?;
     Ok(name.part())
 }

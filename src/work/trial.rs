@@ -191,7 +191,7 @@ impl Trial {
             file.write_all(&[0; ROOM])?;
             file.sync_all()
         };
-        let place = quoted(self.job.dir().as_os_str());
+        let place = quoted(self.job.named().as_os_str());
         write()
             .with_context(|| format!("trying the encoder on {self} in {place} (is the disk full?)"))
     }

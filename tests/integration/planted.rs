@@ -176,6 +176,26 @@ fn a_job_directory_that_is_a_link_to_one_elsewhere_works_whole() {
 }
 
 #[test]
+fn a_job_directory_that_is_moved_away_in_mid_run_is_worked_in_wherever_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let [job, moved, others] = [JOB, "moved", "others"].map(|name| dir.path().join(name));
+    fs::create_dir_all(others.join("chunks")).unwrap();
+    let wait =
+        "[ $chunk != 00002 ] || { touch ../encoding; until [ -e ../go ]; do sleep 0.02; done; }";
+    let encoder = script(dir.path(), wait);
+    let run = encode_with(dir.path(), &encoder).start();
+    let run = run.wait_until("it encodes", || dir.path().join("encoding").exists());
+    fs::rename(&job, &moved).unwrap();
+    symlink(&others, &job).unwrap();
+    fs::write(dir.path().join("go"), "").unwrap();
+    let ended = run.ends().exits(0);
+    assert!(fs::read(dir.path().join("out.mkv")).unwrap() == undisturbed());
+    ended.expect(snapshot(&others).len() == 1, "nothing of it is elsewhere");
+    assert_eq!(fs::read_dir(&moved).unwrap().count(), 0);
+    nothing_is_left_running(dir.path());
+}
+
+#[test]
 fn what_fails_once_the_output_has_its_name_is_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     // In the job directory: a directory in the place of a file cannot be removed as one.

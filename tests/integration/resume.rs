@@ -170,6 +170,29 @@ fn a_killed_run_leaves_no_encoder_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn what_a_killed_run_has_written_of_another_output_goes_with_its_job() {
+    let (dir, encoder) = stuck();
+    let outputs = |end: &str| {
+        let names = fs::read_dir(dir.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(end)).count()
+    };
+    for again in ["--restart", "--verbose"] {
+        let run = encode(dir.path(), &encoder).args(["--temp", "job"]).start();
+        let stuck = dir.path().join("lab/stuck");
+        let run = run.wait_until("it encodes", || stuck.exists());
+        run.signal(Signal::SIGKILL);
+        run.ends().dies_of(Signal::SIGKILL);
+        fs::remove_file(stuck).unwrap();
+        assert_eq!(outputs(".part.mkv"), 1);
+        let other = Run::encode(dir.path(), clips::five_scenes(), "other.mkv");
+        let other = other.args(["--temp", "job", "--encoder-path"]).arg(real());
+        other.args(["-y", again]).succeeds();
+        assert_eq!((outputs(".part.mkv"), outputs("other.mkv")), (0, 1));
+    }
+}
+
+#[test]
 fn a_signal_while_the_source_is_probed_ends_it_as_well() {
     let dir = tempfile::tempdir().unwrap();
     // An ffprobe that does not come to an end.

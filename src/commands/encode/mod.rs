@@ -177,6 +177,7 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
     let claim = Claim {
         dir: &config.job_dir,
         input: &config.input,
+        part: &part::path_of(&config.output),
         plan,
         restart: config.restart,
         shared: config.shared,
@@ -574,7 +575,7 @@ impl Run<'_> {
             ),
         );
         let joined = self.job.part(Name::Joined)?;
-        self.join_into(made, PathBuf::from(Name::Joined.part()), self.job.dir())?;
+        self.join_into(made, PathBuf::from(Name::Joined.part()), self.job.named())?;
         part.renew()?;
         let (to, room) = (part.writer()?, self.job.room().clone());
         let copied = self
