@@ -22,15 +22,15 @@ enum Meant {
     Part(&'static str),
     /// Nothing: it is done anyway, or by itself. Whether it has a value, and why.
     Needless(bool, &'static str),
+    /// A filter of the picture: whether it has a value, and what it is called by ffmpeg.
+    Filter(bool, fn(&str) -> String),
     /// What av1enc does not do. Whether it has a value, and what to do instead.
     Impossible(bool, &'static str),
 }
 
-use Meant::{Encoder, Flag, Impossible, Needless, Part, Sound, Video};
+use Meant::{Encoder, Filter, Flag, Impossible, Needless, Part, Sound, Video};
 
 const WHOLE: &str = "every track, chapter and tag of the film is kept anyway";
-const NO_FILTER: &str =
-    "av1enc does not crop, scale or filter: do that beforehand, and encode what comes of it";
 const KEYFRAMES: &str =
     "keyframes are only where chunks begin; -x 240 says how long those are at most";
 
@@ -89,10 +89,16 @@ const WORDS: &[(&str, Meant)] = &[
             "av1enc encodes at a quality, not at a rate: name it with --crf",
         ),
     ),
-    ("-vf", Impossible(true, NO_FILTER)),
-    ("--crop", Impossible(true, NO_FILTER)),
-    ("--width", Impossible(true, NO_FILTER)),
-    ("--height", Impossible(true, NO_FILTER)),
+    ("-vf", Filter(true, str::to_owned)),
+    ("-filter:v", Filter(true, str::to_owned)),
+    ("--crop", Filter(true, crop)),
+    ("--width", Filter(true, |width| format!("scale={width}:-2"))),
+    (
+        "--height",
+        Filter(true, |height| format!("scale=-2:{height}")),
+    ),
+    ("--deinterlace", Filter(false, |_| "bwdif".to_owned())),
+    ("--decomb", Filter(false, |_| "bwdif".to_owned())),
     (
         "-an",
         Impossible(
@@ -181,6 +187,8 @@ struct Mender<'a> {
     video: Vec<String>,
     /// ffmpeg's options for a part of the film.
     part: Vec<String>,
+    /// Its filters for the picture.
+    filters: Vec<String>,
 }
 
 /// Mends the words of a command line, the program's name first; what is known of each tells `knows`.
@@ -196,11 +204,13 @@ pub(super) fn mend(typed: &[OsString], knows: &dyn Fn(&OsStr) -> Word) -> Mended
         sound: Vec::new(),
         video: Vec::new(),
         part: Vec::new(),
+        filters: Vec::new(),
     };
     mender.go_through();
     mender.add_options();
     mender.name_output();
     mender.tell_of_parts();
+    mender.tell_of_filters();
     mender.done
 }
 
@@ -305,7 +315,10 @@ impl Mender<'_> {
             None => (word.to_string_lossy().into_owned(), None),
         };
         let takes_next = value.is_none()
-            && !matches!(meant, Needless(false, _) | Impossible(false, _))
+            && !matches!(
+                meant,
+                Needless(false, _) | Impossible(false, _) | Filter(false, _)
+            )
             && next.is_some();
         let value =
             value.or_else(|| Some(next.filter(|_| takes_next)?.to_string_lossy().into_owned()));
@@ -328,6 +341,7 @@ impl Mender<'_> {
                 self.video.extend([flag, value]);
             }
             Part(option) => self.part.extend([option.to_owned(), value]),
+            Filter(_, filter) => self.filters.push(filter(&value)),
             Needless(_, why) => self.tell(format!("{typed} is not needed: {why}")),
             Impossible(_, why) => self.refuse(format!("{typed}: {why}")),
         }
@@ -513,23 +527,43 @@ impl Mender<'_> {
         if self.part.is_empty() {
             return;
         }
-        let film = self.film().unwrap_or_else(|| "INPUT.mkv".into());
-        let part: Vec<String> = self
-            .part
-            .iter()
-            .map(|word| quoted(OsStr::new(word)))
-            .collect();
-        let words = [
-            "ffmpeg".to_owned(),
-            part.join(" "),
-            "-i".to_owned(),
-            quoted(&film),
-            "-map 0 -c copy PART.mkv".to_owned(),
-        ];
+        let part: Vec<String> = self.part.iter().map(|word| quoted(word.as_ref())).collect();
+        let film = self.input();
         self.refuse(format!(
-            "av1enc encodes whole films: cut the part out of it, from keyframe to keyframe, with `{}`, and encode that",
-            words.join(" ")
+            "av1enc encodes whole films: cut the part out of it, from keyframe to keyframe, with \
+             `ffmpeg {} -i {film} -map 0 -c copy PART.mkv`, and encode that",
+            part.join(" ")
         ));
+    }
+
+    fn tell_of_filters(&mut self) {
+        if self.filters.is_empty() {
+            return;
+        }
+        // As HandBrake does it.
+        self.filters
+            .sort_by_key(|filter| !filter.starts_with("crop="));
+        let filters = quoted(self.filters.join(",").as_ref());
+        let film = self.input();
+        self.refuse(format!(
+            "av1enc does not crop, scale or filter: make a lossless copy, which is large, with \
+             `ffmpeg -i {film} -map 0 -c copy -c:v:0 ffv1 -filter:v:0 {filters} FILTERED.mkv`, and encode that"
+        ));
+    }
+
+    /// The film, as a word to type.
+    fn input(&self) -> String {
+        quoted(&self.film().unwrap_or_else(|| "INPUT.mkv".into()))
+    }
+}
+
+/// What HandBrake calls `--crop TOP:BOTTOM:LEFT:RIGHT`, or ffmpeg's own words for it.
+fn crop(sides: &str) -> String {
+    match sides.split(':').collect::<Vec<_>>()[..] {
+        [top, bottom, left, right] => {
+            format!("crop=iw-{left}-{right}:ih-{top}-{bottom}:{left}:{top}")
+        }
+        _ => format!("crop={sides}"),
     }
 }
 

@@ -614,9 +614,12 @@ fn check_output(output: &Path) -> Result<(), UsageError> {
     {
         return Ok(());
     }
+    let name = output.file_name().unwrap_or_default();
+    let (matroska, name) = (Path::new(name).with_extension("mkv"), quoted(name));
+    let matroska = quoted(matroska.as_os_str());
     usage(format!(
-        "the output is Matroska: its name must end in .mkv, `{}` does not",
-        output.display()
+        "the output is Matroska, its name must end in .mkv: `-o {matroska}`, not {name}. To have an MP4 of it then, type \
+         `ffmpeg -i {matroska} -map 0:v -map 0:a? -c copy OUTPUT.mp4`"
     ))
 }
 

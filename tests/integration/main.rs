@@ -43,6 +43,7 @@ mod planted;
 mod preflight;
 mod priority;
 mod rates;
+mod readme;
 mod resume;
 mod shared;
 mod sound;

@@ -160,7 +160,7 @@ fn all_that_is_wrong_with_a_line_is_said_at_once() {
         "--extra-split q",
         "must end in .mkv",
         "--target-quality 95: ",
-        "`-vf crop=2:2`: ",
+        "`ffmpeg -i in.mkv -map 0 -c copy -c:v:0 ffv1 -filter:v:0 'crop=2:2' FILTERED.mkv`",
         "`ffmpeg -ss 60 -i in.mkv -map 0 -c copy PART.mkv`",
         "--input-depth 8: ",
         "-c:v libx265: av1enc makes AV1 only",
@@ -194,6 +194,29 @@ fn a_part_of_a_film_is_cut_out_by_what_is_said() {
     assert_eq!(line, "ffmpeg -ss 0 -t 5 -i in.mkv -map 0 -c copy PART.mkv");
     place.types(&ended, line);
     place.run(&["PART.mkv", "--dry-run"]).succeeds();
+}
+
+#[test]
+fn a_picture_is_scaled_and_cropped_by_what_is_said() {
+    let place = Place::new();
+    for (words, filters) in [
+        (&["-vf", "scale=-2:72"][..], "'scale=-2:72'"),
+        (
+            &["--width", "64", "--crop", "2:2:0:4"],
+            "'crop=iw-0-4:ih-2-2:0:2,scale=64:-2'",
+        ),
+        (&["--deinterlace"], "bwdif"),
+    ] {
+        let ended = place.run(&[words, &["in.mkv"]].concat()).fails(2);
+        let line = ended.stderr.split('`').nth(1).unwrap();
+        let film = format!(
+            "ffmpeg -i in.mkv -map 0 -c copy -c:v:0 ffv1 -filter:v:0 {filters} FILTERED.mkv"
+        );
+        assert_eq!(line, film);
+        place.types(&ended, line);
+        place.run(&["FILTERED.mkv", "--dry-run"]).succeeds();
+        fs::remove_file(place.0.path().join("FILTERED.mkv")).unwrap();
+    }
 }
 
 #[test]
