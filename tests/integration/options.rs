@@ -321,10 +321,11 @@ fn a_chunk_whose_pictures_are_not_those_that_were_asked_for_is_not_finished() {
     let encoder = script(
         dir.path(),
         &format!(
-            "[ $chunk != 00000 ] || exec {} \"$@\" --resize-mode 1 --resize-denom 16",
+            "case $chunk in 0*) exec {} \"$@\" --resize-mode 1 --resize-denom 16;; esac",
             real().display()
         ),
     );
+    // The chunk that ends first is looked at in any case.
     let _ = with(dir.path(), "8", "")
         .arg("--encoder-path")
         .arg(&encoder)
