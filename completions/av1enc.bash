@@ -28,6 +28,9 @@ _av1enc() {
             av1enc,man)
                 cmd="av1enc__subcmd__man"
                 ;;
+            av1enc,restore)
+                cmd="av1enc__subcmd__restore"
+                ;;
             av1enc,try-vapoursynth)
                 cmd="av1enc__subcmd__try__subcmd__vapoursynth"
                 ;;
@@ -46,6 +49,9 @@ _av1enc() {
             av1enc__subcmd__help,man)
                 cmd="av1enc__subcmd__help__subcmd__man"
                 ;;
+            av1enc__subcmd__help,restore)
+                cmd="av1enc__subcmd__help__subcmd__restore"
+                ;;
             av1enc__subcmd__help,try-vapoursynth)
                 cmd="av1enc__subcmd__help__subcmd__try__subcmd__vapoursynth"
                 ;;
@@ -59,7 +65,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify restore completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +84,14 @@ _av1enc() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backup-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-backup)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -263,7 +277,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,6 +296,14 @@ _av1enc() {
                     return 0
                     ;;
                 -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --backup-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-backup)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -453,7 +475,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__help)
-            opts="doctor verify completions try-vapoursynth man help"
+            opts="doctor verify restore completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -522,6 +544,20 @@ _av1enc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        av1enc__subcmd__help__subcmd__restore)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         av1enc__subcmd__help__subcmd__try__subcmd__vapoursynth)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -557,6 +593,24 @@ _av1enc() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        av1enc__subcmd__restore)
+            opts="-h --backup-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --backup-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -26,6 +26,8 @@ end
 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s o -l output -d 'The file to write, Matroska [default: <INPUT\'s stem>.av1.mkv in the current directory]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l keep-backup -d 'Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
 svt-av1\t'SvtAv1EncApp'
 libsvtav1\t'SVT-AV1 through ffmpeg'
@@ -75,6 +77,8 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l set-thread-affinity -d 'P
 complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Write what happens into this file as well, as --verbose prints it; appended to what is there' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l replace -d 'Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no original'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
@@ -91,12 +95,15 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s h -l help -d 'Print help 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print version'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "restore" -d 'Put the original back that `--replace` has kept of a film'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manual page (roff)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d 'The film to encode (as av1an has it)' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s o -l output -d 'The file to write, Matroska [default: <INPUT\'s stem>.av1.mkv in the current directory]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l keep-backup -d 'Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
 svt-av1\t'SvtAv1EncApp'
 libsvtav1\t'SVT-AV1 through ffmpeg'
@@ -146,6 +153,8 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l set-thread-affi
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Write what happens into this file as well, as --verbose prints it; appended to what is there' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l replace -d 'Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'Keep no original'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
@@ -165,12 +174,15 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffmpeg -d 'ffmp
 complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l json -d 'Print the findings as one JSON object'
 complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -l backup-dir -d 'Where originals are kept [default: beside the film]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand try-vapoursynth" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand man" -s h -l help -d 'Print help'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -19,6 +19,8 @@ _av1enc() {
 '--input=[The film to encode (as av1an has it)]:INPUT:_files' \
 '-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
 '--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
+'--keep-backup=[Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d]:AGE:_default' \
 '-e+[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
@@ -84,6 +86,8 @@ random\:"Any"))' \
 '--log-file=[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
 '--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
+'(-o --output --sc-only)--replace[Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see \`av1enc restore\`)]' \
+'(--backup-dir)--no-backup[Keep no original]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
@@ -118,6 +122,8 @@ _arguments "${_arguments_options[@]}" : \
 '--input=[The film to encode (as av1an has it)]:INPUT:_files' \
 '-o+[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
 '--output=[The file to write, Matroska \[default\: <INPUT'\''s stem>.av1.mkv in the current directory\]]:OUTPUT:_files' \
+'--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
+'--keep-backup=[Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d]:AGE:_default' \
 '-e+[Encoder]:ENCODER:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
@@ -183,6 +189,8 @@ random\:"Any"))' \
 '--log-file=[Write what happens into this file as well, as --verbose prints it; appended to what is there]:FILE:_files' \
 '--proof=[Write what was compared of source and output to FILE as well, as \`av1enc verify --json\` has it, proven or not]:FILE:_files' \
 '-y[Overwrite the output if it exists]' \
+'(-o --output --sc-only)--replace[Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see \`av1enc restore\`)]' \
+'(--backup-dir)--no-backup[Keep no original]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
@@ -213,6 +221,14 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 ':source -- The film that is there:_files' \
 ':output -- The film that was made of it:_files' \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+'--backup-dir=[Where originals are kept \[default\: beside the film\]]:DIR:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+':film -- The film, as it was named, as it is, or as it is kept:_files' \
 && ret=0
 ;;
 (completions)
@@ -254,6 +270,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -284,6 +304,7 @@ _av1enc_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
+'restore:Put the original back that \`--replace\` has kept of a film' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -306,6 +327,7 @@ _av1enc__subcmd__help_commands() {
     local commands; commands=(
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
+'restore:Put the original back that \`--replace\` has kept of a film' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -333,6 +355,11 @@ _av1enc__subcmd__help__subcmd__man_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help man commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__restore_commands] )) ||
+_av1enc__subcmd__help__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help restore commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__help__subcmd__try-vapoursynth_commands] )) ||
 _av1enc__subcmd__help__subcmd__try-vapoursynth_commands() {
     local commands; commands=()
@@ -347,6 +374,11 @@ _av1enc__subcmd__help__subcmd__verify_commands() {
 _av1enc__subcmd__man_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc man commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__restore_commands] )) ||
+_av1enc__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc restore commands' commands "$@"
 }
 (( $+functions[_av1enc__subcmd__try-vapoursynth_commands] )) ||
 _av1enc__subcmd__try-vapoursynth_commands() {

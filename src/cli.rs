@@ -74,6 +74,14 @@ pub enum Command {
     ///
     /// Exits with 0 if the output is the source, with 1 if something differs that --known does not name.
     Verify(VerifyArgs),
+    /// Put the original back that `--replace` has kept of a film
+    Restore {
+        /// The film, as it was named, as it is, or as it is kept
+        film: PathBuf,
+        /// Where originals are kept [default: beside the film]
+        #[arg(long, value_name = "DIR")]
+        backup_dir: Option<PathBuf>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -260,6 +268,37 @@ pub struct EncodeArgs {
     /// Overwrite the output if it exists
     #[arg(short = 'y')]
     pub overwrite: bool,
+
+    /// Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)
+    #[arg(long, conflicts_with_all = ["output", "sc_only"], help_heading = "Replacing the original")]
+    pub replace: bool,
+
+    /// Directory for the original [default: INPUT's]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "replace",
+        help_heading = "Replacing the original"
+    )]
+    pub backup_dir: Option<PathBuf>,
+
+    /// Keep no original
+    #[arg(
+        long,
+        requires = "replace",
+        conflicts_with = "backup_dir",
+        help_heading = "Replacing the original"
+    )]
+    pub no_backup: bool,
+
+    /// Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d
+    #[arg(
+        long,
+        value_name = "AGE",
+        requires = "replace",
+        help_heading = "Replacing the original"
+    )]
+    pub keep_backup: Option<String>,
 
     /// Encoder
     #[arg(

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod encode;
+pub mod restore;
 pub mod verify;
 
 use std::sync::Arc;
@@ -35,6 +36,10 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
         None => encode(&cli.encode, mode),
         Some(Command::Doctor { encode }) => examine(encode),
         Some(Command::Verify(args)) => compare(args, mode),
+        Some(Command::Restore { film, backup_dir }) => {
+            ui::print_out(&restore::run(film, backup_dir.as_deref())?);
+            Ok(Exit::Done)
+        }
         Some(Command::TryVapoursynth) => {
             ui::print_out(&source::trial());
             Ok(Exit::Done)

@@ -28,7 +28,7 @@ pub use self::{
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::hash,
     identity::SourceIdentity,
-    named::may_have_named,
+    named::{Leftover, may_have_named},
     records::{CarriedRecord, ReaderRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, parse_scenes},
     state::{State, UnusableState, parse_state},
@@ -477,18 +477,22 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn remove(&self) -> Result<()> {
-        clear(&self.place)?;
-        self.lease.give_up();
-        // Whoever has made the link has made what it leads to: both stay for the next job.
-        if fs::symlink_metadata(self.named()).is_ok_and(|named| named.is_symlink()) {
-            return Ok(());
+        remove(&self.place, &self.lease)
+    }
+}
+
+fn remove(place: &Place, lease: &Lease) -> Result<()> {
+    clear(place)?;
+    lease.give_up();
+    // Whoever has made the link has made what it leads to: both stay for the next job.
+    if fs::symlink_metadata(place.name()).is_ok_and(|named| named.is_symlink()) {
+        return Ok(());
+    }
+    match fs::remove_dir(place.name()) {
+        Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
+            Err(error).with_context(|| format!("removing {place}"))
         }
-        match fs::remove_dir(self.named()) {
-            Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => {
-                Err(error).with_context(|| format!("removing {}", self.place))
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }
 

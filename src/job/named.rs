@@ -7,9 +7,12 @@ use anyhow::{Context, Result, bail};
 
 use super::{
     Job,
+    files::require_own,
     identity::OutputIdentity,
+    lease::Lease,
     names::Name,
     place::Place,
+    remove,
     state::{Known, read_state},
 };
 
@@ -25,6 +28,52 @@ fn named(place: &Place) -> Option<OutputIdentity> {
         Ok(Known::State(state)) => state.named,
         // Nobody has named anything; what is wrong with the directory is said when it is opened.
         _ => None,
+    }
+}
+
+/// A job whose output had a name when its run was killed, or was about to get one.
+#[derive(Debug)]
+pub struct Leftover {
+    place: Place,
+    lease: Lease,
+    named: OutputIdentity,
+}
+
+impl Leftover {
+    /// That in `dir`, if there is one; of the group of the directory if it is `shared`.
+    ///
+    /// # Errors
+    /// [`Taken`](crate::os::exit::Taken) if another run works on it.
+    pub fn find(dir: &Path, shared: bool) -> Result<Option<Self>> {
+        let Ok(place) = Place::held(dir) else {
+            return Ok(None);
+        };
+        if named(&place).is_none() || require_own(&place, shared).is_err() {
+            return Ok(None);
+        }
+        let Some(lease) = Lease::take(&place)? else {
+            return Ok(None);
+        };
+        // Another run may have cleared up meanwhile.
+        Ok(named(&place).map(|named| Self {
+            place,
+            lease,
+            named,
+        }))
+    }
+
+    /// Whether a file is that output. All of it is read.
+    #[must_use]
+    pub fn is_output(&self, path: &Path) -> bool {
+        self.named.may_be_of(path) && OutputIdentity::of(path).is_ok_and(|it| it == self.named)
+    }
+
+    /// Removes the job: nothing of it is left to do.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn remove(self) -> Result<()> {
+        remove(&self.place, &self.lease)
     }
 }
 

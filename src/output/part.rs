@@ -226,6 +226,25 @@ impl PartFile {
         Ok(written.len())
     }
 
+    /// Gives it its final name, whatever has that now.
+    ///
+    /// # Errors
+    /// Those of the file system: then it has no name.
+    pub fn publish_over(&self) -> Result<()> {
+        fs::rename(&self.part, &self.output)
+            .with_context(|| format!("naming {}", quoted(self.output.as_os_str())))
+    }
+
+    /// Gives it a `name` in the same file system that nothing has.
+    ///
+    /// # Errors
+    /// Those of the file system: then it has no name.
+    pub fn publish_as(&self, name: &Path) -> Result<()> {
+        let how = RenameFlags::RENAME_NOREPLACE;
+        renameat2(AT_FDCWD, &self.part, AT_FDCWD, name, how)
+            .with_context(|| format!("naming {}", quoted(name.as_os_str())))
+    }
+
     /// Gives it its final name. It is on the disk already ([`PartFile::sync`]); of its name that is true only after
     /// [`sync_name`].
     ///
@@ -235,7 +254,7 @@ impl PartFile {
         let shown = quoted(self.output.as_os_str());
         let naming = || format!("naming {shown}");
         if self.overwrite {
-            return fs::rename(&self.part, &self.output).with_context(naming);
+            return self.publish_over();
         }
         match renameat2(
             AT_FDCWD,

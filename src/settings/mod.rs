@@ -6,6 +6,7 @@ pub mod params;
 mod typed;
 mod mistakes;
 pub mod line;
+mod replacing;
 
 use std::{
     env,
@@ -18,6 +19,7 @@ use std::{
 
 use clap::ValueEnum;
 
+pub use self::replacing::{Replacing, original_of};
 use self::{
     cuts::Cuts,
     params::{Crf, Param},
@@ -45,6 +47,8 @@ pub struct Config {
     pub output: PathBuf,
     /// Whether an existing output may be replaced.
     pub overwrite: bool,
+    /// What becomes of the input, if the output takes its place.
+    pub replacing: Option<Replacing>,
     /// The job directory, as an absolute path.
     pub job_dir: PathBuf,
     /// Whether the job directory stays after success.
@@ -246,6 +250,7 @@ impl Config {
             job_dir,
             log_file,
             proof,
+            replacing,
         } = parts.names;
         Ok(Self {
             input,
@@ -253,7 +258,8 @@ impl Config {
             output,
             log_file,
             proof,
-            overwrite: args.overwrite,
+            overwrite: args.overwrite && !args.replace,
+            replacing,
             keep: args.keep,
             restart: args.restart,
             shared: args.shared,
@@ -378,6 +384,7 @@ struct Names {
     job_dir: PathBuf,
     log_file: Option<PathBuf>,
     proof: Option<PathBuf>,
+    replacing: Option<Replacing>,
 }
 
 impl Names {
@@ -389,9 +396,13 @@ impl Names {
             return usage("the input's name is empty");
         }
         refuse_script(input)?;
-        let output = cwd.join(output(args, input)?);
+        let output = match args.replace {
+            true => replacing::output_of(&cwd.join(input)),
+            false => cwd.join(output(args, input)?),
+        };
         check_output(&output)?;
         let input = cwd.join(input);
+        let replacing = Replacing::of(args, &input, cwd)?;
         let log_file = args.log_file.as_ref().map(|file| cwd.join(file));
         let proof = args.proof.as_ref().map(|proof| cwd.join(proof));
         if proof
@@ -423,6 +434,7 @@ impl Names {
             output,
             log_file,
             proof,
+            replacing,
         })
     }
 }

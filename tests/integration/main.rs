@@ -44,6 +44,7 @@ mod preflight;
 mod priority;
 mod rates;
 mod readme;
+mod replacing;
 mod resume;
 mod shared;
 mod sound;

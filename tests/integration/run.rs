@@ -345,11 +345,12 @@ impl Ended {
 
     #[track_caller]
     pub fn dies_of(self, signal: Signal) -> Self {
-        self.expect(
-            self.status.signal() == Some(signal as i32),
-            &format!("death by {signal}"),
-        );
+        self.expect(self.is_dead_of(signal), &format!("death by {signal}"));
         self
+    }
+
+    pub fn is_dead_of(&self, signal: Signal) -> bool {
+        self.status.signal() == Some(signal as i32)
     }
 
     /// `text` is in what it said.

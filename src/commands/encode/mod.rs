@@ -2,6 +2,7 @@
 
 mod decoded;
 mod proof;
+mod replacing;
 mod damaged;
 mod chunks;
 mod whole;
@@ -36,6 +37,7 @@ use crate::{
     },
     output::{
         join,
+        original::Original,
         part::{self, PartFile},
         preflight, verify,
     },
@@ -79,6 +81,9 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     };
 
     tell_of_the_line(ground, config, sink);
+    if replacing::is_finished(&watch, config)? {
+        return Ok(Outcome::Named);
+    }
     refuse_taken(config)?;
     let (programs, probed) = gather(&watch, config)?;
     let encoder = &programs.encoder;
@@ -93,7 +98,7 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    require_places(config)?;
+    require_places(config, sink)?;
     let room = Room::new(config.disk_patience, &ground.children, sink);
     let job = open_job(config, &plan, &room)?;
     if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
@@ -127,6 +132,11 @@ fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
 
 /// Refuses an output that is the input, or something else's.
 fn refuse_taken(config: &Config) -> Result<()> {
+    if let Some(original) = Original::of(config)
+        && config.input == config.output
+    {
+        return original.require_replaceable().map(drop);
+    }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
     let is_not_written = config.dry_run || config.cuts.only;
@@ -137,11 +147,12 @@ fn refuse_taken(config: &Config) -> Result<()> {
 }
 
 /// Makes sure that what will be written can be, where it is to be.
-fn require_places(config: &Config) -> Result<()> {
+fn require_places(config: &Config, sink: &Sink) -> Result<()> {
     if config.cuts.only {
         return Ok(());
     }
     part::require_writable(&config.output)?;
+    replacing::require_place(config, sink)?;
     proof::require_place(config)
 }
 
@@ -189,7 +200,7 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
 /// Whether the output is there because an earlier run of this job was ended after it had named it: then nothing is left to
 /// do but what that run could not do any more.
 fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> {
-    if config.overwrite || config.cuts.only {
+    if config.overwrite || config.cuts.only || config.replacing.is_some() {
         return Ok(false);
     }
     if job.other_sound.is_some() {
@@ -669,7 +680,10 @@ impl Run<'_> {
             Ok((part, bytes))
         })?;
         let room = self.job.room();
-        room.wait("the output's name", || part.publish())?;
+        match Original::of(self.config) {
+            Some(original) => self.take_the_place_of(original, part)?,
+            None => room.wait("the output's name", || part.publish())?,
+        }
         let written = room.wait("the list of what was compared", || {
             proof::write(self.config, &proof.findings)
         });

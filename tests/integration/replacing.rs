@@ -1,0 +1,288 @@
+//! An output that takes the place of its original: there is no moment without a film, and the original comes back.
+
+use std::{
+    fs::{self, File, FileTimes, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, SystemTime},
+};
+
+use nix::{sys::signal::Signal, unistd::geteuid};
+
+use crate::{
+    check::File as Checked,
+    clips,
+    lab::Mount,
+    run::{Run, nothing_is_left_running},
+};
+
+/// A directory with a film of this name.
+fn place(name: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(clips::one_frame(), dir.path().join(name)).unwrap();
+    dir
+}
+
+fn replace(dir: &Path, name: &str) -> Run {
+    Run::bare(dir).args([name, "--replace", "--preset", "12"])
+}
+
+fn restore(dir: &Path, name: &str) -> Run {
+    Run::bare(dir).args(["restore", name])
+}
+
+fn original() -> Vec<u8> {
+    fs::read(clips::one_frame()).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn is_av1(path: &Path) -> bool {
+    Checked::open(path).video()["codec_name"] == "av1"
+}
+
+#[test]
+fn the_output_has_the_place_and_the_belongings_of_its_original_which_comes_back() {
+    let dir = place("film.mkv");
+    let [film, kept, other] = ["film.mkv", "film.orig.mkv", "other"].map(|it| dir.path().join(it));
+    fs::hard_link(&film, &other).unwrap();
+    fs::set_permissions(&film, Permissions::from_mode(0o640)).unwrap();
+    let has_attributes = xattr::set(&film, "user.note", b"mine").is_ok();
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let times = FileTimes::new().set_modified(time);
+    File::options()
+        .write(true)
+        .open(&film)
+        .unwrap()
+        .set_times(times)
+        .unwrap();
+    if geteuid().is_root() {
+        std::os::unix::fs::chown(&film, Some(1), Some(2)).unwrap();
+    }
+    let before = fs::metadata(&film).unwrap();
+    let ended = replace(dir.path(), "film.mkv").succeeds();
+    let _ = ended.says("has 2 names (hard links)");
+    assert!(is_av1(&film) && fs::read(&kept).unwrap() == original());
+    assert_eq!(names(dir.path()), ["film.mkv", "film.orig.mkv", "other"]);
+    let after = fs::metadata(&film).unwrap();
+    let belongings = |it: &fs::Metadata| (it.uid(), it.gid(), it.mode(), it.mtime());
+    assert_eq!(belongings(&after), belongings(&before));
+    if has_attributes {
+        assert_eq!(xattr::get(&film, "user.note").unwrap().unwrap(), b"mine");
+    }
+    assert_eq!(
+        fs::metadata(&other).unwrap().ino(),
+        fs::metadata(&kept).unwrap().ino()
+    );
+    // Once more: the first original is in no danger.
+    let again = replace(dir.path(), "film.mkv").ends().exits(3);
+    let _ = again.says("was replaced before").says("av1enc restore");
+    let again = replace(dir.path(), "film.orig.mkv").ends().exits(2);
+    let _ = again.says("is an original that --replace has kept");
+    let _ = restore(dir.path(), "film.mkv").succeeds();
+    assert_eq!(fs::read(&film).unwrap(), original());
+    assert_eq!(names(dir.path()), ["film.mkv", "other"]);
+    let _ = restore(dir.path(), "film.mkv")
+        .ends()
+        .exits(1)
+        .says("no original of");
+}
+
+#[test]
+fn a_film_that_is_no_matroska_gets_another_name_and_comes_back_to_its_own() {
+    let dir = place("film.mp4");
+    let _ = replace(dir.path(), "film.mp4").succeeds();
+    assert_eq!(names(dir.path()), ["film.mkv", "film.orig.mp4"]);
+    assert!(is_av1(&dir.path().join("film.mkv")));
+    let _ = restore(dir.path(), "film.mkv").succeeds();
+    assert_eq!(names(dir.path()), ["film.mp4"]);
+    assert_eq!(fs::read(dir.path().join("film.mp4")).unwrap(), original());
+    // Of another film, nothing is touched.
+    fs::write(dir.path().join("film.mkv"), "mine").unwrap();
+    let _ = replace(dir.path(), "film.mp4").arg("-y").ends().exits(3);
+    assert_eq!(fs::read(dir.path().join("film.mkv")).unwrap(), b"mine");
+}
+
+#[test]
+fn originals_go_elsewhere_or_nowhere_and_are_removed_in_time_and_others_never() {
+    let dir = place("film.mkv");
+    let disk = Mount::tmpfs(dir.path().join("disk"), 16);
+    let elsewhere = dir.path().join("disk");
+    let run = replace(dir.path(), "film.mkv").args(["--backup-dir", "disk"]);
+    let _ = run.succeeds();
+    assert_eq!(names(&elsewhere), ["film.orig.mkv"]);
+    assert_eq!(
+        fs::read(elsewhere.join("film.orig.mkv")).unwrap(),
+        original()
+    );
+    // Two more that are as old as can be: one of nobody's, one whose output is gone.
+    for name in ["mine.orig.mkv", "gone.orig.mkv"] {
+        fs::write(elsewhere.join(name), "mine").unwrap();
+    }
+    fs::write(dir.path().join("mine.mkv"), "mine").unwrap();
+    let has_attributes = xattr::set(
+        elsewhere.join("gone.orig.mkv"),
+        "user.av1enc.kept-since",
+        b"1",
+    )
+    .is_ok();
+    fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
+    let next = |age: &str| {
+        fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
+        let run = replace(dir.path(), "b.mkv").args(["--backup-dir", "disk"]);
+        let ended = run.args(["--keep-backup", age]).succeeds();
+        fs::remove_file(elsewhere.join("b.orig.mkv")).unwrap();
+        ended
+    };
+    let _ = next("1h");
+    assert_eq!(names(&elsewhere).len(), 3);
+    if has_attributes {
+        let old = xattr::set(
+            elsewhere.join("film.orig.mkv"),
+            "user.av1enc.kept-since",
+            b"1",
+        );
+        old.unwrap();
+        let _ = next("1h").says("it was kept long enough");
+        assert_eq!(names(&elsewhere), ["gone.orig.mkv", "mine.orig.mkv"]);
+    }
+    let _ = restore(dir.path(), "b.mkv")
+        .args(["--backup-dir", "disk"])
+        .ends()
+        .exits(1);
+    fs::copy(clips::one_frame(), dir.path().join("c.mkv")).unwrap();
+    let _ = replace(dir.path(), "c.mkv").arg("--no-backup").succeeds();
+    assert!(is_av1(&dir.path().join("c.mkv")) && !dir.path().join("c.orig.mkv").exists());
+    drop(disk);
+}
+
+#[test]
+fn what_cannot_be_replaced_is_left_as_it_was() {
+    let dir = place("film.mkv");
+    let film = dir.path().join("film.mkv");
+    let asked = replace(dir.path(), "film.mkv")
+        .args(["-o", "x.mkv"])
+        .ends()
+        .exits(2);
+    let _ = asked.says("--replace");
+    std::os::unix::fs::symlink("film.mkv", dir.path().join("link.mkv")).unwrap();
+    let _ = replace(dir.path(), "link.mkv")
+        .ends()
+        .exits(3)
+        .says("is a link");
+    let missing = replace(dir.path(), "film.mkv").args(["--backup-dir", "nowhere"]);
+    let _ = missing.ends().exits(1).says("cannot keep the original");
+    let _ = replace(dir.path(), "film.mkv")
+        .args(["--keep-backup", "30"])
+        .ends()
+        .exits(2)
+        .says("30d");
+    assert_eq!(names(dir.path()), ["film.mkv", "link.mkv"]);
+    // Changed while it is encoded.
+    let run = replace(dir.path(), "film.mkv").start();
+    let job = dir.path().join("film.mkv.av1enc/job.json");
+    let run = run.wait_until("it has begun", || job.exists());
+    fs::write(&film, "another film").unwrap();
+    let _ = run.ends().exits_with_one_of(&[1, 8]);
+    assert_eq!(fs::read(&film).unwrap(), b"another film");
+    assert!(!dir.path().join("film.orig.mkv").exists());
+}
+
+/// Kills the process before or after the call by which the `KILLED_AT`th change is made to a film's name.
+const KILLS: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void tick(const char *path) {
+    static int seen = 0;
+    const char *end = strrchr(path, '/'), *at = getenv("KILLED_AT");
+    if (at && end && !strncmp(end, "/film.", 6) && seen++ == atoi(at)) kill(getpid(), SIGKILL);
+}
+#define WRAP(name, params, args, path) \
+    int name params { \
+        int (*real) params = dlsym(RTLD_NEXT, #name); \
+        tick(path); \
+        int done = real args; \
+        tick(path); \
+        return done; \
+    }
+WRAP(rename, (const char *a, const char *b), (a, b), b)
+WRAP(link, (const char *a, const char *b), (a, b), b)
+WRAP(linkat, (int c, const char *a, int d, const char *b, int e), (c, a, d, b, e), b)
+WRAP(renameat2, (int c, const char *a, int d, const char *b, unsigned e), (c, a, d, b, e), b)
+WRAP(unlink, (const char *a), (a), a)
+"#;
+
+fn library(dir: &Path) -> PathBuf {
+    let library = dir.join("kills.so");
+    fs::write(dir.join("kills.c"), KILLS).unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-w", "-o"])
+        .arg(&library)
+        .arg(dir.join("kills.c"))
+        .arg("-ldl")
+        .status()
+        .unwrap();
+    assert!(built.success());
+    library
+}
+
+/// Replaces a film of this name in `dir` and is killed at every step of it, once each; the same command ends it.
+fn killed_at_every_step(dir: &Path, library: &Path, name: &str, ways: &[&str]) {
+    let backup = name.replace("film.", "film.orig.");
+    let mut kills = 0;
+    loop {
+        fs::copy(clips::one_frame(), dir.join(name)).unwrap();
+        let run = replace(dir, name)
+            .args(ways)
+            .env("KILLED_AT", kills.to_string());
+        let ended = run.env("LD_PRELOAD", library).ends();
+        nothing_is_left_running(dir);
+        let was_killed = ended.is_dead_of(Signal::SIGKILL);
+        let has_film = |path: &str| fs::read(dir.join(path)).is_ok_and(|it| it == original());
+        // The original is there, under one name or another.
+        ended.expect(has_film(name) || has_film(&backup), "the original");
+        if was_killed {
+            let again = replace(dir, name).args(ways).succeeds();
+            again.expect(has_film(&backup), "the original is kept");
+        } else {
+            let ended = ended.exits(0);
+            ended.expect(has_film(&backup), "the original is kept");
+        }
+        assert!(is_av1(&dir.join("film.mkv")));
+        assert_eq!(names(dir).len(), 2, "{:?}", names(dir));
+        for left in ["film.mkv", &backup] {
+            fs::remove_file(dir.join(left)).unwrap();
+        }
+        if !was_killed {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills >= 4, "{kills}");
+}
+
+#[test]
+fn killed_at_any_step_there_is_a_film_and_the_same_command_ends_it() {
+    let tools = tempfile::tempdir().unwrap();
+    let library = library(tools.path());
+    for name in ["film.mkv", "film.mp4"] {
+        let dir = tempfile::tempdir().unwrap();
+        killed_at_every_step(dir.path(), &library, name, &[]);
+    }
+    let disk = tempfile::tempdir().unwrap();
+    if let Some(disk) = Mount::exfat(disk.path()) {
+        killed_at_every_step(disk.path(), &library, "film.mkv", &[]);
+    }
+}
