@@ -19,6 +19,7 @@ use vapoursynth::{
 
 use super::{
     frames::Frame,
+    heard,
     library::{FFMS2, RESIZE, STD, VapourSynth},
     times::{Indexed, positive},
 };
@@ -113,9 +114,11 @@ impl Source {
         Ok((source, indexed))
     }
 
-    /// Threads that each decoder of a chunk may use.
+    /// Threads that each decoder of a part may use. A decoder of which they are is not listened to: it begins in the middle
+    /// of the film. There are at least two, for decoders that know no threads call that one.
     pub fn set_decoder_threads(&mut self, threads: usize) {
-        self.decoder_threads = threads.max(1);
+        self.decoder_threads = threads.max(2);
+        heard::ignore_decoders_of(self.decoder_threads);
     }
 
     /// The film as it is decoded.
@@ -171,7 +174,7 @@ impl Source {
     ///
     /// # Errors
     /// What FFMS2 or VapourSynth say.
-    pub fn clip(&self, threads: usize) -> Result<Clip> {
+    fn clip(&self, threads: usize) -> Result<Clip> {
         let clip = self.shaped(&self.decoded(threads, None)?)?;
         let (wanted, preset) = match self.bit_depth {
             8 => (8, PresetFormat::YUV420P8),
@@ -214,6 +217,14 @@ impl Source {
             node,
             input: self.input.clone(),
         }
+    }
+
+    /// The whole film, read in order by about so many `threads`, and listened to: there are not as many as read parts.
+    ///
+    /// # Errors
+    /// What FFMS2 or VapourSynth say.
+    pub fn whole(&self, threads: usize) -> Result<Clip> {
+        self.clip(threads + usize::from(threads == self.decoder_threads))
     }
 
     /// A clip to read a part of the film from: one that was given back, or a new one.

@@ -22,6 +22,7 @@ use vapoursynth::{
     api::API, core::CoreRef, map::OwnedMap, node::Node, plugin::Plugin, vsscript::Environment,
 };
 
+use super::heard;
 use crate::{
     cli::TRY_VAPOURSYNTH,
     os::{
@@ -296,6 +297,15 @@ impl VapourSynth {
                 .path()
                 .map(|path| lossy(Path::new(OsStr::from_bytes(path.to_bytes())))),
         }
+    }
+
+    /// Begins to listen to what FFMS2's decoders complain of.
+    ///
+    /// # Errors
+    /// If they cannot be listened to.
+    pub fn listen(&self) -> Result<()> {
+        let path = self.ffms2.path().context("FFMS2 has no file")?;
+        heard::listen(Path::new(OsStr::from_bytes(path.to_bytes())))
     }
 
     /// Limits the core: `cache_bytes` for its frame cache, which by default is half of memory, and `threads`, of which

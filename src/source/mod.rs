@@ -16,6 +16,7 @@ pub use self::{
 };
 use self::{index::Reading, linear::Linear, places::Watch};
 
+mod heard;
 mod library;
 pub mod ending;
 pub mod probe;
@@ -48,7 +49,7 @@ impl Reader {
     pub fn whole(&self, threads: usize, frames: u64) -> Result<Pictures> {
         Ok(match self {
             Self::Indexed(source, watch) => watched(
-                source.clip(threads)?.read(0..frames),
+                source.whole(threads)?.read(0..frames),
                 0,
                 true,
                 watch.clone(),

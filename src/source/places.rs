@@ -17,6 +17,7 @@ use anyhow::{Context, Result};
 use super::{
     changes::Extras,
     frames::{Frame, Layout, SMALL, Small},
+    heard,
     linear::{Pipe, seeks},
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
@@ -535,6 +536,8 @@ pub struct Watch {
     /// The last picture, counted from 1, that was told from those beside it while the film was read in order. A reader that
     /// has lost or doubled a picture before would have been wrong there.
     right_until: AtomicU64,
+    /// Complaints of decoders before anything was read.
+    heard_before: u64,
 }
 
 impl Watch {
@@ -545,6 +548,7 @@ impl Watch {
             announced,
             references,
             right_until: AtomicU64::new(0),
+            heard_before: heard::number(),
         }
     }
 
@@ -563,6 +567,12 @@ impl Watch {
         {
             return Err(mismatch(format!(
                 "picture {n} is no keyframe, and should be one"
+            )));
+        }
+        // Heard while a picture is decoded, which is before it comes.
+        if let Some(said) = heard::since(self.heard_before).filter(|_| in_order) {
+            return Err(mismatch(format!(
+                "at picture {n} its decoder says \"{said}\""
             )));
         }
         let reference = self

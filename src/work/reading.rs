@@ -393,6 +393,11 @@ impl Opening<'_> {
         );
         let (tools, job) = (self.tools.clone(), self.job.clone());
         let announced = announced.clone();
+        if let Err(why) = vapoursynth.listen() {
+            detail(self.watch.sink, format!("FFMS2: {why:#}"));
+            let why = "nobody would hear of pictures that FFMS2's decoder makes up";
+            return Ok(Err(NotIndexed(why.to_owned())));
+        }
         self.watch.over(move || {
             let scratch = job.part(Name::Times)?;
             let files = Files {

@@ -1,11 +1,12 @@
 //! Places of a film at which its pictures are compared with what a decoder shows of the source.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use crate::{
     clips::ffmpeg,
     encoders::{real, script},
     films, judge,
+    lab::tells,
     run::Run,
 };
 
@@ -59,4 +60,78 @@ fn wrong_pictures_at_the_end_of_open_groups_are_found() {
         .arg(encoder);
     let ended = run.fails(1);
     let _ = ended.says("pictures at their times: 20 pictures at 1 place in the source, 10 nearest");
+}
+
+/// What ffmpeg complains of while it decodes the pictures.
+fn complaints(dir: &Path, name: &str) -> String {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.current_dir(dir).args(["-nostdin", "-v", "error"]);
+    let output = ffmpeg.args(["-i", name, "-map", "0:v", "-f", "null", "-"]);
+    String::from_utf8_lossy(&output.output().unwrap().stderr).into_owned()
+}
+
+/// Writes noise into packets of `whole`, one after the other, until a decoder complains of it, and of nothing else.
+fn hurt(dir: &Path, whole: &str, to: &str) {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe
+        .current_dir(dir)
+        .args(["-v", "error", "-select_streams", "v:0"]);
+    ffprobe.args(["-show_entries", "packet=pos,size", "-of", "csv=p=0", whole]);
+    let listed = String::from_utf8(ffprobe.output().unwrap().stdout).unwrap();
+    let bytes = fs::read(dir.join(whole)).unwrap();
+    let middle = |line: &str| {
+        let mut numbers = line
+            .split(',')
+            .map_while(|number| number.parse::<usize>().ok());
+        let (size, pos) = (numbers.next()?, numbers.next()?);
+        Some(pos + size / 2)
+    };
+    let noisy = listed.lines().skip(30).step_by(3).filter_map(middle);
+    let found = noisy.into_iter().any(|at| {
+        let mut bytes = bytes.clone();
+        bytes[at..at + 8].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        fs::write(dir.join(to), bytes).unwrap();
+        let said = complaints(dir, to);
+        !said.is_empty() && judge::look(&dir.join(to)).pictures.len() == 100
+    });
+    assert!(found, "{to}: no decoder complains of noise");
+}
+
+#[test]
+fn pictures_that_the_decoder_of_an_index_makes_up_are_heard_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = films::base();
+    for end in ["mkv", "ts"] {
+        let (whole, hurt_film) = (format!("whole.{end}"), format!("hurt.{end}"));
+        let codec = "libx264 -preset veryfast -crf 20 -g 50 -bf 2";
+        let input = [
+            "-t",
+            "4",
+            "-i",
+            &base,
+            "-an",
+            "-vf",
+            "noise=alls=8:allf=t",
+            "-c:v",
+        ];
+        let codec: Vec<&str> = codec.split(' ').collect();
+        ffmpeg(
+            dir.path(),
+            &[&input, codec.as_slice(), &[whole.as_str()]].concat(),
+        );
+        hurt(dir.path(), &whole, &hurt_film);
+        let healthy = (end == "mkv").then_some((&whole, false));
+        for (name, is_hurt) in healthy.into_iter().chain([(&hurt_film, true)]) {
+            let run = encode(dir.path(), name).args(["--chunk-method", "ffms2", "--json"]);
+            let ended = run.succeeds();
+            let damaged = &ended.finished()["proof"]["damaged"];
+            ended.expect(
+                damaged.is_null() != is_hurt,
+                "what a decoder makes up is not proven",
+            );
+            if is_hurt {
+                tells(&ended, "its decoder says");
+            }
+        }
+    }
 }

@@ -130,8 +130,19 @@ impl Run<'_> {
         })
     }
 
-    /// Finds the scenes, and writes them into the file that the user has named.
-    pub(super) fn only_scenes(&self, opened: &Opened) -> Result<()> {
+    /// Finds the scenes, and writes them into the file that the user has named. Where FFMS2 turns out to deliver wrong pictures
+    /// on the way, ffmpeg reads the film.
+    pub(super) fn scenes_of(&self, opened: &Opened) -> Result<()> {
+        match self.only_scenes(opened) {
+            Err(error) if error.is::<Mismatch>() => {
+                self.read_in_order_from_now_on(opened, &error)?;
+                self.only_scenes(&self.opening().open(None)?)
+            }
+            found => found,
+        }
+    }
+
+    fn only_scenes(&self, opened: &Opened) -> Result<()> {
         let (seen, stop) = (Arc::new(AtomicU64::new(0)), Arc::default());
         let lookout = crew::Lookout {
             workshop: Arc::new(self.workshop(opened.media.clone())),

@@ -342,8 +342,7 @@ impl Run<'_> {
 
     /// Finds the scenes of the film, and encodes nothing.
     fn find_scenes(&self) -> Result<()> {
-        let opened = self.opening().open(None)?;
-        self.only_scenes(&opened)?;
+        self.scenes_of(&self.opening().open(None)?)?;
         if !self.config.keep {
             self.job.remove()?;
         }
