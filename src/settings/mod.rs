@@ -464,7 +464,17 @@ fn notes(args: &EncodeArgs) -> Vec<String> {
             None
         }
         Method::Linear => Some("ffmpeg reads the film from beginning to end, as with -m linear"),
-        _ => Some("FFMS2 or ffmpeg reads the film, as with -m auto"),
+        _ => Some(match args.chunk_method {
+            ChunkMethod::Bestsource => {
+                "FFMS2 or ffmpeg reads the film, as with -m auto: BestSource decodes all of it once more for its index \
+                 (benches/RESULTS.md, Readers)"
+            }
+            ChunkMethod::Lsmash => {
+                "FFMS2 or ffmpeg reads the film, as with -m auto: L-SMASH-Works doubles pictures where a film begins between \
+                 keyframes (benches/RESULTS.md, Readers)"
+            }
+            _ => "FFMS2 or ffmpeg reads the film, as with -m auto",
+        }),
     };
     let named = args.chunk_method.to_possible_value();
     let named = named.as_ref().map_or("", |value| value.get_name());
