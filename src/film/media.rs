@@ -345,6 +345,9 @@ pub struct Video {
     pub pixel_format: String,
     /// Bits per sample.
     pub bit_depth: u8,
+    /// Bits a second, where the file says so of this track.
+    #[serde(default)]
+    pub bit_rate: Option<u64>,
     /// Chroma sampling.
     pub subsampling: Subsampling,
     /// Colour description.
@@ -442,6 +445,9 @@ pub struct Track {
     pub kind: TrackKind,
     /// Codec by mkvmerge's name.
     pub codec: String,
+    /// Which kind of that codec it is, where its name does not say so.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Language by ISO 639-2.
     pub language: Option<String>,
     /// Language as an IETF BCP 47 tag, where the container has one.
@@ -507,6 +513,24 @@ impl Track {
             "MP1", "MP2", "MP3", "AC-3", "E-AC-3", "DTS", "TrueHD", "MLP", "FLAC",
         ];
         self.kind == TrackKind::Audio && NAMES.iter().any(|name| self.codec.starts_with(name))
+    }
+
+    /// What its sound is called, if that is as it was recorded: names of mkvmerge, and those of ffmpeg.
+    #[must_use]
+    pub fn lossless(&self) -> Option<&str> {
+        const MKVMERGES: [&str; 4] = ["TrueHD", "DTS-HD Master Audio", "FLAC", "PCM"];
+        const FFMPEGS: [&str; 4] = ["truehd", "mlp", "flac", "pcm_"];
+        let is_called = |names: &[&str]| names.iter().any(|name| self.codec.starts_with(name));
+        // `DTS-HD MA`, and with more behind it.
+        let profile = self
+            .profile
+            .as_deref()
+            .filter(|p| p.starts_with("DTS-HD MA"));
+        match self.kind {
+            TrackKind::Audio if is_called(&MKVMERGES) || is_called(&FFMPEGS) => Some(&self.codec),
+            TrackKind::Audio => profile,
+            _ => None,
+        }
     }
 
     /// The earliest time that is written of it, by the film's clock in milliseconds; `None` where it is not known.
@@ -852,6 +876,7 @@ pub(crate) mod examples {
             id,
             kind,
             codec: "x".to_owned(),
+            profile: None,
             language: Some("eng".to_owned()),
             language_ietf: None,
             title: Some(format!("number {id}")),
@@ -876,6 +901,7 @@ pub(crate) mod examples {
             sample_aspect: Ratio::from_integer(1),
             pixel_format: "yuv420p".to_owned(),
             bit_depth: 8,
+            bit_rate: None,
             subsampling: Subsampling::Yuv420,
             color: Color::default(),
             hdr10: Hdr10::default(),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     film::{
         hdr::Hdr10,
-        media::{Clock, Extra, SoundSpan, Video},
+        media::{Clock, Container, Extra, SoundSpan, Video},
         tags,
     },
     os::toolbox::Toolbox,
@@ -79,14 +79,72 @@ fn frame_among(
     }))
 }
 
+/// How many places of a film are looked at for what its pictures carry, and for how many seconds.
+const PLACES: u32 = 6;
+const LOOK: f64 = 0.2;
+
+/// What pictures of a film carry beside themselves, as its stream says and no record of its container: at its beginning,
+/// and at places from there to its end.
+///
+/// # Errors
+/// If ffprobe cannot be run.
+pub fn extras_at_places(
+    tools: &Toolbox,
+    input: &Path,
+    container: &Container,
+) -> Result<Vec<Extra>> {
+    let stream = container.video.stream;
+    let seconds = container.duration_seconds.unwrap_or_default();
+    let places = (0..PLACES).map(|n| seconds * f64::from(n) / f64::from(PLACES));
+    let mut found = Vec::new();
+    for place in places {
+        let at = container.clock.origin_ms / 1000.0 + place;
+        found.extend(extras_at(tools, input, stream, at)?);
+        if container.video.codec == "av1" {
+            found.extend(av1_extras(tools, input, stream, place)?);
+        }
+    }
+    Ok(found)
+}
+
+/// What pictures carry from `seconds` on, and those before them from the last keyframe on.
+fn extras_at(tools: &Toolbox, input: &Path, stream: usize, seconds: f64) -> Result<Vec<Extra>> {
+    let (stream, interval) = (
+        stream.to_string(),
+        format!("{seconds:.3}%{:.3}", seconds + LOOK),
+    );
+    let args = [
+        "-select_streams",
+        &stream,
+        "-read_intervals",
+        &interval,
+        "-show_frames",
+    ];
+    let frames: FfFrames = ffprobe(tools, input, &args)?;
+    let frames = frames.frames.into_iter();
+    let data = frames.flat_map(|frame| frame.side_data_list);
+    Ok(data
+        .filter_map(|data| Extra::named(&data.side_data_type))
+        .collect())
+}
+
 /// Temporal units of AV1 that are looked at for what they carry.
 const FIRST_UNITS: &str = "8";
 
-/// What the first pictures of an AV1 stream carry: ffmpeg's decoder of AV1 does not show all of it.
-pub(super) fn av1_extras(tools: &Toolbox, input: &Path, stream: usize) -> Result<Vec<Extra>> {
+/// What the first pictures of an AV1 stream from `seconds` on carry: ffmpeg's decoder of AV1 does not show all of it.
+pub(super) fn av1_extras(
+    tools: &Toolbox,
+    input: &Path,
+    stream: usize,
+    seconds: f64,
+) -> Result<Vec<Extra>> {
     let mut command = Command::new(&tools.ffmpeg);
+    command.args(["-nostdin", "-v", "error"]);
+    if seconds > 0.0 {
+        command.args(["-ss", &format!("{seconds:.3}")]);
+    }
     command
-        .args(["-nostdin", "-v", "error", "-i"])
+        .arg("-i")
         .arg(file_url(input))
         .args(["-map", &format!("0:{stream}")]);
     command.args(["-c", "copy", "-frames:v", FIRST_UNITS, "-f", "ivf", "-"]);

@@ -304,6 +304,8 @@ pub(super) struct FfStream {
     pub(super) index: usize,
     pub(super) codec_type: String,
     pub(super) codec_name: String,
+    pub(super) profile: Option<String>,
+    pub(super) bit_rate: Option<String>,
     pub(super) codec_tag_string: String,
     pub(super) closed_captions: u8,
     pub(super) sample_fmt: Option<String>,
@@ -355,6 +357,13 @@ impl FfStream {
         };
         let title = tag("title").filter(|title| !title.is_empty());
         title.or_else(|| tag("handler_name").filter(|name| is_given(name)))
+    }
+
+    /// Bits a second: those of the container, or of mkvmerge's statistics, where the file is still as mkvmerge wrote it.
+    pub(super) fn bit_rate(&self, writer: &str) -> Option<u64> {
+        let statistics = || self.tag("BPS").filter(|_| !writer.starts_with("Lavf"));
+        let said = self.bit_rate.as_deref().or_else(statistics)?;
+        said.parse().ok().filter(|rate| *rate > 0)
     }
 
     pub(super) fn start_seconds(&self) -> Option<f64> {

@@ -224,6 +224,7 @@ impl IdentifiedTrack {
                 _ => return None,
             },
             codec: self.codec.clone(),
+            profile: None,
             language: p.language.clone(),
             language_ietf: p.language_ietf.clone(),
             title: p.track_name.clone(),

@@ -15,7 +15,7 @@ use num_rational::Ratio;
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
 pub(crate) use self::ffprobe::{LOOKING_FAR, streams};
 pub use self::{
-    ask::{Found, complaint_between, has_packets_after, packet_times, video_of},
+    ask::{Found, complaint_between, extras_at_places, has_packets_after, packet_times, video_of},
     ffprobe::file_url,
     mkvmerge::{Entries, Identified, IdentifiedContainer, IdentifiedTrack, identify},
 };
@@ -77,7 +77,9 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let direct = seen.direct();
 
     let mut warnings = Vec::new();
-    let video = look.picture(&seen.frame, &mut warnings)?;
+    let mut video = look.picture(&seen.frame, &mut warnings)?;
+    let writer = file.format.tag("ENCODER").unwrap_or_default();
+    video.bit_rate = film.bit_rate(writer);
     look.tell_of_data(direct, &mut warnings);
     let mut clock = clock(&file, film, &seen.frame, direct);
     let (video_track, other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
@@ -97,7 +99,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             new_sound: false,
             begins_late,
             duration_seconds: file.format.duration_seconds(),
-            declared_frames: film.declared_frames(file.format.tag("ENCODER").unwrap_or_default()),
+            declared_frames: film.declared_frames(writer),
             bytes,
             video,
             video_track,
@@ -296,7 +298,7 @@ impl Look<'_> {
         })?;
         if film.codec_name == "av1" {
             // Whoever decodes them will say what is wrong with them.
-            let extras = ask::av1_extras(tools, input, film.index).unwrap_or_default();
+            let extras = ask::av1_extras(tools, input, film.index, 0.0).unwrap_or_default();
             frame.later.extend(extras);
         }
         Ok(Seen {

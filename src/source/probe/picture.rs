@@ -57,6 +57,7 @@ pub(super) fn video(
             .and_then(|text| rate(&text.replace(':', "/")))
             .unwrap_or_else(|| Ratio::from_integer(1)),
         bit_depth,
+        bit_rate: None,
         subsampling,
         color: color(stream, frame, pixel_format.starts_with("yuvj")),
         hdr10: hdr10(stream, frame, warnings),

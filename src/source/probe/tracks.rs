@@ -337,6 +337,7 @@ impl FfStream {
             id: self.index as u64,
             kind,
             codec: self.codec_name.clone(),
+            profile: self.profile.clone(),
             // mkvmerge refuses what is no code of a language.
             language: tag("language")
                 .filter(|l| l.len() == 3 && l.bytes().all(|c| c.is_ascii_lowercase()))
