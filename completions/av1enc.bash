@@ -31,6 +31,9 @@ _av1enc() {
             av1enc,restore)
                 cmd="av1enc__subcmd__restore"
                 ;;
+            av1enc,tables)
+                cmd="av1enc__subcmd__tables"
+                ;;
             av1enc,try-vapoursynth)
                 cmd="av1enc__subcmd__try__subcmd__vapoursynth"
                 ;;
@@ -52,6 +55,9 @@ _av1enc() {
             av1enc__subcmd__help,restore)
                 cmd="av1enc__subcmd__help__subcmd__restore"
                 ;;
+            av1enc__subcmd__help,tables)
+                cmd="av1enc__subcmd__help__subcmd__tables"
+                ;;
             av1enc__subcmd__help,try-vapoursynth)
                 cmd="av1enc__subcmd__help__subcmd__try__subcmd__vapoursynth"
                 ;;
@@ -65,7 +71,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify restore completions try-vapoursynth man help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help --version doctor verify restore tables completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -144,7 +150,43 @@ _av1enc() {
                     return 0
                     ;;
                 --pix-format)
-                    COMPREPLY=($(compgen -W "yuv420p yuv420p10le" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto yuv420p yuv420p10le" -- "${cur}"))
+                    return 0
+                    ;;
+                --source-class)
+                    COMPREPLY=($(compgen -W "off auto remux web low" -- "${cur}"))
+                    return 0
+                    ;;
+                --crf-table)
+                    COMPREPLY=($(compgen -W "class size codec quick" -- "${cur}"))
+                    return 0
+                    ;;
+                --tier)
+                    COMPREPLY=($(compgen -W "high very-high archive fast" -- "${cur}"))
+                    return 0
+                    ;;
+                --tables)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "av1 hevc-web small marked copying dynamic-hdr own none" -- "${cur}"))
+                    return 0
+                    ;;
+                --min-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stable-secs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dynamic-hdr)
+                    COMPREPLY=($(compgen -W "drop refuse" -- "${cur}"))
                     return 0
                     ;;
                 --encoder-path)
@@ -277,7 +319,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --extra-split-sec --min-scene-len --chunk-method --split-method --sc-method --sc-downscale-height --scenes --sc-only --force-keyframes --chunk-order --set-thread-affinity --no-defaults --log-file --verify-decode --proof --dry-run --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -356,7 +398,43 @@ _av1enc() {
                     return 0
                     ;;
                 --pix-format)
-                    COMPREPLY=($(compgen -W "yuv420p yuv420p10le" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto yuv420p yuv420p10le" -- "${cur}"))
+                    return 0
+                    ;;
+                --source-class)
+                    COMPREPLY=($(compgen -W "off auto remux web low" -- "${cur}"))
+                    return 0
+                    ;;
+                --crf-table)
+                    COMPREPLY=($(compgen -W "class size codec quick" -- "${cur}"))
+                    return 0
+                    ;;
+                --tier)
+                    COMPREPLY=($(compgen -W "high very-high archive fast" -- "${cur}"))
+                    return 0
+                    ;;
+                --tables)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skip)
+                    COMPREPLY=($(compgen -W "av1 hevc-web small marked copying dynamic-hdr own none" -- "${cur}"))
+                    return 0
+                    ;;
+                --min-bytes)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stable-secs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dynamic-hdr)
+                    COMPREPLY=($(compgen -W "drop refuse" -- "${cur}"))
                     return 0
                     ;;
                 --encoder-path)
@@ -475,7 +553,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__help)
-            opts="doctor verify restore completions try-vapoursynth man help"
+            opts="doctor verify restore tables completions try-vapoursynth man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -558,6 +636,20 @@ _av1enc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        av1enc__subcmd__help__subcmd__tables)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         av1enc__subcmd__help__subcmd__try__subcmd__vapoursynth)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -611,6 +703,20 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        av1enc__subcmd__tables)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

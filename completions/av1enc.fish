@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= extra-split-sec= min-scene-len= m/chunk-method= split-method= sc-method= sc-downscale-height= s/scenes= sc-only force-keyframes= chunk-order= set-thread-affinity= no-defaults l/log-file= verify-decode proof= dry-run json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -43,8 +43,36 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a s
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel\'s]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format to encode' -r -f -a "yuv420p\t'8 bit 4:2:0'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source, which decides about crf, preset and grain, and about films that are skipped' -r -f -a "off\t'Nobody asks'
+auto\t'What rate, sound, codec and name say'
+remux\t'As it is on a disc'
+web\t'As it is sold on the web'
+low\t'A rip of low quality'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l crf-table -d 'Table for crf and preset [default: class with --source-class, else none]' -r -f -a "class\t'By class of source'
+size\t'By size'
+codec\t'By the source\'s codec, and size'
+quick\t'By size, for those in a hurry'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'Slower, better or faster than --crf-table size says' -r -f -a "high\t'Nothing'
+very-high\t'Slower'
+archive\t'To keep: better and slower'
+fast\t'Faster'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tables -d 'Tables to decide by, in place of those that `av1enc tables` prints' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l config -d 'Settings below those of this line [default: ~/.config/av1enc/config.toml, if it is there]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l skip -d 'Films to leave as they are (exit code 4) [default: all of these with --source-class, else none]' -r -f -a "av1\t'It is AV1 already'
+hevc-web\t'It is a clean film of the web, in HEVC or VP9'
+small\t'It has fewer bytes than --min-bytes'
+marked\t'FILM.av1skip is beside it'
+copying\t'It is still being written'
+dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
+own\t'av1enc has made it, or has kept it as the original'
+none\t'None of these'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest film that --skip small lets through: a size such as 2G, or "table", by size of picture' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'How long a film must not have changed, so that --skip copying lets it through' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'What is done with a film that has HDR10+ or Dolby Vision in its pictures' -r -f -a "drop\t'The film is encoded without them'
+refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once, or "auto"' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Level of parallelism of each encoder [default: from cores and memory]' -r
@@ -79,6 +107,9 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was 
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l replace -d 'Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode films in AV1, and those of the web in HEVC or VP9, all the same'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why a film was skipped or failed; a success removes it'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
@@ -96,6 +127,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print ve
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "tables" -d 'Print the built-in tables, for a file that --tables names'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "man" -d 'Print the manual page (roff)'
@@ -119,8 +151,36 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour ta
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel\'s]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "yuv420p\t'8 bit 4:2:0'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source, which decides about crf, preset and grain, and about films that are skipped' -r -f -a "off\t'Nobody asks'
+auto\t'What rate, sound, codec and name say'
+remux\t'As it is on a disc'
+web\t'As it is sold on the web'
+low\t'A rip of low quality'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf-table -d 'Table for crf and preset [default: class with --source-class, else none]' -r -f -a "class\t'By class of source'
+size\t'By size'
+codec\t'By the source\'s codec, and size'
+quick\t'By size, for those in a hurry'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'Slower, better or faster than --crf-table size says' -r -f -a "high\t'Nothing'
+very-high\t'Slower'
+archive\t'To keep: better and slower'
+fast\t'Faster'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tables -d 'Tables to decide by, in place of those that `av1enc tables` prints' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l config -d 'Settings below those of this line [default: ~/.config/av1enc/config.toml, if it is there]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l skip -d 'Films to leave as they are (exit code 4) [default: all of these with --source-class, else none]' -r -f -a "av1\t'It is AV1 already'
+hevc-web\t'It is a clean film of the web, in HEVC or VP9'
+small\t'It has fewer bytes than --min-bytes'
+marked\t'FILM.av1skip is beside it'
+copying\t'It is still being written'
+dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
+own\t'av1enc has made it, or has kept it as the original'
+none\t'None of these'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'Smallest film that --skip small lets through: a size such as 2G, or "table", by size of picture' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'How long a film must not have changed, so that --skip copying lets it through' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'What is done with a film that has HDR10+ or Dolby Vision in its pictures' -r -f -a "drop\t'The film is encoded without them'
+refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once, or "auto"' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Level of parallelism of each encoder [default: from cores and memory]' -r
@@ -155,6 +215,9 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l replace -d 'Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode films in AV1, and those of the web in HEVC or VP9, all the same'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why a film was skipped or failed; a success removes it'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run of this job has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all accounts of the job directory\'s group work on the job, one after the other'
@@ -176,13 +239,15 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l json -d 'Print 
 complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -l backup-dir -d 'Where originals are kept [default: beside the film]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand tables" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand try-vapoursynth" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand man" -s h -l help -d 'Print help'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "doctor" -d 'Check that everything an encode needs is here, and say what to type where it is not'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "verify" -d 'Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "tables" -d 'Print the built-in tables, for a file that --tables names'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "try-vapoursynth" -d 'Load VapourSynth, and print what came of it: av1enc runs this itself, since a broken library takes its process down'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "man" -d 'Print the manual page (roff)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions try-vapoursynth man help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -45,8 +45,36 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]. A value that begins with a dash is colour tags, as -f takes them]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU that encodes, with -e av1-qsv \[default\: the first of Intel'\''s\]]:PATH:_files' \
-'--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
+'--pix-format=[Pixel format to encode]:PIX_FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--source-class=[Kind of source, which decides about crf, preset and grain, and about films that are skipped]:CLASS:((off\:"Nobody asks"
+auto\:"What rate, sound, codec and name say"
+remux\:"As it is on a disc"
+web\:"As it is sold on the web"
+low\:"A rip of low quality"))' \
+'--crf-table=[Table for crf and preset \[default\: class with --source-class, else none\]]:TABLE:((class\:"By class of source"
+size\:"By size"
+codec\:"By the source'\''s codec, and size"
+quick\:"By size, for those in a hurry"))' \
+'--tier=[Slower, better or faster than --crf-table size says]:TIER:((high\:"Nothing"
+very-high\:"Slower"
+archive\:"To keep\: better and slower"
+fast\:"Faster"))' \
+'--tables=[Tables to decide by, in place of those that \`av1enc tables\` prints]:FILE:_files' \
+'(--no-config)--config=[Settings below those of this line \[default\: ~/.config/av1enc/config.toml, if it is there\]]:FILE:_files' \
+'*--skip=[Films to leave as they are (exit code 4) \[default\: all of these with --source-class, else none\]]:RULES:((av1\:"It is AV1 already"
+hevc-web\:"It is a clean film of the web, in HEVC or VP9"
+small\:"It has fewer bytes than --min-bytes"
+marked\:"FILM.av1skip is beside it"
+copying\:"It is still being written"
+dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
+own\:"av1enc has made it, or has kept it as the original"
+none\:"None of these"))' \
+'--min-bytes=[Smallest film that --skip small lets through\: a size such as 2G, or "table", by size of picture]:SIZE:_default' \
+'--stable-secs=[How long a film must not have changed, so that --skip copying lets it through]:SECONDS:_default' \
+'--dynamic-hdr=[What is done with a film that has HDR10+ or Dolby Vision in its pictures]:WHAT:((drop\:"The film is encoded without them"
+refuse\:"The film is not encoded"))' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \
 '-w+[Encoders to run at once, or "auto"]:N:_default' \
 '--workers=[Encoders to run at once, or "auto"]:N:_default' \
@@ -88,6 +116,9 @@ random\:"Any"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
+'--no-config[Read no file of settings]' \
+'--force-reencode[Encode films in AV1, and those of the web in HEVC or VP9, all the same]' \
+'--why[Write into INPUT.why.txt why a film was skipped or failed; a success removes it]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
@@ -148,8 +179,36 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]. A value that begins with a dash is colour tags, as -f takes them]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU that encodes, with -e av1-qsv \[default\: the first of Intel'\''s\]]:PATH:_files' \
-'--pix-format=[Pixel format to encode]:PIX_FORMAT:((yuv420p\:"8 bit 4\:2\:0"
+'--pix-format=[Pixel format to encode]:PIX_FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--source-class=[Kind of source, which decides about crf, preset and grain, and about films that are skipped]:CLASS:((off\:"Nobody asks"
+auto\:"What rate, sound, codec and name say"
+remux\:"As it is on a disc"
+web\:"As it is sold on the web"
+low\:"A rip of low quality"))' \
+'--crf-table=[Table for crf and preset \[default\: class with --source-class, else none\]]:TABLE:((class\:"By class of source"
+size\:"By size"
+codec\:"By the source'\''s codec, and size"
+quick\:"By size, for those in a hurry"))' \
+'--tier=[Slower, better or faster than --crf-table size says]:TIER:((high\:"Nothing"
+very-high\:"Slower"
+archive\:"To keep\: better and slower"
+fast\:"Faster"))' \
+'--tables=[Tables to decide by, in place of those that \`av1enc tables\` prints]:FILE:_files' \
+'(--no-config)--config=[Settings below those of this line \[default\: ~/.config/av1enc/config.toml, if it is there\]]:FILE:_files' \
+'*--skip=[Films to leave as they are (exit code 4) \[default\: all of these with --source-class, else none\]]:RULES:((av1\:"It is AV1 already"
+hevc-web\:"It is a clean film of the web, in HEVC or VP9"
+small\:"It has fewer bytes than --min-bytes"
+marked\:"FILM.av1skip is beside it"
+copying\:"It is still being written"
+dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
+own\:"av1enc has made it, or has kept it as the original"
+none\:"None of these"))' \
+'--min-bytes=[Smallest film that --skip small lets through\: a size such as 2G, or "table", by size of picture]:SIZE:_default' \
+'--stable-secs=[How long a film must not have changed, so that --skip copying lets it through]:SECONDS:_default' \
+'--dynamic-hdr=[What is done with a film that has HDR10+ or Dolby Vision in its pictures]:WHAT:((drop\:"The film is encoded without them"
+refuse\:"The film is not encoded"))' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: the one in PATH, else the one that ./setup installed\]]:PATH:_files' \
 '-w+[Encoders to run at once, or "auto"]:N:_default' \
 '--workers=[Encoders to run at once, or "auto"]:N:_default' \
@@ -191,6 +250,9 @@ random\:"Any"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
+'--no-config[Read no file of settings]' \
+'--force-reencode[Encode films in AV1, and those of the web in HEVC or VP9, all the same]' \
+'--why[Write into INPUT.why.txt why a film was skipped or failed; a success removes it]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run of this job has done, and begin anew]' \
@@ -229,6 +291,12 @@ _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
 ':film -- The film, as it was named, as it is, or as it is kept:_files' \
+&& ret=0
+;;
+(tables)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
 && ret=0
 ;;
 (completions)
@@ -274,6 +342,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(tables)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -305,6 +377,7 @@ _av1enc_commands() {
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
+'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -328,6 +401,7 @@ _av1enc__subcmd__help_commands() {
 'doctor:Check that everything an encode needs is here, and say what to type where it is not' \
 'verify:Compare a film with the one that it was made of, whoever made it\: pictures, sound, everything else' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
+'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'try-vapoursynth:Load VapourSynth, and print what came of it\: av1enc runs this itself, since a broken library takes its process down' \
 'man:Print the manual page (roff)' \
@@ -360,6 +434,11 @@ _av1enc__subcmd__help__subcmd__restore_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help restore commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__tables_commands] )) ||
+_av1enc__subcmd__help__subcmd__tables_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help tables commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__help__subcmd__try-vapoursynth_commands] )) ||
 _av1enc__subcmd__help__subcmd__try-vapoursynth_commands() {
     local commands; commands=()
@@ -379,6 +458,11 @@ _av1enc__subcmd__man_commands() {
 _av1enc__subcmd__restore_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc restore commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__tables_commands] )) ||
+_av1enc__subcmd__tables_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc tables commands' commands "$@"
 }
 (( $+functions[_av1enc__subcmd__try-vapoursynth_commands] )) ||
 _av1enc__subcmd__try-vapoursynth_commands() {

@@ -6,6 +6,7 @@ use clap::{
     Args, Parser, Subcommand, ValueEnum,
     builder::{Resettable, Styles},
 };
+use serde::Serialize;
 
 /// Plain headings: help is read in logs as often as on terminals.
 const STYLES: Styles = Styles::styled();
@@ -14,6 +15,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, the job belongs to \
 another source or other settings); 8 this film cannot be taken as it is; 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: \
 the same command goes on where it stopped.";
+
+/// The heading of options that decide whether and how well a film is encoded.
+const DECISIONS: &str = "Decisions";
 
 /// The command by which av1enc loads VapourSynth in a process of its own.
 pub const TRY_VAPOURSYNTH: &str = "try-vapoursynth";
@@ -82,6 +86,8 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         backup_dir: Option<PathBuf>,
     },
+    /// Print the built-in tables, for a file that --tables names
+    Tables,
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -128,6 +134,36 @@ pub struct VerifyArgs {
     pub ffprobe: Option<PathBuf>,
 }
 
+/// What an option is set to, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The option, without its dashes.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Who says so.
+    pub from: Layer,
+    /// Where it stands there: `class.remux, 1080p`, or a file and its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// Who says what an option is set to: each goes before those that are listed before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// av1enc itself.
+    BuiltIn,
+    /// A table.
+    Table,
+    /// The file of settings.
+    Config,
+    /// A variable of the environment.
+    Environment,
+    /// The command line.
+    Line,
+}
+
 /// The encoder families that can be named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum EncoderName {
@@ -154,12 +190,87 @@ pub enum EncoderName {
 /// The pixel formats that can be encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PixFormat {
+    /// 4:2:0 of the source's depth: 8 bit, or 10 for whatever has more.
+    Auto,
     /// 8 bit 4:2:0.
     #[value(name = "yuv420p")]
     Yuv420p,
     /// 10 bit 4:2:0.
     #[value(name = "yuv420p10le")]
     Yuv420p10le,
+}
+
+/// What kind of source a film is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SourceClass {
+    /// Nobody asks.
+    Off,
+    /// What rate, sound, codec and name say.
+    Auto,
+    /// As it is on a disc.
+    Remux,
+    /// As it is sold on the web.
+    Web,
+    /// A rip of low quality.
+    Low,
+}
+
+/// The table that says crf and preset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CrfTable {
+    /// By class of source.
+    Class,
+    /// By size.
+    Size,
+    /// By the source's codec, and size.
+    Codec,
+    /// By size, for those in a hurry.
+    Quick,
+}
+
+/// What is added to what the table by size says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Tier {
+    /// Nothing.
+    #[default]
+    High,
+    /// Slower.
+    #[value(alias = "very_high")]
+    VeryHigh,
+    /// To keep: better and slower.
+    Archive,
+    /// Faster.
+    Fast,
+}
+
+/// Why a film is not encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SkipRule {
+    /// It is AV1 already.
+    Av1,
+    /// It is a clean film of the web, in HEVC or VP9.
+    HevcWeb,
+    /// It has fewer bytes than --min-bytes.
+    Small,
+    /// FILM.av1skip is beside it.
+    Marked,
+    /// It is still being written.
+    Copying,
+    /// It has dynamic HDR, and --dynamic-hdr is refuse.
+    DynamicHdr,
+    /// av1enc has made it, or has kept it as the original.
+    Own,
+    /// None of these.
+    None,
+}
+
+/// What is done with a film that has dynamic HDR metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DynamicHdrChoice {
+    /// The film is encoded without them.
+    Drop,
+    /// The film is not encoded.
+    Refuse,
 }
 
 /// Who reads the film.
@@ -383,6 +494,65 @@ pub struct EncodeArgs {
     )]
     pub pix_format: PixFormat,
 
+    /// Kind of source, which decides about crf, preset and grain, and about films that are skipped
+    #[arg(long, value_enum, value_name = "CLASS", default_value = "off", help_heading = DECISIONS)]
+    pub source_class: SourceClass,
+
+    /// Table for crf and preset [default: class with --source-class, else none]
+    #[arg(long, value_enum, value_name = "TABLE", help_heading = DECISIONS)]
+    pub crf_table: Option<CrfTable>,
+
+    /// Slower, better or faster than --crf-table size says
+    #[arg(long, value_enum, value_name = "TIER", default_value = "high", help_heading = DECISIONS)]
+    pub tier: Tier,
+
+    /// Tables to decide by, in place of those that `av1enc tables` prints
+    #[arg(long, value_name = "FILE", help_heading = DECISIONS)]
+    pub tables: Option<PathBuf>,
+
+    /// Settings below those of this line [default: ~/.config/av1enc/config.toml, if it is there]
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "no_config",
+        help_heading = DECISIONS
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Read no file of settings
+    #[arg(long, help_heading = DECISIONS)]
+    pub no_config: bool,
+
+    /// Films to leave as they are (exit code 4) [default: all of these with --source-class, else none]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "RULES",
+        value_delimiter = ',',
+        help_heading = DECISIONS
+    )]
+    pub skip: Option<Vec<SkipRule>>,
+
+    /// Encode films in AV1, and those of the web in HEVC or VP9, all the same
+    #[arg(long, help_heading = DECISIONS)]
+    pub force_reencode: bool,
+
+    /// Smallest film that --skip small lets through: a size such as 2G, or "table", by size of picture
+    #[arg(long, value_name = "SIZE", help_heading = DECISIONS)]
+    pub min_bytes: Option<String>,
+
+    /// How long a film must not have changed, so that --skip copying lets it through
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = DECISIONS)]
+    pub stable_secs: u64,
+
+    /// What is done with a film that has HDR10+ or Dolby Vision in its pictures
+    #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = DECISIONS)]
+    pub dynamic_hdr: DynamicHdrChoice,
+
+    /// Write into INPUT.why.txt why a film was skipped or failed; a success removes it
+    #[arg(long, help_heading = DECISIONS)]
+    pub why: bool,
+
     /// SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]
     #[arg(long, value_name = "PATH", help_heading = "Encoding")]
     pub encoder_path: Option<PathBuf>,
@@ -582,6 +752,10 @@ pub struct EncodeArgs {
     /// What was typed and has nothing to do here, each with the reason
     #[arg(skip)]
     pub notes: Vec<String>,
+
+    /// What each option is set to, and by whom
+    #[arg(skip)]
+    pub said: Vec<Setting>,
 
     /// Decode the whole output as well before it gets its name
     #[arg(long, help_heading = "Output")]

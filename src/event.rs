@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::finding::Finding;
+use crate::{cli::Setting, finding::Finding};
 
 /// A step of the run, in the order in which they begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -120,6 +120,19 @@ pub struct Report {
     pub proof: Proof,
 }
 
+/// What tables have decided, where they were asked.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decided {
+    /// The class of the source, if somebody asked for it.
+    pub class: Option<String>,
+    /// How sure that is, from 0 to 1.
+    pub confidence: Option<f64>,
+    /// What speaks for it, and then what speaks against it.
+    pub reasons: Vec<String>,
+    /// What each option is set to, and by whom.
+    pub settings: Vec<Setting>,
+}
+
 /// Everything that can happen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -139,6 +152,8 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// Tables have decided.
+    Decided(Decided),
     /// Shown with `--verbose` only: what the machinery does.
     Detail {
         /// One line.

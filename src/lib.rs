@@ -14,6 +14,7 @@ pub mod scenes;
 pub mod source;
 pub mod metric;
 pub mod encoder;
+pub mod decide;
 pub mod plan;
 pub mod job;
 pub mod work;

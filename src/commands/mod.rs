@@ -22,7 +22,7 @@ use crate::{
         process::{Children, quoted},
         threads, toolbox,
     },
-    settings::{Config, Method},
+    settings::{Config, Method, tables},
     source,
     ui::{self, Mode, Ui, log::Log},
 };
@@ -42,6 +42,10 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
         }
         Some(Command::TryVapoursynth) => {
             ui::print_out(&source::trial());
+            Ok(Exit::Done)
+        }
+        Some(Command::Tables) => {
+            ui::print_bytes(tables::BUILT_IN.as_bytes());
             Ok(Exit::Done)
         }
         Some(Command::Completions { shell }) => {
@@ -75,7 +79,9 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let outcome = encode::run(&ground, &config, &sink).inspect_err(|error| ui.end(error))?;
+    let outcome = encode::run(&ground, &config, &sink);
+    encode::tell(&config, &outcome, &sink);
+    let outcome = outcome.inspect_err(|error| ui.end(error))?;
     match outcome {
         Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
         Outcome::Named | Outcome::Scenes => ui.clear(),
@@ -178,7 +184,8 @@ fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
         encoder: &config.encoder,
         programs: &config.programs,
-        bit_depth: config.video.bit_depth,
+        // Where the source decides, it may have more than 8.
+        bit_depth: config.video.bit_depth.unwrap_or(10),
         direct: config.direct || config.method == Method::Linear,
     }
 }

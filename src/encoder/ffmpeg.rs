@@ -821,10 +821,7 @@ const FLOOR: f64 = 100e6;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        encoder::{Crf, Picture},
-        film::hdr::Hdr10,
-    };
+    use crate::{encoder::Picture, film::hdr::Hdr10, settings::params::Crf};
 
     fn line(family: Family, video: &Video) -> String {
         let identity = Identity {

@@ -27,10 +27,8 @@ use crate::{
     settings::EncoderChoice,
 };
 
-pub(crate) use crate::settings::params::{Crf, Param};
-pub use types::{
-    Capabilities, Encoder, Family, Fork, Identity, Picture, Quality, Ranges, SourceKind, Video,
-};
+pub(crate) use crate::settings::params::Param;
+pub use types::{Capabilities, Encoder, Family, Fork, Identity, Picture, Quality, Ranges, Video};
 
 /// How one family is spoken to, and what it costs. Everything that differs from one family to the next is here.
 pub(crate) trait Speech: Sync {
@@ -98,11 +96,6 @@ pub(crate) trait Speech: Sync {
     /// The preset where nobody names one: the middle of the family's range, or near it.
     fn default_preset(&self) -> i32 {
         6
-    }
-
-    /// The constant rate factor where nobody names one.
-    fn default_crf(&self, _source: SourceKind<'_>) -> Crf {
-        Crf::whole(28)
     }
 
     /// The command line for one chunk: y4m on standard input becomes the IVF file `output`.
@@ -243,10 +236,14 @@ impl Identity {
         self.speech().default_preset()
     }
 
-    /// The constant rate factor where nobody names one.
+    /// What the family calls the strength of film grain that it synthesises; `None` if it has none to give.
     #[must_use]
-    pub fn default_crf(&self, source: SourceKind<'_>) -> Crf {
-        self.speech().default_crf(source)
+    pub fn grain_option(&self) -> Option<&'static str> {
+        match self.family {
+            Family::SvtAv1 | Family::Libsvtav1 => Some("film-grain"),
+            Family::Libaom => Some("denoise-noise-level"),
+            Family::Librav1e | Family::Av1Qsv => None,
+        }
     }
 }
 

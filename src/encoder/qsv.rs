@@ -13,8 +13,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Gid, Group};
 
 use super::{
-    Capabilities, Crf, Encoder, Family, Fork, Identity, Param, Quality, SourceKind, Speech, Video,
-    ffmpeg, svt_av1,
+    Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Speech, Video, ffmpeg, svt_av1,
 };
 use crate::os::{
     cache::Cache,
@@ -39,25 +38,6 @@ const OWNED: &[(&str, &str)] = &[
     ),
     ("init_hw_device", "use --device"),
 ];
-
-/// `-global_quality` by what is encoded, as long as nobody says `--crf`: sources that are compressed better have less
-/// noise to keep, and larger pictures are looked at from farther away. A starting point, not measured on hardware; from
-/// 20 to 40.
-fn quality(source: SourceKind<'_>) -> u32 {
-    let codec: i32 = match source.codec {
-        "mpeg2video" | "mpeg1video" | "vc1" | "prores" | "dnxhd" | "ffv1" => 24,
-        "h264" => 26,
-        // HEVC, VP9, AV1 and what is to come.
-        _ => 28,
-    };
-    let size = match u64::from(source.size.0) * u64::from(source.size.1) {
-        0..=1_000_000 => -2,
-        1_000_001..=4_000_000 => 0,
-        _ => 4,
-    };
-    let depth = if source.bit_depth > 8 { 2 } else { 0 };
-    (codec + size + depth).clamp(20, 40).unsigned_abs()
-}
 
 /// The first Intel render node of this machine.
 #[must_use]
@@ -282,10 +262,6 @@ impl Speech for Av1Qsv {
         4
     }
 
-    fn default_crf(&self, source: SourceKind<'_>) -> Crf {
-        Crf::whole(quality(source))
-    }
-
     fn chunk_command(&self, encoder: &Encoder, video: &Video, _lp: u32, output: &Path) -> Command {
         let format = if video.picture.bit_depth == 8 {
             "format=nv12"
@@ -334,28 +310,8 @@ mod tests {
     use crate::{
         encoder::Picture,
         film::{hdr::Hdr10, media::Color},
+        settings::params::Crf,
     };
-
-    #[test]
-    fn the_table_of_qualities_stays_within_20_and_40() {
-        let quality = |codec, size, bit_depth| {
-            quality(SourceKind {
-                codec,
-                size,
-                bit_depth,
-            })
-        };
-        assert_eq!(quality("h264", (1920, 1080), 8), 26);
-        assert_eq!(quality("hevc", (3840, 2160), 10), 34);
-        assert_eq!(quality("mpeg2video", (720, 576), 8), 22);
-        for codec in ["mpeg2video", "h264", "hevc", "av1", "?"] {
-            for size in [(64, 64), (1920, 1080), (7680, 4320)] {
-                for depth in [8, 10, 12] {
-                    assert!((20..=40).contains(&quality(codec, size, depth)));
-                }
-            }
-        }
-    }
 
     #[test]
     fn the_first_intel_node_is_found_among_others() {

@@ -229,14 +229,3 @@ impl Video {
         self.extra.iter().any(|param| param.name == name)
     }
 }
-
-/// What a source's compression says about the quality that is worth asking for.
-#[derive(Debug, Clone, Copy)]
-pub struct SourceKind<'a> {
-    /// ffmpeg's name of the codec.
-    pub codec: &'a str,
-    /// Width and height in pixels.
-    pub size: (u32, u32),
-    /// Bits per sample.
-    pub bit_depth: u8,
-}

@@ -233,6 +233,8 @@ mod tests {
             recipe: recipe(fork),
             encoder_line: String::new(),
             workers: workers::choose(machine(4, 16), &load(HD), 10, demands),
+            class: None,
+            settings: Vec::new(),
             warnings: Vec::new(),
             lp_demanded: true,
         }

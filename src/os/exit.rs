@@ -18,7 +18,7 @@ pub enum Exit {
     Usage = 2,
     /// The output or the job belongs to something else.
     Taken = 3,
-    /// The film is not worth encoding. Nothing ends like this yet.
+    /// The film is left as it is: it is not worth encoding.
     Worthless = 4,
     /// The job waits for somebody's approval. Nothing ends like this yet.
     Approval = 5,
@@ -48,6 +48,8 @@ impl Exit {
             Self::Taken
         } else if error.is::<UnfitFilm>() {
             Self::Film
+        } else if error.is::<LeftAlone>() {
+            Self::Worthless
         } else {
             Self::Failed
         }
@@ -106,6 +108,11 @@ sentence! {
 }
 
 sentence! {
+    /// A film that is left as it is, as somebody wanted it: [`Exit::Worthless`].
+    LeftAlone
+}
+
+sentence! {
     /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
     UnfitFilm
 }
@@ -123,6 +130,7 @@ mod tests {
             (anyhow!(UsageError(sentence())), Exit::Usage),
             (anyhow!(Taken(sentence())), Exit::Taken),
             (anyhow!(UnfitFilm(sentence())), Exit::Film),
+            (anyhow!(LeftAlone(sentence())), Exit::Worthless),
             (anyhow!("why"), Exit::Failed),
         ] {
             assert_eq!(Exit::of(&error), exit);

@@ -2,6 +2,7 @@
 
 pub mod recipe;
 pub mod workers;
+mod origins;
 
 use std::path::Path;
 
@@ -13,6 +14,8 @@ use self::{
     workers::{Demands, Load, Workers},
 };
 use crate::{
+    cli::Setting,
+    decide::{Film, class::Classified, quality},
     encoder::{Encoder, Quality, files::Named},
     film::media::{Container, MediaInfo},
     os::{machine::Machine, process},
@@ -35,6 +38,10 @@ pub struct Plan {
     pub encoder_line: String,
     /// Encoders at once, and why.
     pub workers: Workers,
+    /// The class of the source, where somebody asked for it.
+    pub class: Option<Classified>,
+    /// What each option is set to, and by whom.
+    pub settings: Vec<Setting>,
     /// What the user should know.
     pub warnings: Vec<String>,
     /// Whether the user demands that level of parallelism.
@@ -65,11 +72,20 @@ impl Plan {
         named: Named,
     ) -> Result<Self> {
         let container = &probed.container;
+        let fps = probed.rates.first().copied();
+        let film = Film {
+            name: &name_of(&config.input),
+            container,
+            fps,
+        };
+        let choice = quality::choose(&config.deciding, encoder.identity().family, &film)?;
         let source = Source {
             container,
-            fps: probed.rates.first().copied(),
+            fps,
+            choice: &choice,
         };
         let mut warnings = container.warnings.clone();
+        warnings.extend(of_av1(container));
         let capabilities = encoder.capabilities();
         let recipe = recipe::decide(config, source, capabilities, named, &mut warnings)?;
         let lp = recipe::demanded_lp(config, capabilities)?;
@@ -91,6 +107,8 @@ impl Plan {
             output: config.output.to_string_lossy().into_owned(),
             source: container.clone(),
             encoder_line: process::shown(&line),
+            settings: origins::settings(config, &choice, &recipe),
+            class: choice.class,
             recipe,
             workers,
             warnings,
@@ -115,6 +133,20 @@ impl Plan {
         let bits = pixels * BITS_PER_PIXEL * ((CRF_OF_THAT - crf) / 6.0).exp2();
         ((bits / 8.0) as u64).min(media.container.bytes)
     }
+}
+
+/// The name of a film's file, as far as it is text.
+fn name_of(film: &Path) -> String {
+    let name = film.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// What there is to say of a film that is AV1 already.
+fn of_av1(container: &Container) -> Option<String> {
+    let is_av1 = container.video.codec == "av1";
+    is_av1.then(|| {
+        "the source is AV1 already, and loses by being encoded again; --skip av1 leaves such films alone".to_owned()
+    })
 }
 
 fn likely_chunks(container: &Container) -> u64 {

@@ -6,24 +6,27 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    decide::quality::Choice,
     encoder::{
-        Capabilities, Family, Identity, Picture, Quality, SourceKind, Video,
+        Capabilities, Family, Identity, Picture, Quality, Video,
         files::{Named, NamedFile},
     },
     film::{
         hdr::Hdr10,
-        media::{self, Color, Container, PQ, UNSPECIFIED},
+        media::{Color, Container, PQ, UNSPECIFIED},
     },
     os::exit::UsageError,
     scenes::{ANALYSIS_HEIGHT, Rules},
     settings::{
         ColorTags, Config, ForcedColor, VideoConfig,
-        params::{NoCrf, Param},
+        params::{Crf, NoCrf, Param},
     },
 };
 
 /// Default tune: 0 is visual quality in mainline and in every fork.
 const DEFAULT_TUNE: u32 = 0;
+/// The constant rate factor where neither the user nor a table says one.
+const DEFAULT_CRF: Crf = Crf::whole(28);
 /// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
 const BEST_CURVE: u32 = 3;
 
@@ -70,6 +73,8 @@ pub struct Source<'a> {
     pub container: &'a Container,
     /// Its likeliest frame rate, if it names one.
     pub fps: Option<Ratio<u32>>,
+    /// What tables say of it, where the user says nothing.
+    pub choice: &'a Choice,
 }
 
 /// Decides everything, where the user's options name the files `named`. Warnings for the user are appended to `warnings`.
@@ -78,7 +83,11 @@ pub struct Source<'a> {
 /// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
 pub fn decide(
     config: &Config,
-    Source { container, fps }: Source<'_>,
+    Source {
+        container,
+        fps,
+        choice,
+    }: Source<'_>,
     capabilities: &Capabilities,
     named: Named,
     warnings: &mut Vec<String>,
@@ -96,7 +105,8 @@ pub fn decide(
     let wrong = user
         .iter()
         .filter_map(|param| check(Place::Params, param, capabilities).err())
-        .chain(check_flags(config, capabilities).err());
+        .chain(check_flags(config, capabilities).err())
+        .chain(check_tables(choice, capabilities).err());
     UsageError::unless_none(wrong)?;
     for param in &mut user {
         if let Some(file) = named.files.iter().find(|file| file.is_named_by(param)) {
@@ -111,15 +121,21 @@ pub fn decide(
     );
     let video = Video {
         picture: Picture {
-            bit_depth: wanted.bit_depth,
+            bit_depth: bit_depth(wanted, container),
             color,
             hdr10,
         },
-        quality: quality(wanted, &user, identity, &container.video)?,
+        quality: quality(wanted, &user, choice)?,
         preset: user_number(&user, "preset")
             .or(wanted.preset)
+            .or(choice.preset.as_ref().map(|chosen| chosen.value))
             .unwrap_or_else(|| identity.default_preset()),
-        extra: extra(user, wanted.defaults, capabilities),
+        extra: extra(
+            user,
+            wanted.defaults,
+            grain(choice, capabilities),
+            capabilities,
+        ),
     };
     if !wanted.defaults {
         require_named(wanted, &video)?;
@@ -143,6 +159,40 @@ pub fn decide(
         direct: config.direct,
         audio_args: named.audio_args,
     })
+}
+
+/// Options by which users ask for film grain in another way.
+const GRAIN: [&str; 3] = ["film-grain-table", "fgs-table", "photon-noise"];
+
+/// The grain that a table asks for, as this encoder calls it.
+fn grain(choice: &Choice, capabilities: &Capabilities) -> Option<Param> {
+    let strength = choice.grain.as_ref()?.value;
+    let option = capabilities.identity.grain_option()?;
+    (strength > 0).then(|| Param::new(option, strength))
+}
+
+/// Bits per sample to encode.
+fn bit_depth(wanted: &VideoConfig, container: &Container) -> u8 {
+    let of_source = if container.video.bit_depth > 8 { 10 } else { 8 };
+    wanted.bit_depth.unwrap_or(of_source)
+}
+
+/// Checks what tables ask for as what is typed is checked.
+fn check_tables(choice: &Choice, capabilities: &Capabilities) -> Result<(), UsageError> {
+    let crf = choice
+        .crf
+        .as_ref()
+        .map(|c| (Param::new("crf", c.value), &c.at));
+    let preset = choice.preset.as_ref();
+    let preset = preset.map(|c| (Param::new("preset", c.value), &c.at));
+    let grain = grain(choice, capabilities).zip(choice.grain.as_ref().map(|c| &c.at));
+    [crf, preset, grain]
+        .into_iter()
+        .flatten()
+        .try_for_each(|(param, at)| {
+            check(Place::Flag, &param, capabilities)
+                .map_err(|UsageError(why)| UsageError(format!("the tables, {at}: {why}")))
+        })
 }
 
 /// Checks what is asked for by flags of our own, and that it is not asked for twice.
@@ -175,12 +225,7 @@ fn check_flags(config: &Config, capabilities: &Capabilities) -> Result<(), Usage
 }
 
 /// How good the picture is to be, where the user's options are `user`.
-fn quality(
-    wanted: &VideoConfig,
-    user: &[Param],
-    identity: &Identity,
-    source: &media::Video,
-) -> Result<Quality, UsageError> {
+fn quality(wanted: &VideoConfig, user: &[Param], choice: &Choice) -> Result<Quality, UsageError> {
     // `--rc 0` is CRF, and `--lossless 0` is not lossless.
     let is_off = |param: &Param| {
         ["rc", "lossless"].contains(&&*param.name) && param.value.as_deref() == Some("0")
@@ -203,19 +248,20 @@ fn quality(
             .map(Quality::Crf)
             .map_err(|none: NoCrf| UsageError(format!("{}{param}: {none}", Place::Params)));
     }
-    let kind = SourceKind {
-        codec: &source.codec,
-        size: (source.width, source.height),
-        bit_depth: source.bit_depth,
-    };
+    let of_tables = choice.crf.as_ref().map(|chosen| chosen.value);
     Ok(match not_crf {
-        None => Quality::Crf(wanted.crf.unwrap_or_else(|| identity.default_crf(kind))),
+        None => Quality::Crf(wanted.crf.or(of_tables).unwrap_or(DEFAULT_CRF)),
         Some(_) => Quality::Own,
     })
 }
 
 /// Further options: those of ours that this encoder has and the user does not contradict, then the user's.
-fn extra(user: Vec<Param>, defaults: bool, capabilities: &Capabilities) -> Vec<Param> {
+fn extra(
+    user: Vec<Param>,
+    defaults: bool,
+    grain: Option<Param>,
+    capabilities: &Capabilities,
+) -> Vec<Param> {
     let has_user = |name: &str| !defaults || user.iter().any(|param| param.name == name);
     let mut params = Vec::new();
     if capabilities.has("tune") && !has_user("tune") {
@@ -225,6 +271,9 @@ fn extra(user: Vec<Param>, defaults: bool, capabilities: &Capabilities) -> Vec<P
     if capabilities.accepts(curve[0], BEST_CURVE.into()) && !curve.into_iter().any(has_user) {
         params.push(Param::new(curve[0], BEST_CURVE));
     }
+    params.extend(
+        grain.filter(|grain| !GRAIN.iter().any(|name| has_user(name)) && !has_user(&grain.name)),
+    );
     let is_typed =
         |name: &str| ["lp", "crf", "preset"].contains(&name) || COLOR_PARAMS.contains(&name);
     params.extend(user.into_iter().filter(|param| !is_typed(&param.name)));
@@ -751,9 +800,16 @@ mod tests {
     }
 
     fn of(container: &Container) -> Source<'_> {
+        static NONE: Choice = Choice {
+            class: None,
+            crf: None,
+            preset: None,
+            grain: None,
+        };
         Source {
             container,
             fps: None,
+            choice: &NONE,
         }
     }
 

@@ -9,13 +9,14 @@ use std::{
 };
 
 use clap::{
-    CommandFactory, FromArgMatches,
+    ArgMatches, CommandFactory, FromArgMatches,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
 use super::{
     Config,
     av1an::{self, Answers},
+    layers::{self, Below},
     mistakes::{self, Mended, Word},
 };
 use crate::{
@@ -56,7 +57,7 @@ pub fn read(words: &[OsString]) -> Result<Cli, Unread> {
     let mut wrong = mended.wrong;
     wrong.extend(others);
     if let (true, Some(cli)) = (wrong.is_empty(), cli.take()) {
-        return Ok(cli);
+        return layered(&mended.words, cli).map_err(Unread::Wrong);
     }
     let said = UsageError::unless_none(wrong)
         .err()
@@ -93,6 +94,72 @@ fn understood(words: &[OsString]) -> Result<(Option<Cli>, Vec<UsageError>), Stri
         }
     }
     Ok((None, wrong))
+}
+
+/// What a line says that can be followed, over what is said below it.
+fn layered(words: &[OsString], cli: Cli) -> Result<Cli, UsageError> {
+    let position = match cli.command {
+        None => 1,
+        Some(cli::Command::Doctor { .. }) => 2,
+        Some(_) => return Ok(cli),
+    };
+    let unreadable = |error: clap::Error| UsageError(in_our_words(&error));
+    let typed = matches(words).map_err(unreadable)?;
+    let mut below = layers::below(cli.options())?;
+    for Below {
+        word, name, place, ..
+    } in &below
+    {
+        let alone = [PROGRAM.into(), "INPUT".into(), word.clone()];
+        let wrong = |error| UsageError(format!("{place}: {name}: {}", in_our_words(&error)));
+        parse(&alone).map_err(wrong)?;
+    }
+    below.retain(|below| layers::holds(below, of_encode(&typed), cli.options()));
+    let mut all = words.to_vec();
+    all.splice(
+        position..position,
+        below.iter().map(|below| below.word.clone()),
+    );
+    let (mut cli, answers) = parse(&all).map_err(unreadable)?;
+    UsageError::unless_none(
+        wrong_settings(&cli)
+            .into_iter()
+            .map(|wrong| placed(wrong, &below)),
+    )?;
+    let said = layers::said(of_encode(&matches(&all).map_err(unreadable)?), &below);
+    cli.encode.notes = answers.notes;
+    match &mut cli.command {
+        Some(cli::Command::Doctor { encode }) => encode.said = said,
+        _ => cli.encode.said = said,
+    }
+    Ok(cli)
+}
+
+/// What is wrong with a line, with the place of each setting below it that this is about.
+fn placed(UsageError(wrong): UsageError, below: &[Below]) -> UsageError {
+    let names = |text: &str| {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        text[..end.unwrap_or(text.len())].to_owned()
+    };
+    let named: Vec<String> = wrong.split("--").skip(1).map(names).collect();
+    let flag = |below: &&Below| named.contains(&below.name);
+    let places: Vec<&str> = below
+        .iter()
+        .filter(flag)
+        .map(|below| below.place.as_str())
+        .collect();
+    UsageError(match places.is_empty() {
+        true => wrong,
+        false => format!("{}: {wrong}", places.join(" and ")),
+    })
+}
+
+/// What clap says of the options of an encode.
+fn of_encode(matches: &ArgMatches) -> &ArgMatches {
+    match matches.subcommand() {
+        Some(("doctor", of_encode)) => of_encode,
+        _ => matches,
+    }
 }
 
 /// What is wrong with the values of a line that clap understands.
@@ -161,9 +228,19 @@ fn misvalued(words: &[OsString], value: &str) -> Option<Range<usize>> {
     Some(at - usize::from(is_apart)..at + 1)
 }
 
+/// The command line with av1an's flags.
+fn command() -> clap::Command {
+    av1an::with_flags(Cli::command()).mut_subcommand("doctor", av1an::with_flags)
+}
+
+/// What clap says of these words, one by one.
+fn matches(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    command().try_get_matches_from_mut(words)
+}
+
 /// What clap makes of these words, and what there is to say of av1an's flags among them.
 fn parse(words: &[OsString]) -> Result<(Cli, Answers), clap::Error> {
-    let mut command = av1an::with_flags(Cli::command()).mut_subcommand("doctor", av1an::with_flags);
+    let mut command = command();
     let mut matches = command.try_get_matches_from_mut(words)?;
     let answers = match matches.subcommand() {
         None => av1an::answers(&matches),

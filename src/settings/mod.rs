@@ -3,8 +3,11 @@
 pub mod av1an;
 pub mod cuts;
 pub mod params;
+pub mod tables;
+pub mod deciding;
 mod typed;
 mod mistakes;
+mod layers;
 pub mod line;
 mod replacing;
 
@@ -22,11 +25,14 @@ use clap::ValueEnum;
 pub use self::replacing::{Replacing, original_of};
 use self::{
     cuts::Cuts,
+    deciding::Deciding,
     params::{Crf, Param},
     typed::{Typed, words},
 };
 use crate::{
-    cli::{ChunkMethod, ChunkOrder, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat},
+    cli::{
+        ChunkMethod, ChunkOrder, EncodeArgs, EncoderName, OnChange, OnInterrupt, PixFormat, Setting,
+    },
     film::{
         hdr::{ContentLight, MasteringDisplay},
         media::{ChromaLocation, CodePoint, Color, Range},
@@ -67,6 +73,8 @@ pub struct Config {
     pub programs: NamedPrograms,
     /// What decides about the bytes of the video.
     pub video: VideoConfig,
+    /// How it is decided what is not said, and whether the film is encoded at all.
+    pub deciding: Deciding,
     /// Where it is cut.
     pub cuts: Cuts,
     /// ffmpeg options for sound; `None`: sound is copied.
@@ -99,6 +107,8 @@ pub struct Config {
     pub log_file: Option<PathBuf>,
     /// What was typed and has nothing to do here, each with the reason.
     pub notes: Vec<String>,
+    /// What each option is set to, and by whom.
+    pub said: Vec<Setting>,
 }
 
 /// Memory that a run may take: all its processes together.
@@ -185,8 +195,8 @@ pub struct VideoConfig {
     pub forced_color: ForcedColor,
     /// Colours for a source that has none.
     pub fallback_color: ColorTags,
-    /// Bits per sample to encode: 8 or 10.
-    pub bit_depth: u8,
+    /// Bits per sample to encode, 8 or 10; `None`: 8 where the source has 8, else 10.
+    pub bit_depth: Option<u8>,
     /// Whether options that the user does not name are set, where av1enc has a better value than the encoder.
     pub defaults: bool,
 }
@@ -268,6 +278,7 @@ impl Config {
             encoder: parts.encoder,
             programs: parts.programs,
             video: parts.video,
+            deciding: parts.deciding,
             audio_args: parts.audio_args,
             direct: args.no_chunks,
             cuts: parts.cuts,
@@ -286,6 +297,7 @@ impl Config {
             order: args.chunk_order,
             pinned_to: parts.pinned_to,
             notes: notes(args),
+            said: args.said.clone(),
         })
     }
 }
@@ -296,6 +308,7 @@ struct Parts {
     encoder: EncoderChoice,
     programs: NamedPrograms,
     video: VideoConfig,
+    deciding: Deciding,
     workers: Option<usize>,
     memory: MemoryLimit,
     cuts: Cuts,
@@ -307,11 +320,7 @@ impl Parts {
     /// Reads all of them, though one be wrong: who has to mend a line wants to know everything at once.
     fn read(args: &EncodeArgs) -> Result<Self, Vec<UsageError>> {
         let mut wrong = Wrong::default();
-        let cwd = env::current_dir().map_err(|error| {
-            vec![UsageError(format!(
-                "the current directory is gone: {error}"
-            ))]
-        })?;
+        let cwd = current_dir().map_err(|gone| vec![gone])?;
         let typed = Typed::of(args).unwrap_or_else(|errors| {
             wrong.0.extend(errors);
             Typed::default()
@@ -319,6 +328,7 @@ impl Parts {
         let names = wrong.unless(Names::of(args, &cwd));
         let encoder = wrong.unless(encoder_choice(args, typed.encoder, &cwd));
         let video = wrong.unless(video_config(args, typed.params));
+        let deciding = wrong.unless(Deciding::of(args, &cwd));
         let workers = wrong.unless(workers(&args.workers));
         let memory = wrong.unless(MemoryLimit::parse(&args.memory_limit));
         let cuts = wrong.unless(Cuts::of(args, &cwd));
@@ -326,12 +336,13 @@ impl Parts {
         let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
         let named = wrong.unless(ffmpeg_or_tags(args));
         let all = (
-            names, encoder, video, named, workers, memory, cuts, pinned_to, audio_args,
+            names, encoder, video, deciding, named, workers, memory, cuts, pinned_to, audio_args,
         );
         let (
             Some(names),
             Some(encoder),
             Some(mut video),
+            Some(deciding),
             Some((ffmpeg, tags)),
             Some(workers),
             Some(memory),
@@ -352,6 +363,7 @@ impl Parts {
             encoder,
             programs,
             video,
+            deciding,
             workers,
             memory,
             cuts,
@@ -364,6 +376,12 @@ impl Parts {
             Err(wrong.0)
         }
     }
+}
+
+/// Where relative paths begin.
+fn current_dir() -> Result<PathBuf, UsageError> {
+    let gone = |error| UsageError(format!("the current directory is gone: {error}"));
+    env::current_dir().map_err(gone)
 }
 
 /// What is wrong with a command line.
@@ -479,7 +497,13 @@ fn notes(args: &EncodeArgs) -> Vec<String> {
     let named = args.chunk_method.to_possible_value();
     let named = named.as_ref().map_or("", |value| value.get_name());
     let method = method.map(|what| format!("--chunk-method {named}: {what}"));
-    args.notes.iter().cloned().chain(method).collect()
+    let idle = deciding::idle(args);
+    args.notes
+        .iter()
+        .cloned()
+        .chain(method)
+        .chain(idle)
+        .collect()
 }
 
 fn pinned_to(processors: Option<usize>) -> Result<Option<usize>, UsageError> {
@@ -670,8 +694,9 @@ fn video_config(args: &EncodeArgs, params: Vec<Param>) -> Result<VideoConfig, Us
         params,
         fallback_color: ColorTags::default(),
         bit_depth: match args.pix_format {
-            PixFormat::Yuv420p => 8,
-            PixFormat::Yuv420p10le => 10,
+            PixFormat::Auto => None,
+            PixFormat::Yuv420p => Some(8),
+            PixFormat::Yuv420p10le => Some(10),
         },
         defaults: !args.no_defaults,
     })

@@ -63,6 +63,15 @@ impl Crf {
         self.quarters.is_multiple_of(4)
     }
 
+    /// The one that is so many whole steps away, as far as the scale goes.
+    #[must_use]
+    pub fn moved(self, steps: i32) -> Self {
+        let quarters = self.quarters.saturating_add_signed(steps.saturating_mul(4));
+        Self {
+            quarters: quarters.min(Self::MOST * 4),
+        }
+    }
+
     /// As a number.
     #[must_use]
     pub fn value(self) -> f64 {

@@ -155,6 +155,7 @@ fn encoder(name: &str) -> Result<EncoderName, UsageError> {
 /// Makes sure that an option which says the format says what --pix-format says.
 fn require_format(param: &Param, format: PixFormat) -> Result<(), UsageError> {
     let (same, other) = match format {
+        PixFormat::Auto => (["", "auto"], "yuv420p10le"),
         PixFormat::Yuv420p => (["8", "yuv420p"], "yuv420p10le"),
         PixFormat::Yuv420p10le => (["10", "yuv420p10le"], "yuv420p"),
     };

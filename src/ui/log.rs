@@ -53,6 +53,9 @@ impl Log {
             Event::Stage { stage } => self.line(text::label(*stage)),
             Event::Warning { message } => self.line(&format!("warning: {message}")),
             Event::Note { message } | Event::Detail { message } => self.line(message),
+            Event::Decided(decided) => text::decided(decided)
+                .iter()
+                .for_each(|line| self.line(line)),
             Event::Progress(progress) if self.is_due() => self.line(&plain_text(progress)),
             Event::Progress(_) | Event::Fraction { .. } => (),
             Event::Finished(report) => self.line(&summary(report)),

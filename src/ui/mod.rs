@@ -143,6 +143,9 @@ impl Ui {
             }
             Event::Warning { message } => state.line(&format!("warning: {message}")),
             Event::Note { message } => state.line(message),
+            Event::Decided(decided) => text::decided(decided)
+                .iter()
+                .for_each(|line| state.line(line)),
             Event::Detail { message } if self.verbose => state.line(message),
             Event::Detail { .. } => (),
             Event::Fraction { stage, fraction } => match state.bar.clone() {
@@ -254,9 +257,14 @@ pub fn print_bytes(bytes: &[u8]) {
 /// Prints an error, with its causes; as a JSON line too where that is what is read.
 pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
     let message = format!("{error:#}");
-    print_note(&format!("error: {message}"));
+    // That is what was asked for, and no error.
+    let (word, event) = match exit {
+        Exit::Worthless => ("skipped", "skipped"),
+        _ => ("error", "error"),
+    };
+    print_note(&format!("{word}: {message}"));
     if mode == Mode::Json {
-        print_error_event(exit.code(), exit, &message);
+        print_last_event(event, exit.code(), exit, &message);
     }
 }
 
@@ -277,14 +285,12 @@ pub fn print_stopped(stopped: &Interrupted, cli: &Cli, mode: Mode) {
         print_note(&message);
     }
     if mode == Mode::Json {
-        print_error_event(stopped.code(), "stopped", &message);
+        print_last_event("error", stopped.code(), "stopped", &message);
     }
 }
 
-fn print_error_event(code: u8, kind: impl Serialize, message: &str) {
-    print_out(
-        &json!({"event": "error", "code": code, "kind": kind, "message": message}).to_string(),
-    );
+fn print_last_event(event: &str, code: u8, kind: impl Serialize, message: &str) {
+    print_out(&json!({"event": event, "code": code, "kind": kind, "message": message}).to_string());
 }
 
 /// Prints a line for a person. Nobody may be there to read it any more (a closed terminal, `2>&1 | head`): that is no

@@ -1,6 +1,7 @@
 //! A plan in words.
 
-use crate::{os::words::count, plan::Plan};
+use super::text;
+use crate::{cli::Layer, os::words::count, plan::Plan};
 
 /// What a person reads of a plan, one line for each decision.
 #[must_use]
@@ -26,6 +27,8 @@ pub fn described(plan: &Plan) -> String {
     ];
     lines.extend(hdr10(plan));
     lines.push(tracks(plan));
+    lines.extend(plan.class.iter().map(|class| format!("class    {class}")));
+    lines.extend(settings(plan));
     let warnings = plan.warnings.iter();
     lines.extend(warnings.map(|warning| format!("warning  {warning}")));
     lines
@@ -44,6 +47,24 @@ fn hdr10(plan: &Plan) -> Option<String> {
         |light| format!("content light {light}"),
     );
     (!hdr10.is_empty()).then(|| format!("HDR10    {mastering}, {light}"))
+}
+
+/// What each option is set to, and by whom: one line for each that is not as it was built, and one for all others.
+fn settings(plan: &Plan) -> Vec<String> {
+    let is_decided = |name: &str| ["crf", "preset"].contains(&name);
+    let (shown, built_in): (Vec<_>, Vec<_>) = plan
+        .settings
+        .iter()
+        .partition(|setting| setting.from != Layer::BuiltIn || is_decided(&setting.name));
+    let shown = shown
+        .into_iter()
+        .map(|setting| format!("setting  {}", text::by(setting)));
+    let built_in: Vec<String> = built_in
+        .into_iter()
+        .map(|setting| format!("--{} {}", setting.name, setting.value))
+        .collect();
+    let rest = (!built_in.is_empty()).then(|| format!("built in {}", built_in.join(", ")));
+    shown.chain(rest).collect()
 }
 
 fn tracks(plan: &Plan) -> String {

@@ -1,9 +1,46 @@
 //! What is said to people of what happens.
 
 use crate::{
-    event::{Proof, Stage},
+    cli::{Layer, Setting},
+    event::{Decided, Proof, Stage},
     os::words::count,
 };
+
+/// What tables have decided, in a line each: the class with its reasons, and what they set.
+#[must_use]
+pub fn decided(decided: &Decided) -> Vec<String> {
+    let class = decided.class.as_ref().map(|class| {
+        let sure = decided.confidence.unwrap_or_default();
+        format!(
+            "source class {class} ({sure:.2}): {}",
+            decided.reasons.join("; ")
+        )
+    });
+    let of_tables = decided
+        .settings
+        .iter()
+        .filter(|setting| setting.from == Layer::Table);
+    class.into_iter().chain(of_tables.map(by)).collect()
+}
+
+/// What an option is set to, and by whom.
+#[must_use]
+pub fn by(setting: &Setting) -> String {
+    let from = match setting.from {
+        Layer::BuiltIn => "built in",
+        Layer::Table => "by table",
+        Layer::Config => "by settings",
+        Layer::Environment => "by environment",
+        Layer::Line => "as typed",
+    };
+    let at = setting
+        .at
+        .as_ref()
+        .map(|at| format!(" {at}"))
+        .unwrap_or_default();
+    let dashes = if setting.name.len() == 1 { "-" } else { "--" };
+    format!("{dashes}{} {}, {from}{at}", setting.name, setting.value)
+}
 
 /// What stands in front of the progress bar.
 #[must_use]

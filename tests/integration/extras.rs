@@ -378,6 +378,32 @@ fn dolby_vision_that_no_container_announces_is_said() {
 }
 
 #[test]
+fn dynamic_hdr_is_refused_wherever_the_stream_has_it_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = nal(&[62 << 1, 1], &dolby_vision());
+    hevc(dir.path(), "vision.mkv", 40, &[], &unit);
+    hevc(
+        dir.path(),
+        "plus.mkv",
+        0,
+        &sei(&[39 << 1, 1], &hdr10_plus()),
+        &[],
+    );
+    hevc(dir.path(), "none.mkv", 50, &[], &unit);
+    let refuse = |name: &str| {
+        Run::encode(dir.path(), name, "out.mkv").args(["--dynamic-hdr", "refuse", "--dry-run"])
+    };
+    for (name, what) in [("vision.mkv", "Dolby Vision"), ("plus.mkv", "HDR10+")] {
+        let says = format!("{name} has {what} in its pictures; --dynamic-hdr drop encodes it");
+        refuse(name).fails(4).says(&says);
+    }
+    refuse("none.mkv").succeeds();
+    Run::encode(dir.path(), "plus.mkv", "out.mkv")
+        .args(["--dynamic-hdr", "drop", "--dry-run"])
+        .succeeds();
+}
+
+#[test]
 fn captions_inside_pictures_are_said_wherever_they_begin() {
     let dir = tempfile::tempdir().unwrap();
     for (name, first) in [("first.ts", 0), ("first.mp4", 0), ("late.mkv", 20)] {

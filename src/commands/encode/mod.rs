@@ -6,6 +6,9 @@ mod replacing;
 mod damaged;
 mod chunks;
 mod whole;
+mod worth;
+
+pub use self::worth::tell;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,10 +21,11 @@ use num_rational::Ratio;
 
 use super::{Ground, wanted};
 use crate::{
+    cli::Layer,
     crew::{Aside, stall},
     doctor::{self, Programs},
     encoder::{self, files::Named},
-    event::{Event, Proof, Report, Sink, Stage, detail, note, warn},
+    event::{Decided, Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Chunk, Container, MediaInfo},
     finding::Unproven,
     job::{self, Claim, Encoded, Job, names::Name},
@@ -84,8 +88,10 @@ pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
     if replacing::is_finished(&watch, config)? {
         return Ok(Outcome::Named);
     }
+    let first = worth::by_file(config)?;
     refuse_taken(config)?;
     let (programs, probed) = gather(&watch, config)?;
+    worth::by_film(&watch, config, &probed, &first)?;
     let encoder = &programs.encoder;
     for reason in &programs.passed_over {
         note(
@@ -323,6 +329,7 @@ impl Run<'_> {
 
     fn tell_what_is_planned(&self) {
         let (sink, workers) = (self.watch.sink, &self.plan.workers);
+        self.tell_what_is_decided();
         for warning in &self.plan.warnings {
             warn(sink, warning.clone());
         }
@@ -338,6 +345,20 @@ impl Run<'_> {
             sink,
             format!("{several} with --lp {}: {}", self.job.lp, workers.reason),
         );
+    }
+
+    /// Says what tables have decided, where they were asked.
+    fn tell_what_is_decided(&self) {
+        let (class, settings) = (self.plan.class.as_ref(), &self.plan.settings);
+        if class.is_none() && settings.iter().all(|setting| setting.from != Layer::Table) {
+            return;
+        }
+        (self.watch.sink)(Event::Decided(Decided {
+            class: class.map(|found| found.class.to_string()),
+            confidence: class.map(|found| found.confidence),
+            reasons: class.map(|found| found.reasons.clone()).unwrap_or_default(),
+            settings: settings.clone(),
+        }));
     }
 
     /// Finds the scenes of the film, and encodes nothing.

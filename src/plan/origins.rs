@@ -1,0 +1,82 @@
+//! What each option came to be set to, and by whom.
+
+use std::path::Path;
+
+use crate::{
+    cli::{Layer, Setting},
+    decide::quality::{Choice, Chosen},
+    settings::{Config, params::Param},
+};
+
+use super::recipe::Recipe;
+
+/// Options of encoders by which users say crf and preset in `--video-params`.
+const CRF: [&str; 4] = ["crf", "cq-level", "qp", "quantizer"];
+const PRESET: [&str; 3] = ["preset", "cpu-used", "speed"];
+
+/// All options with a value, those that the film's tables have a say in first.
+pub(super) fn settings(config: &Config, choice: &Choice, recipe: &Recipe) -> Vec<Setting> {
+    let origin = Origin { config };
+    let crf = recipe.video.quality.to_string();
+    let crf = origin.of("crf", crf, &CRF, choice.crf.as_ref());
+    let preset = recipe.video.preset.to_string();
+    let preset = origin.of("preset", preset, &PRESET, choice.preset.as_ref());
+    let grain = recipe.encoder.grain_option().and_then(|name| {
+        let mut extra = recipe.video.extra.iter();
+        let grain = extra.find(|param| param.name == name)?;
+        let value = grain.value.clone().unwrap_or_default();
+        Some(origin.of(name, value, &[name], choice.grain.as_ref()))
+    });
+    let decided = [Some(crf), Some(preset), grain];
+    let decided: Vec<Setting> = decided.into_iter().flatten().collect();
+    let others = config.said.iter().filter(|said| {
+        let mut names = decided.iter().map(|setting| &setting.name);
+        names.all(|name| *name != said.name)
+    });
+    let others: Vec<Setting> = others.cloned().collect();
+    decided.into_iter().chain(others).collect()
+}
+
+struct Origin<'a> {
+    config: &'a Config,
+}
+
+impl Origin<'_> {
+    /// Who has set an option to a value: the user by the option itself or by one of `names` among the encoder's, else the
+    /// table, else nobody.
+    fn of<T>(
+        &self,
+        name: &str,
+        value: String,
+        names: &[&str],
+        chosen: Option<&Chosen<T>>,
+    ) -> Setting {
+        let said = |name: &str| self.config.said.iter().find(|said| said.name == name);
+        let is_named = |param: &Param| names.contains(&param.name.as_str());
+        let params = said("video-params");
+        let (from, at) = if let Some(said) = said(name) {
+            (said.from, said.at.clone())
+        } else if self.config.video.params.iter().any(is_named) {
+            let from = params.map_or(Layer::Line, |params| params.from);
+            (from, Some("in --video-params".to_owned()))
+        } else if let Some(chosen) = chosen {
+            (Layer::Table, Some(self.table(&chosen.at)))
+        } else {
+            (Layer::BuiltIn, None)
+        };
+        Setting {
+            name: name.to_owned(),
+            value,
+            from,
+            at,
+        }
+    }
+
+    fn table(&self, at: &str) -> String {
+        let file = self.config.deciding.file.as_deref();
+        match file.and_then(Path::file_name) {
+            Some(file) => format!("{at} of {}", file.to_string_lossy()),
+            None => at.to_owned(),
+        }
+    }
+}
