@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{
-    Args, Parser, Subcommand, ValueEnum,
+    Arg, Args, CommandFactory, Parser, Subcommand, ValueEnum,
     builder::{Resettable, Styles},
 };
 use serde::Serialize;
@@ -13,7 +13,7 @@ const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, the job belongs to \
-another source or other settings); 8 this film cannot be taken as it is; 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: \
+another source or other settings); 4 left as it is (--skip); 8 this film cannot be taken as it is; 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: \
 the same command goes on where it stopped.";
 
 /// The heading of options that decide whether and how well a film is encoded.
@@ -62,11 +62,99 @@ impl Cli {
     }
 }
 
+/// What `-h` shows: what is typed every day.
+const EVERYDAY: [&str; 18] = [
+    "input",
+    "output",
+    "overwrite",
+    "encoder",
+    "crf",
+    "preset",
+    "video_params",
+    "audio_params",
+    "workers",
+    "memory_limit",
+    "temp",
+    "restart",
+    "no_chunks",
+    "dry_run",
+    "json",
+    "quiet",
+    "help",
+    "version",
+];
+
+/// The command line with short texts: a line for each flag, wherever the terminal has room for it. The manual page has all
+/// texts whole.
+#[must_use]
+pub fn command() -> clap::Command {
+    let command = in_short(Cli::command());
+    command
+        .mut_subcommand("doctor", in_short)
+        .mut_subcommand("verify", in_short)
+        .mut_subcommand("restore", in_short)
+}
+
+/// The same where only what is typed every day is shown.
+#[must_use]
+pub fn everyday() -> clap::Command {
+    only_everyday(command()).mut_subcommand("doctor", only_everyday)
+}
+
+fn only_everyday(command: clap::Command) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let is_hidden = arg.is_hide_set() || !EVERYDAY.contains(&arg.get_id().as_str());
+            arg.hide(is_hidden)
+        })
+        .after_help("`av1enc --help` lists every option, `man av1enc` explains it.")
+}
+
+/// What a shell completes: what is shown.
+#[must_use]
+pub fn completed() -> clap::Command {
+    let whole = Cli::command();
+    let commands = whole.get_subcommands().filter(|sub| !sub.is_hide_set());
+    only_shown(&whole)
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommands(commands.map(only_shown))
+}
+
+fn only_shown(command: &clap::Command) -> clap::Command {
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let about = command.get_about().cloned();
+    clap::Command::new(command.get_name().to_owned())
+        .about(about.unwrap_or_default())
+        .args_conflicts_with_subcommands(command.is_args_conflicts_with_subcommands_set())
+        .args(shown.cloned())
+}
+
+fn in_short(command: clap::Command) -> clap::Command {
+    command
+        .long_about(Resettable::Reset)
+        .mut_args(with_its_values)
+}
+
+/// A flag whose text is short, and names the values that can be chosen.
+fn with_its_values(arg: Arg) -> Arg {
+    let arg = arg.long_help(Resettable::Reset);
+    let values = arg.get_possible_values();
+    let shown = values.iter().filter(|value| !value.is_hide_set());
+    let names: Vec<&str> = shown.map(|value| value.get_name()).collect();
+    match arg.get_help().cloned() {
+        Some(help) if arg.get_action().takes_values() && !names.is_empty() => arg
+            .help(format!("{help}: {}", names.join(", ")))
+            .hide_possible_values(true),
+        _ => arg,
+    }
+}
+
 /// What av1enc does beside encoding.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check that everything an encode needs is here, and say what to type where it is not
+    /// Say what an encode lacks on this machine, and what to type
     ///
+    /// Looks at everything that an encode needs.
     /// With INPUT, and the options of an encode, also what would be done with that film, and whether it fits.
     #[command(mut_arg("input", |arg| arg.required_unless_present(Resettable::Reset)))]
     Doctor {
@@ -74,8 +162,9 @@ pub enum Command {
         #[command(flatten)]
         encode: Box<EncodeArgs>,
     },
-    /// Compare a film with the one that it was made of, whoever made it: pictures, sound, everything else
+    /// Compare a film with the one that it was made of
     ///
+    /// Pictures, sound and everything else are compared, whoever made the film.
     /// Exits with 0 if the output is the source, with 1 if something differs that --known does not name.
     Verify(VerifyArgs),
     /// Put the original back that `--replace` has kept of a film
@@ -352,6 +441,20 @@ pub enum OnChange {
     Keep,
 }
 
+/// How it is shown how far an encode is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ShowProgress {
+    /// A bar at a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar, wherever it goes.
+    Bar,
+    /// A line for each stage, and for each twentieth of it.
+    Lines,
+    /// Nothing: notes, warnings and the result are still printed.
+    None,
+}
+
 /// How to encode.
 #[derive(Debug, Clone, Args)]
 pub struct EncodeArgs {
@@ -363,7 +466,7 @@ pub struct EncodeArgs {
     )]
     pub input: Option<PathBuf>,
 
-    /// The film to encode (as av1an has it)
+    /// The film to encode, as av1an has it
     #[arg(
         short = 'i',
         long = "input",
@@ -372,7 +475,7 @@ pub struct EncodeArgs {
     )]
     pub input_flag: Option<PathBuf>,
 
-    /// The file to write, Matroska [default: <INPUT's stem>.av1.mkv in the current directory]
+    /// The file to write, Matroska [default: ./<INPUT's stem>.av1.mkv]
     #[arg(short, long, value_name = "OUTPUT", allow_hyphen_values = true)]
     pub output: Option<PathBuf>,
 
@@ -380,7 +483,9 @@ pub struct EncodeArgs {
     #[arg(short = 'y')]
     pub overwrite: bool,
 
-    /// Have the output take the place of INPUT, which is kept as NAME.orig.EXT (see `av1enc restore`)
+    /// Have the output take INPUT's place (see `av1enc restore`)
+    ///
+    /// The original is kept as NAME.orig.EXT.
     #[arg(long, conflicts_with_all = ["output", "sc_only"], help_heading = "Replacing the original")]
     pub replace: bool,
 
@@ -402,7 +507,9 @@ pub struct EncodeArgs {
     )]
     pub no_backup: bool,
 
-    /// Afterwards, remove originals that av1enc has kept there for longer than AGE, such as 30d
+    /// Remove originals kept there for longer than AGE: 30d
+    ///
+    /// Afterwards, and only those that av1enc has kept.
     #[arg(
         long,
         value_name = "AGE",
@@ -417,11 +524,15 @@ pub struct EncodeArgs {
         long,
         value_enum,
         default_value = "auto",
+        value_name = "NAME",
         help_heading = "Encoding"
     )]
     pub encoder: EncoderName,
 
-    /// Constant rate factor, lower is better [default: 28]
+    /// Quality, lower is better and larger: 0 to 63 [default: 28]
+    ///
+    /// SVT-AV1 takes 1 to 63, SVT-AV1-HDR up to 70, both in quarters where they say so; av1_qsv takes 1 to 51, and its default
+    /// depends on the source.
     #[arg(
         long,
         value_name = "CRF",
@@ -430,7 +541,9 @@ pub struct EncodeArgs {
     )]
     pub crf: Option<f64>,
 
-    /// Encoder preset, lower is slower and better [default: 6]
+    /// Speed, lower is slower and better: 0 to 13 [default: 6]
+    ///
+    /// The range is that of SVT-AV1; libaom has 0 to 8, rav1e 0 to 10, av1_qsv 1 to 7.
     #[arg(
         long,
         value_name = "N",
@@ -439,7 +552,7 @@ pub struct EncodeArgs {
     )]
     pub preset: Option<i32>,
 
-    /// Encoder options, as the encoder itself calls them; they win over every default
+    /// Options of the encoder by its own names; they win over every default
     #[arg(
         short,
         long,
@@ -449,7 +562,9 @@ pub struct EncodeArgs {
     )]
     pub video_params: Option<String>,
 
-    /// Sound options, as ffmpeg takes them, for example "-c:a libopus -b:a 128k" [default: sound is copied]
+    /// Sound, by options of ffmpeg [default: copied]
+    ///
+    /// For example "-c:a libopus -b:a 128k".
     #[arg(
         short,
         long,
@@ -459,7 +574,9 @@ pub struct EncodeArgs {
     )]
     pub audio_params: Option<String>,
 
-    /// Colour tags for a source that has none: -color_primaries, -color_trc, -colorspace, -color_range
+    /// Colour tags for a source that has none, as ffmpeg's options
+    ///
+    /// These are -color_primaries, -color_trc, -colorspace and -color_range.
     #[arg(
         short = 'f',
         value_name = "OPTIONS",
@@ -468,7 +585,9 @@ pub struct EncodeArgs {
     )]
     pub color_tags: Option<String>,
 
-    /// ffmpeg to use [default: the one in PATH]. A value that begins with a dash is colour tags, as -f takes them
+    /// ffmpeg to use [default: the one in PATH]
+    ///
+    /// A value that begins with a dash is colour tags, as -f takes them.
     #[arg(
         long,
         value_name = "PATH",
@@ -481,7 +600,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Machine")]
     pub ffprobe: Option<PathBuf>,
 
-    /// Render node of the GPU that encodes, with -e av1-qsv [default: the first of Intel's]
+    /// Render node of the GPU, with -e av1-qsv [default: Intel's first]
     #[arg(long, value_name = "PATH", help_heading = "Machine")]
     pub device: Option<PathBuf>,
 
@@ -490,27 +609,36 @@ pub struct EncodeArgs {
         long,
         value_enum,
         default_value = "yuv420p10le",
+        value_name = "FORMAT",
         help_heading = "Encoding"
     )]
     pub pix_format: PixFormat,
 
-    /// Kind of source, which decides about crf, preset and grain, and about films that are skipped
+    /// Kind of source
+    ///
+    /// It decides about crf, preset and grain, and about films that are skipped.
     #[arg(long, value_enum, value_name = "CLASS", default_value = "off", help_heading = DECISIONS)]
     pub source_class: SourceClass,
 
-    /// Table for crf and preset [default: class with --source-class, else none]
+    /// Table for crf and preset
+    ///
+    /// By default it is that of the class with --source-class, else there is none.
     #[arg(long, value_enum, value_name = "TABLE", help_heading = DECISIONS)]
     pub crf_table: Option<CrfTable>,
 
-    /// Slower, better or faster than --crf-table size says
+    /// How slow by --crf-table size
+    ///
+    /// Slower, better or faster than the table says.
     #[arg(long, value_enum, value_name = "TIER", default_value = "high", help_heading = DECISIONS)]
     pub tier: Tier,
 
-    /// Tables to decide by, in place of those that `av1enc tables` prints
+    /// Tables to decide by [default: those of `av1enc tables`]
     #[arg(long, value_name = "FILE", help_heading = DECISIONS)]
     pub tables: Option<PathBuf>,
 
-    /// Settings below those of this line [default: ~/.config/av1enc/config.toml, if it is there]
+    /// Settings [default: ~/.config/av1enc/config.toml]
+    ///
+    /// What the line says comes before them; the default file need not be there.
     #[arg(
         long,
         value_name = "FILE",
@@ -523,7 +651,9 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = DECISIONS)]
     pub no_config: bool,
 
-    /// Films to leave as they are (exit code 4) [default: all of these with --source-class, else none]
+    /// Films to leave as they are (exit code 4)
+    ///
+    /// By default all of these with --source-class, else none.
     #[arg(
         long,
         value_enum,
@@ -533,31 +663,39 @@ pub struct EncodeArgs {
     )]
     pub skip: Option<Vec<SkipRule>>,
 
-    /// Encode films in AV1, and those of the web in HEVC or VP9, all the same
+    /// Encode AV1 again, and HEVC or VP9 of the web
     #[arg(long, help_heading = DECISIONS)]
     pub force_reencode: bool,
 
-    /// Smallest film that --skip small lets through: a size such as 2G, or "table", by size of picture
+    /// Smallest film that --skip small lets through: 2G, or table
+    ///
+    /// "table": by size of picture.
     #[arg(long, value_name = "SIZE", help_heading = DECISIONS)]
     pub min_bytes: Option<String>,
 
-    /// How long a film must not have changed, so that --skip copying lets it through
+    /// Time without a change that --skip copying waits for
+    ///
+    /// A film that was changed since is being copied.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = DECISIONS)]
     pub stable_secs: u64,
 
-    /// What is done with a film that has HDR10+ or Dolby Vision in its pictures
+    /// What becomes of HDR10+ and Dolby Vision
     #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = DECISIONS)]
     pub dynamic_hdr: DynamicHdrChoice,
 
-    /// Write into INPUT.why.txt why a film was skipped or failed; a success removes it
+    /// Write into INPUT.why.txt why it was skipped or failed
+    ///
+    /// A success removes it.
     #[arg(long, help_heading = DECISIONS)]
     pub why: bool,
 
-    /// SvtAv1EncApp to use [default: the one in PATH, else the one that ./setup installed]
+    /// SvtAv1EncApp to use [default: PATH's, else that of ./setup]
     #[arg(long, value_name = "PATH", help_heading = "Encoding")]
     pub encoder_path: Option<PathBuf>,
 
-    /// Encoders to run at once, or "auto"
+    /// Encoders to run at once
+    ///
+    /// "auto": as many as keep the cores busy and fit into memory.
     #[arg(
         short,
         long,
@@ -568,7 +706,7 @@ pub struct EncodeArgs {
     )]
     pub workers: String,
 
-    /// Level of parallelism of each encoder [default: from cores and memory]
+    /// Parallelism of each encoder [default: from cores and memory]
     #[arg(
         long,
         value_name = "N",
@@ -577,8 +715,9 @@ pub struct EncodeArgs {
     )]
     pub lp: Option<u32>,
 
-    /// Memory that the whole run may take, for example 12G; "auto": what is free now, less a reserve; "none": memory is
-    /// not looked at
+    /// Memory for the whole run: auto, none, or 12G
+    ///
+    /// "auto": what is free, less a reserve; "none": memory is not looked at.
     #[arg(
         long,
         value_name = "SIZE",
@@ -595,27 +734,41 @@ pub struct EncodeArgs {
     #[arg(short, long, help_heading = "Machine")]
     pub keep: bool,
 
-    /// Throw away what an earlier run of this job has done, and begin anew
+    /// Throw away what an earlier run has done, and begin anew
     #[arg(long, help_heading = "Machine")]
     pub restart: bool,
 
-    /// Let all accounts of the job directory's group work on the job, one after the other
+    /// Let all of the job directory's group go on with the job
+    ///
+    /// The accounts work on it one after the other.
     #[arg(long, help_heading = "Machine")]
     pub shared: bool,
 
-    /// What the first Ctrl-C does: stop the encoders, or let them finish their chunks. The second always stops
-    #[arg(long, value_enum, default_value = "stop", help_heading = "Machine")]
+    /// What the first Ctrl-C does
+    ///
+    /// It stops the encoders, or lets them finish their chunks. The second always stops them.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "stop",
+        value_name = "WHAT",
+        help_heading = "Machine"
+    )]
     pub on_interrupt: OnInterrupt,
 
-    /// How long an encoder may make no progress before its chunk is tried again [default: from frame size and preset]
+    /// After how long an encoder that gets nowhere is started again
+    ///
+    /// By default that depends on the size of a frame and the preset. A chunk is tried three times in all.
     #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
     pub stall_timeout: Option<u64>,
 
-    /// How long to wait for room on a full disk before giving up [default: 600]
+    /// How long to wait for room on a full disk [default: 600]
     #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
     pub disk_timeout: Option<u64>,
 
-    /// Encode the whole film in one go with ffmpeg's libsvtav1, where VapourSynth or FFMS2 cannot be had
+    /// Encode the film in one go with ffmpeg's libsvtav1
+    ///
+    /// Neither VapourSynth nor FFMS2 is needed. It is slower on many cores, and begins again after an interruption.
     #[arg(long)]
     pub no_chunks: bool,
 
@@ -623,11 +776,13 @@ pub struct EncodeArgs {
     #[arg(long)]
     pub allow_truncated: bool,
 
-    /// What is done where the picture's size or its transfer function changes in the middle of the film
-    #[arg(long, value_enum, default_value = "stop")]
+    /// If size or transfer function change
+    #[arg(long, value_enum, default_value = "stop", value_name = "WHAT")]
     pub on_change: OnChange,
 
-    /// Longest chunk in frames; longer scenes are split at their best place. 0: never [default: 240]
+    /// Longest chunk, 0: as long as its scene [default: 240]
+    ///
+    /// Longer scenes are split at their best place.
     #[arg(
         short = 'x',
         long,
@@ -657,22 +812,26 @@ pub struct EncodeArgs {
     )]
     pub min_scene_len: u64,
 
-    /// Who reads the film: FFMS2 by number, after its pictures were compared with what ffmpeg decodes, or ffmpeg from
-    /// beginning to end, which needs no VapourSynth
+    /// Who reads the film
+    ///
+    /// FFMS2 reads frames by number, after its pictures were compared with what ffmpeg decodes; ffmpeg reads from beginning to
+    /// end, and needs no VapourSynth.
     #[arg(
         short = 'm',
         long,
         value_enum,
         default_value = "auto",
+        value_name = "WHO",
         help_heading = "Machine"
     )]
     pub chunk_method: ChunkMethod,
 
-    /// Find scenes, or cut only where chunks would be too long
+    /// Who finds scenes
     #[arg(
         long,
         value_enum,
         default_value = "av-scenechange",
+        value_name = "WHO",
         help_heading = "Scenes"
     )]
     pub split_method: SplitMethod,
@@ -682,6 +841,7 @@ pub struct EncodeArgs {
         long,
         value_enum,
         default_value = "standard",
+        value_name = "HOW",
         ignore_case = true,
         help_heading = "Scenes"
     )]
@@ -697,7 +857,7 @@ pub struct EncodeArgs {
     )]
     pub sc_downscale_height: Option<usize>,
 
-    /// av1an's file of scenes (JSON): read if it is there, and written if it is not
+    /// av1an's file of scenes: read if it is there, else written
     #[arg(
         short,
         long,
@@ -707,11 +867,11 @@ pub struct EncodeArgs {
     )]
     pub scenes: Option<PathBuf>,
 
-    /// Only find the scenes, and write them into the file that --scenes names
+    /// Only find the scenes, and write them into --scenes
     #[arg(long, requires = "scenes", help_heading = "Scenes")]
     pub sc_only: bool,
 
-    /// Frames at which a chunk begins in any case, for example 240,1500
+    /// Frames at which a chunk begins in any case: 240,1500
     #[arg(long, value_name = "FRAMES", help_heading = "Scenes")]
     pub force_keyframes: Option<String>,
 
@@ -739,7 +899,7 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Encoding", hide = true)]
     pub no_defaults: bool,
 
-    /// Write what happens into this file as well, as --verbose prints it; appended to what is there
+    /// Append what happens to this file, as --verbose prints it
     #[arg(
         short,
         long,
@@ -761,13 +921,26 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Output")]
     pub verify_decode: bool,
 
-    /// Write what was compared of source and output to FILE as well, as `av1enc verify --json` has it, proven or not
+    /// Write what was compared to FILE, as `verify --json` has it
+    ///
+    /// It is written of an output that is not proven as well.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub proof: Option<PathBuf>,
 
     /// Print the plan and do nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
+
+    /// How progress is shown
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "HOW",
+        conflicts_with_all = ["quiet", "json"],
+        help_heading = "Output"
+    )]
+    pub progress: ShowProgress,
 
     /// Print progress and result as JSON lines on standard output
     #[arg(long, help_heading = "Output")]

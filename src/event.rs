@@ -1,6 +1,6 @@
 //! Everything that can happen in a run, as one plain enum.
 //!
-//! Lower layers emit values, `ui.rs` draws them. The same values, serialised, are the JSON lines of `--json`:
+//! Lower layers emit values, `ui` draws them. The same values, serialised, are the JSON lines of `--json`:
 //! a field added here is a field of the documented interface.
 
 use std::path::PathBuf;
@@ -33,6 +33,17 @@ impl Stage {
     }
 }
 
+/// What will be done, said before it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Intent {
+    /// What the film is, in one line.
+    pub source: String,
+    /// How it will be encoded, by how many encoders and why, in one line.
+    pub encoding: String,
+    /// Size of the source file in bytes.
+    pub source_bytes: u64,
+}
+
 /// How far the encode stage is. Sizes are bytes, times seconds; counts are frames unless named otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Progress {
@@ -56,7 +67,8 @@ pub struct Progress {
     pub bytes: u64,
     /// Bytes of video expected in the end, if that can be said.
     pub expected_bytes: Option<u64>,
-    /// Encoders running now.
+    /// Workers that encode now: one whose encoder has only its last frames in flight is with its next chunk already, and
+    /// counts once.
     pub workers: usize,
     /// Resident memory of this process and its encoders.
     pub memory_bytes: u64,
@@ -142,6 +154,8 @@ pub enum Event {
         /// Which.
         stage: Stage,
     },
+    /// What will be done.
+    Intended(Intent),
     /// Something the user should know and may want to change.
     Warning {
         /// One sentence.

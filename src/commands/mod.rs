@@ -1,5 +1,6 @@
 //! The commands, one file each: they read like the README's "How it works".
 
+mod manual;
 pub mod doctor;
 pub mod encode;
 pub mod restore;
@@ -8,11 +9,10 @@ pub mod verify;
 use std::sync::Arc;
 
 use anyhow::Result;
-use clap::CommandFactory;
 
 use self::encode::Outcome;
 use crate::{
-    cli::{Cli, Command, EncodeArgs, VerifyArgs},
+    cli::{self, Cli, Command, EncodeArgs, ShowProgress, VerifyArgs},
     doctor::Wanted,
     event::{Event, Sink},
     os::{
@@ -50,14 +50,12 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
         }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "av1enc", &mut script);
+            clap_complete::generate(*shell, &mut cli::completed(), "av1enc", &mut script);
             ui::print_bytes(&script);
             Ok(Exit::Done)
         }
         Some(Command::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            ui::print_bytes(&page);
+            ui::print_bytes(&manual::page()?);
             Ok(Exit::Done)
         }
     }
@@ -74,7 +72,7 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
         mode
     };
     let log = config.log_file.as_deref().map(Log::open).transpose()?;
-    let ui = Arc::new(Ui::new(shown, args.verbose, log));
+    let ui = Arc::new(Ui::new(shown, args.verbose, args.progress, log));
     let sink: Sink = {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
@@ -126,6 +124,7 @@ fn compare(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
             mode
         },
         false,
+        ShowProgress::Auto,
         None,
     ));
     let sink: Sink = {

@@ -718,7 +718,11 @@ impl Crew {
         let waits = self.running.is_empty() && !self.disk.has_room();
         self.pace.saw(new, !waits, now);
         let look = self.look.as_ref().map(|(look, _)| look);
-        progress::figures(&self.done, &self.extent, look, &signs, &self.pace)
+        let figures = progress::figures(&self.done, &self.extent, look, &signs, &self.pace);
+        Progress {
+            workers: figures.workers.min(self.rules.most),
+            ..figures
+        }
     }
 
     fn tell(&mut self, event: Event) {

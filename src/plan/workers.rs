@@ -267,6 +267,7 @@ impl<'a> Room<'a> {
             Some(wanted) if wanted > workers => {
                 format!("; {wanted} were asked for, {workers} fit now")
             }
+            Some(_) => "; as many as were asked for".to_owned(),
             None if workers < most => {
                 format!("; memory is the limit, else there would be {most}")
             }

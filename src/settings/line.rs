@@ -228,19 +228,24 @@ fn misvalued(words: &[OsString], value: &str) -> Option<Range<usize>> {
     Some(at - usize::from(is_apart)..at + 1)
 }
 
-/// The command line with av1an's flags.
-fn command() -> clap::Command {
-    av1an::with_flags(Cli::command()).mut_subcommand("doctor", av1an::with_flags)
+/// The command line with av1an's flags, for these words: whoever asks with `-h` wants one screen.
+fn command(words: &[OsString]) -> clap::Command {
+    let has = |flag: &str| words.iter().any(|word| word == flag);
+    let ours = match has("-h") && !has("--help") {
+        true => cli::everyday(),
+        false => cli::command(),
+    };
+    av1an::with_flags(ours).mut_subcommand("doctor", av1an::with_flags)
 }
 
 /// What clap says of these words, one by one.
 fn matches(words: &[OsString]) -> Result<ArgMatches, clap::Error> {
-    command().try_get_matches_from_mut(words)
+    command(words).try_get_matches_from_mut(words)
 }
 
 /// What clap makes of these words, and what there is to say of av1an's flags among them.
 fn parse(words: &[OsString]) -> Result<(Cli, Answers), clap::Error> {
-    let mut command = command();
+    let mut command = command(words);
     let mut matches = command.try_get_matches_from_mut(words)?;
     let answers = match matches.subcommand() {
         None => av1an::answers(&matches),

@@ -1,6 +1,7 @@
 //! Event -> bars, plain lines or JSON lines. The only place that prints: results to stdout, the rest to stderr.
 
 mod text;
+mod lines;
 pub mod log;
 pub mod plan;
 
@@ -10,13 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::log::Log;
+use self::{lines::Lines, log::Log};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::Cli,
+    cli::{Cli, ShowProgress},
     event::{Event, Progress, Report, Stage},
     os::{
         exit::Exit,
@@ -49,8 +50,7 @@ impl Mode {
     }
 }
 
-/// Between two plain lines of progress, and between two of JSON.
-const PLAIN_EVERY: Duration = Duration::from_secs(5);
+/// Between two lines of progress in JSON.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// Draws events.
@@ -63,30 +63,29 @@ pub struct Ui {
 
 struct State {
     bar: Option<ProgressBar>,
-    stage: Option<Stage>,
+    lines: Lines,
+    /// When progress was last told in JSON.
     last: Option<Instant>,
 }
 
 impl Ui {
-    /// Something that draws in this `mode`, details only if `verbose`, and writes everything into the `log`.
+    /// Something that draws in this `mode`, details only if `verbose`, progress as `shown`, and writes everything into the
+    /// `log`.
     #[must_use]
-    pub fn new(mode: Mode, verbose: bool, log: Option<Log>) -> Self {
-        let bar = (mode == Mode::Human && terminal::draws()).then(|| {
-            let bar = ProgressBar::with_draw_target(
-                Some(1000),
-                ProgressDrawTarget::term_like_with_hz(Box::new(Terminal::stderr()), 8),
-            );
-            bar.set_style(waiting_style());
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
+    pub fn new(mode: Mode, verbose: bool, shown: ShowProgress, log: Option<Log>) -> Self {
+        let draws = match shown {
+            ShowProgress::Auto => terminal::draws(),
+            ShowProgress::Bar => true,
+            ShowProgress::Lines | ShowProgress::None => false,
+        };
+        let in_lines = !draws && shown != ShowProgress::None;
         Self {
             mode,
             verbose,
             log,
             state: Mutex::new(State {
-                bar,
-                stage: None,
+                bar: (mode == Mode::Human && draws).then(new_bar),
+                lines: Lines::new(verbose, in_lines),
                 last: None,
             }),
         }
@@ -122,59 +121,14 @@ impl Ui {
 
     fn human(&self, event: &Event) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Stage { stage } => {
-                state.stage = Some(*stage);
-                state.last = None;
-                match &state.bar {
-                    Some(bar) => {
-                        bar.set_prefix(text::label(*stage));
-                        bar.set_style(if stage.has_fraction() {
-                            bar_style()
-                        } else {
-                            waiting_style()
-                        });
-                        bar.set_position(0);
-                        bar.set_message("");
-                        bar.tick();
-                    }
-                    None => print_note(&format!("{} {}", text::label(*stage), dots())),
-                }
-            }
-            Event::Warning { message } => state.line(&format!("warning: {message}")),
-            Event::Note { message } => state.line(message),
-            Event::Decided(decided) => text::decided(decided)
-                .iter()
-                .for_each(|line| state.line(line)),
-            Event::Detail { message } if self.verbose => state.line(message),
-            Event::Detail { .. } => (),
-            Event::Fraction { stage, fraction } => match state.bar.clone() {
-                Some(bar) => {
-                    bar.set_prefix(text::label(*stage));
-                    bar.set_position((fraction * 1000.0) as u64);
-                }
-                None if state.due(PLAIN_EVERY) => print_note(&format!(
-                    "{} {:.0} %",
-                    text::label(*stage),
-                    fraction * 100.0
-                )),
-                None => (),
-            },
-            Event::Progress(progress) => match state.bar.clone() {
-                Some(bar) => {
-                    bar.set_prefix(text::label(Stage::Encode));
-                    bar.set_position(1000 * progress.frames / progress.total_frames.max(1));
-                    bar.set_message(bar_text(progress));
-                }
-                None if state.due(PLAIN_EVERY) => print_note(&plain_text(progress)),
-                None => (),
-            },
-            Event::Finished(report) => {
-                if let Some(bar) = &state.bar {
-                    bar.finish_and_clear();
-                }
-                print_out(&summary(report));
-            }
+        if let Some(bar) = &state.bar {
+            draw(bar, event);
+        }
+        if let Some(line) = state.lines.of(event) {
+            state.line(&line);
+        }
+        if let Event::Finished(report) = event {
+            print_out(&summary(report));
         }
     }
 
@@ -192,6 +146,47 @@ impl Ui {
                 "error: an event cannot be written as JSON: {error}"
             )),
         }
+    }
+}
+
+fn new_bar() -> ProgressBar {
+    let terminal = Box::new(Terminal::stderr());
+    let target = ProgressDrawTarget::term_like_with_hz(terminal, 8);
+    let bar = ProgressBar::with_draw_target(Some(1000), target);
+    bar.set_style(waiting_style());
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+/// Moves the bar on.
+fn draw(bar: &ProgressBar, event: &Event) {
+    match event {
+        Event::Stage { stage } => {
+            bar.set_prefix(text::label(*stage));
+            bar.set_style(if stage.has_fraction() {
+                bar_style()
+            } else {
+                waiting_style()
+            });
+            bar.set_position(0);
+            bar.set_message("");
+            bar.tick();
+        }
+        Event::Fraction { stage, fraction } => {
+            bar.set_prefix(text::label(*stage));
+            bar.set_position((fraction * 1000.0) as u64);
+        }
+        Event::Progress(progress) => {
+            bar.set_prefix(text::label(Stage::Encode));
+            bar.set_position(1000 * progress.frames / progress.total_frames.max(1));
+            bar.set_message(bar_text(progress));
+        }
+        Event::Finished(_) => bar.finish_and_clear(),
+        Event::Intended(_)
+        | Event::Decided(_)
+        | Event::Warning { .. }
+        | Event::Note { .. }
+        | Event::Detail { .. } => (),
     }
 }
 
@@ -306,6 +301,10 @@ fn bar_text(p: &Progress) -> String {
             p.detected_frames, p.total_frames
         );
     }
+    if p.frames == 0 {
+        let workers = count(p.workers as u64, "worker");
+        return format!("no frames yet, {workers}, {}", bytes(p.memory_bytes));
+    }
     format!(
         "{}/{} frames, {:.1} fps, eta {}, {}, {}, {}",
         p.frames,
@@ -316,23 +315,6 @@ fn bar_text(p: &Progress) -> String {
             || bytes(p.bytes),
             |expected| format!("{}/{}", bytes(p.bytes), bytes(expected))
         ),
-        count(p.workers as u64, "worker"),
-        bytes(p.memory_bytes)
-    )
-}
-
-fn plain_text(p: &Progress) -> String {
-    format!(
-        "Encoding {:.1} %: {}/{} frames, {:.1} fps, eta {}, {} of about {}, {}/{} chunks, {}, {} of memory",
-        100.0 * p.frames as f64 / p.total_frames.max(1) as f64,
-        p.frames,
-        p.total_frames,
-        p.fps,
-        p.eta_seconds.map_or_else(|| "unknown".to_owned(), clock),
-        bytes(p.bytes),
-        p.expected_bytes.map_or_else(|| "unknown".to_owned(), bytes),
-        p.chunks,
-        p.total_chunks,
         count(p.workers as u64, "worker"),
         bytes(p.memory_bytes)
     )

@@ -1,7 +1,79 @@
 //! A plan in words.
 
+use num_rational::Ratio;
+
 use super::text;
-use crate::{cli::Layer, os::words::count, plan::Plan};
+use crate::{
+    cli::Layer,
+    encoder::Quality,
+    event::Intent,
+    film::media::Container,
+    os::words::{bytes, clock, count},
+    plan::Plan,
+};
+
+/// What will be done, before it is: what the film is, at this rate if it says one, and how it is encoded, at the level of
+/// parallelism that the job was begun with.
+#[must_use]
+pub fn intended(plan: &Plan, fps: Option<Ratio<u32>>, lp: u32) -> Intent {
+    let (video, workers) = (&plan.recipe.video, &plan.workers);
+    let quality = match video.quality {
+        Quality::Crf(crf) => format!("CRF {crf}, "),
+        Quality::Own => String::new(),
+    };
+    let encoding = format!(
+        "{}, {quality}preset {}, {} bit; {} with --lp {lp}: {}",
+        plan.recipe.encoder.version,
+        video.preset,
+        video.picture.bit_depth,
+        count(workers.workers as u64, "worker"),
+        workers.reason
+    );
+    Intent {
+        source: one_line(&source(plan, fps)),
+        encoding: one_line(&encoding),
+        source_bytes: plan.source.bytes,
+    }
+}
+
+fn source(plan: &Plan, fps: Option<Ratio<u32>>) -> String {
+    let (container, picture) = (&plan.source, &plan.recipe.video.picture);
+    let video = &container.video;
+    let fps = fps.map(|fps| f64::from(*fps.numer()) / f64::from(*fps.denom()));
+    let dynamic = if picture.color.is_hlg() {
+        "HLG"
+    } else if picture.color.is_pq() {
+        "HDR10"
+    } else {
+        "SDR"
+    };
+    let parts = [
+        Some(format!("{} {}x{}", video.codec, video.width, video.height)),
+        fps.map(|fps| format!("{fps:.3} fps")),
+        container.duration_seconds.map(clock),
+        frames(container, fps),
+        Some(dynamic.to_owned()),
+        Some(bytes(container.bytes)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("{}; {}", parts.join(", "), tracks(plan))
+}
+
+/// How many frames there are, as far as that is said before they are counted.
+fn frames(container: &Container, fps: Option<f64>) -> Option<String> {
+    match (container.declared_frames, container.duration_seconds, fps) {
+        (Some(frames), _, _) => Some(count(frames, "frame")),
+        (None, Some(seconds), Some(fps)) => {
+            Some(format!("about {:.0} frames", (seconds * fps).max(1.0)))
+        }
+        _ => None,
+    }
+}
+
+/// Text that programs and files say, without what moves a cursor.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
 
 /// What a person reads of a plan, one line for each decision.
 #[must_use]
@@ -26,7 +98,7 @@ pub fn described(plan: &Plan) -> String {
         format!("colours  {}", plan.recipe.video.picture.color),
     ];
     lines.extend(hdr10(plan));
-    lines.push(tracks(plan));
+    lines.push(format!("tracks   {}", tracks(plan)));
     lines.extend(plan.class.iter().map(|class| format!("class    {class}")));
     lines.extend(settings(plan));
     let warnings = plan.warnings.iter();
@@ -72,7 +144,7 @@ fn tracks(plan: &Plan) -> String {
     let args = plan.recipe.audio_args.as_ref();
     let how = args.map_or_else(|| "copied".to_owned(), |args| args.join(" "));
     format!(
-        "tracks   {}, {} ({how}), {}, {}, {}",
+        "{}, {} ({how}), {}, {}, {}",
         count(video, "video track"),
         count(sound, "sound track"),
         count(subtitles, "subtitle track"),

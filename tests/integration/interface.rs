@@ -63,6 +63,129 @@ fn the_bar_has_signs_of_the_users_locale() {
     }
 }
 
+#[test]
+fn an_encode_begins_with_what_it_will_do_and_says_what_it_expects() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let run = Run::encode(dir.path(), clips::film(), "out.mkv")
+        .arg("--log-file")
+        .arg(&log)
+        .succeeds();
+    let log = fs::read_to_string(log).unwrap();
+    for text in [&run.stderr, &log] {
+        let begins = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
+        for word in ["source   ", "encode   ", "expect   about "] {
+            assert_eq!(begins(word), 1, "{word:?} in {text}");
+        }
+        let at = |part: &str| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("{part:?} in {text}"))
+        };
+        assert!(at("source   ") < at("Encoding"), "{text}");
+        for part in [
+            "h264 320x180, ",
+            " fps, ",
+            " frames, SDR, ",
+            "1 sound track",
+        ] {
+            run.expect(text.contains(part), &format!("{part:?} of the source"));
+        }
+        for part in [
+            "CRF 28, preset 12, 10 bit; 2 workers with --lp 1: ",
+            "asked for",
+        ] {
+            run.expect(text.contains(part), &format!("{part:?} of the encode"));
+        }
+        let steps: Vec<u64> = text
+            .lines()
+            .filter_map(|line| {
+                line.strip_prefix("Encoding ")?
+                    .split_once(" %: ")?
+                    .0
+                    .parse()
+                    .ok()
+            })
+            .collect();
+        assert!(
+            steps.iter().all(|step| step % 5 == 0) && steps.is_sorted(),
+            "{steps:?}"
+        );
+        assert_eq!(steps.last(), Some(&100), "{text}");
+    }
+}
+
+#[test]
+fn progress_is_shown_as_it_is_wanted() {
+    let shown = |how: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv");
+        run.args(["--progress", how]).succeeds().stderr
+    };
+    let [bar, lines, none] = ["bar", "lines", "none"].map(shown);
+    assert!(
+        bar.contains('\u{1b}') && bar.contains("Encoding"),
+        "{bar:?}"
+    );
+    assert!(
+        !lines.contains('\u{1b}') && lines.contains("\nEncoding "),
+        "{lines}"
+    );
+    assert!(
+        !none.contains("Encoding") && none.contains("encode   "),
+        "{none}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::one_scene(), "out.mkv").env("TERM", "xterm");
+    let (text, status) = at_a_terminal(run.args(["--progress", "lines"]));
+    assert!(status.success() && !text.contains('\u{1b}'), "{text:?}");
+    let run = Run::encode(dir.path(), clips::one_scene(), "other.mkv");
+    let refused = run.args(["--json", "--progress", "bar"]).fails(2);
+    refused.expect(refused.stderr.contains("--progress"), "what does not fit");
+}
+
+#[test]
+fn one_worker_is_one_worker_while_a_chunk_ends_and_the_next_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = Run::bare(dir.path())
+        .arg(clips::film())
+        .args(["-o", "out.mkv", "-w", "1", "--preset", "12", "--json"])
+        .succeeds();
+    let events = ended.events();
+    let workers: Vec<&Value> = events.iter().map(|event| &event["workers"]).collect();
+    let counted: Vec<u64> = workers.iter().filter_map(|n| n.as_u64()).collect();
+    assert!(
+        !counted.is_empty() && counted.iter().all(|n| *n <= 1),
+        "{counted:?}"
+    );
+}
+
+#[test]
+fn an_output_that_is_larger_than_the_source_is_told_with_what_makes_it_smaller() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = dir.path().join("small.mkv");
+    let noise = "testsrc2=size=192x108:rate=24:duration=2,noise=alls=20:allf=t";
+    let x264 = ["-c:v", "libx264", "-crf", "45", "small.mkv"];
+    clips::ffmpeg(
+        dir.path(),
+        &[&["-f", "lavfi", "-i", noise][..], &x264].concat(),
+    );
+    let run = || Run::encode(dir.path(), &small, "out.mkv");
+    let ended = run().args(["--crf", "10"]).succeeds();
+    let size = || fs::metadata(dir.path().join("out.mkv")).unwrap().len();
+    let (large, warnings) = (size(), ended.warnings());
+    let said = warnings
+        .iter()
+        .find(|line| line.contains("larger than the source"));
+    let said = said.unwrap_or_else(|| panic!("{warnings:?}"));
+    assert!(said.contains("kB and "), "{said}");
+    let (_, typed) = said.split_once(": ").unwrap();
+    let typed = typed.strip_suffix(" makes it smaller").unwrap();
+    assert_eq!(typed, "-y --crf 16");
+    let words: Vec<&str> = typed.split(' ').collect();
+    run().args(words).succeeds();
+    assert!(size() < large, "{} {large}", size());
+}
+
 /// What a run prints that believes itself at a terminal, and how it ends.
 fn at_a_terminal(run: Run) -> (String, ExitStatus) {
     let Pty { master, slave } = openpty(None, None).unwrap();
@@ -471,6 +594,54 @@ fn on_a_bare_machine_help_version_and_completions_are_there() {
     ] {
         let run = naked(dir.path()).args(args).succeeds().prints(prints);
         run.expect(run.stderr.is_empty(), "nothing on stderr");
+    }
+}
+
+#[test]
+fn help_fits_a_screen_and_the_manual_has_what_it_leaves_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let printed = |args: &[&str]| Run::bare(dir.path()).args(args).succeeds().stdout;
+    let (short, long, man) = (printed(&["-h"]), printed(&["--help"]), printed(&["man"]));
+    assert!(short.lines().count() <= 45, "{short}");
+    assert!(
+        short
+            .trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .contains("av1enc --help"),
+        "{short}"
+    );
+    assert!(long.lines().count() <= 100, "{long}");
+    for text in [&short, &long] {
+        for range in ["0 to 63 [default: 28]", "0 to 13 [default: 6]"] {
+            assert!(text.contains(range), "{range:?} in {text}");
+        }
+    }
+    assert!(!short.contains("--stall-timeout") && long.contains("--stall-timeout"));
+    let plain = man.replace('\\', "");
+    for text in [
+        "--chunk-order",
+        "--stall-timeout",
+        "SVT-AV1-HDR up to 70",
+        ".SH VERIFY",
+        "--known",
+    ] {
+        assert!(plain.contains(text), "{text:?} in {man}");
+    }
+    assert!(
+        !plain.contains("av1enc-"),
+        "a page that is not there: {man}"
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        let script = printed(&["completions", shell]);
+        for hidden in ["chunk-order", "no-defaults", "try-vapoursynth", "dgdecnv"] {
+            assert!(!script.contains(hidden), "{hidden} for {shell}");
+        }
+        assert!(
+            script.contains("stall-timeout") && script.contains("known"),
+            "{shell}"
+        );
     }
 }
 

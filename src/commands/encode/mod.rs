@@ -24,7 +24,7 @@ use crate::{
     cli::Layer,
     crew::{Aside, stall},
     doctor::{self, Programs},
-    encoder::{self, files::Named},
+    encoder::{self, Quality, files::Named},
     event::{Decided, Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Chunk, Container, MediaInfo},
     finding::Unproven,
@@ -37,7 +37,7 @@ use crate::{
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
-        words::count,
+        words::bytes,
     },
     output::{
         join,
@@ -45,7 +45,7 @@ use crate::{
         part::{self, PartFile},
         preflight, verify,
     },
-    plan::Plan,
+    plan::{Plan, recipe::Recipe},
     settings::{Config, Method},
     source::{
         packets::Announced,
@@ -53,6 +53,7 @@ use crate::{
         probe::{self, Probed},
     },
     stream::y4m,
+    ui::plan::intended,
     work::{
         chunk::Workshop, decoded::Samples, handed::Handing, reading::Opening, sound, trial::Trial,
     },
@@ -328,7 +329,9 @@ impl Run<'_> {
     }
 
     fn tell_what_is_planned(&self) {
-        let (sink, workers) = (self.watch.sink, &self.plan.workers);
+        let sink = self.watch.sink;
+        let fps = self.probed.rates.first().copied();
+        sink(Event::Intended(intended(self.plan, fps, self.job.lp)));
         self.tell_what_is_decided();
         for warning in &self.plan.warnings {
             warn(sink, warning.clone());
@@ -340,11 +343,6 @@ impl Run<'_> {
             let job = quoted(self.config.job_dir.as_os_str());
             note(sink, format!("going on with the work in {job}"));
         }
-        let several = count(workers.workers as u64, "worker");
-        detail(
-            sink,
-            format!("{several} with --lp {}: {}", self.job.lp, workers.reason),
-        );
     }
 
     /// Says what tables have decided, where they were asked.
@@ -725,10 +723,34 @@ impl Run<'_> {
             resumed_chunks: made.resumed_chunks,
             proof,
         };
+        warn_of_growth(self.watch.sink, &report, &self.plan.recipe);
         clear_up(self.watch.sink, self.config, self.job);
         Ok(Outcome::Encoded(Box::new(report)))
     }
 }
+
+/// Says that the output is larger than the source, and what makes it smaller.
+fn warn_of_growth(sink: &Sink, report: &Report, recipe: &Recipe) {
+    if report.output_bytes <= report.source_bytes {
+        return;
+    }
+    let advice = match recipe.video.quality {
+        Quality::Crf(crf) if crf.value() + HALF <= MOST_CRF => {
+            format!(": -y --crf {} makes it smaller", crf.value() + HALF)
+        }
+        _ => String::new(),
+    };
+    let (output, source) = (bytes(report.output_bytes), bytes(report.source_bytes));
+    warn(
+        sink,
+        format!("the output is larger than the source, {output} and {source}{advice}"),
+    );
+}
+
+/// Steps of CRF that halve the size, about.
+const HALF: f64 = 6.0;
+/// The highest CRF that every encoder takes.
+const MOST_CRF: f64 = 51.0;
 
 /// Name of this machine.
 fn host() -> String {
