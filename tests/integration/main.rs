@@ -20,6 +20,7 @@ mod deciding;
 mod direct;
 mod disks;
 mod doctor;
+mod examples;
 mod extras;
 mod failures;
 mod families;
