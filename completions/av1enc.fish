@@ -1,0 +1,239 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_av1enc_global_optspecs
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode proof= dry-run progress= json q/quiet verbose h/help V/version
+end
+
+function __fish_av1enc_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_av1enc_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_av1enc_using_subcommand
+    set -l cmd (__fish_av1enc_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c av1enc -n "__fish_av1enc_needs_command" -s i -l input -d 'The film to encode, as av1an has it' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+svt-av1\t'SvtAv1EncApp'
+libsvtav1\t'SVT-AV1 through ffmpeg'
+libaom\t'libaom through ffmpeg'
+librav1e\t'rav1e through ffmpeg'
+av1-qsv\t'An Intel GPU through ffmpeg'
+auto-hw\t'An Intel GPU if there is one that works, else as auto'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l crf -d 'Quality, lower is better and larger: 0 to 63 [default: 28]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l preset -d 'Speed, lower is slower and better: 0 to 13 [default: 6]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s v -l video-params -d 'Options of the encoder by its own names; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s a -l audio-params -d 'Sound, by options of ffmpeg [default: copied]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a source that has none, as ffmpeg\'s options' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+yuv420p\t'8 bit 4:2:0'
+yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
+auto\t'What rate, sound, codec and name say'
+remux\t'As it is on a disc'
+web\t'As it is sold on the web'
+low\t'A rip of low quality'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l crf-table -d 'Table for crf and preset' -r -f -a "class\t'By class of source'
+size\t'By size'
+codec\t'By the source\'s codec, and size'
+quick\t'By size, for those in a hurry'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'How slow by --crf-table size' -r -f -a "high\t'Nothing'
+very-high\t'Slower'
+archive\t'To keep: better and slower'
+fast\t'Faster'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tables -d 'Tables to decide by [default: those of `av1enc tables`]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l config -d 'Settings [default: ~/.config/av1enc/config.toml]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l skip -d 'Films to leave as they are (exit code 4)' -r -f -a "av1\t'It is AV1 already'
+hevc-web\t'It is a clean film of the web, in HEVC or VP9'
+small\t'It has fewer bytes than --min-bytes'
+marked\t'FILM.av1skip is beside it'
+copying\t'It is still being written'
+dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
+own\t'av1enc has made it, or has kept it as the original'
+none\t'None of these'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+finish\t'Running chunks are finished first'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l min-scene-len -d 'Shortest scene in frames' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+ffms2\t'FFMS2 where it is right, else ffmpeg in order'
+linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'Who finds scenes' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
+none\t'Nowhere: chunks are as long as --extra-split says'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
+fast\t'By the difference between pixels: it misses cuts'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+bar\t'A bar, wherever it goes'
+lines\t'A line for each stage, and for each twentieth of it'
+none\t'Nothing: notes, warnings and the result are still printed'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-only -d 'Only find the scenes, and write them into --scenes'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l dry-run -d 'Print the plan and do nothing'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l json -d 'Print progress and result as JSON lines on standard output'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s q -l quiet -d 'Print nothing but errors'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l verbose -d 'Print what each chunk does'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s V -l version -d 'Print version'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "doctor" -d 'Say what an encode lacks on this machine, and what to type'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "verify" -d 'Compare a film with the one that it was made of'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "tables" -d 'Print the built-in tables, for a file that --tables names'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d 'The film to encode, as av1an has it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+svt-av1\t'SvtAv1EncApp'
+libsvtav1\t'SVT-AV1 through ffmpeg'
+libaom\t'libaom through ffmpeg'
+librav1e\t'rav1e through ffmpeg'
+av1-qsv\t'An Intel GPU through ffmpeg'
+auto-hw\t'An Intel GPU if there is one that works, else as auto'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf -d 'Quality, lower is better and larger: 0 to 63 [default: 28]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l preset -d 'Speed, lower is slower and better: 0 to 13 [default: 6]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s v -l video-params -d 'Options of the encoder by its own names; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s a -l audio-params -d 'Sound, by options of ffmpeg [default: copied]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour tags for a source that has none, as ffmpeg\'s options' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+yuv420p\t'8 bit 4:2:0'
+yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
+auto\t'What rate, sound, codec and name say'
+remux\t'As it is on a disc'
+web\t'As it is sold on the web'
+low\t'A rip of low quality'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf-table -d 'Table for crf and preset' -r -f -a "class\t'By class of source'
+size\t'By size'
+codec\t'By the source\'s codec, and size'
+quick\t'By size, for those in a hurry'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'How slow by --crf-table size' -r -f -a "high\t'Nothing'
+very-high\t'Slower'
+archive\t'To keep: better and slower'
+fast\t'Faster'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tables -d 'Tables to decide by [default: those of `av1enc tables`]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l config -d 'Settings [default: ~/.config/av1enc/config.toml]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l skip -d 'Films to leave as they are (exit code 4)' -r -f -a "av1\t'It is AV1 already'
+hevc-web\t'It is a clean film of the web, in HEVC or VP9'
+small\t'It has fewer bytes than --min-bytes'
+marked\t'FILM.av1skip is beside it'
+copying\t'It is still being written'
+dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
+own\t'av1enc has made it, or has kept it as the original'
+none\t'None of these'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+finish\t'Running chunks are finished first'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-scene-len -d 'Shortest scene in frames' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+ffms2\t'FFMS2 where it is right, else ffmpeg in order'
+linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'Who finds scenes' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
+none\t'Nowhere: chunks are as long as --extra-split says'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
+fast\t'By the difference between pixels: it misses cuts'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+bar\t'A bar, wherever it goes'
+lines\t'A line for each stage, and for each twentieth of it'
+none\t'Nothing: notes, warnings and the result are still printed'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-only -d 'Only find the scenes, and write them into --scenes'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dry-run -d 'Print the plan and do nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print progress and result as JSON lines on standard output'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s q -l quiet -d 'Print nothing but errors'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verbose -d 'Print what each chunk does'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l known -d 'What is known to differ: scaled, cropped=W:H:X:Y, deinterlaced, rate, colors, dynamic-hdr, sound (its channels or loudness), tracks, names (titles, languages, tags), chapters, attachments, damage' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l sample -d 'Compare pictures at N places only, from the beginning to the end [default: all pictures]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -l json -d 'Print the findings as one JSON object'
+complete -c av1enc -n "__fish_av1enc_using_subcommand verify" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -l backup-dir -d 'Where originals are kept [default: beside the film]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand restore" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand tables" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "doctor" -d 'Say what an encode lacks on this machine, and what to type'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "verify" -d 'Compare a film with the one that it was made of'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "tables" -d 'Print the built-in tables, for a file that --tables names'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore tables completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -1,0 +1,430 @@
+#compdef av1enc
+
+autoload -U is-at-least
+
+_av1enc() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'-i+[The film to encode, as av1an has it]:INPUT:_files' \
+'--input=[The film to encode, as av1an has it]:INPUT:_files' \
+'-o+[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
+'--output=[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
+'--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
+'--keep-backup=[Remove originals kept there for longer than AGE\: 30d]:AGE:_default' \
+'-e+[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--encoder=[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--crf=[Quality, lower is better and larger\: 0 to 63 \[default\: 28\]]:CRF:_default' \
+'--preset=[Speed, lower is slower and better\: 0 to 13 \[default\: 6\]]:N:_default' \
+'-v+[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
+'--video-params=[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
+'-a+[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'--audio-params=[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'-f+[Colour tags for a source that has none, as ffmpeg'\''s options]:OPTIONS:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
+'--pix-format=[Pixel format to encode]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+yuv420p\:"8 bit 4\:2\:0"
+yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
+auto\:"What rate, sound, codec and name say"
+remux\:"As it is on a disc"
+web\:"As it is sold on the web"
+low\:"A rip of low quality"))' \
+'--crf-table=[Table for crf and preset]:TABLE:((class\:"By class of source"
+size\:"By size"
+codec\:"By the source'\''s codec, and size"
+quick\:"By size, for those in a hurry"))' \
+'--tier=[How slow by --crf-table size]:TIER:((high\:"Nothing"
+very-high\:"Slower"
+archive\:"To keep\: better and slower"
+fast\:"Faster"))' \
+'--tables=[Tables to decide by \[default\: those of \`av1enc tables\`\]]:FILE:_files' \
+'(--no-config)--config=[Settings \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
+'*--skip=[Films to leave as they are (exit code 4)]:RULES:((av1\:"It is AV1 already"
+hevc-web\:"It is a clean film of the web, in HEVC or VP9"
+small\:"It has fewer bytes than --min-bytes"
+marked\:"FILM.av1skip is beside it"
+copying\:"It is still being written"
+dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
+own\:"av1enc has made it, or has kept it as the original"
+none\:"None of these"))' \
+'--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
+'--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
+'--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+refuse\:"The film is not encoded"))' \
+'--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
+'-w+[Encoders to run at once]:N:_default' \
+'--workers=[Encoders to run at once]:N:_default' \
+'--lp=[Parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
+'--memory-limit=[Memory for the whole run\: auto, none, or 12G]:SIZE:_default' \
+'--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
+'--on-interrupt=[What the first Ctrl-C does]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+finish\:"Running chunks are finished first"))' \
+'--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
+'--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
+'--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
+keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
+'-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
+'--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
+'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
+'-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--split-method=[Who finds scenes]:WHO:((av-scenechange\:"Where av-scenechange finds a cut"
+none\:"Nowhere\: chunks are as long as --extra-split says"))' \
+'--sc-method=[How scenes are found]:HOW:((standard\:"By what a picture costs that is predicted from the one before"
+fast\:"By the difference between pixels\: it misses cuts"))' \
+'-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
+'--scenes=[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
+'--force-keyframes=[Frames at which a chunk begins in any case\: 240,1500]:FRAMES:_default' \
+'-l+[Append what happens to this file, as --verbose prints it]:FILE:_files' \
+'--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
+'--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
+'(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
+bar\:"A bar, wherever it goes"
+lines\:"A line for each stage, and for each twentieth of it"
+none\:"Nothing\: notes, warnings and the result are still printed"))' \
+'-y[Overwrite the output if it exists]' \
+'(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
+'(--backup-dir)--no-backup[Keep no original]' \
+'--no-config[Read no file of settings]' \
+'--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
+'--why[Write into INPUT.why.txt why it was skipped or failed]' \
+'-k[Keep the job directory after success]' \
+'--keep[Keep the job directory after success]' \
+'--restart[Throw away what an earlier run has done, and begin anew]' \
+'--shared[Let all of the job directory'\''s group go on with the job]' \
+'--no-chunks[Encode the film in one go with ffmpeg'\''s libsvtav1]' \
+'--allow-truncated[Encode what there is of a source that is cut short]' \
+'--sc-only[Only find the scenes, and write them into --scenes]' \
+'--verify-decode[Decode the whole output as well before it gets its name]' \
+'--dry-run[Print the plan and do nothing]' \
+'--json[Print progress and result as JSON lines on standard output]' \
+'(--verbose --json)-q[Print nothing but errors]' \
+'(--verbose --json)--quiet[Print nothing but errors]' \
+'--verbose[Print what each chunk does]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'-V[Print version]' \
+'--version[Print version]' \
+'::input -- The film to encode:_files' \
+":: :_av1enc_commands" \
+"*::: :->av1enc" \
+&& ret=0
+    case $state in
+    (av1enc)
+        words=($line[2] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:av1enc-command-$line[2]:"
+        case $line[2] in
+            (doctor)
+_arguments "${_arguments_options[@]}" : \
+'-i+[The film to encode, as av1an has it]:INPUT:_files' \
+'--input=[The film to encode, as av1an has it]:INPUT:_files' \
+'-o+[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
+'--output=[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
+'--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
+'--keep-backup=[Remove originals kept there for longer than AGE\: 30d]:AGE:_default' \
+'-e+[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--encoder=[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+svt-av1\:"SvtAv1EncApp"
+libsvtav1\:"SVT-AV1 through ffmpeg"
+libaom\:"libaom through ffmpeg"
+librav1e\:"rav1e through ffmpeg"
+av1-qsv\:"An Intel GPU through ffmpeg"
+auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
+'--crf=[Quality, lower is better and larger\: 0 to 63 \[default\: 28\]]:CRF:_default' \
+'--preset=[Speed, lower is slower and better\: 0 to 13 \[default\: 6\]]:N:_default' \
+'-v+[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
+'--video-params=[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
+'-a+[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'--audio-params=[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'-f+[Colour tags for a source that has none, as ffmpeg'\''s options]:OPTIONS:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
+'--pix-format=[Pixel format to encode]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+yuv420p\:"8 bit 4\:2\:0"
+yuv420p10le\:"10 bit 4\:2\:0"))' \
+'--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
+auto\:"What rate, sound, codec and name say"
+remux\:"As it is on a disc"
+web\:"As it is sold on the web"
+low\:"A rip of low quality"))' \
+'--crf-table=[Table for crf and preset]:TABLE:((class\:"By class of source"
+size\:"By size"
+codec\:"By the source'\''s codec, and size"
+quick\:"By size, for those in a hurry"))' \
+'--tier=[How slow by --crf-table size]:TIER:((high\:"Nothing"
+very-high\:"Slower"
+archive\:"To keep\: better and slower"
+fast\:"Faster"))' \
+'--tables=[Tables to decide by \[default\: those of \`av1enc tables\`\]]:FILE:_files' \
+'(--no-config)--config=[Settings \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
+'*--skip=[Films to leave as they are (exit code 4)]:RULES:((av1\:"It is AV1 already"
+hevc-web\:"It is a clean film of the web, in HEVC or VP9"
+small\:"It has fewer bytes than --min-bytes"
+marked\:"FILM.av1skip is beside it"
+copying\:"It is still being written"
+dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
+own\:"av1enc has made it, or has kept it as the original"
+none\:"None of these"))' \
+'--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
+'--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
+'--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+refuse\:"The film is not encoded"))' \
+'--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
+'-w+[Encoders to run at once]:N:_default' \
+'--workers=[Encoders to run at once]:N:_default' \
+'--lp=[Parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
+'--memory-limit=[Memory for the whole run\: auto, none, or 12G]:SIZE:_default' \
+'--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
+'--on-interrupt=[What the first Ctrl-C does]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+finish\:"Running chunks are finished first"))' \
+'--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
+'--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
+'--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
+keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
+'-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
+'--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
+'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
+'-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+ffms2\:"FFMS2 where it is right, else ffmpeg in order"
+linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
+'--split-method=[Who finds scenes]:WHO:((av-scenechange\:"Where av-scenechange finds a cut"
+none\:"Nowhere\: chunks are as long as --extra-split says"))' \
+'--sc-method=[How scenes are found]:HOW:((standard\:"By what a picture costs that is predicted from the one before"
+fast\:"By the difference between pixels\: it misses cuts"))' \
+'-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
+'--scenes=[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
+'--force-keyframes=[Frames at which a chunk begins in any case\: 240,1500]:FRAMES:_default' \
+'-l+[Append what happens to this file, as --verbose prints it]:FILE:_files' \
+'--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
+'--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
+'(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
+bar\:"A bar, wherever it goes"
+lines\:"A line for each stage, and for each twentieth of it"
+none\:"Nothing\: notes, warnings and the result are still printed"))' \
+'-y[Overwrite the output if it exists]' \
+'(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
+'(--backup-dir)--no-backup[Keep no original]' \
+'--no-config[Read no file of settings]' \
+'--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
+'--why[Write into INPUT.why.txt why it was skipped or failed]' \
+'-k[Keep the job directory after success]' \
+'--keep[Keep the job directory after success]' \
+'--restart[Throw away what an earlier run has done, and begin anew]' \
+'--shared[Let all of the job directory'\''s group go on with the job]' \
+'--no-chunks[Encode the film in one go with ffmpeg'\''s libsvtav1]' \
+'--allow-truncated[Encode what there is of a source that is cut short]' \
+'--sc-only[Only find the scenes, and write them into --scenes]' \
+'--verify-decode[Decode the whole output as well before it gets its name]' \
+'--dry-run[Print the plan and do nothing]' \
+'--json[Print progress and result as JSON lines on standard output]' \
+'(--verbose --json)-q[Print nothing but errors]' \
+'(--verbose --json)--quiet[Print nothing but errors]' \
+'--verbose[Print what each chunk does]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::input -- The film to encode:_files' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'*--known=[What is known to differ\: scaled, cropped=W\:H\:X\:Y, deinterlaced, rate, colors, dynamic-hdr, sound (its channels or loudness), tracks, names (titles, languages, tags), chapters, attachments, damage]:WHAT:_default' \
+'--sample=[Compare pictures at N places only, from the beginning to the end \[default\: all pictures\]]:N:_default' \
+'--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
+'--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
+'--json[Print the findings as one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':source -- The film that is there:_files' \
+':output -- The film that was made of it:_files' \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+'--backup-dir=[Where originals are kept \[default\: beside the film\]]:DIR:_files' \
+'-h[Print help]' \
+'--help[Print help]' \
+':film -- The film, as it was named, as it is, or as it is kept:_files' \
+&& ret=0
+;;
+(tables)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell -- Which shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_av1enc__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:av1enc-help-command-$line[1]:"
+        case $line[1] in
+            (doctor)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(restore)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(tables)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_av1enc_commands] )) ||
+_av1enc_commands() {
+    local commands; commands=(
+'doctor:Say what an encode lacks on this machine, and what to type' \
+'verify:Compare a film with the one that it was made of' \
+'restore:Put the original back that \`--replace\` has kept of a film' \
+'tables:Print the built-in tables, for a file that --tables names' \
+'completions:Print a completion script for a shell' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'av1enc commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__completions_commands] )) ||
+_av1enc__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc completions commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__doctor_commands] )) ||
+_av1enc__subcmd__doctor_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc doctor commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help_commands] )) ||
+_av1enc__subcmd__help_commands() {
+    local commands; commands=(
+'doctor:Say what an encode lacks on this machine, and what to type' \
+'verify:Compare a film with the one that it was made of' \
+'restore:Put the original back that \`--replace\` has kept of a film' \
+'tables:Print the built-in tables, for a file that --tables names' \
+'completions:Print a completion script for a shell' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'av1enc help commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__completions_commands] )) ||
+_av1enc__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help completions commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__doctor_commands] )) ||
+_av1enc__subcmd__help__subcmd__doctor_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help doctor commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__help_commands] )) ||
+_av1enc__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help help commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__restore_commands] )) ||
+_av1enc__subcmd__help__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help restore commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__tables_commands] )) ||
+_av1enc__subcmd__help__subcmd__tables_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help tables commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__help__subcmd__verify_commands] )) ||
+_av1enc__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help verify commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__restore_commands] )) ||
+_av1enc__subcmd__restore_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc restore commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__tables_commands] )) ||
+_av1enc__subcmd__tables_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc tables commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__verify_commands] )) ||
+_av1enc__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc verify commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_av1enc" ]; then
+    _av1enc "$@"
+else
+    compdef _av1enc av1enc
+fi

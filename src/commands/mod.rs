@@ -182,6 +182,7 @@ impl Ground {
 fn wanted(config: &Config) -> Wanted<'_> {
     Wanted {
         encoder: &config.encoder,
+        params: &config.video.params,
         programs: &config.programs,
         // Where the source decides, it may have more than 8.
         bit_depth: config.video.bit_depth.unwrap_or(10),

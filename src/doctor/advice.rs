@@ -81,6 +81,19 @@ impl System {
         }
     }
 
+    /// What to type to get an ffmpeg with all decoders.
+    #[must_use]
+    pub fn whole_ffmpeg(&self) -> Vec<String> {
+        match self.packages {
+            // Fedora's own leaves out what is patented; RPM Fusion has the whole.
+            Packages::Dnf => vec![
+                "sudo dnf swap ffmpeg-free ffmpeg --allowerasing  # with RPM Fusion, see rpmfusion.org"
+                    .to_owned(),
+            ],
+            _ => self.install(Thing::Ffmpeg),
+        }
+    }
+
     fn installer(&self) -> &'static str {
         match self.packages {
             Packages::Apt => "sudo apt install",

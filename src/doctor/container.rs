@@ -26,6 +26,15 @@ pub fn check(missing: &[&'static str], system: &System) -> Option<Check> {
     recognise(&data.join("containers/storage"), missing, enter)
 }
 
+/// Whether this runs in a container.
+pub fn around(system: &System) -> Check {
+    Check::ok(NAME).note(if system.in_container {
+        "this is one (toolbox, distrobox, podman): what counts is what is installed in it"
+    } else {
+        "none: this is the system itself"
+    })
+}
+
 /// A line of podman's list of containers, in the storage of a user.
 #[derive(Debug, Deserialize)]
 struct Container {

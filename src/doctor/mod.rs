@@ -6,6 +6,7 @@
 mod advice;
 mod check;
 mod container;
+mod decoders;
 mod machine;
 mod place;
 mod profile;
@@ -29,7 +30,7 @@ use crate::{
         process::{Children, outcome},
         toolbox::Toolbox,
     },
-    settings::{self, EncoderChoice},
+    settings::{self, EncoderChoice, params::Param},
     source::{Unusable, Versions},
 };
 
@@ -40,6 +41,8 @@ pub struct Wanted<'a> {
     pub encoder: &'a EncoderChoice,
     /// Programs that the user names.
     pub programs: &'a settings::NamedPrograms,
+    /// The user's options of it.
+    pub params: &'a [Param],
     /// Bits per sample that it has to encode.
     pub bit_depth: u8,
     /// Whether ffmpeg reads the film itself: no VapourSynth is needed.
@@ -78,18 +81,45 @@ pub fn examine(
 ) -> (Vec<Check>, Option<Programs>) {
     let system = this_system();
     let cache = &Cache::default();
-    let ((mut checks, programs), libsvtav1) = thread::scope(|scope| {
-        let libsvtav1 = scope.spawn(|| tools::libsvtav1(children, wanted));
+    let ((needed, programs), of_ffmpeg) = thread::scope(|scope| {
+        let of_ffmpeg = scope.spawn(|| of_ffmpeg(children, wanted, &system));
         (
             needed(Inquiry { children, cache }, wanted, &system),
-            outcome(libsvtav1),
+            outcome(of_ffmpeg),
         )
     });
-    checks.extend(libsvtav1);
+    let mut checks = vec![this_program()];
+    checks.extend(needed);
+    if let Some(programs) = &programs {
+        tools::name_library(children, &programs.encoder, &mut checks);
+    }
+    checks.extend(of_ffmpeg);
+    if !checks.iter().any(|check| check.name == container::NAME) {
+        checks.push(container::around(&system));
+    }
     checks.extend(place::job_dir(job_dir));
     checks.extend(machine::checks(Path::new("/"), Machine::look(), &system));
     checks.extend(profile::checks());
     (checks, programs)
+}
+
+/// av1enc itself: several may be installed.
+fn this_program() -> Check {
+    let path = env::current_exe().ok();
+    Check::ok("av1enc")
+        .version(env!("CARGO_PKG_VERSION"))
+        .at(path.map(|path| path.to_string_lossy().into_owned()))
+}
+
+/// What ffmpeg decodes, and what it encodes.
+fn of_ffmpeg(children: &Children, wanted: Wanted<'_>, system: &System) -> Vec<Check> {
+    let Some(ffmpeg) = tools::wanted_ffmpeg(wanted) else {
+        return Vec::new();
+    };
+    let mut checks = vec![decoders::decoders(children, &ffmpeg, system)];
+    checks.extend(decoders::encoders(children, &ffmpeg));
+    checks.extend(tools::libsvtav1(children, &ffmpeg));
+    checks
 }
 
 /// All programs that an encode needs. What is kept of them from an earlier run is not asked again.

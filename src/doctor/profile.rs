@@ -1,4 +1,5 @@
-//! Lines of a user's shell profiles that set what VapourSynth or the system's loader read, and name what is gone.
+//! Lines of a user's shell profiles that read a file which is gone, or set what VapourSynth or the system's loader read to
+//! what is gone.
 
 use std::{
     env, fs,
@@ -29,7 +30,9 @@ const PROFILES: [&str; 7] = [
     ".zshrc",
 ];
 
-/// One check for each line that names something which is not there.
+const NAME: &str = "shell profile";
+
+/// One check for each line that names something which is not there; where there is none, that.
 pub fn checks() -> Vec<Check> {
     let Some(home) = env::home_dir() else {
         return Vec::new();
@@ -52,7 +55,11 @@ pub fn checks() -> Vec<Check> {
         .into_iter()
         .flatten();
     files.extend(snippets.filter_map(|entry| Some(entry.ok()?.path())));
-    files.iter().flat_map(|file| in_file(file, &home)).collect()
+    let found: Vec<Check> = files.iter().flat_map(|file| in_file(file, &home)).collect();
+    match found.as_slice() {
+        [] => vec![Check::ok(NAME).note("no line names what is gone")],
+        _ => found,
+    }
 }
 
 fn in_file(file: &Path, home: &Path) -> Vec<Check> {
@@ -61,27 +68,27 @@ fn in_file(file: &Path, home: &Path) -> Vec<Check> {
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
         .unwrap_or_default();
     let found = stale_lines(&text, &home.to_string_lossy(), |path| path.exists());
-    found
-        .into_iter()
-        .map(
-            |Stale {
-                 line,
-                 variable,
-                 path,
-             }| {
-                let place = quoted(file.as_os_str());
-                Check::warning(
-                    "shell profile",
-                    format!(
-                        "line {line} sets {variable} to {}, which is not there",
-                        path.display()
-                    ),
-                )
-                .at(Some(file.to_string_lossy()))
-                .advise([format!("sed -i.bak {line}d {place}; unset {variable}")])
-            },
-        )
-        .collect()
+    let place = quoted(file.as_os_str());
+    let shown = |Stale { line, does, path }| {
+        let (verb, unset) = match does {
+            Does::Reads => ("reads".to_owned(), String::new()),
+            Does::Sets(variable) => (format!("sets {variable} to"), format!("; unset {variable}")),
+        };
+        let note = format!("line {line} {verb} {}, which is not there", path.display());
+        Check::warning(NAME, note)
+            .at(Some(file.to_string_lossy()))
+            .advise([format!("sed -i.bak {line}d {place}{unset}")])
+    };
+    found.into_iter().map(shown).collect()
+}
+
+/// What a line does with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// It sets this variable to it.
+    Sets(&'static str),
+    /// It has the shell read it.
+    Reads,
 }
 
 /// A line that names what is not there.
@@ -89,27 +96,57 @@ fn in_file(file: &Path, home: &Path) -> Vec<Check> {
 struct Stale {
     /// Counted from 1.
     line: usize,
-    variable: &'static str,
+    does: Does,
     path: PathBuf,
 }
 
-/// The lines of `text` that set one of [`VARIABLES`] to a path that does not exist. What only the shell itself can
-/// work out is left alone.
+/// The lines of `text` that read a file which does not exist, or set one of [`VARIABLES`] to such a path. What only the
+/// shell itself can work out is left alone, and so is what is read only under a condition.
 fn stale_lines(text: &str, home: &str, exists: impl Fn(&Path) -> bool) -> Vec<Stale> {
-    let lines = text.lines().enumerate();
-    let set = lines.filter_map(|(n, line)| Some((n + 1, assignment(line)?)));
-    set.filter_map(|(line, (variable, value))| {
-        let paths = value
-            .split([':', ' ', '\t'])
-            .filter_map(|path| expanded(path, home));
-        let path = paths.into_iter().find(|path| !exists(path))?;
-        Some(Stale {
-            line,
-            variable,
-            path,
-        })
-    })
-    .collect()
+    let mut depth = 0_i32;
+    let mut stale = Vec::new();
+    for (n, line) in text.lines().enumerate() {
+        let set = assignment(line).map(|(variable, value)| (Does::Sets(variable), value));
+        let read = || Some((Does::Reads, is_read(line)?));
+        depth += deeper(line);
+        let is_sure = depth == 0;
+        let Some((does, value)) = set.or_else(|| read().filter(|_| is_sure)) else {
+            continue;
+        };
+        let whole = [value.as_str()];
+        let parts: Vec<&str> = match does {
+            Does::Sets(_) => value.split([':', ' ', '\t']).collect(),
+            Does::Reads => whole.to_vec(),
+        };
+        let mut paths = parts.into_iter().filter_map(|path| expanded(path, home));
+        if let Some(path) = paths.find(|path| !exists(path)) {
+            let line = n + 1;
+            stale.push(Stale { line, does, path });
+        }
+    }
+    stale
+}
+
+/// The file that a line has the shell read, whatever else there is: `. FILE` and `source FILE`.
+fn is_read(line: &str) -> Option<String> {
+    let words = shlex::split(line)?;
+    match words.as_slice() {
+        [reads, file] if [".", "source"].contains(&reads.as_str()) => Some(file.clone()),
+        _ => None,
+    }
+}
+
+/// By how much a line leads into conditions, loops and functions, or out of them.
+fn deeper(line: &str) -> i32 {
+    let words: Vec<&str> = line
+        .split(|c: char| c.is_whitespace() || c == ';')
+        .take_while(|word| !word.starts_with('#'))
+        .collect();
+    let of = |names: &[&str]| words.iter().filter(|word| names.contains(word)).count() as i32;
+    let opens = of(&[
+        "if", "case", "for", "while", "until", "switch", "begin", "function", "{",
+    ]);
+    opens - of(&["fi", "esac", "done", "end", "}"])
 }
 
 /// The variable and its value: `export NAME=value` and `NAME=value` of a POSIX shell, `set -gx NAME value` of fish.
@@ -197,12 +234,28 @@ mod tests {
                 found,
                 [Stale {
                     line: 3,
-                    variable,
+                    does: Does::Sets(variable),
                     path: path.into()
                 }],
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_read_and_gone_is_found_where_nothing_asks_for_it_first() {
+        let text = ". \"$HOME/.cargo/env\"\nsource ~/gone dir\nif [ -f ~/.aliases ]; then\n  . ~/.aliases\nfi\n\
+                    [ -f ~/.more ] && . ~/.more\nsource '/gone dir/x' # vs\n. $OTHER/env\nf() {\n  . /gone\n}\n. /there/x\n";
+        let found = stale_lines(text, "/home/me", |path| path.starts_with("/there"));
+        let stale = |line, path: &str| Stale {
+            line,
+            does: Does::Reads,
+            path: path.into(),
+        };
+        assert_eq!(
+            found,
+            [stale(1, "/home/me/.cargo/env"), stale(7, "/gone dir/x")]
+        );
     }
 
     #[test]

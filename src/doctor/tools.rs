@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cli::EncoderName,
-    encoder::{self, Capabilities, Family, NotFound, svt_av1},
+    encoder::{self, Capabilities, Encoder, Family, Ffmpegs, Fork, NotFound, svt_av1},
     os::process::{Children, ToolFailure, quoted},
     settings::EncoderChoice,
     source::private_dir,
@@ -182,11 +182,12 @@ fn number(version: &str) -> Option<(u32, u32)> {
 }
 
 /// ffmpeg's encoders, from its `-encoders`: the lack of libsvtav1 is worth a word, nothing needs it by default.
-pub fn libsvtav1(children: &Children, wanted: Wanted<'_>) -> Option<Check> {
-    ffmpeg_without_svt(&ask(children, &wanted_ffmpeg(wanted)?, "-encoders").ok()?)
+pub fn libsvtav1(children: &Children, ffmpeg: &Path) -> Option<Check> {
+    ffmpeg_without_svt(&ask(children, ffmpeg, "-encoders").ok()?)
 }
 
-fn wanted_ffmpeg(wanted: Wanted<'_>) -> Option<PathBuf> {
+/// The ffmpeg that the user names, or else the one in PATH.
+pub fn wanted_ffmpeg(wanted: Wanted<'_>) -> Option<PathBuf> {
     which::which(
         wanted
             .programs
@@ -246,8 +247,12 @@ pub fn encoder(
     wanted: Wanted<'_>,
     system: &System,
 ) -> (Check, Option<encoder::Found>) {
-    let (choice, ffmpeg) = (wanted.encoder, wanted_ffmpeg(wanted));
-    let found = encoder::find(inquiry.children, inquiry.cache, choice, ffmpeg.as_deref());
+    let choice = wanted.encoder;
+    let ffmpegs = Ffmpegs {
+        programs: ffmpegs(wanted),
+        params: wanted.params,
+    };
+    let found = encoder::find(inquiry.children, inquiry.cache, choice, &ffmpegs);
     let found = match found {
         Ok(found) => found,
         Err(error) => return (no_encoder(choice, &error, system), None),
@@ -260,6 +265,60 @@ pub fn encoder(
     let check = check.at(Some(shown(found.encoder.program())));
     let works = !check.state.stops();
     (check, works.then_some(found))
+}
+
+/// The ffmpegs whose encoders may be run: the one that the user names; or else PATH's, and that of `./setup`.
+fn ffmpegs(wanted: Wanted<'_>) -> Vec<PathBuf> {
+    let mut programs: Vec<PathBuf> = wanted_ffmpeg(wanted).into_iter().collect();
+    if wanted.programs.ffmpeg.is_none() {
+        let private = private_dir().map(|dir| dir.join("ffmpeg-9/bin/ffmpeg"));
+        programs.extend(private.filter(|path| path.is_file()));
+    }
+    programs
+}
+
+/// Says in the check of SvtAv1EncApp, if it is among the `checks`, which library it loads: that is the encoder, and may be
+/// another than the program was built with.
+pub fn name_library(children: &Children, encoder: &Encoder, checks: &mut [Check]) {
+    let is_it = |check: &&mut Check| check.name == svt_av1::PROGRAM && check.note.is_none();
+    if let Some(check) = checks.iter_mut().find(is_it) {
+        check.note = Some(match loaded_library(children, encoder.program()) {
+            Some(library) => format!("loads {library}"),
+            None => "has its library in itself, or a script starts it".to_owned(),
+        });
+        if encoder.identity().fork == Fork::Mainline {
+            check.advice = vec![format!(
+                "{SETUP} --encoder hdr  # if you want SVT-AV1-HDR and its curve 3"
+            )];
+        }
+    }
+}
+
+/// The library of SVT-AV1 that the system's loader, or the starter that `./setup` made, gives to a program.
+fn loaded_library(children: &Children, program: &Path) -> Option<String> {
+    const STEM: &str = "libSvtAv1Enc.so";
+    let starter = fs::canonicalize(program).ok()?;
+    let beside = starter.parent()?.parent()?.join("root/usr/lib");
+    let of_setup = entries(&beside)
+        .into_iter()
+        .flat_map(|dir| entries(&dir))
+        .find(|path| path.to_string_lossy().contains(STEM));
+    if let Some(library) = of_setup {
+        return Some(shown(&library));
+    }
+    let mut command = Command::new(program);
+    // What ldd does.
+    command.env("LD_TRACE_LOADED_OBJECTS", "1");
+    let listed = children.output(command).ok()?;
+    let listed = String::from_utf8_lossy(&listed);
+    let line = listed.lines().find(|line| line.contains(STEM))?;
+    Some(
+        line.split_once(" => ")?
+            .1
+            .split_whitespace()
+            .next()?
+            .to_owned(),
+    )
 }
 
 /// Why there is no encoder: it is not there, or it fails.
@@ -452,7 +511,7 @@ mod tests {
     use super::*;
     use crate::{
         doctor::{advice, check::State},
-        encoder::{Fork, Identity},
+        encoder::Identity,
     };
 
     fn debian() -> System {

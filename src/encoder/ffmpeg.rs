@@ -319,6 +319,46 @@ fn ask_libsvtav1(
     Ok(())
 }
 
+/// Whether the library behind an encoder takes the user's options, as far as they are the library's own. librav1e never
+/// refuses one, and of a GPU only the film tells.
+///
+/// # Errors
+/// If ffmpeg cannot be started.
+pub fn takes(
+    children: &Children,
+    cache: &Cache,
+    encoder: &Encoder,
+    params: &[Param],
+) -> Result<bool> {
+    let capabilities = encoder.capabilities();
+    let library = library(capabilities.identity.family);
+    if library.family != capabilities.identity.family {
+        return Ok(true);
+    }
+    let is_own = |name: &str| {
+        ["crf", "preset", "lp"].contains(&name)
+            || ALIASES.iter().any(|(theirs, _)| *theirs == name)
+            || library.options.iter().any(|(own, _)| *own == name)
+    };
+    // Curves and HDR that it does not have are left out, with a warning.
+    let is_left_out = |name: &str| ["variance-boost-curve", "enable-hdr"].contains(&name);
+    let passed = params
+        .iter()
+        .filter(|param| !is_own(&param.name) && !is_left_out(&param.name));
+    let passed = passed.fold(Words::default(), |mut words, param| {
+        words.passed(param);
+        words
+    });
+    if passed.passed.is_empty() {
+        return Ok(true);
+    }
+    let params = passed.passed.join(":");
+    let question = format!("{} takes {params}", library.codec);
+    cache.answer(encoder.program(), &question, || {
+        Ok(try_params(children, encoder.program(), library, &params)?.is_ok())
+    })
+}
+
 /// Encodes two small black frames with `params`; what ffmpeg has said, or how it has failed.
 fn try_params(
     children: &Children,

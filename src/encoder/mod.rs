@@ -313,7 +313,16 @@ pub struct Found {
     pub passed_over: Vec<String>,
 }
 
-/// Finds the encoder that the user wants. `ffmpeg` is the program to ask for ffmpeg's encoders, if there is one.
+/// Where ffmpeg's encoders are looked for.
+#[derive(Debug)]
+pub struct Ffmpegs<'a> {
+    /// The programs, the one that is liked best first.
+    pub programs: Vec<PathBuf>,
+    /// What the user asks of the encoder: the first program whose encoder takes it is the one.
+    pub params: &'a [Param],
+}
+
+/// Finds the encoder that the user wants.
 ///
 /// `auto` is the first that works of: SvtAv1EncApp (a fork before mainline; then in the order of
 /// [`svt_av1::installed`]), libsvtav1, libaom, librav1e. `auto-hw` is av1_qsv, or else what `auto` is.
@@ -324,18 +333,18 @@ pub fn find(
     children: &Children,
     cache: &Cache,
     wanted: &EncoderChoice,
-    ffmpeg: Option<&Path>,
+    ffmpegs: &Ffmpegs<'_>,
 ) -> Result<Found> {
-    let one = |family| through_ffmpeg(children, cache, wanted, ffmpeg, family).map(Found::alone);
+    let one = |family| among_ffmpegs(children, cache, wanted, ffmpegs, family);
     match wanted.name {
         EncoderName::SvtAv1 => find_svt_av1(children, cache, wanted),
         EncoderName::Libsvtav1 => one(Family::Libsvtav1),
         EncoderName::Libaom => one(Family::Libaom),
         EncoderName::Librav1e => one(Family::Librav1e),
         EncoderName::Av1Qsv => one(Family::Av1Qsv),
-        EncoderName::Auto => find_software(children, cache, wanted, ffmpeg),
+        EncoderName::Auto => find_software(children, cache, wanted, ffmpegs),
         EncoderName::AutoHw => one(Family::Av1Qsv).or_else(|error| {
-            let mut found = find_software(children, cache, wanted, ffmpeg)?;
+            let mut found = find_software(children, cache, wanted, ffmpegs)?;
             found
                 .passed_over
                 .insert(0, format!("no av1_qsv: {}", in_one_line(&error)));
@@ -357,7 +366,7 @@ fn find_software(
     children: &Children,
     cache: &Cache,
     wanted: &EncoderChoice,
-    ffmpeg: Option<&Path>,
+    ffmpegs: &Ffmpegs<'_>,
 ) -> Result<Found> {
     let first = match find_svt_av1(children, cache, wanted) {
         Ok(found) => return Ok(found),
@@ -367,11 +376,12 @@ fn find_software(
     };
     let mut passed_over = vec![in_one_line(&first)];
     for family in [Family::Libsvtav1, Family::Libaom, Family::Librav1e] {
-        match through_ffmpeg(children, cache, wanted, ffmpeg, family) {
-            Ok(encoder) => {
+        match among_ffmpegs(children, cache, wanted, ffmpegs, family) {
+            Ok(found) => {
+                passed_over.extend(found.passed_over);
                 return Ok(Found {
-                    encoder,
                     passed_over,
+                    ..found
                 });
             }
             Err(error) => passed_over.push(in_one_line(&error)),
@@ -418,16 +428,48 @@ fn find_svt_av1(children: &Children, cache: &Cache, wanted: &EncoderChoice) -> R
     }
 }
 
+/// The encoder of the first ffmpeg that takes what is asked for; where none does, of the first in which it works: what it
+/// does not take is told by who checks the options.
+fn among_ffmpegs(
+    children: &Children,
+    cache: &Cache,
+    wanted: &EncoderChoice,
+    ffmpegs: &Ffmpegs<'_>,
+    family: Family,
+) -> Result<Found> {
+    let (mut works, mut passed_over, mut first_error) = (None, Vec::new(), None);
+    for program in &ffmpegs.programs {
+        let encoder = match through_ffmpeg(children, cache, wanted, program, family) {
+            Ok(encoder) => encoder,
+            Err(error) => {
+                passed_over.push(in_one_line(&error));
+                first_error.get_or_insert(error);
+                continue;
+            }
+        };
+        let alone = ffmpegs.programs.len() == 1;
+        if alone || ffmpeg::takes(children, cache, &encoder, ffmpegs.params)? {
+            return Ok(Found {
+                encoder,
+                passed_over,
+            });
+        }
+        let version = &encoder.identity().version;
+        passed_over.push(format!("{version} does not take these options"));
+        works.get_or_insert(encoder);
+    }
+    let none = || first_error.unwrap_or_else(|| NotFound("no ffmpeg in PATH".to_owned()).into());
+    works.map(Found::alone).ok_or_else(none)
+}
+
 fn through_ffmpeg(
     children: &Children,
     cache: &Cache,
     wanted: &EncoderChoice,
-    ffmpeg: Option<&Path>,
+    ffmpeg: &Path,
     family: Family,
 ) -> Result<Encoder> {
-    let program = ffmpeg
-        .ok_or_else(|| NotFound("no ffmpeg in PATH".to_owned()))?
-        .to_owned();
+    let program = ffmpeg.to_owned();
     if family == Family::Av1Qsv {
         let device = qsv::node(wanted.device.as_deref())?;
         let capabilities = qsv::capabilities(children, cache, &program, &device)?;

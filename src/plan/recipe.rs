@@ -354,7 +354,7 @@ fn drop_unavailable_curve(
     if params.contains(&curve) && !capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
         params.retain(|param| *param != curve);
         warnings.push(format!(
-            "{curve} is left out: {} does not have it (SVT-AV1-HDR does)",
+            "{curve} is left out: {} does not have it (SVT-AV1-HDR does: `./setup --encoder hdr` builds it)",
             capabilities.identity.version
         ));
     }

@@ -186,7 +186,7 @@ fn draw(bar: &ProgressBar, event: &Event) {
         | Event::Decided(_)
         | Event::Warning { .. }
         | Event::Note { .. }
-        | Event::Detail { .. } => (),
+        | Event::Detail { .. } => {}
     }
 }
 

@@ -56,7 +56,26 @@ fn source(plan: &Plan, fps: Option<Ratio<u32>>) -> String {
         Some(bytes(container.bytes)),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    format!("{}; {}", parts.join(", "), tracks(plan))
+    format!("{}{}", parts.join(", "), others(plan))
+}
+
+/// What there is beside the picture.
+fn others(plan: &Plan) -> String {
+    let [video, sound, subtitles] = plan.source.track_counts();
+    let numbers = [
+        (video.saturating_sub(1), "further video track"),
+        (sound, "sound track"),
+        (subtitles, "subtitle track"),
+        (plan.source.chapters, "chapter"),
+        (plan.source.attachments, "attachment"),
+    ];
+    let there = numbers.into_iter().filter(|(number, _)| *number > 0);
+    let there = there.map(|(number, one)| count(number as u64, one));
+    let there: Vec<String> = there.collect();
+    match there.as_slice() {
+        [] => String::new(),
+        _ => format!("; {}", there.join(", ")),
+    }
 }
 
 /// How many frames there are, as far as that is said before they are counted.

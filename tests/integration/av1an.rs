@@ -408,6 +408,37 @@ fn what_ffmpeg_is_told_in_a_recipe_is_understood() {
 }
 
 #[test]
+fn where_paths_ffmpeg_is_too_old_for_a_recipe_the_one_of_setup_encodes() {
+    if ffmpeg_9().is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let line = "-c:v libsvtav1 -crf 28 -preset 12 -svtav1-params \"tune=0:enable-variance-boost=1:\
+                variance-boost-strength=2:variance-octile=5:variance-boost-curve=3:sharpness=1:\
+                qp-scale-compress-strength=1\"";
+    for (number, how) in [["-e", "libsvtav1"].as_slice(), &["--no-chunks"]]
+        .iter()
+        .enumerate()
+    {
+        let output = format!("{number}.mkv");
+        let run = Run::bare(dir.path()).arg("-i").arg(tiny());
+        let ended = run.args(["-o", &output, "-v", line]).args(*how).succeeds();
+        ended.expect(ended.stderr.contains("in ffmpeg n9"), "which one encodes");
+        assert_eq!(
+            File::open(&dir.path().join(output)).decoded(),
+            FRAMES as u64
+        );
+    }
+    // What PATH's takes, it encodes.
+    let run = Run::bare(dir.path())
+        .arg("-i")
+        .arg(tiny())
+        .args(["-e", "libsvtav1"]);
+    let ended = run.args(["-o", "own.mkv", "--preset", "12"]).succeeds();
+    ended.expect(!ended.stderr.contains("in ffmpeg n9"), "PATH's encodes");
+}
+
+#[test]
 fn what_changes_the_cuts_belongs_to_the_job() {
     let dir = tempfile::tempdir().unwrap();
     let line = |more: &[&str]| {

@@ -269,6 +269,35 @@ fn the_doctor_finds_all_that_is_needed_here() {
 }
 
 #[test]
+fn the_doctor_answers_each_step_of_an_installation_by_hand() {
+    let dir = tempfile::tempdir().unwrap();
+    let shown = Run::bare(dir.path()).arg("doctor").succeeds();
+    for (name, said) in [
+        ("container", ""),
+        ("av1enc", env!("CARGO_PKG_VERSION")),
+        ("mkvmerge", ""),
+        ("FFMS2", ""),
+        ("SvtAv1EncApp", "libSvtAv1Enc.so"),
+        ("AV1 in ffmpeg", "libsvtav1, libaom-av1"),
+        ("decoders", "H.264, HEVC 10 bit, VP9, AV1, MPEG-2, VC-1"),
+        ("shell profile", ""),
+    ] {
+        let line = shown
+            .stdout
+            .lines()
+            .any(|line| line.get(9..22).map(str::trim) == Some(name));
+        shown.expect(line, name);
+        shown.expect(shown.stdout.contains(said), said);
+    }
+    let decoding = "case \"$*\" in *'-f hevc'*) exit 1;; *-decoders*) \"$real\" \"$@\" | grep -v vc1;; *) exec \"$real\" \"$@\";; esac";
+    fake(dir.path(), "ffmpeg", decoding);
+    warns(
+        || with_fakes(dir.path(), Run::bare(dir.path())),
+        ("decoders", "does not decode HEVC 10 bit, VC-1: ", "ffmpeg"),
+    );
+}
+
+#[test]
 fn on_a_bare_machine_the_doctor_says_what_to_type() {
     let dir = tempfile::tempdir().unwrap();
     let shown = naked(dir.path())
@@ -878,7 +907,7 @@ fn a_line_of_a_shell_profile_that_names_what_is_gone_is_found() {
     let home = dir.path().join("home");
     write(
         &home.join(".bashrc"),
-        "alias ll='ls -l'\n\nexport VSSCRIPT_PATH=/gone/libvsscript.so\n",
+        "alias ll='ls -l'\n\nexport VSSCRIPT_PATH=/gone/libvsscript.so\n. \"$HOME/.cargo/env\"\n",
     );
     write(
         &home.join(".profile"),
@@ -915,6 +944,7 @@ fn a_line_of_a_shell_profile_that_names_what_is_gone_is_found() {
             "unset LD_PRELOAD",
         ),
     );
+    warns(run, ("shell profile", "line 4 reads ", "sed -i.bak 4d"));
     warns(
         run,
         (
@@ -929,7 +959,7 @@ fn a_line_of_a_shell_profile_that_names_what_is_gone_is_found() {
             .all()
             .filter(|check| check["name"] == "shell profile")
             .count(),
-        3
+        4
     );
 }
 
