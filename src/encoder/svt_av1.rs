@@ -112,6 +112,7 @@ pub fn installed() -> Vec<PathBuf> {
         .unwrap_or_default();
     let others = [
         env::home_dir().map(|home| home.join(".local/bin")),
+        private_dir().map(|dir| dir.join("svt-av1-hdr/bin")),
         private_dir().map(|dir| dir.join("svt-av1/bin")),
     ];
     found.extend(
