@@ -45,7 +45,7 @@ use crate::{
         part::{self, PartFile},
         preflight, verify,
     },
-    plan::{Plan, recipe::Recipe},
+    plan::Plan,
     settings::{Config, Method},
     source::{
         packets::Announced,
@@ -723,28 +723,29 @@ impl Run<'_> {
             resumed_chunks: made.resumed_chunks,
             proof,
         };
-        warn_of_growth(self.watch.sink, &report, &self.plan.recipe);
+        self.warn_of_growth(&report);
         clear_up(self.watch.sink, self.config, self.job);
         Ok(Outcome::Encoded(Box::new(report)))
     }
-}
 
-/// Says that the output is larger than the source, and what makes it smaller.
-fn warn_of_growth(sink: &Sink, report: &Report, recipe: &Recipe) {
-    if report.output_bytes <= report.source_bytes {
-        return;
-    }
-    let advice = match recipe.video.quality {
-        Quality::Crf(crf) if crf.value() + HALF <= MOST_CRF => {
-            format!(": -y --crf {} makes it smaller", crf.value() + HALF)
+    /// Says that the output is larger than the source, and what makes it smaller.
+    fn warn_of_growth(&self, report: &Report) {
+        if report.output_bytes <= report.source_bytes {
+            return;
         }
-        _ => String::new(),
-    };
-    let (output, source) = (bytes(report.output_bytes), bytes(report.source_bytes));
-    warn(
-        sink,
-        format!("the output is larger than the source, {output} and {source}{advice}"),
-    );
+        let advice = match (self.plan.recipe.video.quality, &self.config.replacing) {
+            (Quality::Crf(crf), None) if crf.value() + HALF <= MOST_CRF => {
+                format!(": -y --crf {} makes it smaller", crf.value() + HALF)
+            }
+            // The source has made room: the same command would encode the output.
+            _ => String::new(),
+        };
+        let (output, source) = (bytes(report.output_bytes), bytes(report.source_bytes));
+        warn(
+            self.watch.sink,
+            format!("the output is larger than the source, {output} and {source}{advice}"),
+        );
+    }
 }
 
 /// Steps of CRF that halve the size, about.
