@@ -20,7 +20,7 @@ use crate::{
         guard::{Threadless, choose_locale, limit_heaps},
         priority,
         process::{Children, quoted},
-        threads, toolbox,
+        signal, threads, toolbox,
     },
     settings::{Config, Method, tables},
     source,
@@ -77,9 +77,13 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let outcome = encode::run(&ground, &config, &sink);
-    encode::tell(&config, &outcome, &sink);
-    let outcome = outcome.inspect_err(|error| ui.end(error))?;
+    let finishes = config.finish_chunks;
+    let work = move |signals| {
+        let outcome = encode::run(&ground, &config, &signals, &sink);
+        encode::tell(&config, &outcome, &sink);
+        outcome
+    };
+    let outcome = signal::attend(finishes, work).inspect_err(|error| ui.end(error))?;
     match outcome {
         Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
         Outcome::Named | Outcome::Scenes => ui.clear(),
@@ -131,7 +135,9 @@ fn compare(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
     };
-    let verdict = verify::run(&ground, args, &sink);
+    let args = args.clone();
+    let work = move |signals| verify::run(&ground, &args, &signals, &sink);
+    let verdict = signal::attend(false, work);
     ui.clear();
     let verdict = verdict?;
     ui::print_out(&match mode {

@@ -1,12 +1,13 @@
 //! `av1enc verify`: whether one film is another, whoever made it.
 
 use anyhow::{Context, Result};
+use crossbeam_channel::Receiver;
 
 use super::Ground;
 use crate::{
     cli::VerifyArgs,
     event::{Event, Sink, Stage},
-    os::{exit::UsageError, signal, task::Watch, toolbox::Toolbox},
+    os::{exit::UsageError, signal::Signal, task::Watch, toolbox::Toolbox},
     output::pair::{Differences, Films, Verdict},
 };
 
@@ -14,14 +15,18 @@ use crate::{
 ///
 /// # Errors
 /// [`UsageError`] for a difference that has no such name; those of [`Films::compare`];
-/// [`Interrupted`](signal::Interrupted).
-pub fn run(ground: &Ground, args: &VerifyArgs, sink: &Sink) -> Result<Verdict> {
+/// [`Interrupted`](crate::os::signal::Interrupted).
+pub fn run(
+    ground: &Ground,
+    args: &VerifyArgs,
+    signals: &Receiver<Signal>,
+    sink: &Sink,
+) -> Result<Verdict> {
     let differences = known(args)?;
-    let signals = signal::install()?;
     let children = &ground.children;
     let watch = Watch {
         children,
-        signals: &signals,
+        signals,
         sink,
     };
     let tools = Toolbox::find(children, args.ffmpeg.as_deref(), args.ffprobe.as_deref());

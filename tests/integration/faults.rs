@@ -1,22 +1,11 @@
 //! A fault at every place where one can be: it is answered in words, leaves nothing behind, and the repeated command
 //! gives the film of a run that nothing has disturbed.
 
-use std::{
-    cell::Cell,
-    fs,
-    os::unix::fs::{OpenOptionsExt, symlink},
-    path::Path,
-    process::Command,
-    thread,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command, thread, time::Duration};
 
 use nix::{
-    sys::{
-        signal::{Signal, kill},
-        stat::Mode,
-    },
-    unistd::{Pid, mkfifo},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use crate::{
@@ -218,30 +207,46 @@ fn with_on_interrupt_finish_a_second_signal_stops_at_once() {
     goes_on(dir.path(), encode(dir.path()), 0);
 }
 
+/// Whether a thread of this process waits for an answer of FUSE.
+fn waits_for_fuse(pid: i32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let mut waits = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("wchan")));
+    waits.any(|wait| wait.is_ok_and(|wait| wait == "request_wait_answer"))
+}
+
 #[test]
-fn a_second_signal_ends_a_run_that_waits_for_a_file() {
+fn the_first_signal_ends_a_run_that_waits_where_nothing_answers() {
     let dir = tempfile::tempdir().unwrap();
-    let table = dir.path().join("grain.tbl");
-    mkfifo(&table, Mode::S_IRWXU).unwrap();
-    let run = encode(dir.path())
-        .args(["-v", "--fgs-table grain.tbl"])
-        .start();
-    // It can be opened for writing as soon as somebody reads it; then nothing comes.
-    let writer = Cell::new(None);
-    let run = run.wait_until("it reads the table", || {
-        let opened = fs::File::options()
-            .write(true)
-            .custom_flags(nix::libc::O_NONBLOCK)
-            .open(&table);
-        writer.set(opened.ok());
-        writer.take().map(|file| writer.set(Some(file))).is_some()
+    // Its server works in the directory that it passes on, and is none of what the run leaves.
+    let place = tempfile::tempdir().unwrap();
+    let Some((disk, server)) = Mount::that_can_be_stopped(place.path()) else {
+        return;
+    };
+    let job = disk.path().join("job");
+    let command = || in_job(encode(dir.path()), &job);
+    let encoder = gated(disk.path(), "*");
+    let run = command().arg("--encoder-path").arg(&encoder).start();
+    let pid = run.number();
+    // From now on, it only looks at the room that there is.
+    let run = run.wait_until("its encoders wait", || {
+        waiting(disk.path()).len() == 2 && job.join("pictures.bin").exists()
     });
+    // What a server has begun to answer, no signal ends, not even SIGKILL.
+    run.signal(Signal::SIGSTOP);
+    wait_for("no request under way", || {
+        is_stopped(pid) && !waits_for_fuse(pid)
+    });
+    server.stop();
+    run.signal(Signal::SIGCONT);
+    let run = run.wait_until("it waits", || waits_for_fuse(pid));
     run.signal(Signal::SIGINT);
-    thread::sleep(MOMENT);
-    run.signal(Signal::SIGTERM);
-    let ended = run.ends().dies_of(Signal::SIGTERM);
-    ended.expect(writer.take().is_some(), "the writer has waited to the end");
+    let ended = run.ends().dies_of(Signal::SIGINT);
+    let _ = ended.says("the same command goes on");
+    server.go_on();
     nothing_is_left_running(dir.path());
+    gives_the_film(dir.path(), command());
 }
 
 #[test]

@@ -6,12 +6,16 @@ use std::{
     env, fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
     sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{
@@ -347,6 +351,31 @@ impl Mount {
         Self::of_image(dir, "mkdir passed && bindfs passed disk")
     }
 
+    /// The same, by a process that can be stopped: then nothing there answers. `None`, and a loud word, where that is refused.
+    pub fn that_can_be_stopped(dir: &Path) -> Option<(Self, Server)> {
+        let at = dir.join("disk");
+        fs::create_dir(&at).unwrap();
+        fs::create_dir(dir.join("passed")).unwrap();
+        let mut bindfs = Command::new("bindfs");
+        let bindfs = bindfs.args(["-f", "passed", "disk"]).current_dir(dir);
+        let mut server = match bindfs.spawn() {
+            Ok(child) => Server(child),
+            Err(error) => {
+                eprintln!("SKIPPED, nothing is tested here: bindfs is missing: {error}");
+                return None;
+            }
+        };
+        let device = |path: &Path| fs::metadata(path).unwrap().dev();
+        while device(&at) == device(dir) {
+            if let Some(status) = server.0.try_wait().unwrap() {
+                eprintln!("SKIPPED, nothing is tested here: mounting is refused: {status}");
+                return None;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Some((Self(at), server))
+    }
+
     /// What `make` (shell) mounts at `disk`, of `disk.img` of 64 MiB, in a directory without odd names.
     fn of_image(dir: &Path, make: &str) -> Option<Self> {
         let at = dir.join("disk");
@@ -418,6 +447,34 @@ impl Drop for Mount {
     fn drop(&mut self) {
         // Also where a failed test has left something running in it.
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Who serves a file system, until it is dropped.
+pub struct Server(Child);
+
+impl Server {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
+    }
+
+    /// Answers nothing from now on.
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let pid = self.0.id() as i32;
+        wait_for("a server that is stopped", || is_stopped(pid));
+    }
+
+    /// Answers again.
+    pub fn go_on(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -17,6 +17,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use crossbeam_channel::Receiver;
 use num_rational::Ratio;
 
 use super::{Ground, wanted};
@@ -34,7 +35,7 @@ use crate::{
         machine::Machine,
         process::{ToolFailure, quoted, tells_of_no_room},
         room::Room,
-        signal::{self, Interrupted},
+        signal::{Interrupted, Signal},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
         words::bytes,
@@ -76,12 +77,16 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Those that [`Exit`](crate::os::exit::Exit) knows, and [`Interrupted`].
-pub fn run(ground: &Ground, config: &Config, sink: &Sink) -> Result<Outcome> {
+pub fn run(
+    ground: &Ground,
+    config: &Config,
+    signals: &Receiver<Signal>,
+    sink: &Sink,
+) -> Result<Outcome> {
     let started = Instant::now();
-    let signals = signal::install()?;
     let watch = Watch {
         children: &ground.children,
-        signals: &signals,
+        signals,
         sink,
     };
 
