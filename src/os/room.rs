@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::errno::Errno;
 
 use super::{
@@ -38,6 +38,20 @@ impl fmt::Display for NoRoom {
 }
 
 impl Error for NoRoom {}
+
+/// What was not written, and was waited for in vain.
+#[derive(Debug)]
+struct InVain(String);
+
+impl fmt::Display for InVain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no room for {}. Free some, and repeat the command: finished work is kept",
+            self.0
+        )
+    }
+}
 
 /// Whether something has failed because a disk is full.
 #[must_use]
@@ -96,7 +110,8 @@ impl Room {
         )
     }
 
-    /// Does `step` until it does not fail for want of room for `what`. It is done from its beginning each time.
+    /// Does `step` until it does not fail for want of room for `what`. It is done from its beginning each time. A part of the
+    /// step that has waited itself, and in vain, is not waited for again.
     ///
     /// # Errors
     /// Those of the step, when patience is at its end; [`Interrupted`].
@@ -105,7 +120,7 @@ impl Room {
         loop {
             let begun = Instant::now();
             let error = match step() {
-                Err(error) if is_full(&error) && !self.patience.is_zero() => error,
+                Err(error) if self.waits_for(&error) => error,
                 done => {
                     if full_since.is_some() && done.is_ok() {
                         note(
@@ -133,13 +148,16 @@ impl Room {
             full_since = Some(since);
             let left = self.patience.saturating_sub(since.elapsed());
             if left.is_zero() {
-                return Err(error).with_context(|| {
-                    format!("no room for {what}. Free some, and repeat the command: finished work is kept")
-                });
+                return Err(error.context(InVain(what.to_owned())));
             }
             self.pause(pause.min(left))?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Whether what has failed with `error` is done again.
+    fn waits_for(&self, error: &anyhow::Error) -> bool {
+        is_full(error) && !error.is::<InVain>() && !self.patience.is_zero()
     }
 
     /// # Errors
@@ -231,6 +249,20 @@ mod tests {
             .wait("it", || step(u32::MAX))
             .unwrap_err();
         assert!(format!("{error:#}").starts_with("writing a file"));
+    }
+
+    #[test]
+    fn what_a_part_of_a_step_has_waited_for_in_vain_is_not_waited_for_again() {
+        let sink: Sink = Arc::new(|_| ());
+        let room = Room::new(Duration::from_millis(1), &Children::default(), &sink);
+        let tries = Cell::new(0);
+        let step = || {
+            tries.set(tries.get() + 1);
+            assert_eq!(tries.get(), 1, "the film is begun again");
+            room.wait::<()>("its list", || Err(full()))
+        };
+        let error = room.wait("the film", step).unwrap_err();
+        assert!(error.to_string().starts_with("no room for its list"));
     }
 
     #[test]
