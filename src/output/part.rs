@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
@@ -216,14 +216,33 @@ impl PartFile {
         self.file
             .sync_all()
             .context("writing the finished output to the disk")?;
-        let named = fs::symlink_metadata(&self.part).context("looking at the finished output")?;
+        ensure!(self.is_at(&self.part)?, self.exchanged());
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// Whether `path` is the name of the file that was made.
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        let named = fs::symlink_metadata(path).context("looking at the finished output")?;
         let written = self.file.metadata()?;
-        ensure!(
-            (named.dev(), named.ino()) == (written.dev(), written.ino()),
-            "{} was exchanged for another file while it was written: repeat the command, finished work is kept",
-            quoted(self.part.as_os_str())
-        );
-        Ok(written.len())
+        Ok((named.dev(), named.ino()) == (written.dev(), written.ino()))
+    }
+
+    /// Makes sure that `name` has come to be that of the file that was made. A name is renamed, and not a file: until that
+    /// instant, somebody may have exchanged it. Then it is taken back.
+    fn require_at(&self, name: &Path) -> Result<()> {
+        if self.is_at(name)? {
+            return Ok(());
+        }
+        fs::rename(name, &self.part)
+            .with_context(|| format!("taking back {}", quoted(name.as_os_str())))?;
+        bail!(self.exchanged())
+    }
+
+    fn exchanged(&self) -> String {
+        let shown = quoted(self.part.as_os_str());
+        format!(
+            "{shown} was exchanged for another file while it was written: repeat the command, finished work is kept"
+        )
     }
 
     /// Gives it its final name, whatever has that now.
@@ -231,8 +250,10 @@ impl PartFile {
     /// # Errors
     /// Those of the file system: then it has no name.
     pub fn publish_over(&self) -> Result<()> {
+        ensure!(self.is_at(&self.part)?, self.exchanged());
         fs::rename(&self.part, &self.output)
-            .with_context(|| format!("naming {}", quoted(self.output.as_os_str())))
+            .with_context(|| format!("naming {}", quoted(self.output.as_os_str())))?;
+        self.require_at(&self.output)
     }
 
     /// Gives it a `name` in the same file system that nothing has.
@@ -241,15 +262,18 @@ impl PartFile {
     /// Those of the file system: then it has no name.
     pub fn publish_as(&self, name: &Path) -> Result<()> {
         let how = RenameFlags::RENAME_NOREPLACE;
+        ensure!(self.is_at(&self.part)?, self.exchanged());
         renameat2(AT_FDCWD, &self.part, AT_FDCWD, name, how)
-            .with_context(|| format!("naming {}", quoted(name.as_os_str())))
+            .with_context(|| format!("naming {}", quoted(name.as_os_str())))?;
+        self.require_at(name)
     }
 
     /// Gives it its final name. It is on the disk already ([`PartFile::sync`]); of its name that is true only after
     /// [`sync_name`].
     ///
     /// # Errors
-    /// If an output has appeared meanwhile, or the file system fails: then it has no name.
+    /// If an output has appeared meanwhile, its own name has come to be another file's, or the file system fails: then it has
+    /// no name.
     pub fn publish(&self) -> Result<()> {
         let shown = quoted(self.output.as_os_str());
         let naming = || format!("naming {shown}");
@@ -263,11 +287,9 @@ impl PartFile {
             &self.output,
             RenameFlags::RENAME_NOREPLACE,
         ) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.require_at(&self.output),
             // Some file systems cannot do it in one step.
-            Err(Errno::EINVAL | Errno::ENOSYS) if !self.output.exists() => {
-                fs::rename(&self.part, &self.output).with_context(naming)
-            }
+            Err(Errno::EINVAL | Errno::ENOSYS) if !self.output.exists() => self.publish_over(),
             Err(Errno::EEXIST | Errno::EINVAL | Errno::ENOSYS) => Err(Taken(format!(
                 "{shown} has appeared while we were encoding: add -y to the same command to overwrite it"
             ))
@@ -393,6 +415,41 @@ mod tests {
             assert_eq!(fs::read(&holiday).unwrap(), b"mine");
             assert_eq!(names(dir.path()), ["holiday.mkv"]);
         }
+    }
+
+    #[test]
+    fn an_original_is_not_replaced_by_what_has_taken_the_name_of_a_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, backup) = (dir.path().join("out.mkv"), dir.path().join("backup"));
+        fs::write(&output, "the original").unwrap();
+        let ways: [&dyn Fn(&PartFile) -> Result<()>; 2] =
+            [&PartFile::publish_over, &|part| part.publish_as(&backup)];
+        for publish in ways {
+            let part = written(&output, true);
+            fs::remove_file(part.path()).unwrap();
+            fs::write(part.path(), "no film").unwrap();
+            assert!(publish(&part).is_err());
+            assert_eq!(fs::read(&output).unwrap(), b"the original");
+            assert!(!backup.exists());
+        }
+    }
+
+    #[test]
+    fn what_takes_the_name_of_a_part_in_the_instant_of_naming_is_not_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, other) = (dir.path().join("out.mkv"), dir.path().join("other"));
+        for overwrite in [false, true] {
+            let part = written(&output, overwrite);
+            part.sync().unwrap();
+            fs::write(&other, "no film").unwrap();
+            fs::rename(&other, part.path()).unwrap();
+            let error = part.publish().unwrap_err().to_string();
+            assert!(error.contains("was exchanged"), "{error}");
+            assert!(!output.exists());
+        }
+        let part = written(&output, false);
+        part.publish().unwrap();
+        assert_eq!(fs::read(&output).unwrap(), b"a film");
     }
 
     #[test]
