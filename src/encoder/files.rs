@@ -3,14 +3,14 @@
 //! An encoder counts the pictures that it is given, and so every chunk begins with number 0. What counts the film's
 //! pictures is cut for each chunk.
 
-use std::{fs, path};
+use std::path::{self, Path};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::types::Identity;
 use crate::{
-    os::exit::UsageError,
+    os::{disk, exit::UsageError},
     settings::{Config, params::Param},
 };
 
@@ -52,7 +52,8 @@ impl NamedFile {
             .into_os_string()
             .into_string()
             .map_err(|_| wrong("the name of its directory is not text".to_owned()))?;
-        let content = fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        let content =
+            disk::read_regular(Path::new(&path)).map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
             option: option.to_owned(),
             path,
@@ -105,8 +106,8 @@ impl NamedFile {
     /// If it is another one, or the file cannot be read.
     pub fn read(&self) -> Result<Vec<u8>> {
         let Self { option, path, hash } = self;
-        let content =
-            fs::read(path).with_context(|| format!("reading `{path}`, which {option} names"))?;
+        let content = disk::read_regular(Path::new(path))
+            .with_context(|| format!("reading `{path}`, which {option} names"))?;
         ensure!(
             blake3::hash(&content).to_hex().as_str() == hash,
             "`{path}`, which {option} names, has changed while the film was encoded. Put back what it was and repeat the \
@@ -303,6 +304,8 @@ fn zones(text: &str, start: u64) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn part_of(meaning: Meaning, text: &str, start: u64) -> Option<String> {

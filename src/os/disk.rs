@@ -3,13 +3,14 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, ErrorKind, Read, Seek},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
+    libc::O_NONBLOCK,
     sys::{
         resource::{Resource, getrlimit},
         statfs::{FsType, statfs},
@@ -199,6 +200,21 @@ pub fn sync(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .with_context(|| format!("writing {} to the disk", quoted(path.as_os_str())))
+}
+
+/// Reads a whole file that a user names; a FIFO is an error, and not waited for.
+///
+/// # Errors
+/// Those of the file system; that it is no regular file.
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).custom_flags(O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Bytes that are read at once.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
@@ -14,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{EncodeArgs, ScMethod, SplitMethod},
-    os::{exit::UsageError, process::quoted},
+    os::{disk, exit::UsageError, process::quoted},
 };
 
 /// How scenes are found.
@@ -164,7 +163,7 @@ struct Scenes {
 /// Reads a file of scenes, if there is one.
 fn read(file: &Path) -> Result<Option<Scenes>, UsageError> {
     let wrong = |why: &str| UsageError(format!("--scenes {}: {why}", quoted(file.as_os_str())));
-    match fs::read(file) {
+    match disk::read_regular(file) {
         Ok(text) => parse(&text).map(Some).map_err(|why| {
             wrong(&format!(
                 "{why}; name a file that is not there, and the scenes are found and written into it"

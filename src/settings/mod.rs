@@ -437,11 +437,14 @@ impl Names {
             };
             is_same(&input) || is_same(&output)
         };
-        if let Some(file) = log_file.as_ref().filter(|file| is_film(file)) {
-            return usage(format!(
-                "--log-file {}: that is a film; name another file",
-                quoted(file.as_os_str())
-            ));
+        let scenes = args.scenes.as_ref().map(|file| cwd.join(file));
+        for (option, file) in [("--log-file", &log_file), ("--scenes", &scenes)] {
+            if let Some(file) = file.as_ref().filter(|file| is_film(file)) {
+                return usage(format!(
+                    "{option} {}: that is a film; name another file",
+                    quoted(file.as_os_str())
+                ));
+            }
         }
         Ok(Self {
             job_dir: args

@@ -3,11 +3,13 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result};
+use nix::libc::O_NONBLOCK;
 
 use super::{lines::Lines, summary};
 use crate::{event::Event, os::process::quoted};
@@ -26,7 +28,10 @@ impl Log {
     /// # Errors
     /// Those of the file system.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).custom_flags(O_NONBLOCK);
+        // A FIFO that nobody reads is an error, and not waited for.
+        let file = options.open(path);
         let file = file.with_context(|| {
             format!(
                 "opening the log {}: name another file with --log-file",

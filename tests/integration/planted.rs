@@ -135,6 +135,26 @@ fn a_fifo_in_the_place_of_a_file_is_not_waited_for() {
 }
 
 #[test]
+fn a_fifo_that_the_command_line_names_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    mkfifo(&dir.path().join("fifo"), Mode::S_IRWXU).unwrap();
+    let named = |args: [&str; 2]| encode(dir.path()).args(args);
+    for args in [["--scenes", "fifo"], ["-v", "--fgs-table fifo"]] {
+        let _ = named(args).fails(2).says("it is no regular file");
+    }
+    let _ = named(["--log-file", "fifo"])
+        .fails(1)
+        .says("name another file with --log-file");
+}
+
+#[test]
+fn scenes_are_not_written_under_the_name_of_the_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = encode(dir.path()).args(["--scenes", "out.mkv"]);
+    let _ = run.fails(2).says("that is a film; name another file");
+}
+
+#[test]
 fn what_takes_the_name_of_the_output_s_part_is_neither_written_nor_published() {
     let dir = tempfile::tempdir().unwrap();
     let precious = precious(dir.path());
