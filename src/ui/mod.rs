@@ -154,6 +154,8 @@ fn new_bar() -> ProgressBar {
     let target = ProgressDrawTarget::term_like_with_hz(terminal, 8);
     let bar = ProgressBar::with_draw_target(Some(1000), target);
     bar.set_style(waiting_style());
+    // It may be told only once the film is known to be worth it.
+    bar.set_prefix(text::label(Stage::Probe));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }

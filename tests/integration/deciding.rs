@@ -221,7 +221,12 @@ fn a_film_in_av1_is_encoded_by_hand_and_left_alone_by_rule() {
         .succeeds()
         .prints("--skip av1 leaves such films alone");
     let says = "a.mkv is AV1 already; --force-reencode encodes it all the same";
-    dry(&["--skip", "av1"]).fails(4).says(says);
+    let rule = ["--skip", "av1", "--log-file", "log"];
+    let left = dry(&rule).ends().exits(4).says(says);
+    left.expect(left.stderr.lines().count() == 1, "one line");
+    let log = dir.path().join("log");
+    assert_eq!(fs::read_to_string(&log).unwrap().lines().count(), 1);
+    fs::remove_file(log).unwrap();
     dry(&["--source-class", "auto", "--force-reencode"]).succeeds();
 
     let skipped = Run::fast(dir.path())

@@ -96,8 +96,16 @@ pub fn run(
     }
     let first = worth::by_file(config)?;
     refuse_taken(config)?;
+    // Of a film that is left alone, nothing is said but why.
+    let may_be_left_alone = !config.deciding.skip.is_empty();
+    if !may_be_left_alone {
+        tell_of_probing(sink);
+    }
     let (programs, probed) = gather(&watch, config)?;
     worth::by_film(&watch, config, &probed, &first)?;
+    if may_be_left_alone {
+        tell_of_probing(sink);
+    }
     let encoder = &programs.encoder;
     for reason in &programs.passed_over {
         note(
@@ -130,6 +138,12 @@ pub fn run(
         return Ok(Outcome::Scenes);
     }
     run.film(started)
+}
+
+fn tell_of_probing(sink: &Sink) {
+    sink(Event::Stage {
+        stage: Stage::Probe,
+    });
 }
 
 /// Says what of the command line, and of where it was typed, has nothing to do.
@@ -170,9 +184,6 @@ fn require_places(config: &Config, sink: &Sink) -> Result<()> {
 
 /// Looks at the film while it looks at the machine. What the machine lacks is said first.
 fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Programs, Probed)> {
-    (watch.sink)(Event::Stage {
-        stage: Stage::Probe,
-    });
     let named = &config.programs;
     let tools = Toolbox::find(
         watch.children,
