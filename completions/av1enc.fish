@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode proof= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode proof= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -73,6 +73,8 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest fi
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l min-saving -d 'The same by what the output must save: 5%' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
@@ -107,6 +109,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no ori
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no file of settings'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l mark -d 'Write INPUT.av1skip where the output was too large'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all of the job directory\'s group go on with the job'
@@ -175,6 +178,8 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'S
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-saving -d 'The same by what the output must save: 5%' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
@@ -209,6 +214,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'K
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no file of settings'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l mark -d 'Write INPUT.av1skip where the output was too large'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all of the job directory\'s group go on with the job'

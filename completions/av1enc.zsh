@@ -75,6 +75,8 @@ none\:"None of these"))' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
 '--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
+'(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
+'(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
 '-w+[Encoders to run at once]:N:_default' \
 '--workers=[Encoders to run at once]:N:_default' \
@@ -116,6 +118,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--no-config[Read no file of settings]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
+'--mark[Write INPUT.av1skip where the output was too large]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \
@@ -205,6 +208,8 @@ none\:"None of these"))' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
 '--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
+'(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
+'(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
 '-w+[Encoders to run at once]:N:_default' \
 '--workers=[Encoders to run at once]:N:_default' \
@@ -246,6 +251,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--no-config[Read no file of settings]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
+'--mark[Write INPUT.av1skip where the output was too large]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \

@@ -689,6 +689,34 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = DECISIONS)]
     pub why: bool,
 
+    /// Largest share of INPUT's size for the output: 0.90
+    ///
+    /// A larger output is removed, with exit code 4: early, where its chunks and copied sound are too large already.
+    #[arg(
+        long,
+        value_name = "RATIO",
+        allow_negative_numbers = true,
+        conflicts_with_all = ["min_saving", "sc_only"],
+        help_heading = DECISIONS
+    )]
+    pub max_size_ratio: Option<String>,
+
+    /// The same by what the output must save: 5%
+    #[arg(
+        long,
+        value_name = "SHARE",
+        allow_negative_numbers = true,
+        conflicts_with = "sc_only",
+        help_heading = DECISIONS
+    )]
+    pub min_saving: Option<String>,
+
+    /// Write INPUT.av1skip where the output was too large
+    ///
+    /// --skip marked leaves such a film alone.
+    #[arg(long, help_heading = DECISIONS)]
+    pub mark: bool,
+
     /// SvtAv1EncApp to use [default: PATH's, else that of ./setup]
     #[arg(long, value_name = "PATH", help_heading = "Encoding")]
     pub encoder_path: Option<PathBuf>,

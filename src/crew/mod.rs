@@ -41,6 +41,7 @@ use self::{
 };
 use crate::{
     cli::ChunkOrder,
+    decide::size::Allowed,
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     job::{Encoded, names::Name},
@@ -101,6 +102,8 @@ pub struct Wishes {
     pub disk_patience: Duration,
     /// What the film is expected to take, in bytes.
     pub film_bytes: u64,
+    /// How large the output may be, if that matters.
+    pub allowed: Option<Allowed>,
 }
 
 /// What a crew has to do.
@@ -131,8 +134,9 @@ pub struct Film {
     pub resumed: usize,
 }
 
-/// Work that runs beside the chunks (sound); its failure fails the film.
-pub type Aside = Box<dyn FnOnce() -> Result<()> + Send>;
+/// Work that runs beside the chunks (sound); its failure fails the film. Returns how many bytes of sound the output will
+/// have at least, where that matters.
+pub type Aside = Box<dyn FnOnce() -> Result<u64> + Send>;
 
 /// What threads say to the supervisor.
 enum Message {
@@ -144,7 +148,7 @@ enum Message {
     Encoded(Encoded),
     /// The chunk with this index.
     Failed(usize, Failure),
-    AsideDone(Result<()>),
+    AsideDone(Result<u64>),
 }
 
 /// Finds the scenes and encodes all chunks of the film.
@@ -210,6 +214,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         disk_patience: wishes.disk_patience,
         film_bytes: wishes.film_bytes,
         job: quoted(workshop.job.named().as_os_str()),
+        allowed: wishes.allowed.clone(),
     };
     Crew::new(rules, memory, media.frames, aside_pending, now)
 }
@@ -345,10 +350,7 @@ impl Hall {
                     disk: self.disk(),
                 }
             }
-            Message::AsideDone(done) => {
-                done?;
-                Happening::AsideDone
-            }
+            Message::AsideDone(done) => Happening::AsideDone(done?),
         }))
     }
 

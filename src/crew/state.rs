@@ -19,11 +19,13 @@ use super::{
 };
 use crate::{
     cli::ChunkOrder,
+    decide::size::{Allowed, Sizes},
     event::{Event, Progress},
     film::media::Chunk,
     job::ChunkRecord,
     os::{
         disk::Space,
+        exit::TooLarge,
         signal::{Interrupted, Signal},
         words::{count, gib},
     },
@@ -71,8 +73,8 @@ pub enum Happening {
         /// The job's disk at that moment.
         disk: Option<Space>,
     },
-    /// The work beside the chunks is done.
-    AsideDone,
+    /// The work beside the chunks is done: so many bytes of sound the output will have at least.
+    AsideDone(u64),
     /// The user wants it to stop.
     Stop(Signal),
     /// The machine was looked at, as ordered.
@@ -130,6 +132,8 @@ pub struct Rules {
     pub film_bytes: u64,
     /// The job directory, as people read it.
     pub job: String,
+    /// How large the output may be, if that matters.
+    pub allowed: Option<Allowed>,
 }
 
 /// An attempt that runs.
@@ -163,6 +167,11 @@ pub struct Crew {
     queue: Queue,
     running: BTreeMap<usize, Running>,
     done: Done,
+    sizes: Sizes,
+    /// Bytes of sound that the output will have at least.
+    sound: u64,
+    /// Whether it was said that the output may be too large.
+    doubted: bool,
     lost: Vec<(Scene, Failure)>,
     /// Failures for which neither the source nor memory was the reason.
     failures: usize,
@@ -200,6 +209,9 @@ impl Crew {
             queue,
             running: BTreeMap::new(),
             done: Done::default(),
+            sizes: Sizes::default(),
+            sound: 0,
+            doubted: false,
             lost: Vec::new(),
             failures: 0,
             memory,
@@ -221,6 +233,7 @@ impl Crew {
     pub fn handle(&mut self, event: Happening, now: Instant) -> Vec<Order> {
         match self
             .take_note(event, now)
+            .and_then(|()| self.weigh())
             .and_then(|()| self.look_at_disk(now))
         {
             Err(error) => self.orders.push(Order::End(Err(error))),
@@ -247,7 +260,7 @@ impl Crew {
                 failure,
                 disk,
             } => self.failed(chunk, failure, disk, now)?,
-            Happening::AsideDone => self.aside_pending = false,
+            Happening::AsideDone(sound) => (self.aside_pending, self.sound) = (false, sound),
             Happening::Stop(signal) => self.stop(signal)?,
             Happening::Looked(look) => self.see(look, now),
             Happening::Tick(look) => {
@@ -302,6 +315,7 @@ impl Crew {
             .learn(record.lp, record.peak_memory, record.chunk.frames());
         self.done.frames += record.chunk.frames();
         self.done.bytes += record.bytes;
+        self.sizes.add(record.chunk.frames(), record.bytes);
         self.done.chunks.insert(record.chunk.index);
     }
 
@@ -533,6 +547,27 @@ impl Crew {
         }
     }
 
+    /// Looks at how large the output will be. That it may be too large is only said: whether it is, must not depend on which
+    /// chunks are done first.
+    ///
+    /// # Errors
+    /// [`TooLarge`], if it is for certain.
+    fn weigh(&mut self) -> Result<()> {
+        let Some(allowed) = &self.rules.allowed else {
+            return Ok(());
+        };
+        let sound = self.sound;
+        if let Some(why) = allowed.judge_parts(&self.sizes, sound) {
+            return Err(TooLarge(why).into());
+        }
+        let doubt = allowed.doubt(&self.sizes, self.extent.frames, sound);
+        if let Some(doubt) = doubt.filter(|_| !self.doubted) {
+            self.doubted = true;
+            self.warn(doubt);
+        }
+        Ok(())
+    }
+
     fn disk_need(&self) -> u64 {
         disk::need(
             self.done.chunks.len(),
@@ -744,8 +779,11 @@ impl Crew {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
     use crate::{
+        cli::Cli,
         crew::{
             facts::Seen,
             memory::{Appetite, Budget},
@@ -754,7 +792,7 @@ mod tests {
         encoder::{Family, Fork, Identity},
         os::machine::Machine,
         plan::workers::Load,
-        settings::MemoryLimit,
+        settings::{self, MemoryLimit},
     };
 
     const GIB: u64 = 1 << 30;
@@ -811,6 +849,7 @@ mod tests {
                 disk_patience: Duration::from_secs(60),
                 film_bytes: GIB,
                 job: "`job`".to_owned(),
+                allowed: None,
             };
             change(&mut rules);
             Self {
@@ -1235,6 +1274,58 @@ mod tests {
         assert!(ended.contains("it holds 4.2 MB in all"), "{ended}");
     }
 
+    /// A crew whose film may have as many bytes as so many heavy chunks, and nine tenths of one more.
+    fn frugal(chunks: u64) -> Bench {
+        let words = ["av1enc", "in.mkv", "--max-size-ratio", "0.9"];
+        let limit = settings::Config::new(&Cli::try_parse_from(words).unwrap().encode);
+        let limit = limit.unwrap().deciding.size.unwrap();
+        let source = (chunks * HEAVY + HEAVY * 9 / 10) * 10 / 9;
+        Bench::with(|rules| rules.allowed = Some(Allowed::by(&limit, "`film`".to_owned(), source)))
+    }
+
+    const HEAVY: u64 = 1 << 20;
+
+    fn heavy(index: usize) -> Happening {
+        Happening::Encoded(ChunkRecord {
+            bytes: HEAVY,
+            ..record(index)
+        })
+    }
+
+    #[test]
+    fn what_can_only_be_too_large_is_stopped_in_whatever_order_chunks_are_done() {
+        for order in [[0, 1, 2, 3, 4, 5], [5, 3, 1, 4, 2, 0]] {
+            let mut bench = frugal(4);
+            bench.scenes(&[FRAMES; 6]);
+            for chunk in &order[..4] {
+                bench.happens(heavy(*chunk));
+            }
+            bench.has_said("the output may be too large: about 6.3 MB, give or take 0 B");
+            assert_eq!(bench.ended, None, "that was an estimate");
+            bench.happens(heavy(order[4]));
+            let ended = bench.ended.clone().unwrap().unwrap_err();
+            assert!(ended.contains("is finished of its output has"), "{ended}");
+            let said = bench.said.iter().filter(|said| said.contains("too large"));
+            assert_eq!(said.count(), 1);
+        }
+    }
+
+    #[test]
+    fn sound_weighs_as_well() {
+        let mut bench = frugal(4);
+        bench.scenes(&[FRAMES; 2]).happens(heavy(0));
+        bench.happens(Happening::AsideDone(3 * HEAVY));
+        assert_eq!(bench.ended, None);
+        bench.happens(heavy(1));
+        assert!(bench.ended.clone().unwrap().is_err());
+        let mut bench = frugal(4);
+        bench
+            .scenes(&[FRAMES; 2])
+            .happens(heavy(0))
+            .happens(heavy(1));
+        assert_eq!(bench.ended, Some(Ok(())), "nothing is asked of its sound");
+    }
+
     #[test]
     fn a_signal_stops_at_once_or_lets_running_chunks_finish() {
         let mut bench = Bench::new();
@@ -1268,6 +1359,6 @@ mod tests {
         let mut bench = Bench::new();
         bench.crew.aside_pending = true;
         assert!(bench.scenes(&[FRAMES]).encoded(0).ended.is_none());
-        assert_eq!(bench.happens(Happening::AsideDone).ended, Some(Ok(())));
+        assert_eq!(bench.happens(Happening::AsideDone(0)).ended, Some(Ok(())));
     }
 }

@@ -3,6 +3,7 @@
 pub mod class;
 pub mod quality;
 pub mod skip;
+pub mod size;
 
 use num_rational::Ratio;
 

@@ -48,7 +48,7 @@ impl Exit {
             Self::Taken
         } else if error.is::<UnfitFilm>() {
             Self::Film
-        } else if error.is::<LeftAlone>() {
+        } else if error.is::<LeftAlone>() || error.is::<TooLarge>() {
             Self::Worthless
         } else {
             Self::Failed
@@ -113,6 +113,11 @@ sentence! {
 }
 
 sentence! {
+    /// A film whose output is larger than somebody wanted: [`Exit::Worthless`].
+    TooLarge
+}
+
+sentence! {
     /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
     UnfitFilm
 }
@@ -131,6 +136,7 @@ mod tests {
             (anyhow!(Taken(sentence())), Exit::Taken),
             (anyhow!(UnfitFilm(sentence())), Exit::Film),
             (anyhow!(LeftAlone(sentence())), Exit::Worthless),
+            (anyhow!(TooLarge(sentence())), Exit::Worthless),
             (anyhow!("why"), Exit::Failed),
         ] {
             assert_eq!(Exit::of(&error), exit);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{tables::Tables, usage};
+use super::{size::SizeLimit, tables::Tables, usage};
 use crate::{
     cli::{CrfTable, DynamicHdrChoice, EncodeArgs, Layer, SkipRule, SourceClass, Tier},
     os::exit::UsageError,
@@ -45,6 +45,10 @@ pub struct Deciding {
     pub stable: Duration,
     /// Whether it is written down why a film was skipped or failed.
     pub why: bool,
+    /// How large the output may be.
+    pub size: Option<SizeLimit>,
+    /// Whether a film is marked whose output was too large.
+    pub mark: bool,
 }
 
 /// How small a film may be.
@@ -94,6 +98,8 @@ impl Deciding {
             least: Least::parse(args.min_bytes.as_deref())?,
             stable: Duration::from_secs(args.stable_secs),
             why: args.why,
+            size: SizeLimit::of(args)?,
+            mark: args.mark,
         })
     }
 
@@ -162,13 +168,26 @@ pub(super) fn idle(args: &EncodeArgs) -> Vec<String> {
         let mut said = args.said.iter();
         said.any(|setting| setting.name == name && setting.from == Layer::Line)
     };
-    needs
+    let needless = needs
         .into_iter()
         .filter(|(name, of)| is_typed(name) && !of.iter().any(|rule| rules.contains(rule)))
         .map(|(name, _)| {
             format!("--{name}: without --source-class or --skip every film is encoded")
-        })
-        .collect()
+        });
+    let mark = is_typed("mark").then(|| idle_mark(args, &rules)).flatten();
+    needless.chain(mark).collect()
+}
+
+/// Why `--mark` has nothing to do.
+fn idle_mark(args: &EncodeArgs, rules: &[SkipRule]) -> Option<String> {
+    let why = if args.max_size_ratio.is_none() && args.min_saving.is_none() {
+        "without --max-size-ratio or --min-saving no film is marked"
+    } else if !rules.contains(&SkipRule::Marked) {
+        "without --skip marked or --source-class a marked film is encoded again"
+    } else {
+        return None;
+    };
+    Some(format!("--mark: {why}"))
 }
 
 #[cfg(test)]

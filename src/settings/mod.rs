@@ -4,6 +4,7 @@ pub mod av1an;
 pub mod cuts;
 pub mod params;
 pub mod tables;
+pub mod size;
 pub mod deciding;
 mod typed;
 mod mistakes;

@@ -547,6 +547,12 @@ impl Container {
         self.direct && !is_new && track.carry != Carry::Decoded
     }
 
+    /// Whether the output has sound that is not encoded anew.
+    #[must_use]
+    pub fn has_copied_sound(&self) -> bool {
+        !self.new_sound && self.sound_tracks().next().is_some()
+    }
+
     /// The other tracks that ffmpeg hands over, those that are not encoded anew: in one file for all, and one for each delay
     /// of Opus.
     #[must_use]

@@ -7,5 +7,6 @@ pub mod cut;
 pub mod trial;
 pub mod layout;
 pub mod sound;
+pub mod weight;
 pub mod chunk;
 pub mod whole;

@@ -49,6 +49,7 @@ mod readme;
 mod replacing;
 mod resume;
 mod shared;
+mod size;
 mod sound;
 mod together;
 mod unreadable;

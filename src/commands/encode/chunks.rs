@@ -102,7 +102,9 @@ impl Run<'_> {
             self.watch.signals,
             self.watch.sink,
         )?;
-        later.map_or(Ok(()), |others| self.watch.over(others))?;
+        if let Some(others) = later {
+            self.watch.over(others)?;
+        }
         let looking = looking.or_else(|| references.is_none().then(look));
         let seen = looking
             .map(|looking| self.watch.wait(&looking, || None))
@@ -230,6 +232,7 @@ impl Run<'_> {
             stall_timeout: config.stall_timeout,
             disk_patience: config.disk_patience,
             film_bytes: plan.likely_bytes(media),
+            allowed: self.allowed(),
         }
     }
 

@@ -7,6 +7,7 @@ mod damaged;
 mod chunks;
 mod whole;
 mod worth;
+mod size;
 
 pub use self::worth::tell;
 
@@ -137,7 +138,7 @@ pub fn run(
         run.find_scenes().inspect_err(|error| forget(&job, error))?;
         return Ok(Outcome::Scenes);
     }
-    run.film(started)
+    run.film(started).inspect_err(|error| run.reject(error))
 }
 
 fn tell_of_probing(sink: &Sink) {
@@ -341,6 +342,7 @@ impl Run<'_> {
             .and_then(|()| self.verify(&made, &part))
             .or_else(|why| self.join_elsewhere(&made, &mut part, why))
             .inspect_err(|why| self.write_disproof(why))?;
+        self.judge(&part)?;
         self.publish(&made, part, proof, started)
     }
 
@@ -527,7 +529,8 @@ impl Run<'_> {
     /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
     fn others(&self, container: &Container) -> Option<Aside> {
         let args = self.audio_args(container);
-        if args.is_none() && !preflight::is_wanted(container) {
+        let is_weighed = self.config.deciding.size.is_some() && container.has_copied_sound();
+        if args.is_none() && !preflight::is_wanted(container) && !is_weighed {
             return None;
         }
         let tools = self.programs.tools.clone();
@@ -544,6 +547,11 @@ impl Run<'_> {
                 args.iter().try_for_each(|args| {
                     sound::encode(&tools, &job, &container, args, &sink)?;
                     preflight::prove_sound(&handing)
+                })?;
+                Ok(if is_weighed {
+                    size::of_sound(&handing)
+                } else {
+                    0
                 })
             })
         }))

@@ -19,7 +19,7 @@ use crate::{
     },
     event::{Sink, warn},
     os::{
-        exit::{Exit, LeftAlone},
+        exit::{Exit, LeftAlone, TooLarge},
         process::quoted,
         signal::Interrupted,
         task::Watch,
@@ -117,6 +117,8 @@ fn leave(config: &Config, why: Option<String>) -> Result<()> {
 
 /// How the first line of a file begins that says why.
 const SIGN: &str = "av1enc: ";
+/// What became of a film whose output was too large.
+const REJECTED: &str = "rejected";
 
 /// Writes beside the film why it was left alone or why it failed, and takes that away again once it is encoded, where
 /// that is wanted. What fails of it is a warning.
@@ -129,6 +131,7 @@ pub fn tell<T>(config: &Config, outcome: &Result<T>, sink: &Sink) {
         Ok(_) => remove(&file),
         Err(error) if error.is::<Interrupted>() => Ok(()),
         Err(error) => match Exit::of(error) {
+            Exit::Worthless if error.is::<TooLarge>() => write(&file, REJECTED, error),
             Exit::Worthless => write(&file, "skipped", error),
             Exit::Failed | Exit::Film | Exit::Missed => write(&file, "failed", error),
             // It is the line that is wrong, or somebody else's work: nothing is wrong with the film.
@@ -137,6 +140,18 @@ pub fn tell<T>(config: &Config, outcome: &Result<T>, sink: &Sink) {
     };
     if let Err(error) = told {
         warn(sink, format!("--why: {error:#}"));
+    }
+}
+
+/// Marks a film, so that it is left alone from now on. A mark that is there stays as it is, whoever has made it.
+///
+/// # Errors
+/// If it cannot be written.
+pub(super) fn mark(film: &Path, why: &anyhow::Error) -> Result<()> {
+    let [mark, _] = skip::marks(film);
+    match fs::symlink_metadata(&mark) {
+        Ok(_) => Ok(()),
+        Err(_) => write_anew(&mark, REJECTED, why),
     }
 }
 
@@ -177,6 +192,10 @@ fn remove(file: &Path) -> Result<()> {
 
 fn write(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
     is_ours(file)?;
+    write_anew(file, what, error)
+}
+
+fn write_anew(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
     let dir = file.parent().context("the film has no directory")?;
     let wrote = || -> io::Result<()> {
         let mut part = tempfile::NamedTempFile::new_in(dir)?;

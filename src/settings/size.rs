@@ -1,0 +1,102 @@
+//! How large an output may be, measured by its source.
+
+use super::usage;
+use crate::{cli::EncodeArgs, os::exit::UsageError};
+
+/// The largest share of its source that an output may have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SizeLimit {
+    /// Above 0, and 1 at most.
+    ratio: f64,
+    /// The option that says so, as it was typed.
+    pub said: String,
+}
+
+impl SizeLimit {
+    /// What a command line says of it. Clap knows that only one of the two options may be there.
+    ///
+    /// # Errors
+    /// If its value makes no sense.
+    pub(super) fn of(args: &EncodeArgs) -> Result<Option<Self>, UsageError> {
+        let (name, text, ratio, example) = match (&args.max_size_ratio, &args.min_saving) {
+            (Some(text), _) => ("--max-size-ratio", text, number(text), RATIO),
+            (None, Some(text)) => ("--min-saving", text, share_left(text), SAVING),
+            (None, None) => return Ok(None),
+        };
+        let said = format!("{name} {text}");
+        match ratio.filter(|ratio| *ratio > 0.0 && *ratio <= 1.0) {
+            Some(ratio) => Ok(Some(Self { ratio, said })),
+            None => usage(format!("{said}: {example}")),
+        }
+    }
+
+    /// How many bytes the output of a source of so many may have.
+    #[must_use]
+    pub fn bytes(&self, source: u64) -> u64 {
+        (source as f64 * self.ratio).floor() as u64
+    }
+}
+
+const RATIO: &str = "a number above 0 and at most 1, such as 0.90";
+const SAVING: &str = "a share from 0% to below 100%, with its sign, such as 5%";
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+/// What is left of 1 where a share is saved.
+fn share_left(text: &str) -> Option<f64> {
+    let percent = number(text.strip_suffix('%')?.trim_end())?;
+    Some((100.0 - percent) / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn limit(option: &str, value: &str) -> Result<Option<SizeLimit>, UsageError> {
+        let cli = Cli::try_parse_from(["av1enc", "in.mkv", option, value]).unwrap();
+        SizeLimit::of(&cli.encode)
+    }
+
+    #[test]
+    fn a_ratio_and_a_saving_are_two_ways_to_say_how_many_bytes() {
+        for (option, value, most) in [
+            ("--max-size-ratio", "0.90", 900),
+            ("--max-size-ratio", "1", 1000),
+            ("--max-size-ratio", "0.0015", 1),
+            ("--min-saving", "5%", 950),
+            ("--min-saving", "0%", 1000),
+            ("--min-saving", "2.5 %", 975),
+        ] {
+            let limit = limit(option, value).unwrap().unwrap();
+            assert_eq!(limit.bytes(1000), most, "{option} {value}");
+            assert_eq!(limit.said, format!("{option} {value}"));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said_with_what_to_type() {
+        for (option, values, says) in [
+            (
+                "--max-size-ratio",
+                &["0", "-1", "1.01", "90", "90%", "NaN", "inf", "much"][..],
+                "such as 0.90",
+            ),
+            (
+                "--min-saving",
+                &["5", "0.05", "100%", "101%", "NaN%", "%", "much"],
+                "such as 5%",
+            ),
+        ] {
+            for value in values {
+                let error = limit(option, value).unwrap_err().to_string();
+                assert!(error.starts_with(&format!("{option} {value}: ")), "{error}");
+                assert!(error.ends_with(says), "{error}");
+            }
+        }
+    }
+}
