@@ -422,13 +422,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (output, backup) = (dir.path().join("out.mkv"), dir.path().join("backup"));
         fs::write(&output, "the original").unwrap();
-        let ways: [&dyn Fn(&PartFile) -> Result<()>; 2] =
-            [&PartFile::publish_over, &|part| part.publish_as(&backup)];
-        for publish in ways {
+        for beside in [false, true] {
             let part = written(&output, true);
             fs::remove_file(part.path()).unwrap();
             fs::write(part.path(), "no film").unwrap();
-            assert!(publish(&part).is_err());
+            let published = match beside {
+                false => part.publish_over(),
+                true => part.publish_as(&backup),
+            };
+            assert!(published.is_err());
             assert_eq!(fs::read(&output).unwrap(), b"the original");
             assert!(!backup.exists());
         }
