@@ -127,6 +127,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--sc-only[Only find the scenes, and write them into --scenes]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
+'--verify-source[Compare all pictures with the source'\''s before the output gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
 '--json[Print progress and result as JSON lines on standard output]' \
 '(--verbose --json)-q[Print nothing but errors]' \
@@ -260,6 +261,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--sc-only[Only find the scenes, and write them into --scenes]' \
 '--verify-decode[Decode the whole output as well before it gets its name]' \
+'--verify-source[Compare all pictures with the source'\''s before the output gets its name]' \
 '--dry-run[Print the plan and do nothing]' \
 '--json[Print progress and result as JSON lines on standard output]' \
 '(--verbose --json)-q[Print nothing but errors]' \

@@ -949,6 +949,10 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Output")]
     pub verify_decode: bool,
 
+    /// Compare all pictures with the source's before the output gets its name
+    #[arg(long, help_heading = "Output")]
+    pub verify_source: bool,
+
     /// Write what was compared to FILE, as `verify --json` has it
     ///
     /// It is written of an output that is not proven as well.

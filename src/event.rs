@@ -100,6 +100,8 @@ pub struct Proof {
     pub pictures_alike: usize,
     /// Whether every frame was decoded as well (`--verify-decode`).
     pub decoded: bool,
+    /// Whether all pictures were compared with all of the source's (`--verify-source`), and not those at some places.
+    pub all_pictures: bool,
     /// How the source is cut short, if it is: the output is whole only as far as the source is.
     pub truncated: Option<String>,
     /// What a decoder complained of in the source, if it did: pictures may be made up, and the output is not called proven.

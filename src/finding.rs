@@ -39,6 +39,8 @@ properties! {
     EncodedPictures = "encoded pictures",
     /// The pictures as a decoder shows them, at some places.
     Pictures = "pictures at their times",
+    /// What a decoder says of each: its size, the shape of its pixels, what its colours mean.
+    EachPicture = "size, shape and colours of each picture",
     /// How bright they are, and which colours they have.
     PictureColors = "brightness and colours",
     /// How many pictures a decoder shows.

@@ -1,6 +1,7 @@
 //! The pictures of the output: how many there are and when, what the encoder wrote of them, and what a decoder shows.
 
 use std::{
+    borrow::Cow,
     io::{BufReader, Read},
     ops::Range,
     path::Path,
@@ -111,6 +112,28 @@ impl Joined<'_> {
         Ok(of_decoded(&String::from_utf8_lossy(&output), frames))
     }
 
+    /// Its name, without where it is.
+    #[must_use]
+    pub fn name(&self) -> Cow<'_, str> {
+        self.file.file_name().unwrap_or_default().to_string_lossy()
+    }
+
+    /// It as a film that is decoded by its `name`; `full`, if its samples have full range.
+    #[must_use]
+    pub fn film<'a>(&'a self, name: &'a str, full: bool) -> Film<'a> {
+        Film {
+            tools: self.tools,
+            dir: self.file.parent().unwrap_or(Path::new("/")),
+            name,
+            stream: format!("0:v:{}", self.video),
+            container: None,
+            origin_ms: 0.0,
+            full_range: full,
+            threads: None,
+            crop: None,
+        }
+    }
+
     /// Decodes the pictures at the places of some `references`.
     fn at_places(
         &self,
@@ -118,21 +141,8 @@ impl Joined<'_> {
         media: &MediaInfo,
         full: bool,
     ) -> Result<Vec<Seen>> {
-        let (dir, name) = (
-            self.file.parent().unwrap_or(Path::new("/")),
-            self.file.file_name().unwrap_or_default().to_string_lossy(),
-        );
-        let film = Film {
-            tools: self.tools,
-            dir,
-            name: &name,
-            stream: format!("0:v:{}", self.video),
-            container: None,
-            origin_ms: 0.0,
-            full_range: full,
-            threads: None,
-            crop: None,
-        };
+        let name = self.name();
+        let film = self.film(&name, full);
         let clock = media.container.clock;
         let look = |run: &Range<f64>| {
             let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));

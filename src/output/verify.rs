@@ -40,24 +40,35 @@ pub struct Expected<'a> {
     pub references: Option<References>,
     /// What a decoder complained of in it, while it was read.
     pub damage: &'a [String],
+    /// What is to be done besides.
+    pub thorough: Thorough,
 }
 
-/// Compares `file` with the source; with `decode`, every frame is decoded as well.
+/// What is done besides, if it is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Thorough {
+    /// All of the output is decoded (`--verify-decode`).
+    pub decode: bool,
+    /// All pictures are compared with all of the source's (`--verify-source`).
+    pub source: bool,
+}
+
+/// Compares `file` with the source.
 ///
 /// # Errors
 /// [`Unproven`] with all that is not as it must be; others if a file cannot be read.
-pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool) -> Result<Proof> {
+pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>) -> Result<Proof> {
     let (media, picture) = (expected.media, &expected.recipe.video.picture);
     let container = &media.container;
     let video = container.video_position();
     let joined = pictures::Joined { tools, file, video };
-    let damage = expected.damage;
+    let (thorough, mut damage) = (expected.thorough, expected.damage.to_vec());
     let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
     let AtPlaces {
         finding,
-        compared,
-        others_ms,
+        mut compared,
+        mut others_ms,
     } = read.places;
     findings.extend([read.bits, finding]);
     findings.extend(read.tracks);
@@ -69,15 +80,32 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
         video,
     };
     findings.extend(said.findings());
-    if decode {
+    if thorough.decode {
         findings.push(joined.decoded(media.frames)?);
+    }
+    let mut of_damage = Vec::new();
+    if let Some(every) = read.every {
+        findings.extend(every.of_output);
+        compared = every.comparison;
+        if damage.is_empty() {
+            damage = every.damage;
+        }
+        // What a decoder makes up may be another thing each time: it proves nothing, and disproves nothing.
+        match damage.is_empty() {
+            true => {
+                findings.extend(every.of_both);
+                others_ms.extend(every.others_ms);
+            }
+            false => of_damage = every.of_both,
+        }
     }
     let mut findings = finding::all_agree(findings).map_err(|unproven| Unproven {
         others_ms,
         ..unproven
     })?;
     // What a decoder makes up is in the output as it was in the source, and nobody knows whether it is right.
-    findings.extend((!damage.is_empty()).then(|| pair::of_damage(damage, &[])));
+    findings.extend(of_damage);
+    findings.extend((!damage.is_empty()).then(|| pair::of_damage(&damage, &[])));
     Ok(Proof {
         frames: media.frames,
         duration_seconds: media.video_seconds(),
@@ -89,7 +117,8 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>, decode: bool
         hdr10: !picture.hdr10.is_empty(),
         pictures: compared.agree,
         pictures_alike: compared.alike,
-        decoded: decode,
+        decoded: thorough.decode,
+        all_pictures: thorough.source,
         truncated: media.truncated.clone(),
         damaged: damage.first().cloned(),
         findings,
@@ -104,6 +133,7 @@ struct Read {
     bits: Finding,
     tracks: Vec<Finding>,
     places: AtPlaces,
+    every: Option<pair::Every>,
 }
 
 /// Reads the output by several tools at once: each reads the whole file, or takes its time to start.
@@ -127,6 +157,10 @@ fn read_back(joined: &pictures::Joined<'_>, expected: Expected<'_>) -> Result<Re
         let shown = scope.spawn(|| joined.times());
         let tracks = scope.spawn(|| of_tracks(&films, job));
         let places = scope.spawn(|| looked.compare(joined, media, picture));
+        let every = expected.thorough.source.then(|| {
+            let every = move || pair::every(joined, source, media, picture);
+            scope.spawn(every)
+        });
         let bits = joined.bitstream(&chunks, picture);
         Ok(Read {
             identified: outcome(identified)?,
@@ -135,6 +169,7 @@ fn read_back(joined: &pictures::Joined<'_>, expected: Expected<'_>) -> Result<Re
             bits: bits?,
             places: outcome(places)?,
             tracks: outcome(tracks)?,
+            every: every.map(outcome).transpose()?,
         })
     })
 }
@@ -437,6 +472,7 @@ mod tests {
                 vec![Case::of([right], [wrong])]
             }
             Property::Complaints
+            | Property::EachPicture
             | Property::Channels
             | Property::PictureColors
             | Property::PictureSize

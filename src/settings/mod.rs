@@ -96,6 +96,8 @@ pub struct Config {
     pub keep_on_change: bool,
     /// Whether the whole output is decoded before it gets its name.
     pub verify_decode: bool,
+    /// Whether all pictures of the output are compared with all of the source's.
+    pub verify_source: bool,
     /// Where all that was compared is written, as an absolute path.
     pub proof: Option<PathBuf>,
     /// Whether only the plan is printed.
@@ -294,6 +296,7 @@ impl Config {
             allow_truncated: args.allow_truncated,
             keep_on_change: args.on_change == OnChange::Keep,
             verify_decode: args.verify_decode,
+            verify_source: args.verify_source,
             dry_run: args.dry_run,
             order: args.chunk_order,
             pinned_to: parts.pinned_to,

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path};
 
-use crate::film::media::{Color, Container, Extra, HLG};
+use crate::film::media::{Color, Container, Extra, HLG, Range, UNSPECIFIED};
 
 /// Something that is said of a picture and holds for the whole of an AV1 film.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,19 +245,46 @@ pub type Extras = Vec<(Extra, f64)>;
 
 /// What is said of one picture.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Look {
-    size: String,
-    aspect: String,
+pub struct Look {
+    /// Width and height: `1920x1080`.
+    pub size: String,
+    /// Shape of a pixel: `16/15`, or `0/1` where it is not known.
+    pub aspect: String,
     scan: String,
     format: String,
     transfer: String,
     colors: String,
 }
 
+impl Look {
+    /// What its colours mean.
+    #[must_use]
+    pub fn color(&self) -> Color {
+        let mut names = self.colors.split('/');
+        let range = match names.next() {
+            Some("tv") => Some(Range::Limited),
+            Some("pc") => Some(Range::Full),
+            _ => None,
+        };
+        let mut of = |code: fn(&str) -> Option<u8>| {
+            let known = names.next().and_then(code);
+            known.unwrap_or(UNSPECIFIED)
+        };
+        Color {
+            matrix: of(Color::matrix_code),
+            primaries: of(Color::primaries_code),
+            transfer: Color::transfer_code(&self.transfer).unwrap_or(UNSPECIFIED),
+            range,
+            ..Color::default()
+        }
+    }
+}
+
 /// Follows what ffmpeg's filter showinfo says of every picture.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
-    before: Option<Look>,
+    /// The last picture.
+    pub before: Option<Look>,
     now: Look,
     ms: f64,
     /// All changes so far.
@@ -326,35 +353,45 @@ fn scan(letter: Option<&str>) -> &'static str {
     }
 }
 
+/// What is heard of pictures of a size, a shape of pixels, a range and a transfer function each, 40 ms apart.
+#[cfg(test)]
+pub fn heard(pictures: &[[&str; 4]]) -> (Option<Look>, Vec<Change>) {
+    let mut looks = Looks::default();
+    for (n, [size, sar, range, trc]) in (0..).zip(pictures) {
+        looks.hear(
+            &format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"),
+            Some(f64::from(n) * 40.0),
+        );
+        looks.hear(
+            &format!(
+                "[x] color_range:{range} color_space:bt709 color_primaries:bt709 color_trc:{trc}"
+            ),
+            None,
+        );
+    }
+    (looks.before, looks.changes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn changes(pictures: &[(f64, &str, &str, &str)]) -> Vec<Change> {
-        let mut looks = Looks::default();
-        for (ms, size, sar, trc) in pictures {
-            looks.hear(
-                &format!("[x] n: 1 pts: 1 fmt:yuv420p sar:{sar} s:{size} i:P iskey:1"),
-                Some(*ms),
-            );
-            looks.hear(
-                &format!(
-                    "[x] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:{trc}"
-                ),
-                None,
-            );
-        }
-        looks.changes
+    fn changes(pictures: &[(&str, &str, &str)]) -> Vec<Change> {
+        let pictures: Vec<_> = pictures
+            .iter()
+            .map(|(size, sar, trc)| [*size, *sar, "tv", *trc])
+            .collect();
+        heard(&pictures).1
     }
 
     #[test]
     fn what_changes_in_the_middle_is_known_with_its_time() {
         let changes = changes(&[
-            (0.0, "320x240", "1/1", "bt709"),
-            (40.0, "320x240", "1/1", "bt709"),
-            (80.0, "320x240", "4/3", "bt709"),
-            (120.0, "320x240", "16/9", "smpte2084"),
-            (160.0, "240x320", "1/1", "smpte2084"),
+            ("320x240", "1/1", "bt709"),
+            ("320x240", "1/1", "bt709"),
+            ("320x240", "4/3", "bt709"),
+            ("320x240", "16/9", "smpte2084"),
+            ("240x320", "1/1", "smpte2084"),
         ]);
         let said: Vec<String> = by_kind(&changes)
             .map(|(change, times)| format!("{times}: {change}"))
@@ -373,7 +410,7 @@ mod tests {
     #[test]
     fn a_size_and_a_curve_that_is_shown_wrongly_divide_a_film() {
         let divides = |from: &str, to: &str| {
-            changes(&[(0.0, "2x2", "1/1", from), (40.0, "2x2", "1/1", to)])
+            changes(&[("2x2", "1/1", from), ("2x2", "1/1", to)])
                 .iter()
                 .any(Change::divides)
         };

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use crossbeam_channel::{Receiver, unbounded};
 
 use super::{
-    changes::{Change, Divided, Extras, Looks},
+    changes::{Change, Divided, Extras, Look, Looks},
     frames::{Frame, Layout},
     packets::{SAME_TIME_MS, is_of_clock, is_of_the_end, keep_clock, require_readable},
 };
@@ -673,7 +673,7 @@ impl Pipe {
     }
 
     /// What has changed so far.
-    fn changes(&self) -> Vec<Change> {
+    pub(super) fn changes(&self) -> Vec<Change> {
         self.looks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -688,6 +688,12 @@ impl Pipe {
             .unwrap_or_else(PoisonError::into_inner)
             .extras
             .clone()
+    }
+
+    /// What is said of the last picture.
+    pub(super) fn look(&self) -> Option<Look> {
+        let looks = self.looks.lock();
+        looks.unwrap_or_else(PoisonError::into_inner).before.clone()
     }
 
     fn put_back(&mut self, frame: (Option<f64>, Frame)) {

@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    changes::Extras,
+    changes::{Change, Extras, Look},
     frames::{Frame, Layout, SMALL, Small},
     heard,
     linear::{Pipe, seeks},
@@ -113,6 +113,10 @@ pub struct Aside {
     pub extras: Extras,
     /// What ffmpeg complained of: damage, most likely.
     pub complaints: Vec<String>,
+    /// What changes from one to the next of what is said of them,
+    pub changes: Vec<Change>,
+    /// and what is said of the last.
+    pub look: Option<Look>,
 }
 
 /// What is left of `seen`, pictures that are decoded from somewhere in a film on, without those that are shown before the
@@ -227,6 +231,8 @@ impl<'a> Film<'a> {
             keys_ms,
             extras: pipe.extras(),
             complaints: pipe.complaints_of_pictures(),
+            changes: pipe.changes(),
+            look: pipe.look(),
         })
     }
 

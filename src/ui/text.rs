@@ -91,9 +91,13 @@ fn compared(proof: &Proof) -> String {
         still => format!(" ({still} more stand still)"),
     };
     let pictures = count(proof.pictures as u64, "picture");
+    let all = match proof.all_pictures {
+        true => ", all compared",
+        false => "",
+    };
     let mut parts = vec![
         format!("{frames}{decoded}, times within {error_ms:.1} ms"),
-        format!("{pictures} like the source's{alike}"),
+        format!("{pictures} like the source's{alike}{all}"),
     ];
     parts.extend(tracks(proof));
     for (number, one) in [
@@ -152,6 +156,7 @@ mod tests {
             pictures: 1,
             pictures_alike: 2,
             decoded: true,
+            all_pictures: true,
             truncated: Some("the index is missing".to_owned()),
             damaged: None,
             findings: vec![
@@ -163,8 +168,8 @@ mod tests {
         };
         assert_eq!(
             proven(&proof),
-            "proven: 1 frame decoded, times within 0.2 ms, 1 picture like the source's (2 more stand still), 2 sound tracks \
-             packet by packet, 1 subtitle track word by word, 3 chapters, 1 attachment, bt709, HDR10 in bitstream and \
+            "proven: 1 frame decoded, times within 0.2 ms, 1 picture like the source's (2 more stand still), all compared, 2 sound \
+             tracks packet by packet, 1 subtitle track word by word, 3 chapters, 1 attachment, bt709, HDR10 in bitstream and \
              container, of a source that is cut short: the index is missing"
         );
         let damaged = Proof {

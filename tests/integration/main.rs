@@ -51,6 +51,7 @@ mod resume;
 mod shared;
 mod size;
 mod sound;
+mod thorough;
 mod together;
 mod unreadable;
 mod verdicts;

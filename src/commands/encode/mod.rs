@@ -45,7 +45,8 @@ use crate::{
         join,
         original::Original,
         part::{self, PartFile},
-        preflight, verify,
+        preflight,
+        verify::{self, Thorough},
     },
     plan::Plan,
     settings::{Config, Method},
@@ -646,7 +647,11 @@ impl Run<'_> {
         });
         let tools = self.programs.tools.clone();
         let (job, film, recipe) = (self.job.clone(), made.clone(), self.plan.recipe.clone());
-        let (file, decode) = (part.path().to_owned(), self.config.verify_decode);
+        let file = part.path().to_owned();
+        let thorough = Thorough {
+            decode: self.config.verify_decode,
+            source: self.config.verify_source,
+        };
         let input = self.config.input.clone();
         let verified = self.watch.over(move || {
             let Made {
@@ -668,8 +673,9 @@ impl Run<'_> {
                     announced,
                     references: references.clone(),
                     damage,
+                    thorough,
                 };
-                let proof = verify::output(&tools, &file, expected, decode);
+                let proof = verify::output(&tools, &file, expected);
                 // It is why, if anything is missing: a reader that was given an error may have passed over it.
                 let readable = readable.recv();
                 readable.context("reading the source broke off")??;

@@ -5,6 +5,7 @@ mod attachments;
 mod known;
 mod shades;
 mod pictures;
+mod every;
 mod said;
 mod tracks;
 
@@ -19,6 +20,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use self::attachments::Attached;
+pub use self::every::{Every, every};
 pub use self::known::{Differences, Known};
 use self::pictures::{Compared, Whole, of_holes, of_times};
 use self::said::{of_chapters, of_pictures, of_tags, of_title};
@@ -261,7 +263,7 @@ impl Films<'_> {
             compared,
             source: of_source,
             output: of_output,
-        } = pictures::whole(ours, theirs, self.differences.of_pictures())?;
+        } = pictures::whole(ours, theirs, None, self.differences.of_pictures())?;
         let later_ms = compared
             .later_ms()
             .context("one of the films has no picture that can be decoded")?;
@@ -480,6 +482,7 @@ pub(super) mod examples {
         let whole = [
             of_asides(&aside, &aside),
             of_shades(1).into(),
+            vec![every::examples::one(false)],
             vec![tracks::of_channels(1, [6; 2], None)],
         ]
         .concat();
@@ -501,6 +504,7 @@ pub(super) mod examples {
         [
             of_asides(&before, &aside),
             of_shades(6).into(),
+            vec![every::examples::one(true)],
             vec![tracks::of_channels(1, [6, 2], None)],
             of_pictures(&source, &output, &none),
         ]

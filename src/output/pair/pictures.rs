@@ -13,7 +13,7 @@ use crate::{
     output::pictures::compare_times,
     source::{
         frames::Small,
-        places::{ANOTHER, Aside, DIFFERENT, Film, Seen, is_own},
+        places::{ANOTHER, Aside, Comparison, DIFFERENT, Film, Seen, is_own},
     },
 };
 
@@ -70,17 +70,23 @@ pub struct Whole {
     pub output: Aside,
 }
 
-/// Decodes both films from beginning to end. Their pictures may differ by as much as `leeway` says.
+/// Decodes both films from beginning to end. The output's are `later_ms` later; `None`: as much as its first picture is. Their
+/// pictures may differ by as much as `leeway` says.
 ///
 /// # Errors
 /// If one cannot be read.
-pub fn whole(source: &Film<'_>, output: &Film<'_>, leeway: Leeway) -> Result<Whole> {
+pub fn whole(
+    source: &Film<'_>,
+    output: &Film<'_>,
+    later_ms: Option<f64>,
+    leeway: Leeway,
+) -> Result<Whole> {
     let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
     thread::scope(|scope| {
         let all = f64::INFINITY;
         let a = scope.spawn(move || source.each(None, all, |seen| from_source.send(seen).is_ok()));
         let b = scope.spawn(move || output.each(None, all, |seen| from_output.send(seen).is_ok()));
-        let compared = Compared::of(ours.iter(), theirs.iter(), None, leeway);
+        let compared = Compared::of(ours.iter(), theirs.iter(), later_ms, leeway);
         drop((ours, theirs));
         Ok(Whole {
             compared,
@@ -238,6 +244,22 @@ impl Compared {
         self.wrong_ms.extend(other.wrong_ms);
         self.lost_ms.extend(other.lost_ms);
         self.shades.extend(other.shades);
+    }
+
+    /// In numbers of pictures.
+    #[must_use]
+    pub fn comparison(&self) -> Comparison {
+        Comparison {
+            agree: self.agree,
+            wrong: self.wrong_ms.len(),
+            alike: self.alike,
+        }
+    }
+
+    /// When pictures are shown that are others than the source's, in milliseconds of the output.
+    #[must_use]
+    pub fn others_ms(&self) -> &[f64] {
+        &self.lost_ms
     }
 
     /// By how many milliseconds the output's clock is later, if both have pictures.

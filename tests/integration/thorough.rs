@@ -1,0 +1,110 @@
+//! `--verify-source`: all pictures are compared, and not those at some places. And what a proof has to say beside that.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    clips,
+    encoders::{real, script},
+    films,
+    lab::{encode_with, fails, goes_on},
+    run::{Ended, Run},
+};
+
+/// The proof that a run has written.
+fn proof(dir: &Path) -> Value {
+    serde_json::from_slice(&fs::read(dir.join("proof.json")).unwrap()).unwrap()
+}
+
+/// What was compared in all pictures, and whether it agrees.
+fn of_all_pictures(proof: &Value) -> Vec<(String, bool)> {
+    let findings = proof["findings"].as_array().unwrap().iter();
+    let of_all =
+        findings.filter(|finding| finding["by"].as_str().unwrap().contains("all pictures"));
+    of_all
+        .map(|finding| {
+            let what = finding["what"].as_str().unwrap().to_owned();
+            (what, finding["agrees"].as_bool().unwrap())
+        })
+        .collect()
+}
+
+/// What [`of_all_pictures`] has of a film of which the pictures are the source's, or are not.
+fn expected(pictures: bool) -> [(String, bool); 3] {
+    [
+        ("size, shape and colours of each picture".to_owned(), true),
+        ("pictures at their times".to_owned(), pictures),
+        ("brightness and colours".to_owned(), true),
+    ]
+}
+
+#[test]
+fn all_pictures_are_the_source_s_whatever_their_shape_colours_and_times() {
+    for clip in [
+        clips::hdr10(),
+        clips::anamorphic(),
+        clips::variable_rate(),
+        clips::rotated(),
+        clips::odd_size(),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let run = Run::encode(dir.path(), &clip, "out.mkv");
+        let run = run.args(["--verify-source", "--proof", "proof.json", "--json"]);
+        let ended: Ended = run.succeeds();
+        let finished = &ended.finished()["proof"];
+        let told = [&finished["pictures"], &finished["pictures_alike"]];
+        let told: u64 = told.iter().map(|number| number.as_u64().unwrap()).sum();
+        ended.expect(finished["frames"] == told, "all pictures are looked at");
+        assert_eq!(of_all_pictures(&proof(dir.path())), expected(true));
+    }
+}
+
+#[test]
+fn pictures_that_an_encoder_exchanges_between_the_places_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    // Each picture of a chunk is the one behind it, and the last is there twice: as many pictures as there should be.
+    let real = shlex::try_quote(real().to_str().unwrap())
+        .unwrap()
+        .into_owned();
+    let encoder = script(
+        dir.path(),
+        &format!(
+            "if [ $chunk = 00002 ] && [ ! -e ../lab/right ]; then\n\
+             all=../lab/frames; cat >$all; head=$(head -n 1 $all | wc -c)\n\
+             frame=$((($(stat -c %s $all) - head) / 26))\n\
+             {{ head -c $head $all; tail -c +$((head + frame + 1)) $all; tail -c $frame $all; }} | {real} \"$@\"; exit\n\
+             fi"
+        ),
+    );
+    let args = ["--proof", "proof.json"];
+    // At the beginning and the end, everything is as it should be.
+    let _ = encode_with(dir.path(), &encoder).args(args).succeeds();
+    assert_eq!(of_all_pictures(&proof(dir.path())), []);
+    fs::remove_file(dir.path().join("out.mkv")).unwrap();
+    let thorough = || encode_with(dir.path(), &encoder).arg("--verify-source");
+    fails(dir.path(), thorough().args(args))
+        .says("pictures at their times: 130 pictures in the source")
+        .says("pictures of another time, the first at ")
+        .says("1 chunk damaged (2): the same command encodes what is damaged again");
+    assert_eq!(of_all_pictures(&proof(dir.path())), expected(false));
+    fs::write(dir.path().join("lab/right"), "").unwrap();
+    let _ = goes_on(dir.path(), thorough(), 4);
+}
+
+#[test]
+fn where_a_decoder_makes_pictures_up_all_are_compared_and_nothing_is_called_proven() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = films::damaged().remove(1).path();
+    let run = Run::encode(dir.path(), &film, "out.mkv");
+    let run = run
+        .args(["--verify-source", "--proof", "proof.json"])
+        .succeeds();
+    run.expect(
+        run.stdout
+            .contains("not proven, for the source is damaged ("),
+        "a word of it",
+    );
+    assert_eq!(of_all_pictures(&proof(dir.path())).len(), 3);
+    assert_eq!(proof(dir.path())["agrees"], false);
+}
