@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode proof= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -117,6 +117,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l no-chunks -d 'Encode the 
 complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-only -d 'Only find the scenes, and write them into --scenes'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l verify-source -d 'Compare all pictures with the source\'s before the output gets its name'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l dry-run -d 'Print the plan and do nothing'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l json -d 'Print progress and result as JSON lines on standard output'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s q -l quiet -d 'Print nothing but errors'
@@ -222,6 +223,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-chunks -d 'E
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-only -d 'Only find the scenes, and write them into --scenes'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l verify-source -d 'Compare all pictures with the source\'s before the output gets its name'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dry-run -d 'Print the plan and do nothing'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l json -d 'Print progress and result as JSON lines on standard output'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s q -l quiet -d 'Print nothing but errors'

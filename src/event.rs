@@ -106,6 +106,9 @@ pub struct Proof {
     pub truncated: Option<String>,
     /// What a decoder complained of in the source, if it did: pictures may be made up, and the output is not called proven.
     pub damaged: Option<String>,
+    /// What is to be known besides, with its time where that is known: where the film was not read by FFMS2 and why, what a
+    /// decoder complained of, what changes in the film, what was left out.
+    pub notes: Vec<String>,
     /// Each thing that was compared, with what, and by what.
     pub findings: Vec<Finding>,
 }

@@ -5,6 +5,7 @@ use std::{path::Path, thread};
 use anyhow::{Context, Result};
 
 use crate::{
+    encoder::Picture,
     event::Proof,
     film::media::MediaInfo,
     finding::{self, Finding, Unproven},
@@ -40,6 +41,8 @@ pub struct Expected<'a> {
     pub references: Option<References>,
     /// What a decoder complained of in it, while it was read.
     pub damage: &'a [String],
+    /// What is to be known besides.
+    pub notes: &'a [String],
     /// What is to be done besides.
     pub thorough: Thorough,
 }
@@ -63,8 +66,10 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>) -> Result<Pr
     let video = container.video_position();
     let joined = pictures::Joined { tools, file, video };
     let (thorough, mut damage) = (expected.thorough, expected.damage.to_vec());
+    let mut notes = expected.notes.to_vec();
     let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
+    let said = read.said(media, picture, video);
     let AtPlaces {
         finding,
         mut compared,
@@ -72,39 +77,26 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>) -> Result<Pr
     } = read.places;
     findings.extend([read.bits, finding]);
     findings.extend(read.tracks);
-    let said = Said {
-        identified: &read.identified,
-        found: &read.found,
-        media,
-        picture,
-        video,
-    };
-    findings.extend(said.findings());
+    findings.extend(said);
     if thorough.decode {
         findings.push(joined.decoded(media.frames)?);
     }
-    let mut of_damage = Vec::new();
+    let mut of_damaged = Vec::new();
     if let Some(every) = read.every {
-        findings.extend(every.of_output);
         compared = every.comparison;
-        if damage.is_empty() {
-            damage = every.damage;
-        }
-        // What a decoder makes up may be another thing each time: it proves nothing, and disproves nothing.
-        match damage.is_empty() {
-            true => {
-                findings.extend(every.of_both);
-                others_ms.extend(every.others_ms);
-            }
-            false => of_damage = every.of_both,
-        }
+        let (judged, of_made_up, others) = of_every(every, &mut damage);
+        findings.extend(judged);
+        others_ms.extend(others);
+        of_damaged = of_made_up;
     }
     let mut findings = finding::all_agree(findings).map_err(|unproven| Unproven {
         others_ms,
         ..unproven
     })?;
     // What a decoder makes up is in the output as it was in the source, and nobody knows whether it is right.
-    findings.extend(of_damage);
+    findings.extend(of_damaged);
+    let complained = |said: &String| format!("a decoder complained of the source: {said}");
+    notes.extend(damage.iter().map(complained));
     findings.extend((!damage.is_empty()).then(|| pair::of_damage(&damage, &[])));
     Ok(Proof {
         frames: media.frames,
@@ -121,8 +113,27 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>) -> Result<Pr
         all_pictures: thorough.source,
         truncated: media.truncated.clone(),
         damaged: damage.first().cloned(),
+        notes,
         findings,
     })
+}
+
+/// What came of comparing all pictures: what is judged, what is only said, and when pictures are others. What a decoder makes
+/// up of a source with `damage` may be another thing each time: it proves nothing, and disproves nothing.
+fn of_every(
+    every: pair::Every,
+    damage: &mut Vec<String>,
+) -> (Vec<Finding>, Vec<Finding>, Vec<f64>) {
+    if damage.is_empty() {
+        *damage = every.damage;
+    }
+    match damage.is_empty() {
+        true => {
+            let judged = [every.of_output, every.of_both].concat();
+            (judged, Vec::new(), every.others_ms)
+        }
+        false => (every.of_output, every.of_both, Vec::new()),
+    }
 }
 
 /// What tools read in the output, and what came of comparing it where they did.
@@ -134,6 +145,20 @@ struct Read {
     tracks: Vec<Finding>,
     places: AtPlaces,
     every: Option<pair::Every>,
+}
+
+impl Read {
+    /// What the container says, compared with what the film is.
+    fn said(&self, media: &MediaInfo, picture: &Picture, video: usize) -> Vec<Finding> {
+        let said = Said {
+            identified: &self.identified,
+            found: &self.found,
+            media,
+            picture,
+            video,
+        };
+        said.findings()
+    }
 }
 
 /// Reads the output by several tools at once: each reads the whole file, or takes its time to start.
@@ -194,7 +219,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        encoder::Picture,
         film::{
             hdr::{ContentLight, Hdr10},
             media::{Chunk, Clock, Color, Container, Fields, examples::media},

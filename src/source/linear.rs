@@ -569,7 +569,8 @@ impl Pipe {
         let (sender, shown) = unbounded();
         let complaints = Arc::new(Mutex::new(Vec::new()));
         let looks = Arc::new(Mutex::new(Looks::default()));
-        let (kept, followed, mut tick_ms) = (complaints.clone(), looks.clone(), None);
+        let (kept, followed) = (complaints.clone(), looks.clone());
+        let (mut tick_ms, mut last_ms) = (None, None);
         let early = Arc::new(OnceLock::new());
         let begun = early.clone();
         let said = running.listen(move |line| {
@@ -589,6 +590,7 @@ impl Pipe {
                     .zip(tick_ms)
                     .map(|(ticks, tick_ms)| ticks as f64 * tick_ms);
                 hear(ms);
+                last_ms = ms.map(|ms| ms - origin_ms).or(last_ms);
                 // Nobody listens any more if reading was given up.
                 let _ = sender.send(Shown { ms, key });
             } else if showinfo(line).is_some() {
@@ -600,7 +602,12 @@ impl Pipe {
             if let Some((_, said)) = complaint
                 && kept.len() < COMPLAINTS
             {
-                kept.push(said.trim().to_owned());
+                let said = said.trim();
+                // Decoders are a few pictures ahead of what is shown.
+                kept.push(match last_ms {
+                    Some(ms) => format!("near {:.2} s: {said}", ms / 1000.0),
+                    None => said.to_owned(),
+                });
             }
             complaint.is_some()
         })?;

@@ -159,6 +159,7 @@ mod tests {
             all_pictures: true,
             truncated: Some("the index is missing".to_owned()),
             damaged: None,
+            notes: Vec::new(),
             findings: vec![
                 compared(SoundTrack.of_track(1), "hashes of all packets"),
                 compared(SoundTrack.of_track(2), "hashes of all packets"),

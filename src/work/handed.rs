@@ -78,35 +78,14 @@ impl Handing<'_> {
     }
 
     fn tell(&self, stream: usize, why: &str) {
-        let track = self
-            .container
-            .sound_tracks()
-            .enumerate()
-            .find(|(_, track)| track.stream == stream);
-        if let Some((n, Track { codec, .. })) = track {
-            let kept = "is decoded and kept as FLAC, with silence where something is missing";
-            warn(
-                self.sink,
-                format!("sound track {} ({codec}) {kept}: {why}", n + 1),
-            );
+        if let Some(said) = of_decoded(self.container, stream, why) {
+            warn(self.sink, said);
         }
     }
 
     fn tell_of_loss(&self, stream: usize, why: &str) {
-        let mut tracks = self.container.other_tracks.iter();
-        if let Some(track) = tracks.find(|track| track.stream == stream) {
-            let kind = match track.kind {
-                TrackKind::Video => "video",
-                TrackKind::Audio => "audio",
-                TrackKind::Subtitles => "subtitle",
-            };
-            let codec = &track.codec;
-            warn(
-                self.sink,
-                format!(
-                    "left out, since Matroska does not get it whole: {stream} ({codec} {kind}); {why}"
-                ),
-            );
+        if let Some(said) = of_loss(self.container, stream, why) {
+            warn(self.sink, said);
         }
     }
 
@@ -193,6 +172,38 @@ impl Handing<'_> {
         }
         Ok(refused)
     }
+}
+
+/// What is said of all tracks of a `container` that do not get into the output as they are, by the `record`.
+#[must_use]
+pub fn not_carried(container: &Container, record: &CarriedRecord) -> Vec<String> {
+    let decoded = record.decoded.iter();
+    let decoded = decoded.filter_map(|(stream, why)| of_decoded(container, *stream, why));
+    let left_out = record.left_out.iter();
+    let left_out = left_out.filter_map(|(stream, why)| of_loss(container, *stream, why));
+    decoded.chain(left_out).collect()
+}
+
+/// What is said of a track of sound that is decoded.
+fn of_decoded(container: &Container, stream: usize, why: &str) -> Option<String> {
+    let mut tracks = container.sound_tracks().enumerate();
+    let (n, Track { codec, .. }) = tracks.find(|(_, track)| track.stream == stream)?;
+    let kept = "is decoded and kept as FLAC, with silence where something is missing";
+    Some(format!("sound track {} ({codec}) {kept}: {why}", n + 1))
+}
+
+/// What is said of a track that is left out.
+fn of_loss(container: &Container, stream: usize, why: &str) -> Option<String> {
+    let mut tracks = container.other_tracks.iter();
+    let Track { kind, codec, .. } = tracks.find(|track| track.stream == stream)?;
+    let kind = match kind {
+        TrackKind::Video => "video",
+        TrackKind::Audio => "audio",
+        TrackKind::Subtitles => "subtitle",
+    };
+    Some(format!(
+        "left out, since Matroska does not get it whole: {stream} ({codec} {kind}); {why}"
+    ))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::Value;
 
 use crate::{
-    clips,
+    clips::{self, ffmpeg},
     encoders::{real, script},
     films,
     lab::{encode_with, fails, goes_on},
@@ -107,4 +107,49 @@ fn where_a_decoder_makes_pictures_up_all_are_compared_and_nothing_is_called_prov
     );
     assert_eq!(of_all_pictures(&proof(dir.path())).len(), 3);
     assert_eq!(proof(dir.path())["agrees"], false);
+}
+
+#[test]
+fn a_proof_says_who_has_read_the_film_and_why_where_a_decoder_complained_and_what_was_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = films::damaged_far_from_where_it_is_looked_at().path();
+    let turned = ["-c", "copy", "-metadata:s:v:0", "rotate=315", "film.mov"];
+    ffmpeg(
+        dir.path(),
+        &[&["-i", film.to_str().unwrap()], &turned[..]].concat(),
+    );
+    let run = Run::encode(dir.path(), "film.mov", "out.mkv");
+    let run = run.args(["--chunk-method", "ffms2", "--proof", "proof.json", "--json"]);
+    let ended = run.succeeds();
+    let notes = &ended.finished()["proof"]["notes"];
+    assert_eq!(*notes, proof(dir.path())["notes"]);
+    let notes: Vec<&str> = notes
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let near = |said: &str| -> Option<f64> {
+        let time = said.split_once(": near ")?.1.split_once(" s: ")?.0;
+        time.parse().ok()
+    };
+    let has = |what: &str, is: &dyn Fn(&str) -> bool| {
+        ended.expect(
+            notes.iter().any(|said| is(said)),
+            &format!("{what} among {notes:#?}"),
+        );
+    };
+    has("the reader", &|said| {
+        said.starts_with("FFMS2 delivers wrong pictures (at picture ")
+            && said.contains(" s are right): ffmpeg ")
+            && said.ends_with(" has read the film from its beginning to its end")
+    });
+    // The 231st of those that no other refers to, of 600 in 24 seconds.
+    has("the complaint", &|said| {
+        said.starts_with("a decoder complained of the source: ")
+            && near(said).is_some_and(|seconds| (5.0..23.0).contains(&seconds))
+    });
+    has("what was left out", &|said| {
+        said.starts_with("the turn of its pictures by ") && said.contains("is left out")
+    });
 }

@@ -67,7 +67,13 @@ impl Run<'_> {
         let alike = video.bit_depth == 8 && video.subsampling == Subsampling::Yuv420;
         self.job
             .forget_from(if alike { mismatch.right_until } else { 0 })?;
-        let why = format!("FFMS2 delivers wrong pictures ({mismatch})");
+        let right_until = opened.announced.times_ms.get(mismatch.right_until as usize);
+        let right = right_until
+            .filter(|_| mismatch.right_until > 0)
+            .map_or_else(String::new, |ms| {
+                format!("; those before {:.2} s are right", ms / 1000.0)
+            });
+        let why = format!("FFMS2 delivers wrong pictures ({mismatch}{right})");
         let record = self.opening().in_order_from_now_on(opened, why.clone());
         self.job.record_reader(&record)?;
         warn(
@@ -110,12 +116,18 @@ impl Run<'_> {
             .map(|looking| self.watch.wait(&looking, || None))
             .transpose()?;
         let references = references.clone().or(seen);
+        let mut notes = changes::warnings(&opened.changes);
         let media = match reader {
             Reader::Indexed(..) => {
-                self.tell_of_extras(references.as_ref().map_or(&[], References::extras));
+                let extras = references.as_ref().map_or(&[][..], References::extras);
+                notes.extend(self.tell_of_extras(extras));
                 media.clone()
             }
-            Reader::Linear(film) => self.as_decoded(opened, film)?,
+            Reader::Linear(film) => {
+                let (media, said) = self.as_decoded(opened, film)?;
+                notes.extend(said);
+                media
+            }
         };
         let announced = announced.clone();
         let damage = match reader {
@@ -124,6 +136,7 @@ impl Run<'_> {
         };
         Ok(Made {
             damage,
+            notes,
             media,
             chunks: film.chunks,
             resumed_chunks: film.resumed,
@@ -254,37 +267,47 @@ impl Run<'_> {
         })
     }
 
-    /// Says what pictures carry beside themselves, where that was not known from the first of them.
-    fn tell_of_extras(&self, extras: &[(Extra, f64)]) {
+    /// Says what pictures carry beside themselves, where that was not known from the first of them; also returns it.
+    fn tell_of_extras(&self, extras: &[(Extra, f64)]) -> Vec<String> {
+        let mut said = Vec::new();
         let mut known = self.probed.container.video.extras.clone();
         for (extra, ms) in extras {
             if !known.contains(extra) {
-                warn(
-                    self.watch.sink,
-                    format!("{extra} (seen at {:.2} s)", ms / 1000.0),
-                );
+                said.push(format!("{extra} (seen at {:.2} s)", ms / 1000.0));
                 known.push(*extra);
             }
         }
+        for sentence in &said {
+            warn(self.watch.sink, sentence.clone());
+        }
+        said
     }
 
-    /// What a film that was read in order to its end has turned out to be; what nobody knew of it before is told.
-    fn as_decoded(&self, opened: &Opened, film: &Linear) -> Result<Arc<MediaInfo>> {
+    /// What a film that was read in order to its end has turned out to be; what nobody knew of it before is told, and
+    /// returned.
+    fn as_decoded(&self, opened: &Opened, film: &Linear) -> Result<(Arc<MediaInfo>, Vec<String>)> {
         let sink = self.watch.sink;
-        self.tell_of_extras(&film.extras());
+        let mut said = self.tell_of_extras(&film.extras());
         let is_known = |what| opened.changes.iter().any(|change| change.what == what);
         let mut changes = film.changes();
         changes.retain(|change| !is_known(change.what));
-        changes::warnings(&changes)
-            .into_iter()
-            .for_each(|warning| warn(sink, warning));
+        for warning in changes::warnings(&changes) {
+            warn(sink, warning.clone());
+            said.push(warning);
+        }
         let times_ms = film.times_ms();
         let not_shown = decoded::not_shown(&opened.announced, &times_ms, &film.complaints());
-        not_shown.into_iter().for_each(|event| sink(event));
+        for event in not_shown {
+            if let Event::Warning { message } | Event::Note { message } = &event {
+                said.push(message.clone());
+            }
+            sink(event);
+        }
         let (media, warning) = decoded::media(&opened.media, self.probed, &times_ms)?;
         if let Some(warning) = warning {
-            warn(sink, warning);
+            warn(sink, warning.clone());
+            said.push(warning);
         }
-        Ok(Arc::new(media))
+        Ok((Arc::new(media), said))
     }
 }

@@ -2,6 +2,7 @@
 
 mod decoded;
 mod proof;
+mod notes;
 mod replacing;
 mod damaged;
 mod chunks;
@@ -293,6 +294,8 @@ struct Made {
     references: Option<References>,
     /// What a decoder complained of in the source: pictures that it made up, most likely.
     damage: Vec<String>,
+    /// What has turned out on the way, and was said.
+    notes: Vec<String>,
 }
 
 impl Made {
@@ -342,7 +345,7 @@ impl Run<'_> {
             .join(&made, &part)
             .and_then(|()| self.verify(&made, &part))
             .or_else(|why| self.join_elsewhere(&made, &mut part, why))
-            .inspect_err(|why| self.write_disproof(why))?;
+            .inspect_err(|why| self.write_disproof(&made, why))?;
         self.judge(&part)?;
         self.publish(&made, part, proof, started)
     }
@@ -652,7 +655,7 @@ impl Run<'_> {
             decode: self.config.verify_decode,
             source: self.config.verify_source,
         };
-        let input = self.config.input.clone();
+        let (input, notes) = (self.config.input.clone(), self.notes(made)?);
         let verified = self.watch.over(move || {
             let Made {
                 media,
@@ -673,6 +676,7 @@ impl Run<'_> {
                     announced,
                     references: references.clone(),
                     damage,
+                    notes: &notes,
                     thorough,
                 };
                 let proof = verify::output(&tools, &file, expected);
@@ -701,11 +705,13 @@ impl Run<'_> {
     }
 
     /// Writes down what was compared of an output that is not the film, if that is `why` it is not published.
-    fn write_disproof(&self, why: &anyhow::Error) {
+    fn write_disproof(&self, made: &Made, why: &anyhow::Error) {
         let Some(unproven) = why.downcast_ref::<Unproven>() else {
             return;
         };
-        if let Err(error) = proof::write(self.config, &unproven.findings) {
+        let notes = self.notes(made);
+        let written = notes.and_then(|notes| proof::write(self.config, &unproven.findings, notes));
+        if let Err(error) = written {
             warn(self.watch.sink, format!("{error:#}"));
         }
     }
@@ -733,7 +739,7 @@ impl Run<'_> {
             None => room.wait("the output's name", || part.publish())?,
         }
         let written = room.wait("the list of what was compared", || {
-            proof::write(self.config, &proof.findings)
+            proof::write(self.config, &proof.findings, proof.notes.clone())
         });
         if let Err(error) = written {
             warn(

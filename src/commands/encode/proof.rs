@@ -41,15 +41,18 @@ fn is_verdict(file: &Path) -> bool {
     read.is_some_and(|read| read.is_ok()) && begins == *BEGINNING
 }
 
-/// Writes the `findings` as a verdict, whole or not at all, where that is wanted.
+/// Writes the `findings` and `notes` as a verdict, whole or not at all, where that is wanted.
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write(config: &Config, findings: &[Finding]) -> Result<()> {
+pub fn write(config: &Config, findings: &[Finding], notes: Vec<String>) -> Result<()> {
     let Some(file) = config.proof.as_deref() else {
         return Ok(());
     };
-    let verdict = Verdict::of(findings.to_vec(), &Differences::default());
+    let verdict = Verdict {
+        notes,
+        ..Verdict::of(findings.to_vec(), &Differences::default())
+    };
     let writing = || format!("writing the proof {}", quoted(file.as_os_str()));
     let mut part = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o666))

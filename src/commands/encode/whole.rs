@@ -19,7 +19,7 @@ use crate::{
         process::{self, Children},
         task::{Task, begin},
     },
-    source::packets::Announced,
+    source::{changes, packets::Announced},
     work::whole,
 };
 
@@ -31,6 +31,8 @@ pub struct Opened {
     /// What it is.
     pub media: Arc<MediaInfo>,
     announced: Arc<Announced>,
+    /// What is known to change on the way, and was said.
+    notes: Vec<String>,
 }
 
 impl Run<'_> {
@@ -64,11 +66,17 @@ impl Run<'_> {
         Ok(Opened {
             media,
             announced: Arc::new(announced),
+            notes: changes::warnings(&changes),
         })
     }
 
     /// Encodes the film.
-    pub(super) fn in_one_go(&self, Opened { media, announced }: Opened) -> Result<Made> {
+    pub(super) fn in_one_go(&self, opened: Opened) -> Result<Made> {
+        let Opened {
+            media,
+            announced,
+            notes,
+        } = opened;
         if let Some(others) = self.others(&media.container) {
             self.watch.over(others)?;
         }
@@ -91,6 +99,7 @@ impl Run<'_> {
         let chunks = vec![chunk];
         Ok(Made {
             damage,
+            notes,
             media,
             chunks,
             resumed_chunks,

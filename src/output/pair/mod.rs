@@ -58,6 +58,8 @@ pub struct Verdict {
     pub agrees: bool,
     /// All that was compared.
     pub findings: Vec<Judged>,
+    /// What is known besides: of an encode, who read the film and why, what was left out.
+    pub notes: Vec<String>,
 }
 
 /// A finding, and whether it is known that there is a difference.
@@ -82,6 +84,7 @@ impl Verdict {
         Self {
             agrees: findings.iter().all(|one| one.finding.agrees || one.known),
             findings,
+            notes: Vec::new(),
         }
     }
 }
