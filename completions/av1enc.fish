@@ -43,7 +43,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a s
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
@@ -55,7 +55,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l crf-table -d 'Table for c
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'How slow by --crf-table size' -r -f -a "high\t'Nothing'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'For --crf-table size' -r -f -a "high\t'Nothing'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
@@ -71,7 +71,7 @@ own\t'av1enc has made it, or has kept it as the original'
 none\t'None of these'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-saving -d 'The same by what the output must save: 5%' -r
@@ -149,7 +149,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour ta
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format to encode' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
@@ -161,7 +161,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf-table -d 'T
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'How slow by --crf-table size' -r -f -a "high\t'Nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'For --crf-table size' -r -f -a "high\t'Nothing'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
@@ -177,7 +177,7 @@ own\t'av1enc has made it, or has kept it as the original'
 none\t'None of these'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'What becomes of HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-saving -d 'The same by what the output must save: 5%' -r

@@ -45,7 +45,7 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
-'--pix-format=[Pixel format to encode]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+'--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
@@ -57,7 +57,7 @@ low\:"A rip of low quality"))' \
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[How slow by --crf-table size]:TIER:((high\:"Nothing"
+'--tier=[For --crf-table size]:TIER:((high\:"Nothing"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
@@ -73,7 +73,7 @@ own\:"av1enc has made it, or has kept it as the original"
 none\:"None of these"))' \
 '--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
-'--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+'--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
@@ -179,7 +179,7 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
-'--pix-format=[Pixel format to encode]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+'--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
 '--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
@@ -191,7 +191,7 @@ low\:"A rip of low quality"))' \
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[How slow by --crf-table size]:TIER:((high\:"Nothing"
+'--tier=[For --crf-table size]:TIER:((high\:"Nothing"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
@@ -207,7 +207,7 @@ own\:"av1enc has made it, or has kept it as the original"
 none\:"None of these"))' \
 '--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
-'--dynamic-hdr=[What becomes of HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+'--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \

@@ -12,9 +12,9 @@ use serde::Serialize;
 const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, the job belongs to \
-another source or other settings); 4 left as it is (--skip); 8 this film cannot be taken as it is; 130, 143, 129 stopped by SIGINT, SIGTERM, SIGHUP: \
-the same command goes on where it stopped.";
+Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, or the job is of other \
+settings); 4 left as it is (--skip); 8 this film cannot be taken as it is; 130, 143, 129 stopped by a signal: the same \
+command goes on where it stopped.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
@@ -604,7 +604,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Machine")]
     pub device: Option<PathBuf>,
 
-    /// Pixel format to encode
+    /// Pixel format
     #[arg(
         long,
         value_enum,
@@ -626,7 +626,7 @@ pub struct EncodeArgs {
     #[arg(long, value_enum, value_name = "TABLE", help_heading = DECISIONS)]
     pub crf_table: Option<CrfTable>,
 
-    /// How slow by --crf-table size
+    /// For --crf-table size
     ///
     /// Slower, better or faster than the table says.
     #[arg(long, value_enum, value_name = "TIER", default_value = "high", help_heading = DECISIONS)]
@@ -679,7 +679,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = DECISIONS)]
     pub stable_secs: u64,
 
-    /// What becomes of HDR10+ and Dolby Vision
+    /// HDR10+ and Dolby Vision
     #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = DECISIONS)]
     pub dynamic_hdr: DynamicHdrChoice,
 
