@@ -85,12 +85,8 @@ impl Scout {
         let frames = self.at.workshop.media.frames;
         let linear = self.at.reader.linear().cloned();
         if let Some(film) = &linear {
-            let known = self
-                .at
-                .workshop
-                .job
-                .pictures()
-                .and_then(|pictures| film.learn(&pictures));
+            let job = &self.at.workshop.job;
+            let known = job.damage().and_then(|_| film.learn(&job.pictures()?));
             self.known.complete &= known.is_ok();
         }
         let all = self.known.complete;
@@ -126,7 +122,10 @@ impl Scout {
         let found = cutting.film(frames)?;
         drop(cutting);
         match linear {
-            Some(film) => self.at.workshop.job.keep_pictures(&film.known())?,
+            Some(film) => {
+                let job = &self.at.workshop.job;
+                job.keep_pictures(&film.known(), &film.damage())?;
+            }
             None => ensure!(found == frames, "FFMS2 gave {found} of {frames} frames"),
         }
         self.log.complete(found)?;

@@ -19,6 +19,8 @@ pub enum Name {
     Reader,
     /// What is known of pictures that were read in order.
     Pictures,
+    /// What decoders complained of while these pictures were read.
+    Damage,
     /// The encoder's trial.
     Trial,
     /// Sound that is encoded anew.
@@ -68,7 +70,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -76,6 +78,7 @@ impl Name {
         Self::Scenes,
         Self::Reader,
         Self::Pictures,
+        Self::Damage,
         Self::Trial,
         Self::Audio,
         Self::Sound,
@@ -140,6 +143,7 @@ impl fmt::Display for Name {
             Self::Scenes => "scenes.jsonl",
             Self::Reader => "reader.json",
             Self::Pictures => "pictures.bin",
+            Self::Damage => "damage.json",
             Self::Trial => "trial.ivf",
             Self::Audio => "audio.mka",
             Self::Sound => "sound.json",

@@ -137,11 +137,21 @@ impl Job {
         read(&self.path(Name::Pictures)).context("reading `pictures.bin` of the job")
     }
 
-    /// Keeps what is known of the pictures.
+    /// What decoders complained of while these pictures were read.
+    ///
+    /// # Errors
+    /// If nothing is known of that.
+    pub fn damage(&self) -> Result<Vec<String>> {
+        let text = read(&self.path(Name::Damage)).context("reading `damage.json` of the job")?;
+        serde_json::from_slice(&text).context("`damage.json` of the job is damaged")
+    }
+
+    /// Keeps what is known of the pictures, and of their `damage`: whoever goes on with the job does not read them again.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn keep_pictures(&self, pictures: &[u8]) -> Result<()> {
+    pub fn keep_pictures(&self, pictures: &[u8], damage: &[String]) -> Result<()> {
+        self.write(Name::Damage, &serde_json::to_vec(damage)?)?;
         self.write(Name::Pictures, pictures)
     }
 }

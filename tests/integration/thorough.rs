@@ -110,6 +110,23 @@ fn where_a_decoder_makes_pictures_up_all_are_compared_and_nothing_is_called_prov
 }
 
 #[test]
+fn a_run_that_goes_on_knows_what_the_one_before_has_heard_of_its_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = films::damaged().remove(1).path();
+    let encoder = script(dir.path(), "[ -e ../lab/right ] || exit 9");
+    let run = || {
+        Run::encode(dir.path(), &film, "out.mkv")
+            .arg("--encoder-path")
+            .arg(&encoder)
+    };
+    let _ = run().fails(1);
+    assert!(dir.path().join("out.mkv.av1enc/pictures.bin").exists());
+    fs::write(dir.path().join("lab/right"), "").unwrap();
+    let ended = run().succeeds();
+    let _ = ended.prints("not proven, for the source is damaged (");
+}
+
+#[test]
 fn a_proof_says_who_has_read_the_film_and_why_where_a_decoder_complained_and_what_was_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let film = films::damaged_far_from_where_it_is_looked_at().path();

@@ -132,7 +132,11 @@ impl Run<'_> {
         let announced = announced.clone();
         let damage = match reader {
             Reader::Indexed(..) => Vec::new(),
-            Reader::Linear(film) => film.damage(),
+            Reader::Linear(film) => match film.damage() {
+                // What was read by an earlier run was heard by it.
+                heard if heard.is_empty() => self.job.damage()?,
+                heard => heard,
+            },
         };
         Ok(Made {
             damage,
