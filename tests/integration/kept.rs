@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     check::File,
     clips::{ffmpeg, mkvmerge},
+    lab::messages,
     run::{Ended, Run},
 };
 
@@ -55,13 +56,7 @@ fn finding(ended: &Ended, what: &str) -> Value {
 
 /// The warnings of a run with `--json`.
 fn warnings(ended: &Ended) -> Vec<String> {
-    let warnings = ended
-        .events()
-        .into_iter()
-        .filter(|event| event["event"] == "warning");
-    warnings
-        .map(|event| event["message"].as_str().unwrap().to_owned())
-        .collect()
+    messages(ended, "warning")
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::{
     clips,
     encoders::{real, script},
     fuse::Disk,
-    run::{Ended, Run, nothing_is_left_running},
+    run::{Ended, GROWN, Run, nothing_is_left_running},
 };
 
 /// Where the job of [`encode`] is, in its directory.
@@ -90,7 +90,7 @@ pub fn fails(dir: &Path, run: Run) -> Ended {
     ended
 }
 
-/// Messages of all events of a kind: `warning`, `note`.
+/// Messages of all events of a kind: `warning`, `note`; but for the one that the output has grown.
 #[track_caller]
 pub fn messages(ended: &Ended, kind: &str) -> Vec<String> {
     let text = |event: &Value| event["message"].as_str().unwrap().to_owned();
@@ -99,6 +99,7 @@ pub fn messages(ended: &Ended, kind: &str) -> Vec<String> {
         .iter()
         .filter(|event| event["event"] == kind)
         .map(text)
+        .filter(|message| !message.starts_with(GROWN))
         .collect()
 }
 

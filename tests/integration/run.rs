@@ -23,6 +23,8 @@ use nix::{
 };
 use serde_json::Value;
 
+/// What many clips are told, since they are so small.
+pub const GROWN: &str = "the output is larger than the source";
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 /// Set for every run to its directory, so that whatever it starts can be found by it.
@@ -390,7 +392,7 @@ impl Ended {
         self.stderr
             .lines()
             .filter_map(|line| line.strip_prefix("warning: "))
-            .filter(|line| !line.starts_with("the output is larger than the source"))
+            .filter(|line| !line.starts_with(GROWN))
             .collect()
     }
 

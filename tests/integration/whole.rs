@@ -12,6 +12,7 @@ use crate::{
     advice::typed,
     check::{File, is_whole},
     clips,
+    lab::messages,
     run::Run,
 };
 
@@ -35,13 +36,7 @@ fn encode(source: &Path, frames: u64) -> Encoded {
         finished["proof"]["frames"] == frames,
         &format!("proof of {frames} frames"),
     );
-    let warnings = run
-        .events()
-        .into_iter()
-        .filter(|event| event["event"] == "warning");
-    let warnings = warnings
-        .map(|event| event["message"].as_str().unwrap().to_owned())
-        .collect();
+    let warnings = messages(&run, "warning");
     let file = is_whole(&dir.path().join("out.mkv"), source, frames);
     Encoded {
         file,
