@@ -11,6 +11,7 @@ use std::{
 use nix::{sys::signal::Signal, unistd::geteuid};
 
 use crate::{
+    chance::Chance,
     check::File as Checked,
     clips,
     lab::Mount,
@@ -238,51 +239,44 @@ fn library(dir: &Path) -> PathBuf {
     library
 }
 
-/// Replaces a film of this name in `dir` and is killed at every step of it, once each; the same command ends it.
-fn killed_at_every_step(dir: &Path, library: &Path, name: &str, ways: &[&str]) {
+/// Every film has at least so many steps.
+const STEPS: usize = 4;
+
+/// Replaces a film of this name in `dir` and is killed at some step of it, as often as chance has rounds; the same command
+/// ends it.
+fn killed_at_a_step(dir: &Path, library: &Path, name: &str, chance: &mut Chance) {
     let backup = name.replace("film.", "film.orig.");
-    let mut kills = 0;
-    loop {
+    for _ in 0..chance.rounds {
         fs::copy(clips::one_frame(), dir.join(name)).unwrap();
-        let run = replace(dir, name)
-            .args(ways)
-            .env("KILLED_AT", kills.to_string());
+        let step = chance.random.below(STEPS).to_string();
+        let run = replace(dir, name).env("KILLED_AT", &step);
         let ended = run.env("LD_PRELOAD", library).ends();
+        let ended = ended.dies_of(Signal::SIGKILL);
         nothing_is_left_running(dir);
-        let was_killed = ended.is_dead_of(Signal::SIGKILL);
         let has_film = |path: &str| fs::read(dir.join(path)).is_ok_and(|it| it == original());
         // The original is there, under one name or another.
         ended.expect(has_film(name) || has_film(&backup), "the original");
-        if was_killed {
-            let again = replace(dir, name).args(ways).succeeds();
-            again.expect(has_film(&backup), "the original is kept");
-        } else {
-            let ended = ended.exits(0);
-            ended.expect(has_film(&backup), "the original is kept");
-        }
+        let again = replace(dir, name).succeeds();
+        again.expect(has_film(&backup), "the original is kept");
         assert!(is_av1(&dir.join("film.mkv")));
         assert_eq!(names(dir).len(), 2, "{:?}", names(dir));
         for left in ["film.mkv", &backup] {
             fs::remove_file(dir.join(left)).unwrap();
         }
-        if !was_killed {
-            break;
-        }
-        kills += 1;
     }
-    assert!(kills >= 4, "{kills}");
 }
 
 #[test]
 fn killed_at_any_step_there_is_a_film_and_the_same_command_ends_it() {
+    let mut chance = Chance::of(2);
     let tools = tempfile::tempdir().unwrap();
     let library = library(tools.path());
     for name in ["film.mkv", "film.mp4"] {
         let dir = tempfile::tempdir().unwrap();
-        killed_at_every_step(dir.path(), &library, name, &[]);
+        killed_at_a_step(dir.path(), &library, name, &mut chance);
     }
     let disk = tempfile::tempdir().unwrap();
     if let Some(disk) = Mount::exfat(disk.path()) {
-        killed_at_every_step(disk.path(), &library, "film.mkv", &[]);
+        killed_at_a_step(disk.path(), &library, "film.mkv", &mut chance);
     }
 }
