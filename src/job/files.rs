@@ -83,8 +83,11 @@ pub fn hash(path: &Path) -> std::io::Result<(u64, String)> {
     digest(open(path, OpenOptions::new().read(true))?)
 }
 
-/// The same of what is left of an open file.
-pub(super) fn digest(file: File) -> std::io::Result<(u64, String)> {
+/// The same of what is left of an open file, whoever it belongs to.
+///
+/// # Errors
+/// Those of the file system.
+pub fn digest(file: File) -> std::io::Result<(u64, String)> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(file)?;
     Ok((hasher.count(), hasher.finalize().to_hex().to_string()))

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     chunks::{ChunkRecord, Encoded, Made, parse_record},
-    files::hash,
+    files::{digest, hash},
     identity::SourceIdentity,
     named::{Leftover, may_have_named},
     records::{CarriedRecord, ReaderRecord, SoundRecord},

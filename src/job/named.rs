@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail};
 use super::{
     Job,
     files::require_own,
-    identity::OutputIdentity,
+    identity::{OutputIdentity, SourceIdentity},
     lease::Lease,
     names::Name,
     place::Place,
     remove,
-    state::{Known, read_state},
+    state::{Known, State, read_state},
 };
 
 /// Whether the job in `dir` may have given `output` its name: whoever then holds the job asks [`Job::has_named`].
@@ -36,6 +36,7 @@ fn named(place: &Place) -> Option<OutputIdentity> {
 pub struct Leftover {
     place: Place,
     lease: Lease,
+    source: SourceIdentity,
     named: OutputIdentity,
 }
 
@@ -55,9 +56,14 @@ impl Leftover {
             return Ok(None);
         };
         // Another run may have cleared up meanwhile.
-        Ok(named(&place).map(|named| Self {
+        let Known::State(state) = read_state(&place)? else {
+            return Ok(None);
+        };
+        let State { source, named, .. } = *state;
+        Ok(named.map(|named| Self {
             place,
             lease,
+            source,
             named,
         }))
     }
@@ -66,6 +72,12 @@ impl Leftover {
     #[must_use]
     pub fn is_output(&self, path: &Path) -> bool {
         self.named.may_be_of(path) && OutputIdentity::of(path).is_ok_and(|it| it == self.named)
+    }
+
+    /// Whether a file is the film that the job is of, by what [`SourceIdentity`] looks at.
+    #[must_use]
+    pub fn is_source(&self, path: &Path) -> bool {
+        SourceIdentity::of(path).is_ok_and(|it| it == self.source)
     }
 
     /// Removes the job: nothing of it is left to do.

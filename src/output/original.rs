@@ -6,6 +6,7 @@
 //! Under two names (film.mp4 and film.mkv), the output gets its own, and then the original is moved to the backup's.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File, FileTimes},
     io::{self, ErrorKind},
     os::unix::fs::{MetadataExt, fchown},
@@ -21,13 +22,13 @@ use nix::{
 
 use super::part::{PartFile, dir_of};
 use crate::{
-    job,
+    job::{self, Leftover},
     os::{
         disk::{self, sync_dir},
         exit::Taken,
         process::quoted,
     },
-    settings::{Config, original_of},
+    settings::{Config, original_of, output_of},
 };
 
 /// The attribute that says when a backup was made, in seconds since 1970: only what has it is ever removed.
@@ -54,6 +55,12 @@ impl Original {
         })
     }
 
+    /// Whether there is a film of the original's name beside the output.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        self.has_other_name() && is_there(&self.path)
+    }
+
     fn has_other_name(&self) -> bool {
         self.path != self.output
     }
@@ -78,14 +85,9 @@ impl Original {
                 let dir = quoted(dir_of(backup).as_os_str());
                 format!("cannot keep the original in {dir}")
             })?;
-            ensure!(
-                !is_there(backup) || self.is_kept(backup),
-                Taken(format!(
-                    "{} exists: {} was replaced before, it seems. `av1enc restore` undoes that; or move it away",
-                    quoted(backup.as_os_str()),
-                    quoted(self.path.as_os_str())
-                ))
-            );
+            if is_there(backup) {
+                self.require_kept(backup)?;
+            }
         }
         Ok((found.nlink() > 1).then(|| {
             format!(
@@ -96,14 +98,22 @@ impl Original {
         }))
     }
 
-    /// Whether the backup is the original: a second name of it, or a copy.
-    fn is_kept(&self, backup: &Path) -> bool {
+    /// Makes sure that what has the backup's name is the original: a second name of it, or a copy.
+    fn require_kept(&self, backup: &Path) -> Result<()> {
         let number = |path: &Path| fs::symlink_metadata(path).map(|it| (it.dev(), it.ino()));
-        match (number(backup), number(&self.path)) {
+        let is_kept = match (number(backup), number(&self.path)) {
             (Ok(backup), Ok(original)) if backup == original => true,
-            _ => job::hash(backup)
-                .is_ok_and(|kept| job::hash(&self.path).is_ok_and(|original| kept == original)),
-        }
+            _ => have_one_content(backup, &self.path).unwrap_or(false),
+        };
+        ensure!(
+            is_kept,
+            Taken(format!(
+                "{} exists: {} was replaced before, it seems. `av1enc restore` undoes that; or move it away",
+                quoted(backup.as_os_str()),
+                quoted(self.path.as_os_str())
+            ))
+        );
+        Ok(())
     }
 
     /// Gives the output what the original has beside its content: owner, mode, times, extended attributes. Returns what
@@ -112,37 +122,11 @@ impl Original {
     /// # Errors
     /// If either file cannot be read.
     pub fn adorn(&self, part: &PartFile) -> Result<Vec<String>> {
-        let (original, file) = (File::open(&self.path)?, part.writer()?);
-        let found = original.metadata()?;
-        let mut lost = Vec::new();
-        let is_own = file.metadata()?;
-        if (is_own.uid(), is_own.gid()) != (found.uid(), found.gid())
-            && fchown(&file, Some(found.uid()), Some(found.gid())).is_err()
-        {
-            lost.push("its owner and group".to_owned());
-        }
-        if file.set_permissions(found.permissions()).is_err() {
-            lost.push("its mode".to_owned());
-        }
-        use xattr::FileExt;
-        for name in original.list_xattr().into_iter().flatten() {
-            let value = original.get_xattr(&name).ok().flatten();
-            if value.is_none_or(|value| file.set_xattr(&name, &value).is_err()) {
-                lost.push(format!("its attribute {}", quoted(&name)));
-            }
-        }
+        let file = part.writer()?;
         let name = self.path.file_name().unwrap_or_default();
-        // Where there are no such attributes, `restore` goes by the names alone.
-        let _ = file.set_xattr(REPLACES, name.as_encoded_bytes());
-        // Last: all of the above changes them.
-        let times = FileTimes::new().set_modified(found.modified()?);
-        let times = found
-            .accessed()
-            .map_or(times, |time| times.set_accessed(time));
-        if file.set_times(times).is_err() {
-            lost.push("its times".to_owned());
-        }
-        Ok(lost)
+        // Where there are no such attributes, `restore` says so.
+        let _ = xattr::FileExt::set_xattr(&file, REPLACES, name.as_encoded_bytes());
+        adorn(&self.path, &file)
     }
 
     /// Gives the output the original's place. What is killed at any step is gone on with by the same command.
@@ -153,7 +137,6 @@ impl Original {
         let replaced = match &self.backup {
             _ if self.has_other_name() => part.publish(),
             None => part.publish_over(),
-            Some(backup) if is_there(backup) => part.publish_over().map(|()| note_time(backup)),
             Some(backup) => self.replace_and_keep(part, backup),
         };
         replaced.with_context(|| {
@@ -167,6 +150,11 @@ impl Original {
     }
 
     fn replace_and_keep(&self, part: &PartFile, backup: &Path) -> Result<()> {
+        if is_there(backup) {
+            self.require_kept(backup)?;
+            note_time(backup);
+            return part.publish_over();
+        }
         match fs::hard_link(&self.path, backup) {
             Ok(()) => (),
             Err(error)
@@ -187,16 +175,13 @@ impl Original {
     /// # Errors
     /// If it cannot be moved: then both are there.
     pub fn part_with(&self) -> Result<()> {
-        if !self.has_other_name() || !is_there(&self.path) {
+        if !self.is_beside() {
             return Ok(());
         }
         let moved = match &self.backup {
             None => fs::remove_file(&self.path).map_err(anyhow::Error::new),
             Some(backup) if is_there(backup) => {
-                ensure!(
-                    self.is_kept(backup),
-                    Taken(format!("{} is in the way", quoted(backup.as_os_str())))
-                );
+                self.require_kept(backup)?;
                 fs::remove_file(&self.path).map_err(anyhow::Error::new)
             }
             Some(backup) => move_to(&self.path, backup),
@@ -215,19 +200,21 @@ impl Original {
     }
 
     /// Does what a run that was killed has left to do, once its output had a name. Returns whether the output has taken
-    /// the original's place.
+    /// the original's place. A film that has come to have the original's name meanwhile keeps it.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn finish(&self, is_output: impl Fn(&Path) -> bool) -> Result<bool> {
+    pub fn finish(&self, left: &Leftover) -> Result<bool> {
         // The output has the backup's name: it was about to be exchanged.
-        if let Some(backup) = self.backup.as_deref().filter(|backup| is_output(backup)) {
+        if let Some(backup) = self.backup.as_deref().filter(|it| left.is_output(it)) {
             exchange(backup, &self.output)?;
         }
-        if !is_output(&self.output) {
+        if !left.is_output(&self.output) {
             return Ok(false);
         }
-        self.part_with()?;
+        if left.is_source(&self.path) {
+            self.part_with()?;
+        }
         Ok(true)
     }
 }
@@ -302,67 +289,116 @@ fn copy_as(from: &Path, part: &Path) -> Result<()> {
     if is_there(part) {
         fs::remove_file(part)?;
     }
-    let (found, file) = (fs::metadata(from)?, File::create_new(part)?);
+    let file = File::create_new(part)?;
     disk::copy_into(from, &file)?;
-    let _ = fchown(&file, Some(found.uid()), Some(found.gid()));
-    file.set_permissions(found.permissions())?;
-    file.set_times(FileTimes::new().set_modified(found.modified()?))?;
+    // What the copy's file system cannot keep is no reason to keep no copy.
+    adorn(from, &file)?;
     ensure!(
-        job::hash(part)? == job::hash(from)?,
+        have_one_content(part, from)?,
         "the copy has another content"
     );
     Ok(())
+}
+
+/// Whether two files hold the same. Both are read whole.
+fn have_one_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let digest = |path: &Path| job::digest(File::open(path)?);
+    Ok(digest(one)? == digest(other)?)
+}
+
+/// Gives a file what another one has beside its content: owner, mode, times, extended attributes. Returns what could not be
+/// kept, in words.
+fn adorn(from: &Path, to: &File) -> Result<Vec<String>> {
+    use xattr::FileExt;
+    let from = File::open(from)?;
+    let (found, own) = (from.metadata()?, to.metadata()?);
+    let mut lost = Vec::new();
+    if (own.uid(), own.gid()) != (found.uid(), found.gid())
+        && fchown(to, Some(found.uid()), Some(found.gid())).is_err()
+    {
+        lost.push("its owner and group".to_owned());
+    }
+    if to.set_permissions(found.permissions()).is_err() {
+        lost.push("its mode".to_owned());
+    }
+    for name in from.list_xattr().into_iter().flatten() {
+        let value = from.get_xattr(&name).ok().flatten();
+        if value.is_none_or(|value| to.set_xattr(&name, &value).is_err()) {
+            lost.push(format!("its attribute {}", quoted(&name)));
+        }
+    }
+    // Last: all of the above changes them.
+    let times = FileTimes::new().set_modified(found.modified()?);
+    let times = found
+        .accessed()
+        .map_or(times, |time| times.set_accessed(time));
+    if to.set_times(times).is_err() {
+        lost.push("its times".to_owned());
+    }
+    to.sync_all()?;
+    Ok(lost)
 }
 
 /// Puts the original of `film` back, which is kept in `dir` or beside it; `film` may be named as it was, as it is, or as it is
 /// kept. Returns what was done, in words.
 ///
 /// # Errors
-/// If there is none, or more than one, or something else is in its place.
+/// If there is none, or more than one, or if something else is in its place.
 pub fn restore(film: &Path, dir: Option<&Path>) -> Result<String> {
     let beside = dir_of(film);
     let (backup, name) = kept_for(film, dir.unwrap_or(beside))?;
     let original = beside.join(name);
-    let output = original.with_extension("mkv");
-    let shown = [&original, &output].map(|path| quoted(path.as_os_str()));
-    if original
-        .extension()
-        .is_some_and(|it| it.eq_ignore_ascii_case("mkv"))
-    {
-        if fs::rename(&backup, &original).is_err() {
-            // Of another file system: it is there before the name is exchanged.
-            let near = original.with_extension("orig.restored.mkv");
-            copy(&backup, &near)?;
-            fs::rename(&near, &original)?;
-            fs::remove_file(&backup)?;
-        }
-        forget_time(&original);
-        sync_dir(beside)?;
-        return Ok(format!("{} is the original again", shown[0]));
-    }
+    let output = output_of(&original);
+    let has_place = original == output;
+    let is_ours = replaces(&output, &original);
+    let shown = [&backup, &original, &output].map(|path| quoted(path.as_os_str()));
     ensure!(
-        !is_there(&original),
-        Taken(format!("{} exists: move it away", shown[0]))
+        !is_there(&original) || has_place && is_ours,
+        Taken(format!(
+            "{} exists, and nothing tells that av1enc has made it of {}: move it away, and repeat the command",
+            shown[1], shown[0]
+        ))
     );
-    move_to(&backup, &original)?;
-    forget_time(&original);
-    let replaces = xattr::get(&output, REPLACES).ok().flatten();
-    let is_ours = replaces
-        .is_some_and(|name| Some(&*name) == original.file_name().map(|it| it.as_encoded_bytes()));
-    let then = if is_ours {
-        fs::remove_file(&output)?;
-        format!("{} is removed", shown[1])
+    if has_place && is_ours {
+        put_over(&backup, &original)?;
     } else {
+        move_to(&backup, &original)?;
+    }
+    let _ = xattr::remove(&original, KEPT_SINCE);
+    sync_dir(beside)?;
+    let then = if has_place {
+        String::new()
+    } else if is_ours {
+        fs::remove_file(&output)?;
+        format!("; {} is removed", shown[2])
+    } else if is_there(&output) {
         format!(
-            "{} stays, for nothing tells that it was made of it",
-            shown[1]
+            "; {} stays, for nothing tells that it was made of it",
+            shown[2]
         )
+    } else {
+        String::new()
     };
-    Ok(format!("{} is there again; {then}", shown[0]))
+    Ok(format!("{} is the original again{then}", shown[1]))
 }
 
-fn forget_time(original: &Path) {
-    let _ = xattr::remove(original, KEPT_SINCE);
+/// Whether a file is an output that says of itself that it was made of a film of this name.
+fn replaces(output: &Path, original: &Path) -> bool {
+    let said = xattr::get(output, REPLACES).ok().flatten();
+    said.is_some() && said.as_deref() == original.file_name().map(OsStr::as_encoded_bytes)
+}
+
+/// Gives a file the name of another one, which is gone then, on whichever file system.
+fn put_over(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+            let near = to.with_extension("orig.restored");
+            copy(from, &near)?;
+            fs::rename(&near, to)?;
+            Ok(fs::remove_file(from)?)
+        }
+        renamed => Ok(renamed?),
+    }
 }
 
 /// The original in `dir` that is kept for a film, and the name that it had.
@@ -417,14 +453,14 @@ pub fn remove_older(dir: &Path, age: Duration, beside: &Path) -> Result<Vec<Path
         let Some(original) = original_of(&entry.file_name()) else {
             continue;
         };
-        let output = beside.join(original).with_extension("mkv");
+        let original = beside.join(original);
         let since = xattr::get(entry.path(), KEPT_SINCE).ok().flatten();
         let since = since.and_then(|text| String::from_utf8(text).ok()?.parse::<u64>().ok());
         let is_older = since.is_some_and(|since| {
             let since = UNIX_EPOCH + Duration::from_secs(since);
             since.elapsed().is_ok_and(|elapsed| elapsed > age)
         });
-        if is_older && entry.file_type()?.is_file() && output.is_file() {
+        if is_older && entry.file_type()?.is_file() && replaces(&output_of(&original), &original) {
             fs::remove_file(entry.path())?;
             removed.push(entry.path());
         }

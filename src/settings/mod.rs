@@ -23,7 +23,7 @@ use std::{
 
 use clap::ValueEnum;
 
-pub use self::replacing::{Replacing, original_of};
+pub use self::replacing::{Replacing, original_of, output_of};
 use self::{
     cuts::Cuts,
     deciding::Deciding,

@@ -56,7 +56,7 @@ impl Replacing {
 
 /// The output that takes the place of an `input`.
 #[must_use]
-pub(super) fn output_of(input: &Path) -> PathBuf {
+pub fn output_of(input: &Path) -> PathBuf {
     match input.extension() {
         Some(ending) if ending.eq_ignore_ascii_case("mkv") => input.to_owned(),
         _ => input.with_extension("mkv"),

@@ -8,7 +8,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{check::File, clips, run::Run};
+use crate::{check::File, clips, lab::names, run::Run};
 
 /// A directory with a film in H.264 whose name says that it is from the web.
 fn with_film() -> (TempDir, PathBuf) {
@@ -332,13 +332,4 @@ fn why_a_film_failed_is_written_beside_it_and_nobody_elses_file_is_touched() {
     fs::write(&why, "my own").unwrap();
     failed().says("is somebody else's file, and stays: rename it");
     assert_eq!(fs::read_to_string(&why).unwrap(), "my own");
-}
-
-/// The names in a directory, in order.
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }

@@ -7,19 +7,9 @@ use av1enc::os::disk::{largest_file, require_size, space};
 use crate::{
     check::is_whole,
     clips,
-    lab::{Mount, encode_of, fake, finished_in, tells, undisturbed, with_fakes},
+    lab::{Mount, encode_of, fake, finished_in, names, tells, undisturbed, with_fakes},
     run::Run,
 };
-
-/// The file names in a directory, sorted.
-fn names(dir: &Path) -> Vec<String> {
-    let names = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.collect();
-    names.sort();
-    names
-}
 
 /// Both ways to read a film work where it, its job and its output are on this disk, and leave nothing but the output.
 #[track_caller]

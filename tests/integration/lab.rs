@@ -90,6 +90,15 @@ pub fn fails(dir: &Path, run: Run) -> Ended {
     ended
 }
 
+/// The names in a directory, in order.
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
 /// Messages of all events of a kind: `warning`, `note`; but for the one that the output has grown.
 #[track_caller]
 pub fn messages(ended: &Ended, kind: &str) -> Vec<String> {

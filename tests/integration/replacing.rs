@@ -14,7 +14,7 @@ use crate::{
     chance::Chance,
     check::File as Checked,
     clips,
-    lab::Mount,
+    lab::{Mount, names},
     run::{Run, nothing_is_left_running},
 };
 
@@ -35,15 +35,6 @@ fn restore(dir: &Path, name: &str) -> Run {
 
 fn original() -> Vec<u8> {
     fs::read(clips::one_frame()).unwrap()
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 fn is_av1(path: &Path) -> bool {
@@ -124,17 +115,14 @@ fn originals_go_elsewhere_or_nowhere_and_are_removed_in_time_and_others_never() 
         fs::read(elsewhere.join("film.orig.mkv")).unwrap(),
         original()
     );
-    // Two more that are as old as can be: one of nobody's, one whose output is gone.
+    // Two more that are as old as can be: of a film that nobody has made of it, and of one that is gone.
     for name in ["mine.orig.mkv", "gone.orig.mkv"] {
         fs::write(elsewhere.join(name), "mine").unwrap();
     }
     fs::write(dir.path().join("mine.mkv"), "mine").unwrap();
-    let has_attributes = xattr::set(
-        elsewhere.join("gone.orig.mkv"),
-        "user.av1enc.kept-since",
-        b"1",
-    )
-    .is_ok();
+    let has_attributes = ["gone.orig.mkv", "mine.orig.mkv"]
+        .iter()
+        .all(|it| xattr::set(elsewhere.join(it), "user.av1enc.kept-since", b"1").is_ok());
     fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
     let next = |age: &str| {
         fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
@@ -163,6 +151,74 @@ fn originals_go_elsewhere_or_nowhere_and_are_removed_in_time_and_others_never() 
     let _ = replace(dir.path(), "c.mkv").arg("--no-backup").succeeds();
     assert!(is_av1(&dir.path().join("c.mkv")) && !dir.path().join("c.orig.mkv").exists());
     drop(disk);
+}
+
+#[test]
+fn an_original_of_many_names_and_another_owner_is_kept_on_another_disk_with_all_its_belongings() {
+    let dir = place("film.mkv");
+    let film = dir.path().join("film.mkv");
+    let Some(disk) = Mount::tmpfs(dir.path().join("disk"), 16) else {
+        return;
+    };
+    fs::hard_link(&film, dir.path().join("other")).unwrap();
+    std::os::unix::fs::chown(&film, Some(1), Some(2)).unwrap();
+    let note = xattr::set(&film, "user.note", b"mine");
+    let run = replace(dir.path(), "film.mkv").args(["--backup-dir", "disk"]);
+    let _ = run.succeeds();
+    let kept = disk.path().join("film.orig.mkv");
+    assert_eq!(fs::read(&kept).unwrap(), original());
+    assert_eq!(fs::metadata(&kept).unwrap().uid(), 1);
+    if note.is_ok() && xattr::set(disk.path(), "user.note", b"").is_ok() {
+        assert_eq!(xattr::get(&kept, "user.note").unwrap().unwrap(), b"mine");
+    }
+    let _ = restore(dir.path(), "film.mkv")
+        .args(["--backup-dir", "disk"])
+        .succeeds();
+    assert_eq!(fs::read(&film).unwrap(), original());
+    assert_eq!(names(disk.path()), [""; 0]);
+}
+
+#[test]
+fn what_is_nobodys_output_is_not_overwritten_by_an_original() {
+    let dir = place("film.mkv");
+    let _ = replace(dir.path(), "film.mkv").succeeds();
+    let film = dir.path().join("film.mkv");
+    // Another film of that name, and an original of the user's own.
+    fs::remove_file(&film).unwrap();
+    for name in ["film.mkv", "cut.mkv", "cut.orig.mkv"] {
+        fs::write(dir.path().join(name), "mine").unwrap();
+    }
+    for name in ["film.mkv", "cut.mkv"] {
+        let refused = restore(dir.path(), name).ends().exits(3);
+        let _ = refused.says("nothing tells that av1enc has made it");
+        assert_eq!(fs::read(dir.path().join(name)).unwrap(), b"mine");
+    }
+    assert_eq!(fs::read(dir.path().join("cut.orig.mkv")).unwrap(), b"mine");
+    fs::remove_file(&film).unwrap();
+    let _ = restore(dir.path(), "film.mkv").succeeds();
+    assert_eq!(fs::read(&film).unwrap(), original());
+}
+
+#[test]
+fn a_film_that_takes_the_name_of_a_killed_runs_source_stays() {
+    let tools = tempfile::tempdir().unwrap();
+    let library = library(tools.path());
+    let dir = place("film.mp4");
+    // Once the output has its name, and before the original is removed.
+    let run = replace(dir.path(), "film.mp4").arg("--no-backup");
+    let run = run.env("KILLED_AT", "1").env("LD_PRELOAD", &library);
+    let _ = run.ends().dies_of(Signal::SIGKILL);
+    assert!(is_av1(&dir.path().join("film.mkv")));
+    fs::write(dir.path().join("film.mp4"), "another film").unwrap();
+    let again = replace(dir.path(), "film.mp4")
+        .arg("--no-backup")
+        .succeeds();
+    let _ = again.says("film.mp4 is another film than it was made of, and stays");
+    assert_eq!(
+        fs::read(dir.path().join("film.mp4")).unwrap(),
+        b"another film"
+    );
+    assert_eq!(names(dir.path()), ["film.mkv", "film.mp4"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::{
     check::File,
     clips,
+    lab::names,
     run::{Ended, Run, nothing_is_left_running},
 };
 
@@ -31,14 +32,6 @@ fn just_too_small(clip: PathBuf, args: &[&str]) -> f64 {
     let finished = encode(dir.path(), args).arg("--json").succeeds().finished();
     let bytes = |name: &str| finished[name].as_f64().unwrap();
     (bytes("output_bytes") - 64.0) / bytes("source_bytes")
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 fn stages(ended: &Ended) -> Vec<Value> {

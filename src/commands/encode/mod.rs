@@ -98,7 +98,7 @@ pub fn run(
         return Ok(Outcome::Named);
     }
     let first = worth::by_file(config)?;
-    refuse_taken(config)?;
+    refuse_taken(config, sink)?;
     // Of a film that is left alone, nothing is said but why.
     let may_be_left_alone = !config.deciding.skip.is_empty();
     if !may_be_left_alone {
@@ -121,7 +121,7 @@ pub fn run(
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    require_places(config, sink)?;
+    require_places(config)?;
     let room = Room::new(config.disk_patience, &ground.children, sink);
     let job = open_job(config, &plan, &room)?;
     if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
@@ -160,11 +160,10 @@ fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
 }
 
 /// Refuses an output that is the input, or something else's.
-fn refuse_taken(config: &Config) -> Result<()> {
-    if let Some(original) = Original::of(config)
-        && config.input == config.output
-    {
-        return original.require_replaceable().map(drop);
+fn refuse_taken(config: &Config, sink: &Sink) -> Result<()> {
+    replacing::require_place(config, sink)?;
+    if config.replacing.is_some() && config.input == config.output {
+        return Ok(());
     }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
@@ -176,12 +175,11 @@ fn refuse_taken(config: &Config) -> Result<()> {
 }
 
 /// Makes sure that what will be written can be, where it is to be.
-fn require_places(config: &Config, sink: &Sink) -> Result<()> {
+fn require_places(config: &Config) -> Result<()> {
     if config.cuts.only {
         return Ok(());
     }
     part::require_writable(&config.output)?;
-    replacing::require_place(config, sink)?;
     proof::require_place(config)
 }
 

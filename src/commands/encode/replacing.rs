@@ -19,12 +19,13 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
     let Some(original) = Original::of(config).filter(|_| !config.dry_run) else {
         return Ok(false);
     };
+    let of = original.clone();
     let (dir, shared) = (config.job_dir.clone(), config.shared);
     let finished = watch.over(move || {
         let Some(leftover) = Leftover::find(&dir, shared)? else {
             return Ok(false);
         };
-        let is_finished = original.finish(|path| leftover.is_output(path))?;
+        let is_finished = of.finish(&leftover)?;
         if is_finished {
             leftover.remove()?;
         }
@@ -36,6 +37,13 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
             watch.sink,
             format!("{shown} is finished: an earlier run has proven it and put it in its place"),
         );
+        if original.is_beside() {
+            let film = quoted(config.input.as_os_str());
+            warn(
+                watch.sink,
+                format!("{film} is another film than it was made of, and stays"),
+            );
+        }
         remove_older(config, watch.sink);
     }
     Ok(finished)
