@@ -1,9 +1,9 @@
 //! What file systems hold: room, the largest file, directories that are really written, and whether a file gives what it holds.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Seek},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, ErrorKind, Read, Seek, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -177,6 +177,21 @@ pub fn copy_into(from: &Path, mut to: &File) -> Result<()> {
     to.rewind()?;
     io::copy(&mut from, &mut to)?;
     Ok(to.sync_all()?)
+}
+
+/// Writes a file of the user's whole or not at all, in place of what has its name; it has the mode that new files have.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let mut part = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(dir)?;
+    part.write_all(bytes)?;
+    part.as_file().sync_all()?;
+    part.persist(path)?;
+    Ok(())
 }
 
 /// Takes out what is in a file, if there is one: it may be in the way of what is to be written.

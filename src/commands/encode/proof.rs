@@ -1,17 +1,12 @@
 //! `--proof FILE`: what was compared, in a file of its own.
 
-use std::{
-    fs::{File, Permissions},
-    io::{Read, Write},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use anyhow::{Context, Result};
 
 use crate::{
     finding::Finding,
-    os::process::quoted,
+    os::{disk, process::quoted},
     output::{
         pair::{Differences, Verdict},
         part,
@@ -53,14 +48,8 @@ pub fn write(config: &Config, findings: &[Finding], notes: Vec<String>) -> Resul
         notes,
         ..Verdict::of(findings.to_vec(), &Differences::default())
     };
-    let writing = || format!("writing the proof {}", quoted(file.as_os_str()));
-    let mut part = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(part::dir_of(file))
-        .with_context(writing)?;
-    serde_json::to_writer(&mut part, &verdict).with_context(writing)?;
-    part.write_all(b"\n").with_context(writing)?;
-    part.as_file().sync_all().with_context(writing)?;
-    part.persist(file).with_context(writing)?;
-    Ok(())
+    let mut text = serde_json::to_vec(&verdict)?;
+    text.push(b'\n');
+    disk::write_whole(file, &text)
+        .with_context(|| format!("writing the proof {}", quoted(file.as_os_str())))
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, Metadata},
-    io::{self, Write},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -19,6 +19,7 @@ use crate::{
     },
     event::{Sink, warn},
     os::{
+        disk,
         exit::{Exit, LeftAlone, TooLarge},
         process::quoted,
         signal::Interrupted,
@@ -196,13 +197,7 @@ fn write(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
 }
 
 fn write_anew(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
-    let dir = file.parent().context("the film has no directory")?;
-    let wrote = || -> io::Result<()> {
-        let mut part = tempfile::NamedTempFile::new_in(dir)?;
-        writeln!(part, "{SIGN}{what}\n{error:#}")?;
-        part.as_file().sync_all()?;
-        part.persist(file)?;
-        Ok(())
-    };
-    wrote().with_context(|| format!("cannot write {}", quoted(file.as_os_str())))
+    let text = format!("{SIGN}{what}\n{error:#}\n");
+    disk::write_whole(file, text.as_bytes())
+        .with_context(|| format!("cannot write {}", quoted(file.as_os_str())))
 }
