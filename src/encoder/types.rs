@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     film::{hdr::Hdr10, media::Color},
+    os::words,
     settings::params::{Crf, Param},
 };
 
@@ -97,14 +98,7 @@ impl Capabilities {
     /// The known option whose name is nearest to `name`, if any is near.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        let scored = self
-            .options
-            .keys()
-            .map(|known| (strsim::jaro_winkler(name, known), known));
-        scored
-            .filter(|(score, _)| *score > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, known)| known.as_str())
+        words::nearest(name, self.options.keys().map(String::as_str))
     }
 }
 

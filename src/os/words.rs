@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as people read them, and words as they mean them.
 
 /// `1:02:03`, or `2:03` below an hour.
 #[must_use]
@@ -40,6 +40,16 @@ pub fn gib(bytes: u64) -> String {
 #[must_use]
 pub fn count(number: u64, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Which of the `known` words somebody meant who has typed another one, if any is like it.
+#[must_use]
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|known| (strsim::jaro_winkler(typed, known), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

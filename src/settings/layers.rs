@@ -17,7 +17,7 @@ use toml::{Spanned, Value};
 use super::{tables::line_of, typed::Typed};
 use crate::{
     cli::{Cli, EncodeArgs, Layer, Setting},
-    os::{exit::UsageError, process::quoted},
+    os::{exit::UsageError, process::quoted, words},
 };
 
 /// Options that are about one film or one run.
@@ -198,12 +198,8 @@ fn text(value: &Value) -> Option<String> {
 /// What to say of a key that is no option.
 fn unknown(command: &Command, name: &str) -> String {
     let names = command.get_arguments().filter_map(|arg| arg.get_long());
-    let near = names
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match near {
-        Some((_, near)) => format!("av1enc has no such option: did you mean {near}?"),
+    match words::nearest(name, names) {
+        Some(near) => format!("av1enc has no such option: did you mean {near}?"),
         None => "av1enc has no such option: `av1enc --help` lists what it has".to_owned(),
     }
 }
