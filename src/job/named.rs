@@ -31,7 +31,7 @@ fn named(place: &Place) -> Option<OutputIdentity> {
     }
 }
 
-/// A job whose output had a name when its run was killed, or was about to get one.
+/// A job whose output took the place of its source when its run was killed, or was about to.
 #[derive(Debug)]
 pub struct Leftover {
     place: Place,
@@ -59,8 +59,13 @@ impl Leftover {
         let Known::State(state) = read_state(&place)? else {
             return Ok(None);
         };
-        let State { source, named, .. } = *state;
-        Ok(named.map(|named| Self {
+        let State {
+            source,
+            named,
+            replacing,
+            ..
+        } = *state;
+        Ok(named.filter(|_| replacing).map(|named| Self {
             place,
             lease,
             source,
@@ -90,16 +95,16 @@ impl Leftover {
 }
 
 impl Job {
-    /// Records that `part` is the whole output, and gets its name now.
+    /// Records that `part` is the whole output, and gets its name now; if it is `replacing` the source, also that.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn record_named(&self, part: &Path) -> Result<()> {
+    pub fn record_named(&self, part: &Path, replacing: bool) -> Result<()> {
         let Known::State(mut state) = read_state(&self.place)? else {
             bail!("`{}` of the job is gone", Name::Job);
         };
         let named = OutputIdentity::of(part).context("reading the finished output")?;
-        state.named = Some(named);
+        (state.named, state.replacing) = (Some(named), replacing);
         self.write_state(&state)
     }
 

@@ -40,6 +40,9 @@ pub struct State {
     /// `--keep`, leave it behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) named: Option<OutputIdentity>,
+    /// Whether that output takes the place of the source.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) replacing: bool,
     /// Where the output is written before it has its name: who gives the job up removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<OsString>,
@@ -57,6 +60,7 @@ impl State {
             recipe: plan.recipe.clone(),
             film: plan.source.clone(),
             named: None,
+            replacing: false,
             part: None,
         }
     }

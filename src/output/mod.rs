@@ -1,6 +1,7 @@
 //! The output: joined, proven, and given its name.
 
 pub mod part;
+mod kept;
 pub mod original;
 pub mod join;
 pub mod content;

@@ -6,12 +6,11 @@
 //! Under two names (film.mp4 and film.mkv), the output gets its own, and then the original is moved to the backup's.
 
 use std::{
-    ffi::OsStr,
-    fs::{self, File, FileTimes},
+    fs::{self, File, FileTimes, Metadata},
     io::{self, ErrorKind},
     os::unix::fs::{MetadataExt, fchown},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -20,7 +19,10 @@ use nix::{
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
 };
 
-use super::part::{PartFile, dir_of};
+use super::{
+    kept::Kept,
+    part::{PartFile, dir_of},
+};
 use crate::{
     job::{self, Leftover},
     os::{
@@ -30,11 +32,6 @@ use crate::{
     },
     settings::{Config, original_of, output_of},
 };
-
-/// The attribute that says when a backup was made, in seconds since 1970: only what has it is ever removed.
-const KEPT_SINCE: &str = "user.av1enc.kept-since";
-/// The attribute of an output that says which name its original had.
-const REPLACES: &str = "user.av1enc.replaces";
 
 /// An original that its output replaces.
 #[derive(Debug, Clone)]
@@ -55,12 +52,6 @@ impl Original {
         })
     }
 
-    /// Whether there is a film of the original's name beside the output.
-    #[must_use]
-    pub fn is_beside(&self) -> bool {
-        self.has_other_name() && is_there(&self.path)
-    }
-
     fn has_other_name(&self) -> bool {
         self.path != self.output
     }
@@ -77,6 +68,15 @@ impl Original {
             found.is_file(),
             Taken(format!(
                 "{} is a link or no file: name the file itself to have it replaced",
+                quoted(self.path.as_os_str())
+            ))
+        );
+        ensure!(
+            !self.has_other_name() || !is_there(&self.output),
+            Taken(format!(
+                "{} exists, and --replace takes no other film's place than that of {}: move it away, or name another output \
+                 with -o",
+                quoted(self.output.as_os_str()),
                 quoted(self.path.as_os_str())
             ))
         );
@@ -122,11 +122,7 @@ impl Original {
     /// # Errors
     /// If either file cannot be read.
     pub fn adorn(&self, part: &PartFile) -> Result<Vec<String>> {
-        let file = part.writer()?;
-        let name = self.path.file_name().unwrap_or_default();
-        // Where there are no such attributes, `restore` says so.
-        let _ = xattr::FileExt::set_xattr(&file, REPLACES, name.as_encoded_bytes());
-        adorn(&self.path, &file)
+        adorn(&self.path, &part.writer()?)
     }
 
     /// Gives the output the original's place. What is killed at any step is gone on with by the same command.
@@ -134,57 +130,52 @@ impl Original {
     /// # Errors
     /// What failed, with the names of both files: the original is untouched then.
     pub fn replace(&self, part: &PartFile) -> Result<()> {
-        let replaced = match &self.backup {
-            _ if self.has_other_name() => part.publish(),
-            None => part.publish_over(),
-            Some(backup) => self.replace_and_keep(part, backup),
-        };
-        replaced.with_context(|| {
-            let (original, part) = (
-                quoted(self.path.as_os_str()),
-                quoted(part.path().as_os_str()),
-            );
-            format!("{original} stays as it was: replacing it by {part}")
-        })?;
-        self.part_with()
+        // It may have its name from a step that met a full disk afterwards.
+        if !part.is_published() {
+            let replaced = match &self.backup {
+                _ if self.has_other_name() => part.publish(),
+                None => part.publish_over(),
+                Some(backup) => self.replace_and_keep(part, backup),
+            };
+            replaced.with_context(|| {
+                let original = quoted(self.path.as_os_str());
+                let part = quoted(part.path().as_os_str());
+                format!("{original} stays as it was: replacing it by {part}")
+            })?;
+        }
+        self.part_with(&part.metadata()?)
     }
 
     fn replace_and_keep(&self, part: &PartFile, backup: &Path) -> Result<()> {
+        let note = || -> Result<()> {
+            Kept::note(backup, &part.metadata()?, &self.output);
+            Ok(sync_dir(dir_of(backup))?)
+        };
         if is_there(backup) {
             self.require_kept(backup)?;
-            note_time(backup);
-            return part.publish_over();
-        }
-        match fs::hard_link(&self.path, backup) {
-            Ok(()) => (),
-            Err(error)
-                if error.kind() != ErrorKind::CrossesDevices && can_exchange(dir_of(backup)) =>
-            {
+        } else if let Err(error) = fs::hard_link(&self.path, backup) {
+            if error.kind() != ErrorKind::CrossesDevices && can_exchange(dir_of(backup)) {
                 part.publish_as(backup)?;
-                return exchange(backup, &self.output);
+                exchange(backup, &self.output).inspect_err(|_| part.take_back(backup))?;
+                return note();
             }
-            Err(_) => copy(&self.path, backup)?,
+            copy(&self.path, backup)?;
         }
-        sync_dir(dir_of(backup))?;
-        note_time(backup);
+        note()?;
         part.publish_over()
     }
 
-    /// Moves an original away whose output has its own name, once that is there.
-    ///
-    /// # Errors
-    /// If it cannot be moved: then both are there.
-    pub fn part_with(&self) -> Result<()> {
-        if !self.is_beside() {
+    /// Moves an original away whose output has its own name, once that is there: the file of which the system says `found`.
+    fn part_with(&self, found: &Metadata) -> Result<()> {
+        if !self.has_other_name() || !is_there(&self.path) {
             return Ok(());
         }
         let moved = match &self.backup {
-            None => fs::remove_file(&self.path).map_err(anyhow::Error::new),
-            Some(backup) if is_there(backup) => {
-                self.require_kept(backup)?;
-                fs::remove_file(&self.path).map_err(anyhow::Error::new)
-            }
-            Some(backup) => move_to(&self.path, backup),
+            Some(backup) if !is_there(backup) => move_to(&self.path, backup),
+            backup => backup
+                .as_ref()
+                .map_or(Ok(()), |backup| self.require_kept(backup))
+                .and_then(|()| Ok(fs::remove_file(&self.path)?)),
         };
         moved.with_context(|| {
             format!(
@@ -194,26 +185,32 @@ impl Original {
             )
         })?;
         if let Some(backup) = &self.backup {
-            note_time(backup);
+            Kept::note(backup, found, &self.output);
         }
         Ok(sync_dir(dir_of(&self.path))?)
     }
 
-    /// Does what a run that was killed has left to do, once its output had a name. Returns whether the output has taken
-    /// the original's place. A film that has come to have the original's name meanwhile keeps it.
+    /// Does what a run has left to do that was killed while its output took the place of this film. Returns whether there is
+    /// nothing else to do.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn finish(&self, left: &Leftover) -> Result<bool> {
-        // The output has the backup's name: it was about to be exchanged.
-        if let Some(backup) = self.backup.as_deref().filter(|it| left.is_output(it)) {
+        // Of another film that has come to be here, nothing was encoded.
+        if self.has_other_name() && is_there(&self.path) && !left.is_source(&self.path) {
+            return Ok(false);
+        }
+        let exchanged = self.backup.as_deref().filter(|it| left.is_output(it));
+        if let Some(backup) = exchanged {
             exchange(backup, &self.output)?;
         }
         if !left.is_output(&self.output) {
             return Ok(false);
         }
-        if left.is_source(&self.path) {
-            self.part_with()?;
+        let found = fs::metadata(&self.output)?;
+        self.part_with(&found)?;
+        if let Some(backup) = self.backup.as_deref().filter(|it| is_there(it)) {
+            Kept::note(backup, &found, &self.output);
         }
         Ok(true)
     }
@@ -223,20 +220,15 @@ fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Notes when a backup was made. Where there are no attributes, it is never removed.
-fn note_time(backup: &Path) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = now.unwrap_or_default().as_secs();
-    let _ = xattr::set(backup, KEPT_SINCE, seconds.to_string().as_bytes());
-}
-
 fn rename_as(from: &Path, to: &Path, how: RenameFlags) -> Result<(), Errno> {
     renameat2(AT_FDCWD, from, AT_FDCWD, to, how)
 }
 
 fn exchange(one: &Path, other: &Path) -> Result<()> {
-    rename_as(one, other, RenameFlags::RENAME_EXCHANGE)?;
-    note_time(one);
+    rename_as(one, other, RenameFlags::RENAME_EXCHANGE).with_context(|| {
+        let (one, other) = (quoted(one.as_os_str()), quoted(other.as_os_str()));
+        format!("exchanging {one} and {other}")
+    })?;
     Ok(sync_dir(dir_of(other))?)
 }
 
@@ -345,12 +337,14 @@ fn adorn(from: &Path, to: &File) -> Result<Vec<String>> {
 /// # Errors
 /// If there is none, or more than one, or if something else is in its place.
 pub fn restore(film: &Path, dir: Option<&Path>) -> Result<String> {
-    let beside = dir_of(film);
-    let (backup, name) = kept_for(film, dir.unwrap_or(beside))?;
-    let original = beside.join(name);
+    let (backup, name) = kept_for(film, dir.unwrap_or(dir_of(film)))?;
+    let kept = Kept::of(&backup);
+    // Named as it is kept, it may be kept elsewhere.
+    let place = kept.as_ref().filter(|_| backup == film).map(Kept::output);
+    let original = dir_of(place.as_deref().unwrap_or(film)).join(name);
     let output = output_of(&original);
+    let is_ours = kept.is_some_and(|kept| kept.is_for(&output));
     let has_place = original == output;
-    let is_ours = replaces(&output, &original);
     let shown = [&backup, &original, &output].map(|path| quoted(path.as_os_str()));
     ensure!(
         !is_there(&original) || has_place && is_ours,
@@ -364,28 +358,20 @@ pub fn restore(film: &Path, dir: Option<&Path>) -> Result<String> {
     } else {
         move_to(&backup, &original)?;
     }
-    let _ = xattr::remove(&original, KEPT_SINCE);
-    sync_dir(beside)?;
-    let then = if has_place {
+    Kept::forget(&original);
+    sync_dir(dir_of(&original))?;
+    let then = if has_place || !is_there(&output) {
         String::new()
     } else if is_ours {
         fs::remove_file(&output)?;
         format!("; {} is removed", shown[2])
-    } else if is_there(&output) {
+    } else {
         format!(
             "; {} stays, for nothing tells that it was made of it",
             shown[2]
         )
-    } else {
-        String::new()
     };
     Ok(format!("{} is the original again{then}", shown[1]))
-}
-
-/// Whether a file is an output that says of itself that it was made of a film of this name.
-fn replaces(output: &Path, original: &Path) -> bool {
-    let said = xattr::get(output, REPLACES).ok().flatten();
-    said.is_some() && said.as_deref() == original.file_name().map(OsStr::as_encoded_bytes)
 }
 
 /// Gives a file the name of another one, which is gone then, on whichever file system.
@@ -405,7 +391,8 @@ fn put_over(from: &Path, to: &Path) -> Result<()> {
 fn kept_for(film: &Path, dir: &Path) -> Result<(PathBuf, PathBuf)> {
     let name = film.file_name().unwrap_or_default();
     if let Some(original) = original_of(name) {
-        ensure!(is_there(film), "{} is not there", quoted(film.as_os_str()));
+        let is_file = fs::symlink_metadata(film).is_ok_and(|it| it.is_file());
+        ensure!(is_file, "{} is no file", quoted(film.as_os_str()));
         return Ok((film.to_owned(), original.into()));
     }
     let stem = film.file_stem();
@@ -413,6 +400,7 @@ fn kept_for(film: &Path, dir: &Path) -> Result<(PathBuf, PathBuf)> {
         fs::read_dir(dir).with_context(|| format!("reading {}", quoted(dir.as_os_str())))?;
     let mut kept: Vec<(PathBuf, PathBuf)> = entries
         .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|it| it.is_file()))
         .filter_map(|entry| {
             Some((
                 entry.path(),
@@ -443,26 +431,27 @@ fn kept_for(film: &Path, dir: &Path) -> Result<(PathBuf, PathBuf)> {
     }
 }
 
-/// Removes originals that av1enc has kept in `dir` for longer than `age`, and whose output is there. Returns which.
+/// Removes originals that av1enc has kept in `dir` for longer than `age`, and whose output is where and what it was; `last`
+/// stays. Returns which.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn remove_older(dir: &Path, age: Duration, beside: &Path) -> Result<Vec<PathBuf>> {
+pub fn remove_older(dir: &Path, age: Duration, last: &Path) -> Result<Vec<PathBuf>> {
     let mut removed = Vec::new();
     for entry in fs::read_dir(dir)?.flatten() {
-        let Some(original) = original_of(&entry.file_name()) else {
+        let path = entry.path();
+        let Some(original) = original_of(&entry.file_name()).filter(|_| path != last) else {
             continue;
         };
-        let original = beside.join(original);
-        let since = xattr::get(entry.path(), KEPT_SINCE).ok().flatten();
-        let since = since.and_then(|text| String::from_utf8(text).ok()?.parse::<u64>().ok());
-        let is_older = since.is_some_and(|since| {
-            let since = UNIX_EPOCH + Duration::from_secs(since);
-            since.elapsed().is_ok_and(|elapsed| elapsed > age)
-        });
-        if is_older && entry.file_type()?.is_file() && replaces(&output_of(&original), &original) {
-            fs::remove_file(entry.path())?;
-            removed.push(entry.path());
+        let is_done = |kept: &Kept| {
+            let output = kept.output();
+            // A copy of a backup says the same of itself.
+            let is_its = output_of(&dir_of(&output).join(&original)) == output;
+            is_its && kept.is_older(age) && kept.is_for(&output)
+        };
+        if entry.file_type()?.is_file() && Kept::of(&path).as_ref().is_some_and(is_done) {
+            fs::remove_file(&path)?;
+            removed.push(path);
         }
     }
     Ok(removed)

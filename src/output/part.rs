@@ -220,6 +220,27 @@ impl PartFile {
         Ok(self.file.metadata()?.len())
     }
 
+    /// What the system says of it.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn metadata(&self) -> Result<fs::Metadata> {
+        Ok(self.file.metadata()?)
+    }
+
+    /// Whether it has its final name.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.is_at(&self.output).unwrap_or(false)
+    }
+
+    /// Takes back the `name` that [`PartFile::publish_as`] has given it.
+    pub fn take_back(&self, name: &Path) {
+        if self.is_at(name).unwrap_or(false) {
+            let _ = fs::rename(name, &self.part);
+        }
+    }
+
     /// Whether `path` is the name of the file that was made.
     fn is_at(&self, path: &Path) -> Result<bool> {
         let named = fs::symlink_metadata(path).context("looking at the finished output")?;

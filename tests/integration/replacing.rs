@@ -13,7 +13,7 @@ use nix::{sys::signal::Signal, unistd::geteuid};
 use crate::{
     chance::Chance,
     check::File as Checked,
-    clips,
+    clips, films,
     lab::{Mount, names},
     run::{Run, nothing_is_left_running},
 };
@@ -35,6 +35,23 @@ fn restore(dir: &Path, name: &str) -> Run {
 
 fn original() -> Vec<u8> {
     fs::read(clips::one_frame()).unwrap()
+}
+
+/// The attribute by which a backup says since when and for what it is kept.
+const KEPT: &str = "user.av1enc.kept";
+
+fn kept_for(backup: &Path) -> Option<Vec<u8>> {
+    xattr::get(backup, KEPT).ok().flatten()
+}
+
+/// Makes a backup as old as can be; whether there is what says how old it is.
+fn is_aged(backup: &Path) -> bool {
+    let Some(text) = kept_for(backup) else {
+        return false;
+    };
+    let mut kept: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    kept["since"] = 1.into();
+    xattr::set(backup, KEPT, kept.to_string().as_bytes()).is_ok()
 }
 
 fn is_av1(path: &Path) -> bool {
@@ -120,9 +137,11 @@ fn originals_go_elsewhere_or_nowhere_and_are_removed_in_time_and_others_never() 
         fs::write(elsewhere.join(name), "mine").unwrap();
     }
     fs::write(dir.path().join("mine.mkv"), "mine").unwrap();
-    let has_attributes = ["gone.orig.mkv", "mine.orig.mkv"]
-        .iter()
-        .all(|it| xattr::set(elsewhere.join(it), "user.av1enc.kept-since", b"1").is_ok());
+    let has_attributes = ["gone.orig.mkv", "mine.orig.mkv"].iter().all(|name| {
+        let kept = kept_for(&elsewhere.join("film.orig.mkv"));
+        kept.is_some_and(|kept| xattr::set(elsewhere.join(name), KEPT, &kept).is_ok())
+            && is_aged(&elsewhere.join(name))
+    });
     fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
     let next = |age: &str| {
         fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
@@ -134,12 +153,7 @@ fn originals_go_elsewhere_or_nowhere_and_are_removed_in_time_and_others_never() 
     let _ = next("1h");
     assert_eq!(names(&elsewhere).len(), 3);
     if has_attributes {
-        let old = xattr::set(
-            elsewhere.join("film.orig.mkv"),
-            "user.av1enc.kept-since",
-            b"1",
-        );
-        old.unwrap();
+        assert!(is_aged(&elsewhere.join("film.orig.mkv")));
         let _ = next("1h").says("it was kept long enough");
         assert_eq!(names(&elsewhere), ["gone.orig.mkv", "mine.orig.mkv"]);
     }
@@ -210,15 +224,99 @@ fn a_film_that_takes_the_name_of_a_killed_runs_source_stays() {
     let _ = run.ends().dies_of(Signal::SIGKILL);
     assert!(is_av1(&dir.path().join("film.mkv")));
     fs::write(dir.path().join("film.mp4"), "another film").unwrap();
-    let again = replace(dir.path(), "film.mp4")
-        .arg("--no-backup")
-        .succeeds();
-    let _ = again.says("film.mp4 is another film than it was made of, and stays");
+    let again = replace(dir.path(), "film.mp4").arg("--no-backup").arg("-y");
+    let _ = again.ends().exits(3).says("film.mkv exists");
     assert_eq!(
         fs::read(dir.path().join("film.mp4")).unwrap(),
         b"another film"
     );
-    assert_eq!(names(dir.path()), ["film.mkv", "film.mp4"]);
+}
+
+#[test]
+fn a_film_of_which_nothing_was_encoded_is_not_replaced_by_what_lies_beside_it() {
+    let dir = place("film.mp4");
+    let beside = dir.path().join("film.webm");
+    fs::copy(clips::one_scene(), &beside).unwrap();
+    let run = Run::bare(dir.path()).args(["film.mp4", "-o", "film.mkv", "--preset", "12"]);
+    let _ = run.arg("--keep").succeeds();
+    for name in ["film.webm", "film.mp4"] {
+        let run = replace(dir.path(), name).arg("--no-backup");
+        let _ = run.ends().exits(3).says("film.mkv exists");
+    }
+    assert_eq!(
+        fs::read(&beside).unwrap(),
+        fs::read(clips::one_scene()).unwrap()
+    );
+    assert_eq!(fs::read(dir.path().join("film.mp4")).unwrap(), original());
+}
+
+#[test]
+fn what_takes_the_backups_name_meanwhile_is_no_backup() {
+    let dir = place("film.mkv");
+    let run = replace(dir.path(), "film.mkv").start();
+    let job = dir.path().join("film.mkv.av1enc/job.json");
+    let run = run.wait_until("it has begun", || job.exists());
+    fs::write(dir.path().join("film.orig.mkv"), "mine").unwrap();
+    let _ = run.ends().exits(3).says("film.mkv stays as it was");
+    assert_eq!(fs::read(dir.path().join("film.mkv")).unwrap(), original());
+    assert_eq!(fs::read(dir.path().join("film.orig.mkv")).unwrap(), b"mine");
+}
+
+#[test]
+fn what_is_not_proven_replaces_nothing_and_is_encoded_beside_its_source_by_what_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (film, damaged) = (
+        dir.path().join("film.mkv"),
+        films::damaged().remove(1).path(),
+    );
+    fs::copy(&damaged, &film).unwrap();
+    let run = replace(dir.path(), "film.mkv").arg("--no-backup");
+    let refused = run.ends().exits(8).says("film.mkv stays as it was");
+    let (_, told) = refused.stderr.split_once("--temp ").unwrap();
+    let job = told.split('`').next().unwrap();
+    assert_eq!(fs::read(&film).unwrap(), fs::read(&damaged).unwrap());
+    let beside = Run::encode(dir.path(), "film.mkv", "beside.mkv").args(["--temp", job]);
+    let _ = beside
+        .succeeds()
+        .prints("not proven, for the source is damaged");
+}
+
+/// Makes no hard links of films, and exchanges no names of theirs.
+const REFUSES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+static int is_film(const char *path) { return strstr(path, "/film.") != NULL; }
+int linkat(int a, const char *from, int b, const char *to, int flags) {
+    int (*real)(int, const char *, int, const char *, int) = dlsym(RTLD_NEXT, "linkat");
+    if (!is_film(to)) return real(a, from, b, to, flags);
+    errno = EPERM;
+    return -1;
+}
+int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
+    int (*real)(int, const char *, int, const char *, unsigned) = dlsym(RTLD_NEXT, "renameat2");
+    if (!(flags & 2) || !is_film(to)) return real(a, from, b, to, flags);
+    errno = EPERM;
+    return -1;
+}
+"#;
+
+#[test]
+fn where_names_cannot_be_exchanged_the_output_keeps_none() {
+    let tools = tempfile::tempdir().unwrap();
+    let library = compiled(tools.path(), REFUSES);
+    let dir = place("film.mkv");
+    let run = replace(dir.path(), "film.mkv").env("LD_PRELOAD", &library);
+    let _ = run
+        .ends()
+        .exits(1)
+        .says("film.mkv stays as it was")
+        .says("exchanging");
+    assert_eq!(names(dir.path()), ["film.mkv", "film.mkv.av1enc"]);
+    assert_eq!(fs::read(dir.path().join("film.mkv")).unwrap(), original());
+    let _ = replace(dir.path(), "film.mkv").succeeds();
+    assert_eq!(names(dir.path()), ["film.mkv", "film.orig.mkv"]);
 }
 
 #[test]
@@ -282,12 +380,16 @@ WRAP(unlink, (const char *a), (a), a)
 "#;
 
 fn library(dir: &Path) -> PathBuf {
-    let library = dir.join("kills.so");
-    fs::write(dir.join("kills.c"), KILLS).unwrap();
+    compiled(dir, KILLS)
+}
+
+fn compiled(dir: &Path, source: &str) -> PathBuf {
+    let library = dir.join("preloaded.so");
+    fs::write(dir.join("preloaded.c"), source).unwrap();
     let built = Command::new("cc")
         .args(["-shared", "-fPIC", "-w", "-o"])
         .arg(&library)
-        .arg(dir.join("kills.c"))
+        .arg(dir.join("preloaded.c"))
         .arg("-ldl")
         .status()
         .unwrap();

@@ -161,9 +161,8 @@ fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
 
 /// Refuses an output that is the input, or something else's.
 fn refuse_taken(config: &Config, sink: &Sink) -> Result<()> {
-    replacing::require_place(config, sink)?;
-    if config.replacing.is_some() && config.input == config.output {
-        return Ok(());
+    if let Some(original) = Original::of(config) {
+        return replacing::require_place(&original, sink);
     }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);
@@ -722,12 +721,16 @@ impl Run<'_> {
         proof: Proof,
         started: Instant,
     ) -> Result<Outcome> {
+        self.require_replaceable(&proof)?;
         let (job, sink) = (self.job.clone(), self.watch.sink.clone());
+        let replacing = self.config.replacing.is_some();
         let (part, output_bytes) = self.watch.over(move || {
             let bytes = part.sync()?;
             // Without it, only a run that is killed in the next instant would not be known by the one after it.
-            if let Err(error) = job.record_named(part.path()) {
-                detail(&sink, format!("{error:#}"));
+            match job.record_named(part.path(), replacing) {
+                Err(error) if replacing => return Err(error),
+                Err(error) => detail(&sink, format!("{error:#}")),
+                Ok(()) => (),
             }
             Ok((part, bytes))
         })?;

@@ -1,12 +1,12 @@
 //! An output that takes the place of its original.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::Run;
 use crate::{
-    event::{Sink, note, warn},
+    event::{Proof, Sink, note, warn},
     job::Leftover,
-    os::{process::quoted, task::Watch},
+    os::{exit::UnfitFilm, process::quoted, task::Watch},
     output::{
         original::{self, Original},
         part::{self, PartFile},
@@ -19,13 +19,12 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
     let Some(original) = Original::of(config).filter(|_| !config.dry_run) else {
         return Ok(false);
     };
-    let of = original.clone();
     let (dir, shared) = (config.job_dir.clone(), config.shared);
     let finished = watch.over(move || {
         let Some(leftover) = Leftover::find(&dir, shared)? else {
             return Ok(false);
         };
-        let is_finished = of.finish(&leftover)?;
+        let is_finished = original.finish(&leftover)?;
         if is_finished {
             leftover.remove()?;
         }
@@ -37,23 +36,14 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
             watch.sink,
             format!("{shown} is finished: an earlier run has proven it and put it in its place"),
         );
-        if original.is_beside() {
-            let film = quoted(config.input.as_os_str());
-            warn(
-                watch.sink,
-                format!("{film} is another film than it was made of, and stays"),
-            );
-        }
         remove_older(config, watch.sink);
     }
     Ok(finished)
 }
 
 /// Makes sure that the original can be replaced, and says what is odd about that.
-pub(super) fn require_place(config: &Config, sink: &Sink) -> Result<()> {
-    if let Some(original) = Original::of(config)
-        && let Some(odd) = original.require_replaceable()?
-    {
+pub(super) fn require_place(original: &Original, sink: &Sink) -> Result<()> {
+    if let Some(odd) = original.require_replaceable()? {
         warn(sink, odd);
     }
     Ok(())
@@ -67,8 +57,7 @@ fn remove_older(config: &Config, sink: &Sink) {
     let (Some(backup), Some(age)) = (&replacing.backup, replacing.keep) else {
         return;
     };
-    let beside = part::dir_of(&config.output);
-    match original::remove_older(part::dir_of(backup), age, beside) {
+    match original::remove_older(part::dir_of(backup), age, backup) {
         Ok(removed) => removed.iter().for_each(|path| {
             let shown = quoted(path.as_os_str());
             note(
@@ -84,9 +73,27 @@ fn remove_older(config: &Config, sink: &Sink) {
 }
 
 impl Run<'_> {
+    /// Makes sure that an output which takes the place of its source is all that the source was.
+    ///
+    /// # Errors
+    /// [`UnfitFilm`], with the line that encodes such a film beside its source.
+    pub(super) fn require_replaceable(&self, proof: &Proof) -> Result<()> {
+        let Some(why) = proof.truncated.as_ref().or(proof.damaged.as_ref()) else {
+            return Ok(());
+        };
+        if self.config.replacing.is_none() {
+            return Ok(());
+        }
+        let [film, job] =
+            [&self.config.input, &self.config.job_dir].map(|it| quoted(it.as_os_str()));
+        bail!(UnfitFilm(format!(
+            "{film} stays as it was, for what is damaged or cut short is not replaced ({why}). To have the output beside it, \
+             type the same command with `-o OUTPUT.mkv --temp {job}` in place of --replace"
+        )))
+    }
+
     /// Gives the output the place of its original.
     pub(super) fn take_the_place_of(&self, original: Original, part: PartFile) -> Result<()> {
-        self.job.require_same_source()?;
         let room = self.job.room();
         for lost in room.wait("what belongs to the original", || original.adorn(&part))? {
             warn(
@@ -94,9 +101,14 @@ impl Run<'_> {
                 format!("the output does not keep {lost}, which the original has"),
             );
         }
-        let room = room.clone();
-        self.watch
-            .over(move || room.wait("the original's backup", || original.replace(&part)))?;
+        let job = self.job.clone();
+        self.watch.over(move || {
+            job.room().wait("the original's backup", || {
+                // Whatever was waited for until now.
+                job.require_same_source()?;
+                original.replace(&part)
+            })
+        })?;
         remove_older(self.config, self.watch.sink);
         Ok(())
     }
