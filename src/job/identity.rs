@@ -68,6 +68,17 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// When the content was written last.
+    pub(super) fn modified(&self) -> (i64, i64) {
+        self.modified
+    }
+
+    /// Whether somebody may have written into the file between the two. Some file systems give one file a number after
+    /// another, and what is done to a name changes the file's entry as well.
+    pub(super) fn is_written_since(&self, before: &Self) -> bool {
+        (self.bytes, self.modified) != (before.bytes, before.modified)
+    }
+
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let metadata = fs::metadata(path)?;
         Ok(Self {

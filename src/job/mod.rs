@@ -71,6 +71,8 @@ pub struct Job {
     /// What an earlier run has made of the sound, in words, if this one makes something else of it: see
     /// [`Job::adopt_sound`].
     pub other_sound: Option<String>,
+    /// Whether somebody has written into the source since an earlier run began, of whose content only samples are known.
+    pub source_was_written: bool,
     /// Identity of the source.
     pub source: SourceIdentity,
     input: PathBuf,
@@ -226,6 +228,9 @@ impl Job {
                 .as_ref()
                 .filter(|state| !state.recipe.has_sound_of(&plan.recipe))
                 .map(|state| state.recipe.sound()),
+            source_was_written: earlier
+                .as_ref()
+                .is_some_and(|state| state.modified != Some(stamp.modified())),
             source: source.clone(),
             input: input.to_owned(),
             stamp,
@@ -237,12 +242,16 @@ impl Job {
         match earlier {
             Some(state) if state.is_written_at(claim.part) => (),
             earlier => {
-                let state = earlier.map_or_else(|| State::new(source, plan, lp), |state| *state);
+                let new = || State::new(source, plan, lp).of_time(job.stamp.modified());
+                let state = earlier.map_or_else(new, |state| *state);
                 job.write_state(&state.with_part(claim.part))?;
             }
         }
         let room = claim.room;
         room.wait("the job directory", || job.furnish(claim.shared))?;
+        if job.source_was_written {
+            job.forget_sound()?;
+        }
         Ok(job)
     }
 
@@ -255,15 +264,19 @@ impl Job {
         let Known::State(mut state) = read_state(&self.place)? else {
             bail!("`{}` of the job is gone", Name::Job);
         };
-        for name in [Name::Audio, Name::Sound, Name::Carried] {
-            remove_if_there(&self.path(name))?;
-        }
-        remove_if_there(&self.place.file(Name::Audio.seal()))?;
-        self.forget_others()?;
+        self.forget_sound()?;
         // Last: until then, it is the job of the earlier command.
         state.recipe = state.recipe.with_sound_of(&plan.recipe);
         (state.film, state.named) = (plan.source.clone(), None);
         self.write_state(&state)
+    }
+
+    fn forget_sound(&self) -> Result<()> {
+        for name in [Name::Audio, Name::Sound, Name::Carried] {
+            remove_if_there(&self.path(name))?;
+        }
+        remove_if_there(&self.place.file(Name::Audio.seal()))?;
+        self.forget_others()
     }
 
     fn write_state(&self, state: &State) -> Result<()> {
@@ -292,17 +305,23 @@ impl Job {
     /// # Errors
     /// If it is gone or has another content.
     pub fn require_same_source(&self) -> Result<()> {
-        if Stamp::of(&self.input).is_ok_and(|now| now == self.stamp) {
+        let stamp = Stamp::of(&self.input).ok();
+        if stamp.as_ref().is_some_and(|now| *now == self.stamp) {
             return Ok(());
         }
+        let was_written = stamp.is_some_and(|now| now.is_written_since(&self.stamp));
         let now = SourceIdentity::of(&self.input).context(
             "the source is gone: put it back and repeat the command, finished work is kept",
         )?;
+        let shown = quoted(self.input.as_os_str());
         ensure!(
             now == self.source,
-            "{} has changed while it was encoded. Put back what it was and repeat the command, finished work is kept; or \
-             add --restart to encode what it is now",
-            quoted(self.input.as_os_str())
+            "{shown} has changed while it was encoded. Put back what it was and repeat the command, finished work is kept; or \
+             add --restart to encode what it is now"
+        );
+        ensure!(
+            !was_written,
+            "{shown} was written while it was encoded. Repeat the command: finished work is kept, and all pictures are compared"
         );
         Ok(())
     }

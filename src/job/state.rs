@@ -30,6 +30,9 @@ pub struct State {
     format: u32,
     /// Which source it is of.
     pub source: SourceIdentity,
+    /// When that was written last, as seconds and nanoseconds since 1970: of its content, only samples are known.
+    #[serde(default)]
+    pub(super) modified: Option<(i64, i64)>,
     /// Level of parallelism of the first run, where the bytes depend on it.
     pub lp: u32,
     /// Every decision about the bytes.
@@ -56,12 +59,21 @@ impl State {
             made_by: "av1enc".to_owned(),
             format: FORMAT,
             source,
+            modified: None,
             lp,
             recipe: plan.recipe.clone(),
             film: plan.source.clone(),
             named: None,
             replacing: false,
             part: None,
+        }
+    }
+
+    /// The same, of a source that was written last at this time.
+    pub(super) fn of_time(self, modified: (i64, i64)) -> Self {
+        Self {
+            modified: Some(modified),
+            ..self
         }
     }
 

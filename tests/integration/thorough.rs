@@ -1,6 +1,9 @@
 //! `--verify-source`: all pictures are compared, and not those at some places. And what a proof has to say beside that.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value;
 
@@ -8,7 +11,7 @@ use crate::{
     clips::{self, ffmpeg},
     encoders::{real, script},
     films,
-    lab::{encode_with, fails, goes_on},
+    lab::{encode_with, fails, fake_mkvmerge, goes_on, with_fakes},
     run::{Ended, Run},
 };
 
@@ -107,6 +110,68 @@ fn where_a_decoder_makes_pictures_up_all_are_compared_and_nothing_is_called_prov
     );
     assert_eq!(of_all_pictures(&proof(dir.path())).len(), 3);
     assert_eq!(proof(dir.path())["agrees"], false);
+}
+
+/// A film of which only samples are looked at: 40 s of raw pictures, of which those in the middle may be `grey`.
+fn raw_film(dir: &Path, name: &str, grey: bool) -> PathBuf {
+    let mut graph = "testsrc2=s=320x180:r=24:d=40".to_owned();
+    if grey {
+        graph += ",drawbox=c=gray:t=fill:enable='between(t,20.05,20.3)'";
+    }
+    let raw = [
+        "-c:v",
+        "rawvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-fflags",
+        "+bitexact",
+        name,
+    ];
+    ffmpeg(dir, &[&["-f", "lavfi", "-i", &graph], &raw[..]].concat());
+    dir.join(name)
+}
+
+#[test]
+fn a_source_that_was_written_where_nobody_looked_is_compared_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = raw_film(dir.path(), "film.mkv", false);
+    let changed = fs::read(raw_film(dir.path(), "grey.mkv", true)).unwrap();
+    assert_eq!(changed.len() as u64, fs::metadata(&film).unwrap().len());
+    let encoder = script(
+        dir.path(),
+        "[ -e ../lab/right ] || [ $chunk != 00001 ] || exit 9",
+    );
+    let run = || {
+        Run::encode(dir.path(), &film, "out.mkv")
+            .arg("--encoder-path")
+            .arg(&encoder)
+    };
+    let _ = run().fails(1);
+    fs::write(&film, &changed).unwrap();
+    fs::write(dir.path().join("lab/right"), "").unwrap();
+    let _ = fails(dir.path(), run())
+        .says("film.mkv was written since the earlier run began")
+        .says("pictures of another time");
+    assert!(!dir.path().join("out.mkv").exists());
+    let again = run().ends().exits(1);
+    let _ = again.says("if it is another film now, add --restart");
+    let _ = run().arg("--restart").succeeds();
+    let pair = Run::bare(dir.path()).args(["verify", "film.mkv", "out.mkv"]);
+    let _ = pair.succeeds();
+    // While it is joined: the next run looks at all of it.
+    fs::remove_file(dir.path().join("out.mkv")).unwrap();
+    fake_mkvmerge(
+        dir.path(),
+        "touch ../joining; until [ -e ../go ]; do sleep 0.02; done; exec \"$real\" \"$@\"",
+    );
+    let joins = with_fakes(dir.path(), run()).start();
+    let joins = joins.wait_until("it joins", || dir.path().join("joining").exists());
+    fs::write(&film, &changed).unwrap();
+    fs::write(dir.path().join("go"), "").unwrap();
+    let _ = joins
+        .ends()
+        .exits(1)
+        .says("was written while it was encoded. Repeat the command");
 }
 
 #[test]

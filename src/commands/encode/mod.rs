@@ -140,7 +140,9 @@ pub fn run(
         run.find_scenes().inspect_err(|error| forget(&job, error))?;
         return Ok(Outcome::Scenes);
     }
-    run.film(started).inspect_err(|error| run.reject(error))
+    run.film(started)
+        .inspect_err(|error| run.reject(error))
+        .map_err(|error| run.explained_by_writing(error))
 }
 
 fn tell_of_probing(sink: &Sink) {
@@ -347,6 +349,17 @@ impl Run<'_> {
         self.publish(&made, part, proof, started)
     }
 
+    /// What has failed, where the source may be another one than that of the work that is there.
+    fn explained_by_writing(&self, error: anyhow::Error) -> anyhow::Error {
+        if !self.job.source_was_written || error.is::<Interrupted>() {
+            return error;
+        }
+        let film = quoted(self.config.input.as_os_str());
+        error.context(format!(
+            "{film} was written since the earlier run began: if it is another film now, add --restart"
+        ))
+    }
+
     fn tell_what_is_planned(&self) {
         let sink = self.watch.sink;
         let fps = self.probed.rates.first().copied();
@@ -361,6 +374,14 @@ impl Run<'_> {
         if self.job.resumed {
             let job = quoted(self.config.job_dir.as_os_str());
             note(sink, format!("going on with the work in {job}"));
+        }
+        if self.job.source_was_written {
+            let film = quoted(self.config.input.as_os_str());
+            let first = "all pictures are compared with it before the output gets its name";
+            note(
+                sink,
+                format!("{film} was written since the earlier run began: {first}"),
+            );
         }
     }
 
@@ -650,7 +671,7 @@ impl Run<'_> {
         let file = part.path().to_owned();
         let thorough = Thorough {
             decode: self.config.verify_decode,
-            source: self.config.verify_source,
+            source: self.config.verify_source || self.job.source_was_written,
         };
         let (input, notes) = (self.config.input.clone(), self.notes(made)?);
         let verified = self.watch.over(move || {
