@@ -490,18 +490,12 @@ pub struct EncodeArgs {
     pub replace: bool,
 
     /// Directory for the original [default: INPUT's]
-    #[arg(
-        long,
-        value_name = "DIR",
-        requires = "replace",
-        help_heading = "Replacing the original"
-    )]
+    #[arg(long, value_name = "DIR", help_heading = "Replacing the original")]
     pub backup_dir: Option<PathBuf>,
 
     /// Keep no original
     #[arg(
         long,
-        requires = "replace",
         conflicts_with = "backup_dir",
         help_heading = "Replacing the original"
     )]
@@ -510,12 +504,7 @@ pub struct EncodeArgs {
     /// Remove originals kept there for longer than AGE: 30d
     ///
     /// Afterwards, and only those that av1enc has kept.
-    #[arg(
-        long,
-        value_name = "AGE",
-        requires = "replace",
-        help_heading = "Replacing the original"
-    )]
+    #[arg(long, value_name = "AGE", help_heading = "Replacing the original")]
     pub keep_backup: Option<String>,
 
     /// Encoder

@@ -27,7 +27,7 @@ use crate::{
     job::{self, Leftover},
     os::{
         disk::{self, sync_dir},
-        exit::Taken,
+        exit::{Taken, UsageError},
         process::quoted,
     },
     settings::{Config, original_of, output_of},
@@ -71,6 +71,13 @@ impl Original {
                 quoted(self.path.as_os_str())
             ))
         );
+        let name = self.path.file_name().unwrap_or_default();
+        if original_of(name).is_some() {
+            let shown = quoted(name);
+            bail!(UsageError(format!(
+                "{shown} is an original that --replace has kept: `av1enc restore` puts it back, -o encodes it elsewhere"
+            )));
+        }
         ensure!(
             !self.has_other_name() || !is_there(&self.output),
             Taken(format!(
@@ -96,6 +103,14 @@ impl Original {
                 found.nlink()
             )
         }))
+    }
+
+    /// What is kept of this film, if it is an output that has taken the place of that.
+    #[must_use]
+    pub fn replaced_already(&self) -> Option<&Path> {
+        let backup = self.backup.as_deref()?;
+        let kept = Kept::of(backup)?;
+        kept.is_for(&self.path).then_some(backup)
     }
 
     /// Makes sure that what has the backup's name is the original: a second name of it, or a copy.

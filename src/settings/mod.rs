@@ -510,6 +510,7 @@ fn notes(args: &EncodeArgs) -> Vec<String> {
         .cloned()
         .chain(method)
         .chain(idle)
+        .chain(replacing::in_vain(args))
         .collect()
 }
 

@@ -36,10 +36,10 @@ impl Replacing {
             return Ok(None);
         }
         let name = input.file_name().unwrap_or_default();
-        if original_of(name).is_some() {
+        if Path::new(name).extension().is_none() {
             let shown = quoted(name);
             return usage(format!(
-                "{shown} is an original that --replace has kept: `av1enc restore` puts it back, -o encodes it elsewhere"
+                "--replace: {shown} has no ending, behind which its original would be known: rename it, to {shown}.mkv for example"
             ));
         }
         let dir = match &args.backup_dir {
@@ -52,6 +52,17 @@ impl Replacing {
             keep,
         }))
     }
+}
+
+/// What of these options has nothing to do, in words.
+pub(super) fn in_vain(args: &EncodeArgs) -> Option<String> {
+    let given = [
+        ("--backup-dir", args.backup_dir.is_some()),
+        ("--no-backup", args.no_backup),
+        ("--keep-backup", args.keep_backup.is_some()),
+    ];
+    let (flag, _) = given.into_iter().find(|(_, given)| *given)?;
+    (!args.replace).then(|| format!("{flag}: nothing is replaced without --replace"))
 }
 
 /// The output that takes the place of an `input`.

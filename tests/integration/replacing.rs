@@ -233,6 +233,39 @@ fn a_film_that_takes_the_name_of_a_killed_runs_source_stays() {
 }
 
 #[test]
+fn the_second_night_leaves_alone_what_the_first_has_replaced() {
+    let dir = place("film.mkv");
+    let night = |name: &str| replace(dir.path(), name).args(["--skip", "av1,own"]).ends();
+    let _ = night("film.mkv").exits(0);
+    let _ = night("film.mkv").exits(4).says("its original is");
+    let _ = night("film.orig.mkv")
+        .exits(4)
+        .says("is a kept original by its name");
+    // Settings of a file hold where something is replaced, and are no error where nothing is.
+    fs::write(dir.path().join("c.toml"), "backup-dir = 'kept'\n").unwrap();
+    fs::create_dir(dir.path().join("kept")).unwrap();
+    fs::copy(clips::one_frame(), dir.path().join("b.mkv")).unwrap();
+    let with = |args: &[&str]| {
+        Run::bare(dir.path())
+            .args(["b.mkv", "--config", "c.toml"])
+            .args(args)
+    };
+    let _ = with(&["--dry-run"])
+        .succeeds()
+        .says("--backup-dir: nothing is replaced");
+    let _ = with(&["--replace", "--preset", "12"]).succeeds();
+    assert_eq!(names(&dir.path().join("kept")), ["b.orig.mkv"]);
+    let kept = restore(dir.path(), "kept/b.orig.mkv").succeeds();
+    let _ = kept.prints("b.mkv is the original again");
+    assert_eq!(fs::read(dir.path().join("b.mkv")).unwrap(), original());
+    fs::copy(clips::one_frame(), dir.path().join("noext")).unwrap();
+    let _ = replace(dir.path(), "noext")
+        .ends()
+        .exits(2)
+        .says("has no ending");
+}
+
+#[test]
 fn a_film_of_which_nothing_was_encoded_is_not_replaced_by_what_lies_beside_it() {
     let dir = place("film.mp4");
     let beside = dir.path().join("film.webm");

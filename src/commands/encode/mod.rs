@@ -164,7 +164,7 @@ fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
 /// Refuses an output that is the input, or something else's.
 fn refuse_taken(config: &Config, sink: &Sink) -> Result<()> {
     if let Some(original) = Original::of(config) {
-        return replacing::require_place(&original, sink);
+        return replacing::require_place(&original, config, sink);
     }
     part::refuse_input(config)?;
     let may_be_named = !config.restart && job::may_have_named(&config.job_dir, &config.output);

@@ -4,9 +4,14 @@ use anyhow::{Result, bail};
 
 use super::Run;
 use crate::{
+    cli::SkipRule,
     event::{Proof, Sink, note, warn},
     job::Leftover,
-    os::{exit::UnfitFilm, process::quoted, task::Watch},
+    os::{
+        exit::{LeftAlone, UnfitFilm},
+        process::quoted,
+        task::Watch,
+    },
     output::{
         original::{self, Original},
         part::{self, PartFile},
@@ -42,7 +47,15 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
 }
 
 /// Makes sure that the original can be replaced, and says what is odd about that.
-pub(super) fn require_place(original: &Original, sink: &Sink) -> Result<()> {
+pub(super) fn require_place(original: &Original, config: &Config, sink: &Sink) -> Result<()> {
+    if let Some(backup) = original.replaced_already()
+        && config.deciding.skips(SkipRule::Own)
+    {
+        let [film, backup] = [&config.input, backup].map(|it| quoted(it.as_os_str()));
+        bail!(LeftAlone(format!(
+            "{film} is av1enc's own output already, and its original is {backup}; `av1enc restore` puts that back"
+        )));
+    }
     if let Some(odd) = original.require_replaceable()? {
         warn(sink, odd);
     }
