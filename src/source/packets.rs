@@ -24,6 +24,8 @@ pub struct Packet {
     pub ms: Option<f64>,
     /// For how long, in milliseconds; 0 where the file does not say.
     pub lasts_ms: f64,
+    /// Its size in bytes.
+    pub bytes: u64,
     /// Whether decoding can begin here.
     pub key: bool,
     /// Whether it is only there to decode others: an edit list hides its picture.
@@ -60,6 +62,8 @@ pub struct Announced {
     pub times_ms: Vec<f64>,
     /// Which of them are keyframes: numbers of pictures, ascending.
     pub keys: Vec<usize>,
+    /// Size of each in bytes, as it is in the file.
+    pub bytes: Vec<u64>,
     /// How many packets there are, hidden ones and such that give no picture among them.
     pub packets: u64,
     /// When the last picture is no longer shown, by the same clock; `None` where the file does not say.
@@ -130,15 +134,16 @@ impl Announced {
     ) -> Self {
         let early = |packet: &&Packet| packet.ms.is_some_and(|ms| ms < first_ms - ONE_TIME_MS);
         let visible = packets.iter().filter(|packet| !packet.hidden);
-        let mut pictures: Vec<(f64, bool, f64)> = Vec::new();
+        let mut sized: Vec<((f64, bool, f64), u64)> = Vec::new();
         let mut next = first_ms;
         for packet in visible.filter(|packet| !early(packet)) {
             // A guess, for nothing but an estimate: the decoder will say when it is shown.
             let ms = packet.ms.unwrap_or(next);
             next = ms + packet.lasts_ms;
-            pictures.push((ms, packet.key, packet.lasts_ms));
+            sized.push(((ms, packet.key, packet.lasts_ms), packet.bytes));
         }
-        pictures.sort_by(|a, b| a.0.total_cmp(&b.0));
+        sized.sort_by(|a, b| a.0.0.total_cmp(&b.0.0));
+        let (pictures, bytes): (Vec<_>, Vec<_>) = sized.into_iter().unzip();
         let lost = packets.iter().filter(|packet| !packet.hidden).filter(early);
         let doubt =
             doubt_of_packets(packets, lost.count()).or_else(|| doubt_of_pictures(&pictures));
@@ -158,6 +163,7 @@ impl Announced {
         Self {
             times_ms,
             keys,
+            bytes,
             packets: packets.len() as u64,
             ends_ms,
             ends_within,
@@ -507,6 +513,8 @@ fn packet_of(text: &str, tick_ms: f64) -> Result<Packet> {
         fields.clone().count() >= 2,
         "a packet has a size and a checksum"
     );
+    let bytes = fields.next().unwrap_or_default();
+    let bytes = bytes.parse().context("a size is a number")?;
     // Without flags it is what every packet of most muxers is: one where decoding can begin.
     let flags = fields.find_map(|field| field.strip_prefix("F=0x"));
     let flags = flags
@@ -515,6 +523,7 @@ fn packet_of(text: &str, tick_ms: f64) -> Result<Packet> {
     Ok(Packet {
         ms: (pts != i64::MIN).then_some(pts as f64 * tick_ms),
         lasts_ms: lasts.max(0) as f64 * tick_ms,
+        bytes,
         key: flags & KEY != 0,
         hidden: flags & DISCARD != 0,
         damaged: flags & CORRUPT != 0,
@@ -674,6 +683,7 @@ mod tests {
         Packet {
             ms: Some(ms),
             lasts_ms: 40.0,
+            bytes: 10,
             key,
             hidden: false,
             damaged: false,

@@ -610,6 +610,7 @@ mod tests {
             ends_within: false,
             times_ms: (0..pictures).map(|n| n as f64 * 40.0).collect(),
             keys,
+            bytes: vec![10; pictures],
             packets: pictures as u64,
             may_change: false,
             described_anew: false,
