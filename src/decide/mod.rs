@@ -4,6 +4,7 @@ pub mod class;
 pub mod quality;
 pub mod skip;
 pub mod size;
+pub mod stretch;
 
 use num_rational::Ratio;
 
