@@ -59,7 +59,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --max-size-ratio --min-saving --mark --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --sc-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help --version doctor verify restore tables completions help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help --version doctor verify restore tables completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -185,6 +185,14 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --test-clip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --approve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --encoder-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -233,24 +241,12 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --min-scene-len)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --chunk-method)
                     COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 -m)
                     COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
-                    return 0
-                    ;;
-                --split-method)
-                    COMPREPLY=($(compgen -W "av-scenechange none" -- "${cur}"))
-                    return 0
-                    ;;
-                --sc-method)
-                    COMPREPLY=($(compgen -W "standard fast" -- "${cur}"))
                     return 0
                     ;;
                 --scenes)
@@ -303,7 +299,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --max-size-ratio --min-saving --mark --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --min-scene-len --chunk-method --split-method --sc-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,6 +425,14 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --test-clip)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --approve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --encoder-path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -477,24 +481,12 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --min-scene-len)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --chunk-method)
                     COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
                     return 0
                     ;;
                 -m)
                     COMPREPLY=($(compgen -W "auto ffms2 linear" -- "${cur}"))
-                    return 0
-                    ;;
-                --split-method)
-                    COMPREPLY=($(compgen -W "av-scenechange none" -- "${cur}"))
-                    return 0
-                    ;;
-                --sc-method)
-                    COMPREPLY=($(compgen -W "standard fast" -- "${cur}"))
                     return 0
                     ;;
                 --scenes)

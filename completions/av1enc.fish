@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= min-scene-len= m/chunk-method= split-method= sc-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -75,6 +75,8 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'HDR10+ an
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-saving -d 'The same by what the output must save: 5%' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
@@ -87,14 +89,9 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l min-scene-len -d 'Shortest scene in frames' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l split-method -d 'Who finds scenes' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
-none\t'Nowhere: chunks are as long as --extra-split says'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
-fast\t'By the difference between pixels: it misses cuts'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
@@ -110,6 +107,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no fil
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l mark -d 'Write INPUT.av1skip where the output was too large'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l approved -d 'Go on: the clip of these settings is good'
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all of the job directory\'s group go on with the job'
@@ -181,6 +179,8 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-saving -d 'The same by what the output must save: 5%' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
@@ -193,14 +193,9 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-scene-len -d 'Shortest scene in frames' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l split-method -d 'Who finds scenes' -r -f -a "av-scenechange\t'Where av-scenechange finds a cut'
-none\t'Nowhere: chunks are as long as --extra-split says'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-method -d 'How scenes are found' -r -f -a "standard\t'By what a picture costs that is predicted from the one before'
-fast\t'By the difference between pixels: it misses cuts'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
@@ -216,6 +211,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'R
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l mark -d 'Write INPUT.av1skip where the output was too large'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l approved -d 'Go on: the clip of these settings is good'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all of the job directory\'s group go on with the job'

@@ -77,6 +77,8 @@ none\:"None of these"))' \
 refuse\:"The film is not encoded"))' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
+'(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
+'(--approved)--approve=[Who approves it\: a command, or auto\:VMAF>=93 (or XPSNR)]:CMD:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
 '-w+[Encoders to run at once]:N:_default' \
 '--workers=[Encoders to run at once]:N:_default' \
@@ -91,17 +93,12 @@ finish\:"Running chunks are finished first"))' \
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
 '--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
-'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
 '-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--split-method=[Who finds scenes]:WHO:((av-scenechange\:"Where av-scenechange finds a cut"
-none\:"Nowhere\: chunks are as long as --extra-split says"))' \
-'--sc-method=[How scenes are found]:HOW:((standard\:"By what a picture costs that is predicted from the one before"
-fast\:"By the difference between pixels\: it misses cuts"))' \
 '-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
 '--scenes=[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
 '--force-keyframes=[Frames at which a chunk begins in any case\: 240,1500]:FRAMES:_default' \
@@ -119,6 +116,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
 '--mark[Write INPUT.av1skip where the output was too large]' \
+'--approved[Go on\: the clip of these settings is good]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \
@@ -211,6 +209,8 @@ none\:"None of these"))' \
 refuse\:"The film is not encoded"))' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
+'(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
+'(--approved)--approve=[Who approves it\: a command, or auto\:VMAF>=93 (or XPSNR)]:CMD:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
 '-w+[Encoders to run at once]:N:_default' \
 '--workers=[Encoders to run at once]:N:_default' \
@@ -225,17 +225,12 @@ finish\:"Running chunks are finished first"))' \
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
 '--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
-'--min-scene-len=[Shortest scene in frames]:FRAMES:_default' \
 '-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--split-method=[Who finds scenes]:WHO:((av-scenechange\:"Where av-scenechange finds a cut"
-none\:"Nowhere\: chunks are as long as --extra-split says"))' \
-'--sc-method=[How scenes are found]:HOW:((standard\:"By what a picture costs that is predicted from the one before"
-fast\:"By the difference between pixels\: it misses cuts"))' \
 '-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
 '--scenes=[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
 '--force-keyframes=[Frames at which a chunk begins in any case\: 240,1500]:FRAMES:_default' \
@@ -253,6 +248,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
 '--mark[Write INPUT.av1skip where the output was too large]' \
+'--approved[Go on\: the clip of these settings is good]' \
 '-k[Keep the job directory after success]' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \

@@ -13,8 +13,8 @@ const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, or the job is of other \
-settings); 4 left as it is (--skip); 8 this film cannot be taken as it is; 130, 143, 129 stopped by a signal: the same \
-command goes on where it stopped.";
+settings); 4 left as it is (--skip); 5 a clip waits for approval; 8 this film cannot be taken as it is; 130, 143, 129 stopped by a signal: the same \
+command goes on.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
@@ -706,6 +706,50 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = DECISIONS)]
     pub mark: bool,
 
+    /// Encode a hard stretch first, to be approved [default: 45s]
+    ///
+    /// It is chosen for being dark, grainy and in motion, and encoded as the film would be. OUTPUT.clip.mkv, the source's own
+    /// stretch OUTPUT.clip.source.mkv, pictures and a text are written beside the output; the exit code is 5.
+    #[arg(
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "45s",
+        conflicts_with = "sc_only",
+        help_heading = DECISIONS
+    )]
+    pub test_clip: Option<String>,
+
+    /// Who approves it: a command, or auto:VMAF>=93 (or XPSNR)
+    ///
+    /// The command finds the clip by AV1ENC_CLIP, the source's stretch by AV1ENC_CLIP_SOURCE, and the figures by other such
+    /// variables; if it succeeds, the whole film is encoded.
+    #[arg(
+        long,
+        value_name = "CMD",
+        conflicts_with = "approved",
+        help_heading = DECISIONS
+    )]
+    pub approve: Option<String>,
+
+    /// Go on: the clip of these settings is good
+    ///
+    /// Where a setting that changes the picture is another one than that of the clip, there is another clip first.
+    #[arg(long, help_heading = DECISIONS)]
+    pub approved: bool,
+
+    /// Classes of source of which a test clip comes first, as with --test-clip: remux, web, low
+    #[arg(
+        long,
+        value_name = "CLASSES",
+        value_delimiter = ',',
+        conflicts_with = "sc_only",
+        help_heading = DECISIONS,
+        hide = true
+    )]
+    pub test_clip_for: Option<Vec<String>>,
+
     /// SvtAv1EncApp to use [default: PATH's, else that of ./setup]
     #[arg(long, value_name = "PATH", help_heading = "Encoding")]
     pub encoder_path: Option<PathBuf>,
@@ -825,7 +869,8 @@ pub struct EncodeArgs {
         value_name = "FRAMES",
         allow_negative_numbers = true,
         default_value_t = 24,
-        help_heading = "Scenes"
+        help_heading = "Scenes",
+        hide = true
     )]
     pub min_scene_len: u64,
 
@@ -849,7 +894,8 @@ pub struct EncodeArgs {
         value_enum,
         default_value = "av-scenechange",
         value_name = "WHO",
-        help_heading = "Scenes"
+        help_heading = "Scenes",
+        hide = true
     )]
     pub split_method: SplitMethod,
 
@@ -860,7 +906,8 @@ pub struct EncodeArgs {
         default_value = "standard",
         value_name = "HOW",
         ignore_case = true,
-        help_heading = "Scenes"
+        help_heading = "Scenes",
+        hide = true
     )]
     pub sc_method: ScMethod,
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{cli::Setting, finding::Finding};
 
@@ -129,6 +129,8 @@ pub struct Report {
     pub seconds: f64,
     /// Frames of the film divided by `seconds`; only of interest when the whole film was encoded in this run.
     pub fps: f64,
+    /// Seconds that the encoders of all chunks took, one after the other.
+    pub encoder_seconds: f64,
     /// Chunks in the film.
     pub chunks: usize,
     /// Chunks taken over from an earlier run.
@@ -148,6 +150,55 @@ pub struct Decided {
     pub reasons: Vec<String>,
     /// What each option is set to, and by whom.
     pub settings: Vec<Setting>,
+}
+
+/// What is known of a test clip. Sizes are bytes, times seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Where the stretch begins in the film.
+    pub begins_seconds: f64,
+    /// How long it is.
+    pub seconds: f64,
+    /// Its frames.
+    pub frames: u64,
+    /// Why it was chosen.
+    pub why: String,
+    /// Whether the source's stretch has the source's own packets; else it was encoded without loss.
+    pub packets: bool,
+    /// Video of the clip.
+    pub bytes: u64,
+    /// The same pictures in the film, by their packets.
+    pub source_bytes: u64,
+    /// What the whole output is likely to have.
+    pub estimated_bytes: u64,
+    /// How long the whole film is likely to take.
+    pub estimated_seconds: f64,
+    /// VMAF, the mean of all pictures, where an ffmpeg measures it.
+    pub vmaf: Option<f64>,
+    /// XPSNR in dB, the least of the planes, where an ffmpeg measures it.
+    pub xpsnr: Option<f64>,
+    /// Why there is no VMAF or XPSNR, or what is to be known of them.
+    pub remarks: Vec<String>,
+}
+
+/// A test clip, with all that is beside it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Clip {
+    /// The clip.
+    #[serde(serialize_with = "lossy_path")]
+    pub clip: PathBuf,
+    /// The source's own stretch.
+    #[serde(serialize_with = "lossy_path")]
+    pub source: PathBuf,
+    /// Pictures of both.
+    #[serde(serialize_with = "lossy_path")]
+    pub stills: PathBuf,
+    /// What to look for.
+    #[serde(serialize_with = "lossy_path")]
+    pub text: PathBuf,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub figures: Figures,
 }
 
 /// Everything that can happen.
@@ -173,6 +224,8 @@ pub enum Event {
     },
     /// Tables have decided.
     Decided(Decided),
+    /// There is a test clip.
+    Clip(Clip),
     /// Shown with `--verbose` only: what the machinery does.
     Detail {
         /// One line.

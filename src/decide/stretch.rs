@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::{packets::Announced, stretch::Look};
 
-/// Stretches that are looked at because of their packets, and as many that are spread over the film: what is dark has small
-/// packets.
+/// Stretches that are looked at because of their packets, and as many that are spread over the film: what is dark has
+/// small packets.
 const EACH: usize = 8;
 /// The parts of a film at its beginning and its end that are left out, for logos and credits,
 const EDGE: f64 = 0.05;
@@ -125,9 +125,9 @@ pub struct Candidate {
 
 /// The hardest of the candidates, and why, in words.
 ///
-/// Four things make a stretch hard: large packets, for the encoder of the source had trouble with it; darkness, in which blocks
-/// and banding are seen; grain; and motion. Each counts from 0 for the candidate that has the least of it to 1 for the one that
-/// has the most, and the greatest sum is the hardest; of several, the first.
+/// Four things make a stretch hard: large packets, for the encoder of the source had trouble with it; darkness, in
+/// which blocks and banding are seen; grain; and motion. Each counts from 0 for the candidate that has the least of it
+/// to 1 for the one that has the most, and the greatest sum is the hardest; of several, the first.
 #[must_use]
 pub fn hardest(film: &Announced, candidates: &[Candidate]) -> Option<(Range<usize>, String)> {
     let rates = |candidate: &Candidate| rate(film, &candidate.pictures);
@@ -191,8 +191,8 @@ pub struct Still {
 /// How much of something a picture has.
 type Measure = fn(&Look) -> f64;
 
-/// The pictures that show the most, of those that were looked at: the darkest, then the one with the most grain and the one
-/// with the most motion of the others.
+/// The pictures that show the most, of those that were looked at: the darkest, then the one with the most grain and the
+/// one with the most motion of the others.
 #[must_use]
 pub fn stills(looks: &[(u64, Look)]) -> Vec<Still> {
     let by: [(&str, Measure); 3] = [

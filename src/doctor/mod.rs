@@ -19,8 +19,11 @@ use std::{env, path::Path, thread};
 
 use anyhow::{Result, anyhow};
 
-pub use self::check::{Check, Diagnosis, State};
 use self::{advice::System, tools::Looked, vapoursynth::Around};
+pub use self::{
+    check::{Check, Diagnosis, State},
+    tools::ffmpegs,
+};
 use crate::{
     encoder::{self, Encoder},
     film::media::Container,

@@ -267,8 +267,8 @@ pub fn encoder(
     (check, works.then_some(found))
 }
 
-/// The ffmpegs whose encoders may be run: the one that the user names; or else PATH's, and that of `./setup`.
-fn ffmpegs(wanted: Wanted<'_>) -> Vec<PathBuf> {
+/// The ffmpegs whose encoders and filters may be run: the one that the user names; or else PATH's, and that of `./setup`.
+pub fn ffmpegs(wanted: Wanted<'_>) -> Vec<PathBuf> {
     let mut programs: Vec<PathBuf> = wanted_ffmpeg(wanted).into_iter().collect();
     if wanted.programs.ffmpeg.is_none() {
         let private = private_dir().map(|dir| dir.join("ffmpeg-9/bin/ffmpeg"));

@@ -1,3 +1,4 @@
 //! How alike two recordings are.
 
 pub mod likeness;
+pub mod score;

@@ -20,7 +20,7 @@ pub enum Exit {
     Taken = 3,
     /// The film is left as it is: it is not worth encoding.
     Worthless = 4,
-    /// The job waits for somebody's approval. Nothing ends like this yet.
+    /// The test clip waits for somebody's approval.
     Approval = 5,
     /// Chunks are missing that another machine was to encode. Nothing ends like this yet.
     Missing = 6,
@@ -50,6 +50,8 @@ impl Exit {
             Self::Film
         } else if error.is::<LeftAlone>() || error.is::<TooLarge>() {
             Self::Worthless
+        } else if error.is::<Unapproved>() {
+            Self::Approval
         } else {
             Self::Failed
         }
@@ -118,6 +120,11 @@ sentence! {
 }
 
 sentence! {
+    /// A film whose test clip nobody has approved: [`Exit::Approval`].
+    Unapproved
+}
+
+sentence! {
     /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
     UnfitFilm
 }
@@ -137,6 +144,7 @@ mod tests {
             (anyhow!(UnfitFilm(sentence())), Exit::Film),
             (anyhow!(LeftAlone(sentence())), Exit::Worthless),
             (anyhow!(TooLarge(sentence())), Exit::Worthless),
+            (anyhow!(Unapproved(sentence())), Exit::Approval),
             (anyhow!("why"), Exit::Failed),
         ] {
             assert_eq!(Exit::of(&error), exit);

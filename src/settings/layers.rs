@@ -21,12 +21,13 @@ use crate::{
 };
 
 /// Options that are about one film or one run.
-const OF_A_RUN: [&str; 14] = [
+const OF_A_RUN: [&str; 15] = [
     "input",
     "output",
     "config",
     "no-config",
     "restart",
+    "approved",
     "dry-run",
     "temp",
     "scenes",

@@ -401,7 +401,8 @@ fn is_bare_file(word: &OsStr) -> bool {
 }
 
 /// A command line as a person types it.
-fn shown(words: &[OsString]) -> String {
+#[must_use]
+pub fn shown(words: &[OsString]) -> String {
     let rest = words.iter().skip(1).map(|word| quoted(word));
     iter::once(PROGRAM.to_owned())
         .chain(rest)

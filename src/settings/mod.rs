@@ -7,6 +7,7 @@ pub mod tables;
 pub mod size;
 pub mod deciding;
 mod typed;
+pub mod clip;
 mod mistakes;
 mod layers;
 pub mod line;
@@ -25,6 +26,7 @@ use clap::ValueEnum;
 
 pub use self::replacing::{Replacing, original_of, output_of};
 use self::{
+    clip::TestClip,
     cuts::Cuts,
     deciding::Deciding,
     params::{Crf, Param},
@@ -76,6 +78,8 @@ pub struct Config {
     pub video: VideoConfig,
     /// How it is decided what is not said, and whether the film is encoded at all.
     pub deciding: Deciding,
+    /// Of which films a test clip comes first.
+    pub test_clip: TestClip,
     /// Where it is cut.
     pub cuts: Cuts,
     /// ffmpeg options for sound; `None`: sound is copied.
@@ -282,6 +286,7 @@ impl Config {
             programs: parts.programs,
             video: parts.video,
             deciding: parts.deciding,
+            test_clip: parts.test_clip,
             audio_args: parts.audio_args,
             direct: args.no_chunks,
             cuts: parts.cuts,
@@ -313,6 +318,7 @@ struct Parts {
     programs: NamedPrograms,
     video: VideoConfig,
     deciding: Deciding,
+    test_clip: TestClip,
     workers: Option<usize>,
     memory: MemoryLimit,
     cuts: Cuts,
@@ -333,6 +339,7 @@ impl Parts {
         let encoder = wrong.unless(encoder_choice(args, typed.encoder, &cwd));
         let video = wrong.unless(video_config(args, typed.params));
         let deciding = wrong.unless(Deciding::of(args, &cwd));
+        let test_clip = wrong.unless(TestClip::of(args));
         let workers = wrong.unless(workers(&args.workers));
         let memory = wrong.unless(MemoryLimit::parse(&args.memory_limit));
         let cuts = wrong.unless(Cuts::of(args, &cwd));
@@ -340,13 +347,15 @@ impl Parts {
         let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
         let named = wrong.unless(ffmpeg_or_tags(args));
         let all = (
-            names, encoder, video, deciding, named, workers, memory, cuts, pinned_to, audio_args,
+            names, encoder, video, deciding, test_clip, named, workers, memory, cuts, pinned_to,
+            audio_args,
         );
         let (
             Some(names),
             Some(encoder),
             Some(mut video),
             Some(deciding),
+            Some(test_clip),
             Some((ffmpeg, tags)),
             Some(workers),
             Some(memory),
@@ -368,6 +377,7 @@ impl Parts {
             programs,
             video,
             deciding,
+            test_clip,
             workers,
             memory,
             cuts,
@@ -511,6 +521,7 @@ fn notes(args: &EncodeArgs) -> Vec<String> {
         .chain(method)
         .chain(idle)
         .chain(replacing::in_vain(args))
+        .chain(clip::in_vain(args))
         .collect()
 }
 
@@ -639,7 +650,8 @@ const NAME_MAX: usize = 255;
 
 /// The job directory of an output: beside it, with `.av1enc` behind its name. Where that would be too long, the end of the
 /// output's name gives way to a hash of all of it.
-fn job_dir_of(output: &Path) -> PathBuf {
+#[must_use]
+pub fn job_dir_of(output: &Path) -> PathBuf {
     const ENDING: &[u8] = b".av1enc";
     let name = output.file_name().unwrap_or_default().as_bytes();
     if name.len() + ENDING.len() <= NAME_MAX {

@@ -30,7 +30,8 @@ pub struct Stretch {
     pub pictures: Range<usize>,
     /// When the first and the last of them are shown, in milliseconds of the film's clock.
     span_ms: (f64, f64),
-    /// The keyframe with which it begins, and the one from which it is decoded, by the same clock; `None`: the film's first.
+    /// The keyframe with which it begins, and the one from which it is decoded, by the same clock; `None`: the film's
+    /// first.
     begins_ms: Option<f64>,
     from_ms: Option<f64>,
 }
@@ -94,8 +95,8 @@ pub struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// ffmpeg, reading the film's picture from the keyframe at this time on; returns also what it adds to the film's clock, in
-    /// milliseconds.
+    /// ffmpeg, reading the film's picture from the keyframe at this time on; returns also what it adds to the film's
+    /// clock, in milliseconds.
     fn reading(&self, from_ms: Option<f64>) -> (Command, f64) {
         let Original {
             tools,
@@ -136,7 +137,8 @@ impl Cutter<'_> {
         command
     }
 
-    /// What a few pictures look like from the keyframe at this time on: the mean of them, and of the motion between them.
+    /// What a few pictures look like from the keyframe at this time on: the mean of them, and of the motion between
+    /// them.
     ///
     /// # Errors
     /// If ffmpeg cannot read it.
@@ -173,8 +175,8 @@ impl Cutter<'_> {
         Ok(Kept::Lossless)
     }
 
-    /// A digest of every picture of the stretch, and from where it was decoded: where seeking leads elsewhere, from the film's
-    /// beginning.
+    /// A digest of every picture of the stretch, and from where it was decoded: where seeking leads elsewhere, from the
+    /// film's beginning.
     fn decoded(&self, stretch: &Stretch) -> Result<(Vec<String>, Option<f64>)> {
         let mut found = (Vec::new(), None);
         let mut places = vec![stretch.from_ms, None];
@@ -281,8 +283,8 @@ fn digests(text: &mut dyn Read) -> Result<Vec<String>> {
 pub struct Look {
     /// Mean brightness, 0 to 255.
     pub luma: f64,
-    /// How far the third lowest bit of its brightness is noise, 0 to 1: grain and fine texture. What is lower is noise in clean
-    /// pictures too.
+    /// How far the third lowest bit of its brightness is noise, 0 to 1: grain and fine texture. What is lower is noise
+    /// in clean pictures too.
     pub grain: f64,
     /// Mean difference to the picture before it, 0 to 255; 0 for the first that was decoded.
     pub motion: f64,

@@ -61,7 +61,7 @@ impl Lines {
                 Some(format!("{} {percent} %", text::label(*stage)))
             }
             Event::Progress(progress) => self.progress(progress),
-            Event::Finished(_) => None,
+            Event::Clip(_) | Event::Finished(_) => None,
         }
     }
 

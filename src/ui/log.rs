@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use nix::libc::O_NONBLOCK;
 
-use super::{lines::Lines, summary};
+use super::{lines::Lines, summary, text};
 use crate::{event::Event, os::process::quoted};
 
 /// A file to which what happens is appended, a line for each event.
@@ -53,6 +53,7 @@ impl Log {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let line = match event {
             Event::Finished(report) => Some(summary(report)),
+            Event::Clip(clip) => Some(text::clip(clip)),
             other => state.lines.of(other),
         };
         if let Some(line) = line {

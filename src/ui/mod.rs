@@ -1,6 +1,6 @@
 //! Event -> bars, plain lines or JSON lines. The only place that prints: results to stdout, the rest to stderr.
 
-mod text;
+pub mod text;
 mod lines;
 pub mod log;
 pub mod plan;
@@ -127,8 +127,10 @@ impl Ui {
         if let Some(line) = state.lines.of(event) {
             state.line(&line);
         }
-        if let Event::Finished(report) = event {
-            print_out(&summary(report));
+        match event {
+            Event::Clip(clip) => print_out(&text::clip(clip)),
+            Event::Finished(report) => print_out(&summary(report)),
+            _ => (),
         }
     }
 
@@ -186,6 +188,7 @@ fn draw(bar: &ProgressBar, event: &Event) {
         Event::Finished(_) => bar.finish_and_clear(),
         Event::Intended(_)
         | Event::Decided(_)
+        | Event::Clip(_)
         | Event::Warning { .. }
         | Event::Note { .. }
         | Event::Detail { .. } => {}
@@ -257,6 +260,7 @@ pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
     // That is what was asked for, and no error.
     let (word, event) = match exit {
         Exit::Worthless => ("skipped", "skipped"),
+        Exit::Approval => ("waiting", "waiting"),
         _ => ("error", "error"),
     };
     print_note(&format!("{word}: {message}"));

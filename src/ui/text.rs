@@ -2,8 +2,8 @@
 
 use crate::{
     cli::{Layer, Setting},
-    event::{Decided, Proof, Stage},
-    os::words::count,
+    event::{Clip, Decided, Figures, Proof, Stage},
+    os::words::{bytes, clock, count},
 };
 
 /// What tables have decided, in a line each: the class with its reasons, and what they set.
@@ -40,6 +40,54 @@ pub fn by(setting: &Setting) -> String {
         .unwrap_or_default();
     let dashes = if setting.name.len() == 1 { "-" } else { "--" };
     format!("{dashes}{} {}, {from}{at}", setting.name, setting.value)
+}
+
+/// What is known of a test clip.
+#[must_use]
+pub fn clip(clip: &Clip) -> String {
+    let shown = clip.clip.to_string_lossy();
+    let lines = [
+        shown.replace(|c: char| c.is_control(), "\u{fffd}"),
+        indented(&figures(&clip.figures)),
+    ];
+    lines.join("\n")
+}
+
+fn indented(lines: &[String]) -> String {
+    let lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// The figures of a test clip, a line each.
+#[must_use]
+pub fn figures(of: &Figures) -> Vec<String> {
+    let percent = 100.0 * of.bytes as f64 / of.source_bytes.max(1) as f64;
+    let measured = [
+        of.vmaf.map(|value| format!("VMAF {value:.2}")),
+        of.xpsnr.map(|value| format!("XPSNR {value:.2} dB")),
+    ];
+    let measured: Vec<String> = measured.into_iter().flatten().collect();
+    let mut lines = vec![
+        format!(
+            "{} from {} on: {}",
+            count(of.frames, "frame"),
+            clock(of.begins_seconds),
+            of.why
+        ),
+        format!(
+            "{} -> {} ({percent:.1} %)",
+            bytes(of.source_bytes),
+            bytes(of.bytes)
+        ),
+        format!(
+            "the whole film: about {} in about {}",
+            bytes(of.estimated_bytes),
+            clock(of.estimated_seconds)
+        ),
+    ];
+    lines.extend((!measured.is_empty()).then(|| measured.join(", ")));
+    lines.extend(of.remarks.iter().cloned());
+    lines
 }
 
 /// What stands in front of the progress bar.

@@ -16,6 +16,7 @@ mod advice;
 mod asked;
 mod av1an;
 mod carried;
+mod clip;
 mod deciding;
 mod direct;
 mod disks;

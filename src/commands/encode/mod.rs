@@ -9,6 +9,7 @@ mod chunks;
 mod whole;
 mod worth;
 mod size;
+mod clip;
 
 pub use self::worth::tell;
 
@@ -134,12 +135,14 @@ pub fn run(
         job: &job,
         plan: &plan,
         probed: &probed,
+        is_clip: false,
     };
     run.tell_what_is_planned();
     if config.cuts.only {
         run.find_scenes().inspect_err(|error| forget(&job, error))?;
         return Ok(Outcome::Scenes);
     }
+    run.require_approval()?;
     run.film(started)
         .inspect_err(|error| run.reject(error))
         .map_err(|error| run.explained_by_writing(error))
@@ -308,6 +311,11 @@ impl Made {
         Self { media, ..self }
     }
 
+    fn encoder_seconds(&self) -> f64 {
+        let records = self.chunks.iter().map(Encoded::record);
+        records.map(|record| record.seconds).sum()
+    }
+
     fn video_bytes(&self) -> u64 {
         self.chunks.iter().map(|chunk| chunk.record().bytes).sum()
     }
@@ -321,6 +329,8 @@ struct Run<'a> {
     job: &'a Arc<Job>,
     plan: &'a Plan,
     probed: &'a Probed,
+    /// Whether the film is a stretch of the user's film.
+    is_clip: bool,
 }
 
 impl Run<'_> {
@@ -777,6 +787,7 @@ impl Run<'_> {
             video_bytes: made.video_bytes(),
             seconds,
             fps: made.media.frames as f64 / seconds,
+            encoder_seconds: made.encoder_seconds(),
             chunks: made.chunks.len(),
             resumed_chunks: made.resumed_chunks,
             proof,
@@ -788,7 +799,7 @@ impl Run<'_> {
 
     /// Says that the output is larger than the source, and what makes it smaller.
     fn warn_of_growth(&self, report: &Report) {
-        if report.output_bytes <= report.source_bytes {
+        if self.is_clip || report.output_bytes <= report.source_bytes {
             return;
         }
         let advice = match (self.plan.recipe.video.quality, &self.config.replacing) {
