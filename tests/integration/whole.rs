@@ -159,7 +159,16 @@ fn an_odd_size_becomes_even_with_a_warning() {
 
 #[test]
 fn chroma_of_422_becomes_420_and_unknown_colours_stay_unknown() {
-    let Encoded { file, _dir, .. } = encode(&clips::chroma_422(), 24);
+    let Encoded {
+        file,
+        warnings,
+        _dir,
+        ..
+    } = encode(&clips::chroma_422(), 24);
+    assert!(
+        warnings[0].starts_with("its colours are in 4:2:2"),
+        "{warnings:?}"
+    );
     assert!(file.colors().starts_with("- - - "), "{}", file.colors());
 }
 

@@ -43,6 +43,7 @@ pub(super) fn video(
         **extra != Extra::DolbyVision || dynamic_hdr.dolby_vision_profile.is_none()
     };
     warnings.extend(extras.iter().filter(said).map(Extra::to_string));
+    tell_of_what_is_finer(subsampling, bit_depth, warnings);
     tell_of_what_av1_lacks(stream, frame, (subsampling, &pixel_format), warnings);
     let fields = fields(stream, frame);
     let rotation = quarter_turns(stream, warnings);
@@ -186,6 +187,29 @@ fn require_base_layer(dynamic_hdr: &DynamicHdr, warnings: &mut Vec<String>) -> R
         ));
     }
     Ok(())
+}
+
+/// The most bits that are encoded.
+const MOST_BITS: u8 = 10;
+
+/// Says what of a picture is finer than what is encoded.
+fn tell_of_what_is_finer(subsampling: Subsampling, bit_depth: u8, warnings: &mut Vec<String>) {
+    let finer = match subsampling {
+        Subsampling::Gray | Subsampling::Yuv420 => None,
+        Subsampling::Yuv422 => Some("4:2:2"),
+        Subsampling::Yuv444 => Some("4:4:4"),
+        Subsampling::Other => Some("another sampling"),
+    };
+    if let Some(finer) = finer {
+        warnings.push(format!(
+            "its colours are in {finer}, and 4:2:0 is encoded: some of their detail is lost"
+        ));
+    }
+    if bit_depth > MOST_BITS {
+        warnings.push(format!(
+            "it has {bit_depth} bit, and {MOST_BITS} are encoded at most"
+        ));
+    }
 }
 
 /// Says what of the picture gets lost, since AV1 has no place for it.
@@ -494,6 +518,22 @@ mod tests {
             &mut warnings,
         );
         (hdr10, warnings)
+    }
+
+    #[test]
+    fn what_is_finer_than_what_is_encoded_is_said() {
+        let said = |format| {
+            let (subsampling, bit_depth) = pixel_layout(format).unwrap();
+            let mut warnings = Vec::new();
+            tell_of_what_is_finer(subsampling, bit_depth, &mut warnings);
+            warnings.join("; ")
+        };
+        for kept in ["yuv420p", "yuvj420p", "gray", "yuv420p10le", "gray10le"] {
+            assert_eq!(said(kept), "", "{kept}");
+        }
+        assert!(said("yuv444p12le").contains("4:4:4") && said("yuv444p12le").contains("12 bit"));
+        assert!(said("yuv422p10le").contains("4:2:2") && !said("yuv422p10le").contains("10 are"));
+        assert!(said("yuv411p").contains("another sampling"));
     }
 
     #[test]
