@@ -27,6 +27,15 @@ impl Chance {
         }
     }
 
+    /// As many of `all` as there are rounds, in their order: of what is alike, a few are tried each time.
+    pub fn some<T>(&mut self, all: impl IntoIterator<Item = T>) -> Vec<T> {
+        let mut some: Vec<T> = all.into_iter().collect();
+        while some.len() > self.rounds {
+            some.remove(self.random.below(some.len()));
+        }
+        some
+    }
+
     /// A time below `most`.
     pub fn time_below(&mut self, most: Duration) -> Duration {
         Duration::from_micros(self.random.below(most.as_micros().max(1) as usize) as u64)

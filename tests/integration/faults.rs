@@ -9,6 +9,7 @@ use nix::{
 };
 
 use crate::{
+    chance::Chance,
     clips,
     encoders::script,
     lab::{
@@ -977,7 +978,7 @@ fn each_damage(name: &str, look: impl Fn(&str, &Path)) {
             &[]
         },
     );
-    for how in DAMAGES {
+    for how in Chance::of(3).some(DAMAGES) {
         let dir = tempfile::tempdir().unwrap();
         copy(&origin.path().join(JOB), &dir.path().join(JOB));
         // A film, so that it could be taken for what it is not.
@@ -1055,7 +1056,7 @@ fn a_list_of_scenes_of_another_film_is_noticed() {
     all_but_one(origin.path());
     let whole = fs::read_to_string(origin.path().join(JOB).join("scenes.jsonl")).unwrap();
     let four: String = whole.split_inclusive('\n').take(4).collect();
-    for (text, what) in [
+    let lists = [
         (whole.replace("52", "50"), "another cut"),
         (format!("{four}{{\"complete\":104}}\n"), "too short"),
         (whole.replace("130", "200"), "too long"),
@@ -1065,7 +1066,8 @@ fn a_list_of_scenes_of_another_film_is_noticed() {
             "{\"index\":0,\"start\":0,\"end\":18446744073709551615}\n".to_owned(),
             "endless",
         ),
-    ] {
+    ];
+    for (text, what) in Chance::of(3).some(lists) {
         let dir = tempfile::tempdir().unwrap();
         copy(&origin.path().join(JOB), &dir.path().join(JOB));
         fs::write(dir.path().join(JOB).join("scenes.jsonl"), &text).unwrap();
@@ -1131,7 +1133,7 @@ fn sound_that_is_damaged_is_encoded_again() {
     let _ = run(origin.path()).arg("--keep").succeeds();
     let film = fs::read(origin.path().join("out.mkv")).unwrap();
     for name in ["audio.mka", "audio.mka.json"] {
-        for how in DAMAGES {
+        for how in Chance::of(2).some(DAMAGES) {
             let dir = tempfile::tempdir().unwrap();
             copy(&origin.path().join(JOB), &dir.path().join(JOB));
             let precious = dir.path().join("precious");

@@ -166,6 +166,7 @@ fn sound_is(path: &Path, codec: &str) {
 }
 
 /// A container, with codecs that are natural for it: how its files' names end, and what ffmpeg is told.
+#[derive(Clone)]
 pub struct Container {
     pub end: &'static str,
     options: String,
