@@ -179,7 +179,7 @@ impl Cutting<'_> {
                 bail!("stopped");
             }
         }
-        let mut chunks = cutter.finish();
+        let mut chunks = cutter.finish()?;
         let last = chunks
             .pop()
             .context("the film has no frame that can be decoded")?;

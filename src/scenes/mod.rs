@@ -1,28 +1,30 @@
 //! Frames -> scenes -> chunks, one by one as they become final.
 //!
-//! av-scenechange is driven frame by frame, a lookahead behind the decoder. A chunk is handed on as soon as its end is
-//! final: at a cut, or where a scene that is too long is split at its best place.
+//! av-scenechange compares each frame with the one before it, several pairs at a time; what it finds is judged in order,
+//! a few frames behind the decoder. A chunk is handed on as soon as its end is final: at a cut, or where a scene that is
+//! too long is split at its best place.
 
+mod compare;
+mod judge;
 pub mod reel;
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-};
+pub use judge::Judged;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Result, anyhow, ensure};
-use av_scenechange::{Rational32, SceneChangeDetector, SceneDetectionSpeed};
 use v_frame::{
     chroma::ChromaSubsampling,
-    frame::{Frame as Analysed, FrameBuilder},
+    frame::{Frame, FrameBuilder},
 };
 
 use serde::{Deserialize, Serialize};
 
+use self::{
+    compare::{Analysed, Comparisons},
+    judge::Judge,
+};
 use crate::{film::media::Chunk, settings::cuts::SceneMethod, stream::y4m::Plane};
-
-/// Frames after the current one that the detector wants to see (av-scenechange's own default).
-const LOOKAHEAD: usize = 5;
 
 /// The analysis reads blocks that reach beyond the frame; av-decoders gives its frames as much.
 const PADDING: usize = 88;
@@ -60,69 +62,30 @@ pub struct Rules {
 
 /// Finds scene changes in frames given one by one.
 pub struct Detector {
-    inner: SceneChangeDetector<u8>,
+    comparisons: Comparisons,
+    judge: Judge,
     /// Of the frames that are given, in pixels.
     width: usize,
     halvings: usize,
     /// Of the frames that are analysed.
     size: (usize, usize),
-    /// Frames from the one before the current on.
-    window: VecDeque<Arc<Analysed<u8>>>,
-    /// A frame that is done with, and its memory.
-    spare: Option<Analysed<u8>>,
-    seen: usize,
-    /// The next frame to be judged.
-    current: usize,
-    last_cut: usize,
-}
-
-/// The judgement on one frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Judged {
-    /// Number of the frame.
-    pub frame: u64,
-    /// Whether a scene begins here.
-    pub cut: bool,
-    /// How much of a cut it would be: cost in units of the threshold.
-    pub score: f64,
+    /// The frame that was given last.
+    last: Option<Analysed>,
 }
 
 impl Detector {
     /// A detector for frames of this size (width, height), halved until they are at most as high as the `rules` say.
     #[must_use]
     pub fn new((width, height): (usize, usize), rules: &Rules) -> Self {
-        let Rules {
-            analysis_height: max_height,
-            min: min_scene,
-            ..
-        } = *rules;
-        let speed = match rules.method {
-            SceneMethod::Fast => SceneDetectionSpeed::Fast,
-            SceneMethod::Standard | SceneMethod::None => SceneDetectionSpeed::Standard,
-        };
-        let halvings = halvings(height, max_height);
+        let halvings = halvings(height, rules.analysis_height);
         let size = (width >> halvings, height >> halvings);
-        // The frame rate and the chroma sampling are used by neither method.
-        let inner = SceneChangeDetector::new(
-            size,
-            8,
-            Rational32::new(1, 24),
-            ChromaSubsampling::Monochrome,
-            LOOKAHEAD,
-            speed,
-            usize::try_from(min_scene).unwrap_or(usize::MAX),
-            usize::MAX,
-        );
         Self {
-            inner,
+            comparisons: Comparisons::new(size, rules.method),
+            judge: Judge::new(rules.method, rules.min),
             width,
             halvings,
             size,
-            window: VecDeque::new(),
-            spare: None,
-            seen: 0,
-            current: 0,
-            last_cut: 0,
+            last: None,
         }
     }
 
@@ -130,7 +93,7 @@ impl Detector {
     /// back, if there is one.
     ///
     /// # Errors
-    /// If the frame is not of the size that was announced.
+    /// If the frame is not of the size that was announced, or cannot be compared.
     pub fn push(&mut self, luma: &Plane<'_>, bit_depth: u8) -> Result<Option<Judged>> {
         let bytes = if bit_depth > 8 { 2 } else { 1 };
         let width = luma.row_bytes / bytes;
@@ -139,51 +102,29 @@ impl Detector {
             "a frame is {width} wide instead of {}",
             self.width
         );
-        let mut frame = match self.spare.take() {
-            Some(frame) => frame,
-            None => blank(self.size)?,
-        };
+        let mut frame = blank(self.size)?;
         reduce(luma, bit_depth, self.halvings, &mut frame);
-        self.window.push_back(Arc::new(frame));
-        self.seen += 1;
-        Ok(if self.seen > self.current + LOOKAHEAD {
-            Some(self.judge())
-        } else {
-            None
-        })
+        let frame = Arc::new(frame);
+        let score = match self.last.replace(frame.clone()) {
+            Some(before) => self.comparisons.begin(before, frame)?,
+            None => None,
+        };
+        Ok(score.and_then(|score| self.judge.take(score)))
     }
 
     /// No more frames come; returns the judgements that are still due.
-    pub fn finish(&mut self) -> Vec<Judged> {
+    ///
+    /// # Errors
+    /// If a frame cannot be compared.
+    pub fn finish(&mut self) -> Result<Vec<Judged>> {
         let mut judged = Vec::new();
-        while self.current < self.seen {
-            judged.push(self.judge());
+        while let Some(score) = self.comparisons.end()? {
+            judged.extend(self.judge.take(score));
         }
-        judged
-    }
-
-    fn judge(&mut self) -> Judged {
-        let frame = self.current;
-        let mut judged = Judged {
-            frame: frame as u64,
-            cut: frame == 0,
-            score: 0.0,
-        };
-        if frame > 0 {
-            // From the frame before the current one to the end of the lookahead.
-            let set: Vec<&Arc<Analysed<u8>>> = self.window.iter().take(LOOKAHEAD + 2).collect();
-            let (cut, score) = self.inner.analyze_next_frame(&set, frame, self.last_cut);
-            judged.cut = cut;
-            judged.score = score.map_or(0.0, |score| {
-                score.inter_cost / score.threshold.max(f64::MIN_POSITIVE)
-            });
-            if cut {
-                self.last_cut = frame;
-            }
-            self.spare = self.window.pop_front().and_then(Arc::into_inner);
+        if self.last.is_some() {
+            judged.extend(self.judge.finish());
         }
-        self.current += 1;
-        judged
+        Ok(judged)
     }
 }
 
@@ -232,15 +173,18 @@ impl Cutter {
     }
 
     /// No more frames come. Returns the chunks that have become final; none if there was no frame.
-    pub fn finish(mut self) -> Vec<Chunk> {
-        let due = self.detector.as_mut().map(Detector::finish);
+    ///
+    /// # Errors
+    /// If a frame cannot be compared with the one before it.
+    pub fn finish(mut self) -> Result<Vec<Chunk>> {
+        let due = self.detector.as_mut().map(Detector::finish).transpose()?;
         let mut chunks: Vec<Chunk> = due
             .into_iter()
             .flatten()
             .filter_map(|judged| self.take(judged))
             .collect();
         chunks.extend(self.splitter.finish(self.seen));
-        chunks
+        Ok(chunks)
     }
 
     /// Takes the judgement on the next frame, which a forced cut overrules.
@@ -248,9 +192,7 @@ impl Cutter {
         if self.forced.contains(&judged.frame) {
             judged.cut = true;
             if let Some(detector) = &mut self.detector {
-                detector.last_cut = detector
-                    .last_cut
-                    .max(usize::try_from(judged.frame).unwrap_or(usize::MAX));
+                detector.judge.scene_begins(judged.frame);
             }
         }
         self.splitter.push(judged)
@@ -258,7 +200,7 @@ impl Cutter {
 }
 
 /// A frame of the detector's type, whose rows have a padding of their own.
-fn blank((width, height): (usize, usize)) -> Result<Analysed<u8>> {
+fn blank((width, height): (usize, usize)) -> Result<Frame<u8>> {
     let frame = FrameBuilder::new(width, height, ChromaSubsampling::Monochrome, 8)
         .luma_padding_left(PADDING)
         .luma_padding_right(PADDING)
@@ -269,7 +211,7 @@ fn blank((width, height): (usize, usize)) -> Result<Analysed<u8>> {
 }
 
 /// Copies `luma` into `frame` as 8 bit, each pixel the rounded mean of a square of `1 << halvings` pixels a side.
-fn reduce(luma: &Plane<'_>, bit_depth: u8, halvings: usize, frame: &mut Analysed<u8>) {
+fn reduce(luma: &Plane<'_>, bit_depth: u8, halvings: usize, frame: &mut Frame<u8>) {
     let side = 1 << halvings;
     let shift = 2 * halvings as u32 + u32::from(bit_depth.saturating_sub(8));
     // Of the columns of one row of squares: at most 16 rows of at most 12 bits.
@@ -425,6 +367,10 @@ impl Splitter {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
+    use av_scenechange::{Rational32, SceneChangeDetector, SceneDetectionSpeed};
+
     use super::*;
 
     /// Chunks of a film of `frames` frames with the given cuts and scores.
@@ -506,7 +452,7 @@ mod tests {
             let mut chunks: Vec<Chunk> = (0..100)
                 .filter_map(|_| cutter.push(&row, 8).unwrap())
                 .collect();
-            chunks.extend(cutter.finish());
+            chunks.extend(cutter.finish().unwrap());
             chunks
                 .iter()
                 .map(|chunk| (chunk.start, chunk.end))
@@ -612,5 +558,114 @@ mod tests {
             ),
             (0, 1, 2)
         );
+    }
+
+    /// The judgements of av-scenechange by itself, which compares and judges one frame after the other.
+    fn judged_by_the_library(film: &[Vec<u8>], width: usize, rules: &Rules) -> Vec<Judged> {
+        const AHEAD: usize = 5;
+        let size = (width, film[0].len() / width);
+        let speed = match rules.method {
+            SceneMethod::Fast => SceneDetectionSpeed::Fast,
+            _ => SceneDetectionSpeed::Standard,
+        };
+        let rate = Rational32::new(1, 24);
+        let chroma = ChromaSubsampling::Monochrome;
+        let min = rules.min as usize;
+        let mut library =
+            SceneChangeDetector::new(size, 8, rate, chroma, AHEAD, speed, min, usize::MAX);
+        let frames: Vec<Analysed> = film
+            .iter()
+            .map(|data| {
+                let mut frame = blank(size).unwrap();
+                reduce(&plane(data, width), 8, 0, &mut frame);
+                Arc::new(frame)
+            })
+            .collect();
+        let mut last_cut = 0;
+        let judge = |frame: usize| {
+            let set: Vec<&Analysed> = frames[frame - 1..].iter().take(AHEAD + 2).collect();
+            let (cut, score) = library.analyze_next_frame(&set, frame, last_cut);
+            if cut {
+                last_cut = frame;
+            }
+            let score = score.map_or(0.0, |score| {
+                score.inter_cost / score.threshold.max(f64::MIN_POSITIVE)
+            });
+            let frame = frame as u64;
+            Judged { frame, cut, score }
+        };
+        let first = Judged {
+            frame: 0,
+            cut: true,
+            score: 0.0,
+        };
+        iter::once(first)
+            .chain((1..frames.len()).map(judge))
+            .collect()
+    }
+
+    fn plane(data: &[u8], width: usize) -> Plane<'_> {
+        Plane {
+            data,
+            stride: width,
+            row_bytes: width,
+        }
+    }
+
+    /// Pictures of a few scenes that move, with flashes of one to seven frames, and noise.
+    fn film(frames: usize, width: usize, height: usize, mut random: u64) -> Vec<Vec<u8>> {
+        let mut next = move |below: u64| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) % below
+        };
+        let (mut scene, mut flash) = (next(200), 0);
+        let picture = |at| {
+            if next(20) == 0 {
+                scene = next(200);
+            }
+            flash = match flash {
+                0 if next(25) == 0 => 1 + next(7),
+                flash => flash.saturating_sub(1),
+            };
+            let bright = if flash > 0 { 90 } else { 0 };
+            let pixel = |at_pixel: usize| {
+                let (x, y) = ((at_pixel % width + at) as u64, (at_pixel / width) as u64);
+                let block = (x / 8 * 31 + y / 8 * 17 * (1 + scene)) % 120;
+                (scene / 3 + block + bright + next(4)).min(255) as u8
+            };
+            (0..width * height).map(pixel).collect()
+        };
+        (0..frames).map(picture).collect()
+    }
+
+    #[test]
+    fn frames_that_are_compared_side_by_side_are_judged_as_one_after_the_other() {
+        let (width, height) = (64, 48);
+        let mut cuts = 0;
+        for method in [SceneMethod::Standard, SceneMethod::Fast] {
+            for (frames, min) in [(1, 1), (2, 1), (5, 1), (7, 1), (12, 3), (400, 2), (400, 24)] {
+                let rules = Rules {
+                    max: None,
+                    min,
+                    analysis_height: ANALYSIS_HEIGHT,
+                    method,
+                    forced: Vec::new(),
+                    given: None,
+                };
+                let film = film(frames, width, height, 7 + min);
+                let mut detector = Detector::new((width, height), &rules);
+                let mut judged = Vec::new();
+                for data in &film {
+                    judged.extend(detector.push(&plane(data, width), 8).unwrap());
+                }
+                judged.extend(detector.finish().unwrap());
+                let library = judged_by_the_library(&film, width, &rules);
+                assert_eq!(judged, library, "{method:?}, {frames} frames");
+                cuts += judged.iter().filter(|judged| judged.cut).count();
+            }
+        }
+        assert!(cuts > 60, "only {cuts} cuts were judged");
     }
 }
