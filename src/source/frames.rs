@@ -61,6 +61,8 @@ impl Layout {
 /// Every how many rows of luma make up the digest of a frame: enough to tell any two pictures of a film apart, and a
 /// small part of what decoding them costs.
 const DIGEST_ROWS: usize = 4;
+/// Bytes that are hashed at once.
+const DIGEST_AT_ONCE: usize = 1 << 16;
 
 impl Frame {
     pub(super) fn of_clip(frame: FrameRef<'static>) -> Self {
@@ -144,9 +146,16 @@ impl Frame {
     pub fn digest(&self) -> u64 {
         let luma = self.luma();
         let mut hasher = blake3::Hasher::new();
+        // Row by row takes three times as long at 1080p: BLAKE3 is fast where it gets many kilobytes at once.
+        let mut rows = Vec::with_capacity(DIGEST_AT_ONCE + luma.row_bytes);
         for row in luma.data.chunks(luma.stride).step_by(DIGEST_ROWS) {
-            hasher.update(&row[..luma.row_bytes]);
+            rows.extend_from_slice(&row[..luma.row_bytes]);
+            if rows.len() >= DIGEST_AT_ONCE {
+                hasher.update(&rows);
+                rows.clear();
+            }
         }
+        hasher.update(&rows);
         let hash = hasher.finalize();
         hash.as_bytes()
             .iter()
