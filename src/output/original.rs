@@ -90,7 +90,12 @@ impl Original {
         if let Some(backup) = &self.backup {
             tempfile::tempfile_in(dir_of(backup)).with_context(|| {
                 let dir = quoted(dir_of(backup).as_os_str());
-                format!("cannot keep the original in {dir}")
+                match dir_of(backup).exists() {
+                    true => format!("cannot keep the original in {dir}"),
+                    false => format!(
+                        "cannot keep the original in {dir}: there is no such directory, type `mkdir -p {dir}`"
+                    ),
+                }
             })?;
             if is_there(backup) {
                 self.require_kept(backup)?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     cli::{self, Cli, TRY_VAPOURSYNTH},
-    os::{exit::UsageError, process::quoted},
+    os::{exit::UsageError, process::quoted, words::nearest},
 };
 
 /// The name under which everybody has the program, however it was called.
@@ -42,7 +42,8 @@ pub enum Unread {
 /// [`Unread`], with what to print: everything that is wrong with the line, and where it is known what was meant, the line
 /// that says it.
 pub fn read(words: &[OsString]) -> Result<Cli, Unread> {
-    if let Some(error) = ambiguous(words).or_else(|| misplaced(words)) {
+    let is_wrong = ambiguous(words).or_else(|| misplaced(words));
+    if let Some(error) = is_wrong.or_else(|| no_command(words)) {
         return Err(Unread::Wrong(error));
     }
     let mended = match words.get(1) {
@@ -274,6 +275,9 @@ fn in_our_words(error: &clap::Error) -> String {
         (ErrorKind::MissingRequiredArgument, _) if named.contains("INPUT") => {
             format!("no film is named: type `{PROGRAM} INPUT.mkv -o OUTPUT.mkv`")
         }
+        (ErrorKind::MissingRequiredArgument, _) if named.contains("OUTPUT") => {
+            format!("two films are compared: type `{PROGRAM} verify SOURCE.mkv OUTPUT.mkv`")
+        }
         (ErrorKind::MissingRequiredArgument, _) if named.starts_with("--scenes") => {
             "--sc-only needs the file into which the scenes are written: add -s scenes.json"
                 .to_owned()
@@ -292,6 +296,10 @@ fn in_our_words(error: &clap::Error) -> String {
         }
         (ErrorKind::MissingRequiredArgument, _) if named.contains("SHELL") => {
             format!("completions of which shell? Type `{PROGRAM} completions bash`, zsh or fish")
+        }
+        (ErrorKind::InvalidSubcommand, _) => {
+            let word = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("av1enc has no command {word}: `{PROGRAM} --help` lists what it has")
         }
         _ => first_paragraph(error),
     }
@@ -364,6 +372,35 @@ fn misplaced(words: &[OsString]) -> Option<UsageError> {
             "`{word}` is a command, comes first, and does not take all of this: type `{PROGRAM} {word} --help`. A file of \
              that name is `./{word}`"
         )
+    }))
+}
+
+/// Refuses a first word that can only be meant as a command, and is none.
+fn no_command(words: &[OsString]) -> Option<UsageError> {
+    let word = words.get(1)?.to_str()?;
+    let is_word = word.chars().all(|c| c.is_ascii_lowercase()) && !word.is_empty();
+    if !is_word || is_command(words.get(1)?) || Path::new(word).exists() {
+        return None;
+    }
+    let mut cli = Cli::command();
+    cli.build();
+    let visible = cli
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    let meant = nearest(word, visible.map(clap::Command::get_name));
+    Some(UsageError(match meant {
+        Some(meant) => {
+            let mut mended = words.to_vec();
+            mended[1] = meant.into();
+            format!(
+                "av1enc has no command {word}, and there is no film of that name: did you mean `{}`?",
+                shown(&mended)
+            )
+        }
+        None => format!(
+            "av1enc has no command {word}, and there is no film of that name: a film is encoded by \
+             `{PROGRAM} INPUT.mkv -o OUTPUT.mkv`, and `{PROGRAM} --help` lists the commands"
+        ),
     }))
 }
 

@@ -1,154 +1,20 @@
 //! What people type who know other programs, and plain slips: what was probably meant, as a line to type.
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     path::Path,
 };
 
+use super::foreign::{self, Meant};
 use crate::os::{exit::UsageError, process::quoted};
 
-/// What a word of another program means here.
-#[derive(Debug, Clone, Copy)]
-enum Meant {
-    /// A flag with the same value.
-    Flag(&'static str),
-    /// ffmpeg's name of an encoder.
-    Encoder,
-    /// An option for the sound, with a value.
-    Sound,
-    /// An option for the encoder, with a value.
-    Video,
-    /// Where a part of the film begins or ends: ffmpeg's own option for it.
-    Part(&'static str),
-    /// Nothing: it is done anyway, or by itself. Whether it has a value, and why.
-    Needless(bool, &'static str),
-    /// A filter of the picture: whether it has a value, and what it is called by ffmpeg.
-    Filter(bool, fn(&str) -> String),
-    /// What av1enc does not do. Whether it has a value, and what to do instead.
-    Impossible(bool, &'static str),
-}
+use Meant::{
+    ByValue, Encoder, Filter, Flag, Flags, Impossible, Needless, Param, Part, Sound, Tracks, Video,
+};
 
-use Meant::{Encoder, Filter, Flag, Impossible, Needless, Part, Sound, Video};
-
-const WHOLE: &str = "every track, chapter and tag of the film is kept anyway";
-const KEYFRAMES: &str =
-    "keyframes are only where chunks begin; -x 240 says how long those are at most";
-
-/// Words of ffmpeg and HandBrakeCLI that mean nothing here, or another thing.
-const WORDS: &[(&str, Meant)] = &[
-    ("-crf", Flag("--crf")),
-    ("--quality", Flag("--crf")),
-    ("-preset", Flag("--preset")),
-    ("--encoder-preset", Flag("--preset")),
-    ("-pix_fmt", Flag("--pix-format")),
-    ("-c:v", Encoder),
-    ("-codec:v", Encoder),
-    ("-vcodec", Encoder),
-    ("-c:a", Sound),
-    ("-codec:a", Sound),
-    ("-acodec", Sound),
-    ("-b:a", Sound),
-    ("-ac", Sound),
-    ("-ar", Sound),
-    ("-af", Sound),
-    ("-svtav1-params", Video),
-    ("-aom-params", Video),
-    ("-rav1e-params", Video),
-    ("-ss", Part("-ss")),
-    ("--start", Part("-ss")),
-    ("--start-at", Part("-ss")),
-    ("-to", Part("-to")),
-    ("--end", Part("-to")),
-    ("--stop-at", Part("-to")),
-    ("-t", Part("-t")),
-    ("--duration", Part("-t")),
-    ("-map", Needless(true, WHOLE)),
-    ("-c:s", Needless(true, WHOLE)),
-    ("-scodec", Needless(true, WHOLE)),
-    ("-map_metadata", Needless(true, WHOLE)),
-    ("-map_chapters", Needless(true, WHOLE)),
-    ("--all-audio", Needless(false, WHOLE)),
-    ("--all-subtitles", Needless(false, WHOLE)),
-    ("--markers", Needless(false, WHOLE)),
-    ("-hide_banner", Needless(false, "av1enc prints none")),
-    ("-nostdin", Needless(false, "av1enc reads nothing there")),
-    ("-stats", Needless(false, "progress is shown anyway")),
-    ("-g", Needless(true, KEYFRAMES)),
-    ("-keyint_min", Needless(true, KEYFRAMES)),
-    (
-        "-threads",
-        Needless(
-            true,
-            "cores and memory decide; -w N and --lp N overrule them",
-        ),
-    ),
-    (
-        "-b:v",
-        Impossible(
-            true,
-            "av1enc encodes at a quality, not at a rate: name it with --crf",
-        ),
-    ),
-    ("-vf", Filter(true, str::to_owned)),
-    ("-filter:v", Filter(true, str::to_owned)),
-    ("--crop", Filter(true, crop)),
-    ("--width", Filter(true, |width| format!("scale={width}:-2"))),
-    (
-        "--height",
-        Filter(true, |height| format!("scale=-2:{height}")),
-    ),
-    ("--deinterlace", Filter(false, |_| "bwdif".to_owned())),
-    ("--decomb", Filter(false, |_| "bwdif".to_owned())),
-    (
-        "-an",
-        Impossible(
-            false,
-            "every track is kept: take it out with mkvmerge --no-audio beforehand",
-        ),
-    ),
-    (
-        "-sn",
-        Impossible(
-            false,
-            "every track is kept: take it out with mkvmerge --no-subtitles beforehand",
-        ),
-    ),
-    (
-        "--aencoder",
-        Impossible(
-            true,
-            "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"",
-        ),
-    ),
-    (
-        "--ab",
-        Impossible(
-            true,
-            "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"",
-        ),
-    ),
-];
-
-/// Presets of x264 and x265, and the number that is like them here.
-const PRESETS: &[(&str, &str)] = &[
-    ("placebo", "1"),
-    ("veryslow", "2"),
-    ("slower", "3"),
-    ("slow", "4"),
-    ("medium", "6"),
-    ("fast", "7"),
-    ("faster", "8"),
-    ("veryfast", "8"),
-    ("superfast", "8"),
-    ("ultrafast", "8"),
-];
-/// ffmpeg's names of encoders, and ours.
-const ENCODERS: &[(&str, &str)] = &[
-    ("libsvtav1", "libsvtav1"),
-    ("libaom-av1", "libaom"),
-    ("librav1e", "librav1e"),
-    ("av1_qsv", "av1-qsv"),
-];
+/// What stands in a line whose preset has no number.
+const DEFAULT_PRESET: &str = "6";
 /// Less memory than this nobody means.
 const LEAST_MEMORY: u64 = 1 << 20;
 /// More films than these are not listed.
@@ -189,6 +55,8 @@ struct Mender<'a> {
     part: Vec<String>,
     /// Its filters for the picture.
     filters: Vec<String>,
+    /// How others choose among the tracks, and mkvmerge's options for it.
+    chosen: (Vec<String>, Vec<&'static str>),
 }
 
 /// Mends the words of a command line, the program's name first; what is known of each tells `knows`.
@@ -205,12 +73,14 @@ pub(super) fn mend(typed: &[OsString], knows: &dyn Fn(&OsStr) -> Word) -> Mended
         video: Vec::new(),
         part: Vec::new(),
         filters: Vec::new(),
+        chosen: Default::default(),
     };
     mender.go_through();
     mender.add_options();
     mender.name_output();
     mender.tell_of_parts();
     mender.tell_of_filters();
+    mender.tell_of_tracks();
     mender.done
 }
 
@@ -240,7 +110,7 @@ impl Mender<'_> {
                 }
                 _ => 0,
             };
-            at += match (taken, meaning(word, next)) {
+            at += match (taken, foreign::meaning(word, next)) {
                 (0, Some(meant)) if at > 0 => self.take_foreign(word, next, meant),
                 (0, _) => self.take(word, at),
                 (taken, _) => taken,
@@ -298,6 +168,7 @@ impl Mender<'_> {
                 }
                 None
             }
+            "-e" | "--encoder" => self.encoder(text),
             "--preset" => self.preset(text),
             "--memory-limit" => self.memory(text),
             _ => None,
@@ -314,58 +185,84 @@ impl Mender<'_> {
             Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
             None => (word.to_string_lossy().into_owned(), None),
         };
-        let takes_next = value.is_none()
-            && !matches!(
-                meant,
-                Needless(false, _) | Impossible(false, _) | Filter(false, _)
-            )
-            && next.is_some();
+        let takes_next = value.is_none() && next.is_some_and(|next| has_value(meant, next));
         let value =
             value.or_else(|| Some(next.filter(|_| takes_next)?.to_string_lossy().into_owned()));
         let value = value.unwrap_or_default();
         let typed = format!("`{}`", format!("{flag} {value}").trim_end());
         match meant {
-            Flag(ours) => self.rename(&typed, ours, &value),
-            Encoder => match ENCODERS.iter().find(|(theirs, _)| *theirs == value) {
-                Some((_, ours)) => self.rename(&typed, "-e", ours),
-                None => self.refuse(format!(
-                    "{typed}: av1enc makes AV1 only; of ffmpeg's encoders it has libsvtav1, libaom-av1, librav1e and av1_qsv"
-                )),
+            Flag(ours) => self.rename(&typed, &[ours, &value]),
+            Flags(_, ours) => self.rename(&typed, ours),
+            Encoder => match foreign::encoder(&value) {
+                Some(ours) => self.rename(&typed, &["-e", ours]),
+                None => self.refuse(format!("{typed}: {}", why_not_encoder(&value))),
             },
             Sound => {
                 self.tell(format!("{typed} belongs into -a"));
                 self.sound.extend([flag, value]);
             }
-            Video => {
+            Video(option) => {
                 self.tell(format!("{typed} belongs into -v"));
-                self.video.extend([flag, value]);
+                self.video.extend([option.to_owned(), value]);
             }
-            Part(option) => self.part.extend([option.to_owned(), value]),
+            Param => {
+                self.tell(format!(
+                    "{typed} is an option of the encoder, and belongs into -v"
+                ));
+                self.video
+                    .extend([flag, value].into_iter().filter(|word| !word.is_empty()));
+            }
+            Part(option) => self.part.extend([option.to_owned(), seconds(&value)]),
+            Tracks(_, options) => {
+                self.chosen.0.push(typed);
+                self.chosen.1.extend(options);
+            }
             Filter(_, filter) => self.filters.push(filter(&value)),
             Needless(_, why) => self.tell(format!("{typed} is not needed: {why}")),
             Impossible(_, why) => self.refuse(format!("{typed}: {why}")),
+            // What the value means is known already.
+            ByValue(_) => (),
         }
         1 + usize::from(takes_next)
     }
 
-    fn rename(&mut self, typed: &str, flag: &str, value: &str) {
-        let numbered = match flag {
-            "--preset" => PRESETS.iter().find(|(name, _)| *name == value),
+    /// Puts our words in the place of those that were `typed`.
+    fn rename(&mut self, typed: &str, ours: &[&str]) {
+        let numbered = match ours {
+            ["--preset", name] => foreign::preset(name),
             _ => None,
         };
-        let value = numbered.map_or(value, |(_, number)| number);
-        self.tell(format!("{typed} is `{flag} {value}` here"));
-        self.done.words.extend([flag.into(), value.into()]);
+        let ours = match (ours, numbered) {
+            ([flag, _], Some(number)) => vec![*flag, number],
+            _ => ours.to_vec(),
+        };
+        self.tell(format!("{typed} is `{}` here", ours.join(" ")));
+        self.done.words.extend(ours.into_iter().map(OsString::from));
     }
 
     /// The number of a preset that is named.
     fn preset(&mut self, name: &str) -> Option<String> {
-        let (_, number) = PRESETS.iter().find(|(known, _)| *known == name)?;
+        let Some(number) = foreign::preset(name) else {
+            if name.contains(|c: char| c.is_ascii_alphabetic()) {
+                self.refuse(format!("`--preset {name}`: {}", foreign::NUMBERS));
+                return Some(DEFAULT_PRESET.to_owned());
+            }
+            return None;
+        };
         self.tell(format!(
             "`--preset {name}`: presets of AV1 encoders are numbers, and lower ones are slower and better; like {name} is \
              `--preset {number}`"
         ));
-        Some((*number).to_owned())
+        Some(number.to_owned())
+    }
+
+    /// Our name of HandBrakeCLI's encoder.
+    fn encoder(&mut self, name: &str) -> Option<String> {
+        let ours = foreign::encoder_of_handbrake(name)?;
+        self.tell(format!(
+            "`-e {name}` is `-e {ours}` here, and 10 bit are encoded anyway"
+        ));
+        Some(ours.to_owned())
     }
 
     /// A limit of memory with the unit that was forgotten.
@@ -551,19 +448,34 @@ impl Mender<'_> {
         ));
     }
 
+    /// Says what chooses among the tracks.
+    fn tell_of_tracks(&mut self) {
+        let (typed, options) = std::mem::take(&mut self.chosen);
+        if typed.is_empty() {
+            return;
+        }
+        let mut once: BTreeSet<&str> = options.into_iter().collect();
+        for (none, some) in [
+            ("--no-audio", "--audio-tracks eng"),
+            ("--no-subtitles", "--subtitle-tracks eng"),
+        ] {
+            if once.contains(none) {
+                once.remove(some);
+            }
+        }
+        let once: Vec<&str> = once.into_iter().collect();
+        let film = self.input();
+        self.refuse(format!(
+            "{}: every track is kept: choose those that you want with `mkvmerge -o CHOSEN.mkv {} {film}`, for example, and \
+             encode that",
+            typed.join(", "),
+            once.join(" ")
+        ));
+    }
+
     /// The film, as a word to type.
     fn input(&self) -> String {
         quoted(&self.film().unwrap_or_else(|| "INPUT.mkv".into()))
-    }
-}
-
-/// What HandBrake calls `--crop TOP:BOTTOM:LEFT:RIGHT`, or ffmpeg's own words for it.
-fn crop(sides: &str) -> String {
-    match sides.split(':').collect::<Vec<_>>()[..] {
-        [top, bottom, left, right] => {
-            format!("crop=iw-{left}-{right}:ih-{top}-{bottom}:{left}:{top}")
-        }
-        _ => format!("crop={sides}"),
     }
 }
 
@@ -578,25 +490,37 @@ pub(super) fn is_no_name(word: &OsStr) -> bool {
         && (is_number || path.extension().is_none())
 }
 
+/// Whether the `next` word belongs to one that means this.
+fn has_value(meant: Meant, next: &OsStr) -> bool {
+    match meant {
+        Needless(value, _) | Impossible(value, _) => value,
+        Filter(value, _) | Tracks(value, _) | Flags(value, _) => value,
+        Param => foreign::is_value(next),
+        _ => true,
+    }
+}
+
+/// Why there is no encoder of this name.
+fn why_not_encoder(name: &str) -> String {
+    let is_av1 = name.contains("av1");
+    let why = if is_av1 {
+        ""
+    } else {
+        "av1enc makes AV1 only; "
+    };
+    format!("{why}of ffmpeg's encoders it has libsvtav1, libaom-av1, librav1e and av1_qsv")
+}
+
+/// HandBrakeCLI's `duration:60`, as ffmpeg has it.
+fn seconds(time: &str) -> String {
+    let (_, seconds) = time.split_once("duration:").unwrap_or(("", time));
+    seconds.to_owned()
+}
+
 /// Whether an option and the `next` word were meant to be one value: `-a -c:a copy`.
 fn is_unquoted(option: &str, next: &OsStr) -> bool {
     let is_option = option.starts_with('-') && !option.contains([' ', '=']);
     is_option && !next.as_encoded_bytes().starts_with(b"-") && is_no_name(next)
-}
-
-/// What a word means that is followed by `next`, if it is one of another program.
-fn meaning(word: &OsStr, next: Option<&OsString>) -> Option<Meant> {
-    let word = word.to_str()?;
-    let flag = word.split_once('=').map_or(word, |(flag, _)| flag);
-    // `-q` is one of ours, and has no value.
-    let number = next.and_then(|next| next.to_str()?.parse::<f64>().ok());
-    if word == "-q" && number.is_some() && next.is_some_and(|next| !Path::new(next).exists()) {
-        return Some(Flag("--crf"));
-    }
-    WORDS
-        .iter()
-        .find(|(theirs, _)| *theirs == flag)
-        .map(|(_, meant)| *meant)
 }
 
 /// Films for a loop of a shell.

@@ -8,10 +8,12 @@ pub mod size;
 pub mod deciding;
 mod typed;
 pub mod clip;
+mod foreign;
 mod mistakes;
 mod layers;
 pub mod line;
 mod replacing;
+mod named;
 
 use std::{
     env,
@@ -29,6 +31,7 @@ use self::{
     clip::TestClip,
     cuts::Cuts,
     deciding::Deciding,
+    named::NAME_MAX,
     params::{Crf, Param},
     typed::{Typed, words},
 };
@@ -427,12 +430,12 @@ impl Names {
         if input.as_os_str().is_empty() {
             return usage("the input's name is empty");
         }
-        refuse_script(input)?;
+        named::check_input(input)?;
         let output = match args.replace {
             true => replacing::output_of(&cwd.join(input)),
             false => cwd.join(output(args, input)?),
         };
-        check_output(&output)?;
+        named::check_output(&output, input)?;
         let input = cwd.join(input);
         let replacing = Replacing::of(args, &input, cwd)?;
         let log_file = args.log_file.as_ref().map(|file| cwd.join(file));
@@ -532,26 +535,6 @@ fn pinned_to(processors: Option<usize>) -> Result<Option<usize>, UsageError> {
     }
 }
 
-/// Refuses a script of VapourSynth, with what makes a film of it.
-fn refuse_script(input: &Path) -> Result<(), UsageError> {
-    let is_script =
-        |ending: &OsStr| ending.eq_ignore_ascii_case("vpy") || ending.eq_ignore_ascii_case("py");
-    if !input.extension().is_some_and(is_script) {
-        return Ok(());
-    }
-    // A name that begins with a dash would be an option.
-    let script = match input.as_os_str().as_bytes().first() {
-        Some(b'-') => Path::new(".").join(input),
-        _ => input.to_owned(),
-    };
-    let (film, script_name) = (script.with_extension("y4m"), quoted(script.as_os_str()));
-    let film = quoted(film.as_os_str());
-    usage(format!(
-        "{script_name}: av1enc reads films, and no scripts of VapourSynth. To make a film of it, type `vspipe -c y4m \
-         {script_name} {film}`, then `av1enc {film}`"
-    ))
-}
-
 /// The output's name: the one that is given, or that of the `input` with another ending, in the current directory.
 fn output(args: &EncodeArgs, input: &Path) -> Result<PathBuf, UsageError> {
     match (&args.output, input.file_stem()) {
@@ -645,9 +628,6 @@ fn encoder_choice(
     })
 }
 
-/// Bytes of a file's name at most (linux/limits.h: NAME_MAX).
-const NAME_MAX: usize = 255;
-
 /// The job directory of an output: beside it, with `.av1enc` behind its name. Where that would be too long, the end of the
 /// output's name gives way to a hash of all of it.
 #[must_use]
@@ -665,28 +645,6 @@ pub fn job_dir_of(output: &Path) -> PathBuf {
         end -= 1;
     }
     output.with_file_name(OsStr::from_bytes(&[&name[..end], &tail].concat()))
-}
-
-fn check_output(output: &Path) -> Result<(), UsageError> {
-    let length = output.file_name().map_or(0, OsStr::len);
-    if length > NAME_MAX {
-        return usage(format!(
-            "the output's name would have {length} bytes, and a file's name has {NAME_MAX} at most: name a shorter one with -o"
-        ));
-    }
-    if output
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("mkv"))
-    {
-        return Ok(());
-    }
-    let name = output.file_name().unwrap_or_default();
-    let (matroska, name) = (Path::new(name).with_extension("mkv"), quoted(name));
-    let matroska = quoted(matroska.as_os_str());
-    usage(format!(
-        "the output is Matroska, its name must end in .mkv: `-o {matroska}`, not {name}. To have an MP4 of it then, type \
-         `ffmpeg -i {matroska} -map 0:v -map 0:a? -c copy OUTPUT.mp4`"
-    ))
 }
 
 fn video_config(args: &EncodeArgs, params: Vec<Param>) -> Result<VideoConfig, UsageError> {

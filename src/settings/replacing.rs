@@ -36,7 +36,7 @@ impl Replacing {
             return Ok(None);
         }
         let name = input.file_name().unwrap_or_default();
-        if Path::new(name).extension().is_none() {
+        if Path::new(name).extension().is_none() && !input.is_dir() {
             let shown = quoted(name);
             return usage(format!(
                 "--replace: {shown} has no ending, behind which its original would be known: rename it, to {shown}.mkv for example"

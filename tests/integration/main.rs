@@ -52,6 +52,7 @@ mod resume;
 mod shared;
 mod size;
 mod sound;
+mod tasks;
 mod thorough;
 mod together;
 mod unreadable;

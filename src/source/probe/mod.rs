@@ -153,10 +153,22 @@ fn all_of(dir: &Path) -> String {
     }
 }
 
+/// Whether a shell would have put other names in the place of this one.
+fn is_pattern(input: &Path) -> bool {
+    let bytes = input.as_os_str().as_encoded_bytes();
+    bytes.iter().any(|byte| b"*?".contains(byte))
+}
+
 /// Bytes of a file that is at hand, and how it is seen to be cut short, if it is.
 fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     let shown = input.display();
-    let metadata = fs::metadata(input).with_context(|| format!("cannot read `{shown}`"))?;
+    let metadata = fs::metadata(input).with_context(|| match is_pattern(input) {
+        true => format!(
+            "cannot read `{shown}`: a shell puts the names of films in the place of such a pattern where it is not quoted, and \
+             where it fits any"
+        ),
+        false => format!("cannot read `{shown}`"),
+    })?;
     ensure!(
         !metadata.is_dir(),
         UnfitFilm(format!(
