@@ -18,7 +18,7 @@ use crate::{
     encoder::{self, Capabilities, Encoder, Family, Ffmpegs, Fork, NotFound, svt_av1},
     os::process::{Children, ToolFailure, quoted},
     settings::EncoderChoice,
-    source::private_dir,
+    source::private_dirs,
 };
 
 /// The oldest ffmpeg that does what we ask: 4.4 (April 2021) is the first whose ffprobe shows the Dolby Vision record
@@ -271,7 +271,7 @@ pub fn encoder(
 pub fn ffmpegs(wanted: Wanted<'_>) -> Vec<PathBuf> {
     let mut programs: Vec<PathBuf> = wanted_ffmpeg(wanted).into_iter().collect();
     if wanted.programs.ffmpeg.is_none() {
-        let private = private_dir().map(|dir| dir.join("ffmpeg-9/bin/ffmpeg"));
+        let private = private_dirs().map(|dir| dir.join("ffmpeg-9/bin/ffmpeg"));
         programs.extend(private.filter(|path| path.is_file()));
     }
     programs
@@ -478,7 +478,7 @@ fn libraries(program: &Path, wanted: &str) -> Vec<PathBuf> {
             .into_iter()
             .map(|dir| dir.join("lib")),
     );
-    roots.extend(private_dir().map(|dir| dir.join("svt-av1/root/usr/lib")));
+    roots.extend(private_dirs().map(|dir| dir.join("svt-av1/root/usr/lib")));
     // Debian's multiarch directories, x86_64-linux-gnu for example.
     let below = |root: &PathBuf| {
         entries(root)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     os::process::{Children, quoted},
-    source::{self, Tried, Unusable, VSSCRIPT_PATH, Versions, private_dir},
+    source::{self, Tried, Unusable, VSSCRIPT_PATH, Versions, private_dirs},
 };
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
@@ -387,8 +387,7 @@ fn crashed(said: &[String], around: &Around, system: &System) -> Check {
     let why = fatal.map_or("it says nothing", String::as_str);
     let mut advice = system.install(Thing::VapourSynth);
     if around.python.is_some()
-        || private_dir()
-            .is_some_and(|dir| around.library.as_ref().is_some_and(|l| l.starts_with(dir)))
+        || private_dirs().any(|dir| around.library.as_ref().is_some_and(|l| l.starts_with(dir)))
     {
         advice = vec![SETUP.to_owned()];
     }

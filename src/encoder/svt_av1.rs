@@ -16,7 +16,7 @@ use super::{
 use crate::{
     film::media::{ChromaLocation, Range, UNSPECIFIED},
     os::{cache::Cache, process::Children},
-    source::private_dir,
+    source::private_dirs,
 };
 
 /// Name of the program.
@@ -110,15 +110,13 @@ pub fn installed() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = which::which_all(PROGRAM)
         .map(Iterator::collect)
         .unwrap_or_default();
-    let others = [
-        env::home_dir().map(|home| home.join(".local/bin")),
-        private_dir().map(|dir| dir.join("svt-av1-hdr/bin")),
-        private_dir().map(|dir| dir.join("svt-av1/bin")),
-    ];
+    let own = env::home_dir().map(|home| home.join(".local/bin"));
+    let others = ["svt-av1-hdr/bin", "svt-av1/bin"]
+        .into_iter()
+        .flat_map(|place| private_dirs().map(move |dir| dir.join(place)));
     found.extend(
-        others
-            .into_iter()
-            .flatten()
+        own.into_iter()
+            .chain(others)
             .filter_map(|dir| which::which(dir.join(PROGRAM)).ok()),
     );
     let mut seen = HashSet::new();

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeSet,
     env,
     ffi::{CStr, OsStr, OsString, c_char},
-    fmt, fs,
+    fmt, fs, io,
     os::unix::ffi::{OsStrExt, OsStringExt},
     panic,
     path::{Path, PathBuf},
@@ -26,6 +26,7 @@ use super::heard;
 use crate::{
     cli::TRY_VAPOURSYNTH,
     os::{
+        disk,
         guard::Threadless,
         process::{Children, how_it_ended},
     },
@@ -39,20 +40,26 @@ pub const VSSCRIPT_PATH: &str = "VSSCRIPT_PATH";
 /// Names of the script library, as that crate tries them.
 const LIBRARIES: [&str; 2] = ["libvsscript.so", "libvapoursynth-script.so"];
 
-/// The directory in which `./setup` installs what the distribution does not have.
-#[must_use]
-pub fn private_dir() -> Option<PathBuf> {
+/// Where `./setup --system` installs for all users what the distribution does not have.
+const FOR_ALL: &str = "/usr/local/lib/av1enc";
+
+/// The directories in which `./setup` installs what the distribution does not have: the user's own, and that of all users.
+pub fn private_dirs() -> impl Iterator<Item = PathBuf> {
     let data = env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .filter(|dir| dir.is_absolute());
     data.or_else(|| Some(env::home_dir()?.join(".local/share")))
         .map(|dir| dir.join("av1enc"))
+        .into_iter()
+        .chain([PathBuf::from(FOR_ALL)])
 }
 
 /// The script library in an environment made by `./setup`, if there is one.
 fn private_library() -> Option<PathBuf> {
-    let python_dirs = fs::read_dir(private_dir()?.join("vapoursynth/lib")).ok()?;
+    let python_dirs =
+        private_dirs().filter_map(|dir| fs::read_dir(dir.join("vapoursynth/lib")).ok());
     python_dirs
+        .flatten()
         .filter_map(|entry| {
             Some(
                 entry
@@ -94,22 +101,54 @@ pub fn choose_library(alone: &Threadless, children: &Children) {
     }
 }
 
-/// libvsscript learns its Python from the user's `vapoursynth.toml`. `./setup` writes the entry; where another
-/// configuration directory is in use now, this does it again.
+/// libvsscript learns its Python from the user's `vapoursynth.toml`. `./setup` writes the entry for who runs it; where
+/// another configuration directory is in use now, and for the other users of the machine, this does it.
 fn configure(children: &Children, library: &Path) {
     let config = env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(env::home_dir()?.join(".config")));
-    // Only where there is no such file: `vapoursynth config` empties one that holds what it does not expect.
-    if config.is_none_or(|dir| dir.join("vapoursynth/vapoursynth.toml").exists()) {
+    let Some((config, environment)) = config.zip(library.ancestors().nth(5)) else {
+        return;
+    };
+    let file = config.join("vapoursynth/vapoursynth.toml");
+    let known = fs::read_to_string(&file);
+    if !matches!(&known, Err(error) if error.kind() == io::ErrorKind::NotFound)
+        && !known.as_ref().is_ok_and(|known| !names(known, library))
+    {
         return;
     }
-    if let Some(environment) = library.ancestors().nth(5) {
-        let mut command = Command::new(environment.join("bin/vapoursynth"));
-        command.arg("config");
-        // If it fails, loading fails, and that says so.
-        let _ = children.output(command);
-    }
+    // If it fails, loading fails, and that says so.
+    let _ = entry(children, environment, &config)
+        .and_then(|entry| write(&file, &format!("{entry}{}", known.unwrap_or_default())));
+}
+
+/// Whether these settings of libvsscript have an entry for a library.
+fn names(settings: &str, library: &Path) -> bool {
+    // libvsscript does the same with the path of its own file.
+    let key = library.to_string_lossy().replace("/lib64/", "/lib/");
+    settings
+        .lines()
+        .any(|line| line.split('"').nth(1) == Some(&key))
+}
+
+/// What `vapoursynth config` writes for the Python of an environment. It gets an empty directory in `config`: where it finds what it
+/// does not expect, it empties the file, and with it what other libraries need.
+fn entry(children: &Children, environment: &Path, config: &Path) -> Result<String> {
+    fs::create_dir_all(config)?;
+    let empty = tempfile::tempdir_in(config)?;
+    let mut command = Command::new(environment.join("bin/vapoursynth"));
+    command.arg("config").env("XDG_CONFIG_HOME", empty.path());
+    children.output(command)?;
+    Ok(fs::read_to_string(
+        empty.path().join("vapoursynth/vapoursynth.toml"),
+    )?)
+}
+
+/// Puts `settings` in the place of a file, or of the one that it is a link to.
+fn write(file: &Path, settings: &str) -> Result<()> {
+    let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
+    Ok(disk::write_whole(&file, settings.as_bytes())?)
 }
 
 /// A running VapourSynth with the FFMS2 plugin. There is one per process, and it is never shut down: threads of its

@@ -9,7 +9,7 @@ pub use self::{
     frames::Frame,
     index::{Files, Source},
     library::{
-        Tried, Unusable, VSSCRIPT_PATH, VapourSynth, Versions, choose_library, private_dir,
+        Tried, Unusable, VSSCRIPT_PATH, VapourSynth, Versions, choose_library, private_dirs,
         read_position, trial, try_out,
     },
     times::{Indexed, ascending, media_info, timing},

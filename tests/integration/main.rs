@@ -49,6 +49,7 @@ mod rates;
 mod readme;
 mod replacing;
 mod resume;
+mod setup;
 mod shared;
 mod size;
 mod sound;

@@ -2,7 +2,9 @@
 
 use std::{env, fs, os::unix::fs::symlink, path::Path, process::Command};
 
-use crate::{check::File, clips};
+use serde_json::Value;
+
+use crate::{check::File, clips, run::Run};
 
 const README: &str = include_str!("../../README.md");
 
@@ -97,4 +99,19 @@ fn what_is_wanted_is_had_by_what_is_told() {
     // From the keyframe before it on.
     let preview = File::open(&dir.path().join("preview.mkv")).packets();
     assert!((48..=84).contains(&preview), "{preview}");
+}
+
+#[test]
+fn what_the_doctor_looks_at_is_in_its_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = Run::bare(dir.path()).args(["doctor", "--json"]).ends();
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let sample = section("When something is missing");
+    let names = report["checks"].as_array().unwrap().iter();
+    // What is not is seen on some machines only.
+    for check in names.filter(|check| check["state"] == "ok") {
+        let name = check["name"].as_str().unwrap();
+        let is_shown = |line: &str| line.get(13..).is_some_and(|rest| rest.starts_with(name));
+        assert!(sample.lines().any(is_shown), "{name}");
+    }
 }
