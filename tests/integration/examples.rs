@@ -84,6 +84,17 @@ fn a_batch_takes_every_film_goes_on_after_a_failure_and_sums_up() {
     fs::remove_file(films.join("broken.ts")).unwrap();
     let again = batch(dir.path(), "-the films", "new/out", &[]);
     ends(&again, 0, &["0 encoded, 2 finished before, 0 failed"]);
+    fs::copy(clips::one_scene(), films.join("marked.mkv")).unwrap();
+    fs::write(films.join("marked.mkv.av1skip"), "").unwrap();
+    let left = batch(dir.path(), "-the films", "new/out", &["--skip", "marked"]);
+    ends(
+        &left,
+        0,
+        &[
+            "2 finished before, 0 failed",
+            "1 left as they are, by the options",
+        ],
+    );
 }
 
 #[test]
