@@ -43,7 +43,10 @@ pub struct System {
 }
 
 /// The installer of av1enc's own source tree.
-pub const SETUP: &str = "./setup";
+pub const SETUP: &str = match option_env!("AV1ENC_SETUP") {
+    Some(packaged) => packaged,
+    None => "./setup",
+};
 
 impl System {
     /// Looks at the system under `root`, which is `/` but in tests; `container` is the variable of that name, which
