@@ -167,6 +167,208 @@ def whole_release(where):
     return "release.mkv"
 
 
+def broken_link(where):
+    """HEVC that begins as after a cut: with a BLA picture, after which the leading pictures are not to be decoded."""
+    stream = where / from_a_keyframe(where)
+    film, (at, _) = bytearray(stream.read_bytes()), packets(stream)[0]
+    kind = film.index(b"\x2a\x01", at)  # the head of a CRA picture
+    if kind > at + 5000:
+        raise SystemExit("the film begins with no CRA picture")
+    film[kind] = 16 << 1
+    (where / "broken-link.mkv").write_bytes(film)
+    return "broken-link.mkv"
+
+
+def repeating(where):
+    """A DVD of 24 pictures a second, of which every second one is shown for a field longer."""
+    # Interlaced only in its headers; times come from the flags, which the encoder does not write.
+    ffmpeg(where, "-i", "base.mkv", "-vf", "setpts=N*1001/30000/TB", "-r", "30000/1001", "-c:v", "mpeg2video", "-q:v", "2",
+           "-g", "12", "-bf", "0", "-flags", "+ilme+ildct", "-an", "whole.m2v")
+    stream, pictures = bytearray((where / "whole.m2v").read_bytes()), 0
+    for found in re.finditer(b"\x00\x00\x01\xb5[\x80-\x8f]", bytes(stream)):  # picture_coding_extension
+        first, repeat = [(1, 1), (0, 0), (0, 1), (1, 0)][pictures % 4]
+        at = found.start() + 7
+        stream[at] = stream[at] & 0x7D | first << 7 | repeat << 1
+        stream[at + 1] |= 0x80  # progressive_frame
+        pictures += 1
+    (where / "repeating.m2v").write_bytes(stream)
+    ffmpeg(where, "-i", "repeating.m2v", "-i", "base.mkv", "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "ac3",
+           "repeating.vob")
+    return "repeating.vob"
+
+
+def of_one_time(where):
+    """Every fortieth picture has the time of the one before it."""
+    ffmpeg(where, "-i", "base.mkv", *H264.split(), "-bf", "0", *AAC.split(), "whole.mkv")
+    again = "eq(mod(N\\,40)\\,20)"
+    times = f"setts=pts=if({again}\\,PREV_OUTPTS\\,PTS):dts=if({again}\\,PREV_OUTDTS\\,DTS)"
+    ffmpeg(where, "-i", "whole.mkv", "-c", "copy", "-bsf:v", times, "one-time.mkv")
+    return "one-time.mkv"
+
+
+def doubled(where):
+    """A recording in which some pictures came twice."""
+    ffmpeg(where, "-i", "base.mkv", *H264.split(), *MP2.split(), "whole.ts")
+    whole, picture, pictures, count, made = (where / "whole.ts").read_bytes(), [], 0, 0, bytearray()
+    units = [whole[at : at + 188] for at in range(0, len(whole), 188)]
+
+    def put(unit):
+        nonlocal count
+        made.extend(unit[:3] + bytes([unit[3] & 0xF0 | count % 16]) + unit[4:])
+        count += 1
+
+    for unit in units:
+        if int.from_bytes(unit[1:3], "big") & 0x1FFF != 0x100:  # not of the picture
+            made.extend(unit)
+            continue
+        if unit[1] & 0x40:  # a picture begins
+            for again in picture * (pictures % 20 == 10):
+                put(again)
+            picture, pictures = [], pictures + 1
+        picture.append(unit)
+        put(unit)
+    (where / "doubled.ts").write_bytes(made)
+    return "doubled.ts"
+
+
+class Bits:
+    """Bits that are put behind one another."""
+
+    def __init__(self):
+        self.text = []
+
+    def put(self, value, length):
+        self.text.append(f"{value:0{length}b}" if length else "")
+        return self
+
+    def golomb(self, value):
+        length = (value + 1).bit_length()
+        return self.put(value + 1, 2 * length - 1)
+
+    def signed(self, value):
+        return self.golomb(2 * value - 1 if value > 0 else -2 * value)
+
+    def bytes(self, end="1"):
+        text = "".join(self.text) + end
+        text += "0" * (-len(text) % 8)
+        return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+def unit_of_h264(kind, payload):
+    """A NAL unit with its start code, in which no other start code can be seen."""
+    return b"\x00\x00\x00\x01" + bytes([kind]) + re.sub(b"\x00\x00(?=[\x00-\x03])", b"\x00\x00\x03", payload)
+
+
+def field_of_h264(lines, columns, frame, bottom):
+    """A field, all of whose macroblocks are samples as they are (I_PCM)."""
+    bits, is_first = Bits(), not bottom
+    bits.golomb(0).golomb(7).golomb(0).put(frame % 16, 4).put(1, 1).put(int(bottom), 1)
+    if is_first:
+        bits.golomb(frame % 2)  # idr_pic_id
+    bits.put(0, 2) if is_first else bits.put(0, 1)  # dec_ref_pic_marking
+    bits.signed(0).golomb(1)  # slice_qp_delta, no deblocking
+    head = bits.golomb(25).bytes(end="")
+    body = bytearray()
+    luma, blue, red = lines
+    rows, width = len(luma) // 16 // columns // 16, columns * 16
+    for row in range(rows):
+        for column in range(columns):
+            if row or column:
+                body += bytes([0x0D, 0x00])  # mb_type 25, aligned
+            for plane, size, stride in ((luma, 16, width), (blue, 8, width // 2), (red, 8, width // 2)):
+                for line in range(row * size, row * size + size):
+                    at = line * stride + column * size
+                    body += plane[at : at + size]
+    return unit_of_h264(0x65 if is_first else 0x61, head + bytes(body) + b"\x80")
+
+
+def separate_fields(where):
+    """H.264 of which each field is a picture of its own (PAFF), which no encoder here writes."""
+    width, height = 160, 128
+    ffmpeg(where, "-i", "base.mkv", "-vf", f"pad={width}:{height}", "-pix_fmt", "yuv420p", "-f", "rawvideo", "raw.yuv")
+    raw = (where / "raw.yuv").read_bytes()
+    head = Bits().put(77, 8).put(0, 8).put(30, 8)
+    head.golomb(0).golomb(0).golomb(2).golomb(1).put(0, 1)  # frame numbers of 4 bits, shown in the order of coding
+    head.golomb(width // 16 - 1).golomb(height // 32 - 1).put(0, 1).put(0, 1).put(1, 1)  # fields
+    head.put(0, 1).put(1, 1)  # no cropping; timing follows
+    head.put(0, 4).put(1, 1).put(1, 32).put(2 * FPS, 32).put(1, 1).put(0, 4)
+    picture = Bits().golomb(0).golomb(0).put(0, 1).put(0, 1).golomb(0).golomb(0).golomb(0).put(0, 3).signed(0).signed(0).signed(0)
+    picture.put(1, 1).put(0, 2)
+    stream = [unit_of_h264(0x67, head.bytes()), unit_of_h264(0x68, picture.bytes())]
+    heads, size = list(stream), width * height * 3 // 2
+    for number in range(len(raw) // size):
+        frame = raw[number * size : (number + 1) * size]
+        planes, at = [], 0
+        for columns, lines in ((width, height), (width // 2, height // 2), (width // 2, height // 2)):
+            planes.append([frame[at + line * columns : at + (line + 1) * columns] for line in range(lines)])
+            at += columns * lines
+        for bottom in (0, 1):
+            fields = [b"".join(plane[bottom::2]) for plane in planes]
+            stream += [*heads * (not bottom), field_of_h264(fields, width // 16, 0, bottom)]
+    (where / "fields.h264").write_bytes(b"".join(stream))
+    ffmpeg(where, "-r", str(2 * FPS), "-i", "fields.h264", "-i", "base.mkv", "-map", "0:v", "-map", "1:a", "-c:v", "copy", *MP2.split(),
+           "fields.ts")
+    return "fields.ts"
+
+
+def units_of_av1(stream):
+    """The OBUs of a stream, each as type and payload."""
+    at, found = 0, []
+    while at < len(stream):
+        head, size, shift, at = stream[at], 0, 0, at + 1
+        while True:
+            byte, at = stream[at], at + 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        found.append((head >> 3 & 15, stream[at : at + size]))
+        at += size
+    return found
+
+
+def unit_of_av1(kind, payload, layer=None):
+    """An OBU, of a spatial layer."""
+    head = bytes([kind << 3 | 2]) if layer is None else bytes([kind << 3 | 6, layer << 3])
+    size, left = bytearray(), len(payload)
+    while left >= 0x80:
+        size.append(left & 0x7F | 0x80)
+        left >>= 7
+    return head + bytes([*size, left]) + payload
+
+
+def with_layers(head):
+    """A sequence header that says that there are two spatial layers; its last bits are padding."""
+    text = "".join(f"{byte:08b}" for byte in head)
+    if text[3:12] != "0" * 9:
+        raise SystemExit("a sequence header with times, or of more than one layer already")
+    level = text[24:29] + (text[29] if int(text[24:29], 2) > 7 else "")
+    rest = text[24 + len(level) :].rstrip("0")
+    text = text[:7] + f"{1:05b}" + f"{0x301:012b}" + level + f"{0x101:012b}" + level + rest
+    text += "0" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+def layers(where):
+    """AV1 of two layers: every picture is there twice, and the better one is shown. The other one here is a negative."""
+    streams = []
+    for name, filters in (("better.obu", "null"), ("worse.obu", "negate")):
+        ffmpeg(where, "-i", "base.mkv", "-vf", filters, "-c:v", "libaom-av1", "-cpu-used", "8", "-crf", "16", "-g", "1", "-an", name)
+        streams.append(units_of_av1((where / name).read_bytes()))
+    made, worse = bytearray(), iter([payload for kind, payload in streams[1] if kind == 6])
+    for kind, payload in streams[0]:
+        if kind == 2:  # a temporal unit begins
+            made += unit_of_av1(kind, payload)
+        elif kind == 1:
+            made += unit_of_av1(kind, with_layers(payload))
+        elif kind == 6:
+            made += unit_of_av1(kind, next(worse), 0) + unit_of_av1(kind, payload, 1)
+    (where / "layers.obu").write_bytes(made)
+    ffmpeg(where, "-r", str(FPS), "-i", "layers.obu", "-i", "base.mkv", "-map", "0:v", "-map", "1:a", "-c:v", "copy",
+           "-c:a", "libopus", "layers.mkv")
+    return "layers.mkv"
+
+
 # What each class is called, and who makes a film of it.
 CLASSES = {
     "H.264, mkv": encoded("plain.mkv", f"{H264} {AAC}"),
@@ -178,14 +380,19 @@ CLASSES = {
     "odd size": encoded("odd.mkv", f"-vf pad=161:121 -pix_fmt yuv444p {H264} {AAC}"),
     "interlaced H.264, ts": encoded("interlaced.ts", f"{H264} -flags +ilme+ildct -x264-params tff=1 {MP2}"),
     "HEVC of single fields": encoded("fields.mkv", f"{FIELDS} -c:a ac3"),
+    "H.264 of single fields (PAFF), ts": separate_fields,
+    "DVD with repeated fields, vob": repeating,
     "H.264 of open groups, ts": encoded("open.ts", f"{OPEN_H264} {MP2}"),
     "MPEG-2 of open groups, ts": encoded("open-2.ts", f"{OPEN_MPEG2} {MP2}"),
     "HEVC that begins with leading pictures": from_a_keyframe,
+    "HEVC that begins with a broken link (BLA)": broken_link,
     "H.264 recording from within, ts": from_within("within.ts", f"{H264} {MP2}", 0.17),
     "MPEG-2 recording from within, ts": from_within("within-2.ts", f"{OPEN_MPEG2} {MP2}", 0.17),
     "intra refresh from within, ts": from_within("refresh.ts", f"{H264} -x264-params intra-refresh=1 {MP2}", 0.17),
     "clock that wraps, ts": encoded("wraps.ts", f"{H264} {MP2} -output_ts_offset 95440"),
     "lost packets, ts": holed,
+    "pictures that came twice, ts": doubled,
+    "pictures of one time, mkv": of_one_time,
     "damaged picture, mkv": noisy("noisy.mkv"),
     "damaged picture, ts": noisy("noisy.ts"),
     "hidden pictures of VP9": encoded("hidden.webm", f"{HIDDEN} -c:a libopus"),
@@ -193,6 +400,7 @@ CLASSES = {
     "AV1 with film grain, mp4": encoded("grain.mp4", f"{AV1} -svtav1-params film-grain=8 {AAC}"),
     "AV1, ivf": encoded("av1.ivf", f"{AV1} -an"),
     "AV1, obu": encoded("av1.obu", f"{AV1} -an"),
+    "AV1 of two layers, mkv": layers,
     "raw H.264": encoded("raw.h264", f"{H264} -an"),
     "raw HEVC": encoded("raw.hevc", f"{OPEN_HEVC} -an"),
     "MPEG-4 with packed pictures, avi": encoded("packed.avi", "-c:v mpeg4 -q:v 2 -bf 2 -c:a libmp3lame"),
