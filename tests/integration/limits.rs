@@ -105,6 +105,16 @@ fn a_locale_that_is_not_installed_is_in_nobodys_way() {
 }
 
 #[test]
+fn a_film_with_accents_is_whole_where_there_is_no_locale() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = dir.path().join("Début.mkv");
+    fs::copy(clips::film(), &film).unwrap();
+    let run = Run::encode(dir.path(), &film, "été.mkv").env("LC_ALL", "C");
+    run.args(["--crf", "20"]).succeeds();
+    is_whole(&dir.path().join("été.mkv"), &film, 120);
+}
+
+#[test]
 fn an_encoder_that_hangs_in_its_trial_is_waited_for_as_long_as_is_asked() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = dir.path().join("SvtAv1EncApp");

@@ -23,7 +23,9 @@ pub fn identify(tools: &Toolbox, file: &Path) -> Result<Identified> {
     // encoding: it is given a harmless name instead.
     let film = Handle::on(file).with_context(|| format!("opening {}", quoted(file.as_os_str())))?;
     let mut command = Command::new(&tools.mkvmerge);
-    command.arg("-J").arg(film.path());
+    // In a locale without UTF-8, as services have one, its JSON would end before the first other character.
+    command.args(["--output-charset", "UTF-8", "-J"]);
+    command.arg(film.path());
     let Finished {
         stdout, failure, ..
     } = tools.children.finish(command)?;
