@@ -238,6 +238,9 @@ impl Linear {
             "-nostats",
             "-loglevel",
             "level+info",
+            // HEVC may carry a checksum of each picture: without it, noise is concealed in silence.
+            "-err_detect",
+            "crccheck",
             "-y",
         ]);
         command.args(["-threads", &threads.to_string()]);
