@@ -23,11 +23,6 @@ use crate::{
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
 const OLDEST_PYTHON: (u32, u32) = (3, 12);
-/// How to get a newer one; libvsscript loads it as a library.
-const NEWER_PYTHON: [&str; 2] = [
-    "PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.13 && ./setup",
-    "uv python install 3.13 && ./setup",
-];
 /// The last release that loads plugins of API 3, such as FFMS2 2.40 of Debian 12.
 const LAST_WITH_API_3: i32 = 79;
 /// Where VapourSynth looks for plugins besides its own directory: its wheels read the first, and nothing reads the
@@ -288,10 +283,19 @@ fn no_library(around: &Around, system: &System) -> Check {
                     "is not installed, and needs Python {major}.{minor} or later: here is {found} ({})",
                     path.display()
                 ))
-                .advise(NEWER_PYTHON)
+                .advise(newer_python())
         }
         _ => check,
     }
+}
+
+/// What gets a newer Python, which libvsscript loads as a library, and VapourSynth then.
+fn newer_python() -> [String; 2] {
+    [by_pyenv(), format!("uv python install 3.13 && {SETUP}")]
+}
+
+fn by_pyenv() -> String {
+    format!("PYTHON_CONFIGURE_OPTS=--enable-shared pyenv install 3.13 && {SETUP}")
 }
 
 /// A script library that does not open or start.
@@ -328,7 +332,7 @@ fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &Syst
                 "its Python {a}.{b} ({}) is too old: VapourSynth needs {major}.{minor} or later",
                 python.program.display()
             ))
-            .advise([SETUP, NEWER_PYTHON[0]])
+            .advise([SETUP.to_owned(), by_pyenv()])
         }
         Some(python) if !python.library_exists => broken(format!(
             "has lost its Python: {} is not there any more",

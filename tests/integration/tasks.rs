@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::Path,
     process::Command,
@@ -682,7 +682,9 @@ fn a_film_is_fetched_by_what_is_told() {
     let served = film.clone();
     thread::spawn(move || {
         let (mut client, _) = server.accept().unwrap();
-        client.read(&mut [0; 4096]).unwrap();
+        BufReader::new(&client)
+            .read_line(&mut String::new())
+            .unwrap();
         let head = format!(
             "HTTP/1.0 200 OK\r\nContent-Length: {}\r\n\r\n",
             served.len()
