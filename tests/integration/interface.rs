@@ -404,7 +404,7 @@ fn wrong_usage_exits_2_and_says_what_to_type() {
         (["--preset", "99"], "--preset"),
         (["--lp", "99"], "--lp"),
         (["-w", "many"], "auto"),
-        (["-f", "-vf crop=2:2"], "-vf"),
+        (["-f", "-vf crop=2:2"], "does not crop"),
         (["--pix-format", "yuv444p10le"], "yuv420p10le"),
         (["-e", "x264"], "svt-av1"),
         (["--colour", "red"], "--colour"),
