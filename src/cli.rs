@@ -678,6 +678,19 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = DECISIONS)]
     pub why: bool,
 
+    /// Size that the whole output is to have: 4G, 700M
+    ///
+    /// Parts of the film are tried first, and say with which CRF it begins; what its chunks come to corrects it on the way.
+    /// Exit code 7 if it cannot be had.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        allow_negative_numbers = true,
+        conflicts_with_all = ["crf", "no_chunks", "sc_only"],
+        help_heading = DECISIONS
+    )]
+    pub target_size: Option<String>,
+
     /// Largest share of INPUT's size for the output: 0.90
     ///
     /// A larger output is removed, with exit code 4: early, where its chunks and copied sound are too large already.

@@ -17,6 +17,8 @@ pub enum Stage {
     Probe,
     /// Building the frame index of the source.
     Index,
+    /// Trying parts of the film, where its output is to have a certain size.
+    Trial,
     /// Finding scenes and encoding chunks, overlapped.
     Encode,
     /// Joining the chunks with all other tracks.
@@ -29,7 +31,7 @@ impl Stage {
     /// Whether it is known how far this stage is.
     #[must_use]
     pub fn has_fraction(self) -> bool {
-        matches!(self, Self::Index | Self::Encode)
+        matches!(self, Self::Index | Self::Trial | Self::Encode)
     }
 }
 
@@ -135,6 +137,9 @@ pub struct Report {
     pub chunks: usize,
     /// Chunks taken over from an earlier run.
     pub resumed_chunks: usize,
+    /// What became of the size that was wanted, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sized: Option<Sized>,
     /// What was proven.
     pub proof: Proof,
 }
@@ -201,6 +206,34 @@ pub struct Clip {
     pub figures: Figures,
 }
 
+/// How a size that is wanted will be had.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Aimed {
+    /// Bytes that the output is to have.
+    pub target_bytes: u64,
+    /// Bytes of it that are not picture.
+    pub other_bytes: u64,
+    /// The CRF with which the film begins.
+    pub crf: f64,
+    /// At how many places the film was tried,
+    pub places: usize,
+    /// and with which CRFs.
+    pub tried: Vec<f64>,
+}
+
+/// What became of a size that was wanted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sized {
+    /// Bytes that the output was to have.
+    pub target_bytes: u64,
+    /// Bytes of it that are not picture.
+    pub other_bytes: u64,
+    /// The CRF of each chunk.
+    pub crf: Vec<f64>,
+    /// That the output has more, in words.
+    pub missed: Option<String>,
+}
+
 /// Everything that can happen.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -226,6 +259,8 @@ pub enum Event {
     Decided(Decided),
     /// There is a test clip.
     Clip(Clip),
+    /// It is known how a size that is wanted will be had.
+    Aimed(Aimed),
     /// Shown with `--verbose` only: what the machinery does.
     Detail {
         /// One line.

@@ -8,7 +8,7 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use self::encode::Outcome;
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
     doctor::Wanted,
     event::{Event, Sink},
     os::{
-        exit::Exit,
+        exit::{Exit, Missed},
         guard::{Threadless, choose_locale, limit_heaps},
         priority,
         process::{Children, quoted},
@@ -85,7 +85,13 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
     };
     let outcome = signal::attend(finishes, work).inspect_err(|error| ui.end(error))?;
     match outcome {
-        Outcome::Encoded(report) => ui.show(Event::Finished(*report)),
+        Outcome::Encoded(report) => {
+            let missed = report.sized.as_ref().and_then(|sized| sized.missed.clone());
+            ui.show(Event::Finished(*report));
+            if let Some(missed) = missed {
+                bail!(Missed(missed));
+            }
+        }
         Outcome::Named | Outcome::Scenes => ui.clear(),
         Outcome::Planned(plan) if mode == Mode::Json => {
             ui::print_out(&serde_json::to_string(&plan)?)

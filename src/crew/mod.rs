@@ -41,7 +41,7 @@ use self::{
 };
 use crate::{
     cli::ChunkOrder,
-    decide::size::Allowed,
+    decide::{size::Allowed, target::Course},
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     job::{Encoded, names::Name},
@@ -54,7 +54,7 @@ use crate::{
     scenes::reel::{Reel, Shelf},
     settings::MemoryLimit,
     source::{Frame, Reader},
-    work::chunk::{self, Failure, Workshop},
+    work::chunk::{self, Failure, Manner, Workshop},
 };
 use crate::{os::machine::Machine, plan::workers::Load};
 
@@ -104,6 +104,8 @@ pub struct Wishes {
     pub film_bytes: u64,
     /// How large the output may be, if that matters.
     pub allowed: Option<Allowed>,
+    /// The way to the size that it is to have, if somebody wants one.
+    pub course: Option<Course>,
 }
 
 /// What a crew has to do.
@@ -215,6 +217,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         film_bytes: wishes.film_bytes,
         job: quoted(workshop.job.named().as_os_str()),
         allowed: wishes.allowed.clone(),
+        course: wishes.course.clone(),
     };
     Crew::new(rules, memory, media.frames, aside_pending, now)
 }
@@ -421,7 +424,8 @@ impl Hall {
     }
 
     /// Starts a worker.
-    fn start(&mut self, Attempt { chunk, lp, .. }: Attempt) -> Result<()> {
+    fn start(&mut self, attempt: Attempt) -> Result<()> {
+        let Attempt { chunk, lp, crf, .. } = attempt;
         let reel = self
             .reels
             .get(&chunk)
@@ -442,7 +446,8 @@ impl Hall {
                 pin.map_or(Ok(()), |(place, processors)| {
                     threads::pin(place, processors)
                 })?;
-                Ok(chunk::encode(&workshop, &reader, &reel, lp, &pulse))
+                let manner = Manner { lp, crf };
+                Ok(chunk::encode(&workshop, &reader, &reel, manner, &pulse))
             },
             move |result| match result.unwrap_or_else(|panic| Err(Failure::Other(panic))) {
                 Ok(encoded) => Message::Encoded(encoded),

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cli::ChunkOrder, film::media::Chunk};
+use crate::{cli::ChunkOrder, film::media::Chunk, settings::params::Crf};
 
 /// How often a chunk is tried.
 pub const TRIES: u32 = 3;
@@ -20,6 +20,8 @@ pub struct Attempt {
     pub chunk: usize,
     /// The encoder's level of parallelism.
     pub lp: u32,
+    /// The CRF of the chunk, where each has one of its own.
+    pub crf: Option<Crf>,
     /// Which try it is, from 1.
     pub number: u32,
 }
@@ -137,11 +139,14 @@ impl Queue {
         );
     }
 
-    /// The scene that is encoded next. One whose end is not known comes last, unless they go in sequence.
+    /// The scene that is encoded next, of those that `may` be. One whose end is not known comes last, unless they go in
+    /// sequence.
     #[must_use]
-    pub fn next(&self, now: Instant) -> Option<usize> {
+    pub fn next(&self, now: Instant, may: impl Fn(usize) -> bool) -> Option<usize> {
         let is_ready = |waiting: &&Waiting| {
-            waiting.is_new && waiting.not_before.is_none_or(|then| then <= now)
+            waiting.is_new
+                && waiting.not_before.is_none_or(|then| then <= now)
+                && may(waiting.scene.index)
         };
         let ready = self
             .waiting
@@ -166,6 +171,11 @@ impl Queue {
         }
     }
 
+    /// The indexes of all scenes that wait.
+    pub fn indexes(&self) -> impl Iterator<Item = usize> {
+        self.waiting.keys().copied()
+    }
+
     /// How many scenes wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -187,6 +197,19 @@ mod tests {
         Scene { index, start, end }
     }
 
+    fn all(_: usize) -> bool {
+        true
+    }
+
+    #[test]
+    fn a_scene_that_has_to_wait_for_others_is_passed_over() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.begin(scene(0, 0, Some(10)), true);
+        queue.begin(scene(1, 10, Some(40)), true);
+        assert_eq!(queue.next(now, |index| index < 1), Some(0));
+        assert_eq!(queue.next(now, |_| false), None);
+    }
+
     #[test]
     fn the_longest_scene_is_next_and_one_that_is_open_comes_last() {
         let (mut queue, now) = (Queue::default(), Instant::now());
@@ -195,7 +218,7 @@ mod tests {
         queue.begin(scene(2, 40, Some(70)), true);
         queue.begin(scene(3, 70, None), true);
         let mut order = Vec::new();
-        while let Some(index) = queue.next(now) {
+        while let Some(index) = queue.next(now, all) {
             queue.remove(index);
             order.push(index);
         }
@@ -220,7 +243,7 @@ mod tests {
                 queue.begin(scene(index, start, end), true);
             }
             for index in taken {
-                assert_eq!(queue.next(now), Some(index), "{wanted:?}");
+                assert_eq!(queue.next(now, all), Some(index), "{wanted:?}");
                 queue.remove(index);
             }
         }
@@ -230,13 +253,13 @@ mod tests {
     fn a_scene_that_an_earlier_run_may_have_encoded_waits_until_its_end_is_known() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         queue.begin(scene(0, 0, None), false);
-        assert_eq!(queue.next(now), None);
+        assert_eq!(queue.next(now, all), None);
         queue.end(Chunk {
             index: 0,
             start: 0,
             end: 9,
         });
-        assert_eq!(queue.next(now), Some(0));
+        assert_eq!(queue.next(now, all), Some(0));
     }
 
     #[test]
@@ -245,10 +268,13 @@ mod tests {
         for (tries, pause) in [(1, 500), (2, 1000)] {
             let mut queue = Queue::default();
             queue.retry(scene(0, 0, Some(5)), tries, now);
-            assert_eq!(queue.next(now + Duration::from_millis(pause - 1)), None);
-            assert_eq!(queue.next(now + Duration::from_millis(pause)), Some(0));
+            assert_eq!(
+                queue.next(now + Duration::from_millis(pause - 1), all),
+                None
+            );
+            assert_eq!(queue.next(now + Duration::from_millis(pause), all), Some(0));
             queue.put_back(scene(0, 0, Some(5)), tries);
-            assert_eq!(queue.next(now), Some(0));
+            assert_eq!(queue.next(now, all), Some(0));
         }
     }
 }

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     cli::ChunkOrder,
-    decide::size::{Allowed, Sizes},
+    decide::{
+        size::{Allowed, Sizes},
+        target::Course,
+    },
     event::{Event, Progress},
     film::media::Chunk,
     job::ChunkRecord,
@@ -134,6 +137,8 @@ pub struct Rules {
     pub job: String,
     /// How large the output may be, if that matters.
     pub allowed: Option<Allowed>,
+    /// The way to the size that it is to have, if somebody wants one.
+    pub course: Option<Course>,
 }
 
 /// An attempt that runs.
@@ -244,7 +249,12 @@ impl Crew {
 
     fn take_note(&mut self, event: Happening, now: Instant) -> Result<()> {
         match event {
-            Happening::SceneBegins { scene, is_new } => self.queue.begin(scene, is_new),
+            Happening::SceneBegins { scene, is_new } => {
+                if let Some(course) = &mut self.rules.course {
+                    course.begins(scene.index, scene.start);
+                }
+                self.queue.begin(scene, is_new);
+            }
             Happening::SceneEnds { chunk, record } => self.scene_ends(chunk, record),
             Happening::AllScenes(frames) => {
                 (self.extent.complete, self.extent.frames) = (true, frames)
@@ -287,7 +297,7 @@ impl Crew {
         }
         self.stock();
         let all = self.extent.complete && self.queue.is_empty() && self.running.is_empty();
-        if all && !self.aside_pending {
+        if (all || self.is_stuck()) && !self.aside_pending {
             let progress = self.progress(now);
             self.tell(Event::Progress(progress));
             let end = self.result();
@@ -295,8 +305,21 @@ impl Crew {
         }
     }
 
+    /// Whether all that is left waits for the size of a chunk that could not be encoded.
+    fn is_stuck(&self) -> bool {
+        let lost = self.lost.iter().map(|(scene, _)| scene.index).min();
+        let (Some(course), Some(lost)) = (&self.rules.course, lost) else {
+            return false;
+        };
+        let waits = |index| course.waited_for(index) > lost;
+        self.running.is_empty() && !self.queue.is_empty() && self.queue.indexes().all(waits)
+    }
+
     fn scene_ends(&mut self, chunk: Chunk, record: Option<ChunkRecord>) {
         self.extent.chunks += 1;
+        if let Some(course) = &mut self.rules.course {
+            course.ends(chunk);
+        }
         match (self.running.get_mut(&chunk.index), record) {
             (Some(running), _) => running.scene = Scene::ended(chunk),
             (None, Some(record)) => {
@@ -316,6 +339,9 @@ impl Crew {
         self.done.frames += record.chunk.frames();
         self.done.bytes += record.bytes;
         self.sizes.add(record.chunk.frames(), record.bytes);
+        if let Some(course) = &mut self.rules.course {
+            course.has(record.chunk, record.bytes);
+        }
         self.done.chunks.insert(record.chunk.index);
     }
 
@@ -637,7 +663,9 @@ impl Crew {
     /// Starts as many workers as there is room and work for.
     fn start_workers(&mut self, now: Instant) {
         while self.busy() < self.rules.most && self.running.len() < 2 * self.rules.most {
-            let Some(index) = self.queue.next(now) else {
+            let course = self.rules.course.as_ref();
+            let may = |index| course.is_none_or(|course| course.may_begin(index));
+            let Some(index) = self.queue.next(now, may) else {
                 return;
             };
             let is_fresh = |looked: Instant| now.saturating_duration_since(looked) < FRESH;
@@ -654,13 +682,17 @@ impl Crew {
             if !self.disk.has_room() || !(fits || must_try) {
                 return;
             }
+            let course = self.rules.course.as_mut();
+            let crf = course.and_then(|course| course.crf(index));
             if let Some(Waiting { scene, tries, .. }) = self.queue.remove(index) {
+                let number = tries + 1;
                 self.start(
                     scene,
                     Attempt {
                         chunk: index,
                         lp,
-                        number: tries + 1,
+                        crf,
+                        number,
                     },
                     now,
                 );
@@ -670,8 +702,11 @@ impl Crew {
 
     fn start(&mut self, scene: Scene, attempt: Attempt, now: Instant) {
         self.orders.push(Order::Start(attempt));
+        let with = attempt
+            .crf
+            .map_or_else(String::new, |crf| format!(" with CRF {crf}"));
         self.detail(format!(
-            "chunk {}: {}, encoding",
+            "chunk {}: {}, encoding{with}",
             scene.index,
             scene.frames()
         ));
@@ -850,6 +885,7 @@ mod tests {
                 film_bytes: GIB,
                 job: "`job`".to_owned(),
                 allowed: None,
+                course: None,
             };
             change(&mut rules);
             Self {
@@ -995,6 +1031,7 @@ mod tests {
     fn record(index: usize) -> ChunkRecord {
         let start = index as u64 * FRAMES;
         ChunkRecord {
+            crf: None,
             chunk: Chunk {
                 index,
                 start,

@@ -5,6 +5,7 @@ pub mod quality;
 pub mod skip;
 pub mod size;
 pub mod stretch;
+pub mod target;
 
 use num_rational::Ratio;
 

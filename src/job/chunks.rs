@@ -10,7 +10,7 @@ use super::{
     files::{hash, read, remove_if_there},
     names::{CHUNKS, Name},
 };
-use crate::film::media::Chunk;
+use crate::{film::media::Chunk, settings::params::Crf};
 
 /// What is known of a finished chunk: `chunks/00012.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct ChunkRecord {
     pub hash: String,
     /// BLAKE3 of its pictures, whatever container they are in.
     pub pictures: String,
+    /// The CRF that it has of its own, where each chunk has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crf: Option<Crf>,
     /// Seconds that encoding took.
     pub seconds: f64,
     /// Highest resident memory of the encoder that was seen, in bytes.
@@ -59,6 +62,7 @@ impl Encoded {
 pub struct Made {
     pub chunk: Chunk,
     pub pictures: String,
+    pub crf: Option<Crf>,
     pub seconds: f64,
     pub peak_memory: u64,
     pub lp: u32,
@@ -92,6 +96,7 @@ impl Job {
         let Made {
             chunk,
             pictures,
+            crf,
             seconds,
             peak_memory,
             lp,
@@ -104,6 +109,7 @@ impl Job {
             bytes,
             hash,
             pictures,
+            crf,
             seconds,
             peak_memory,
             lp,
@@ -122,6 +128,21 @@ impl Job {
     #[must_use]
     pub fn has_record(&self, index: usize) -> bool {
         fs::symlink_metadata(self.path(Name::Record(index))).is_ok()
+    }
+
+    /// Forgets all chunks that have another CRF than the one with their index in this list.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_unlike(&self, crfs: &[Crf]) -> Result<()> {
+        for (index, crf) in crfs.iter().enumerate() {
+            let text = read(&self.path(Name::Record(index))).unwrap_or_default();
+            let record = serde_json::from_slice::<ChunkRecord>(&text);
+            if record.is_ok_and(|record| record.crf != Some(*crf)) {
+                self.forget(index)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the chunk with this index: it will be encoded again.

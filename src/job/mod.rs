@@ -29,7 +29,7 @@ pub use self::{
     files::{digest, hash},
     identity::SourceIdentity,
     named::{Leftover, may_have_named},
-    records::{CarriedRecord, ReaderRecord, SoundRecord},
+    records::{CarriedRecord, ReaderRecord, SizeRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, parse_scenes},
     state::{State, UnusableState, parse_state},
 };

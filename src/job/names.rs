@@ -23,6 +23,10 @@ pub enum Name {
     Damage,
     /// The encoder's trial.
     Trial,
+    /// What is known of the size of the film, where one is wanted.
+    Size,
+    /// A place of the film that is tried for that.
+    Sample(usize),
     /// Sound that is encoded anew.
     Audio,
     /// What is known of that sound.
@@ -70,7 +74,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 31] = [
         Self::Job,
         Self::Lock,
         Self::Source,
@@ -80,6 +84,8 @@ impl Name {
         Self::Pictures,
         Self::Damage,
         Self::Trial,
+        Self::Size,
+        Self::Sample(0),
         Self::Audio,
         Self::Sound,
         Self::DelayTrial,
@@ -128,6 +134,7 @@ impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plain = match self {
             Self::Others(n) => return write!(f, "others-{n}.mkv"),
+            Self::Sample(n) => return write!(f, "sample-{n:02}.ivf"),
             Self::Chunk(index) => return write!(f, "{CHUNKS}/{index:05}.ivf"),
             Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
             Self::ChunkOption(index, n) => return write!(f, "{CHUNKS}/{index:05}.option-{n}.txt"),
@@ -145,6 +152,7 @@ impl fmt::Display for Name {
             Self::Pictures => "pictures.bin",
             Self::Damage => "damage.json",
             Self::Trial => "trial.ivf",
+            Self::Size => "size.json",
             Self::Audio => "audio.mka",
             Self::Sound => "sound.json",
             Self::DelayTrial => "delay.mka",

@@ -10,7 +10,9 @@ use super::{
     files::{read, remove_if_there},
     names::Name,
 };
-use crate::{film::media::MediaInfo, finding::Finding};
+use crate::{
+    decide::target::Trials, film::media::MediaInfo, finding::Finding, settings::params::Crf,
+};
 
 /// Who reads the film, why, and what he finds: `reader.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,7 +62,34 @@ pub struct CarriedRecord {
     pub proven: bool,
 }
 
+/// What is known of the size of a film, where one is wanted: `size.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SizeRecord {
+    /// Bytes that the output has beside its picture.
+    pub others: u64,
+    /// What was tried.
+    pub trials: Trials,
+    /// What all chunks are encoded with, once some are encoded anew because together they were too large.
+    #[serde(default)]
+    pub settled: Vec<Crf>,
+}
+
 impl Job {
+    /// What is known of the size of the film, if anything is.
+    #[must_use]
+    pub fn size(&self) -> Option<SizeRecord> {
+        let text = read(&self.path(Name::Size)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Records what is known of the size of the film.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_size(&self, record: &SizeRecord) -> Result<()> {
+        self.write(Name::Size, &serde_json::to_vec_pretty(record)?)
+    }
+
     /// What is known of the sound that was encoded anew.
     ///
     /// # Errors

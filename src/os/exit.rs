@@ -24,7 +24,7 @@ pub enum Exit {
     Approval = 5,
     /// Chunks are missing that another machine was to encode. Nothing ends like this yet.
     Missing = 6,
-    /// The quality or the size that was asked for was not reached. Nothing ends like this yet.
+    /// The size that was asked for was not reached.
     Missed = 7,
     /// The film cannot be taken as it is: the same command never helps.
     Film = 8,
@@ -52,6 +52,8 @@ impl Exit {
             Self::Worthless
         } else if error.is::<Unapproved>() {
             Self::Approval
+        } else if error.is::<Missed>() {
+            Self::Missed
         } else {
             Self::Failed
         }
@@ -125,6 +127,11 @@ sentence! {
 }
 
 sentence! {
+    /// A size that the output cannot have, or has not: [`Exit::Missed`].
+    Missed
+}
+
+sentence! {
     /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
     UnfitFilm
 }
@@ -145,6 +152,7 @@ mod tests {
             (anyhow!(LeftAlone(sentence())), Exit::Worthless),
             (anyhow!(TooLarge(sentence())), Exit::Worthless),
             (anyhow!(Unapproved(sentence())), Exit::Approval),
+            (anyhow!(Missed(sentence())), Exit::Missed),
             (anyhow!("why"), Exit::Failed),
         ] {
             assert_eq!(Exit::of(&error), exit);

@@ -30,6 +30,16 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
+/// `13M`, `1300K`: a size as it can be typed, in binary units, and no smaller.
+#[must_use]
+pub fn typed_bytes(bytes: u64) -> String {
+    let (unit, each) = match bytes {
+        0..10_000_000 => ("K", 1 << 10),
+        _ => ("M", 1 << 20),
+    };
+    format!("{}{unit}", bytes.div_ceil(each))
+}
+
 /// `12.3 GiB`: binary units, as memory is counted.
 #[must_use]
 pub fn gib(bytes: u64) -> String {
@@ -73,5 +83,7 @@ mod tests {
         assert_eq!(bytes(12_345_678), "12.3 MB");
         assert_eq!(bytes(512_000_000_000), "512 GB");
         assert_eq!(gib(3 << 29), "1.5 GiB");
+        assert_eq!(typed_bytes(1025), "2K");
+        assert_eq!(typed_bytes(4 << 30), "4096M");
     }
 }

@@ -181,6 +181,24 @@ pub fn join_others(tools: &Toolbox, job: &Job, container: &Container, file: &Pat
     mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
 }
 
+/// Joins all that the output has beside its picture into `file` of the job, as it will be joined with it. The sound that is
+/// encoded anew is there already.
+///
+/// # Errors
+/// If mkvmerge fails.
+pub fn join_all_but_picture(
+    tools: &Toolbox,
+    job: &Job,
+    media: &MediaInfo,
+    file: &Path,
+) -> Result<()> {
+    let mut inputs = Inputs::into(&relative(job, file));
+    inputs.all(tools, job, &media.container)?;
+    // What mkvmerge warns of will be said when the film is joined.
+    let silent: Sink = Arc::new(|_| ());
+    mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
+}
+
 /// Joins the sound that was encoded anew, alone, into `file` of the job, as it will be joined with the picture.
 ///
 /// # Errors
@@ -416,16 +434,7 @@ fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result
         order,
         files: video_files,
     };
-    if container.direct {
-        inputs.source(tools, (job, container), &[])?;
-        inputs.handed(tools, job, container)?;
-    } else {
-        inputs.handed(tools, job, container)?;
-        inputs.said_of_film(job, container)?;
-    }
-    if container.new_sound {
-        inputs.new_sound(tools, job, container)?;
-    }
+    inputs.all(tools, job, container)?;
     Ok(inputs.in_order())
 }
 
@@ -447,6 +456,21 @@ impl Inputs {
             args: strings(&["--output", output]),
             order: Vec::new(),
             files: 0,
+        }
+    }
+
+    /// Adds all that the output has beside its picture.
+    fn all(&mut self, tools: &Toolbox, job: &Job, container: &Container) -> Result<()> {
+        if container.direct {
+            self.source(tools, (job, container), &[])?;
+            self.handed(tools, job, container)?;
+        } else {
+            self.handed(tools, job, container)?;
+            self.said_of_film(job, container)?;
+        }
+        match container.new_sound {
+            true => self.new_sound(tools, job, container),
+            false => Ok(()),
         }
     }
 

@@ -441,6 +441,7 @@ mod tests {
 
     fn chunk(index: usize, start: u64, units: &[&[u8]]) -> ChunkRecord {
         ChunkRecord {
+            crf: None,
             chunk: Chunk {
                 index,
                 start,

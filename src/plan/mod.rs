@@ -122,9 +122,13 @@ impl Plan {
         load(&self.recipe, &self.source)
     }
 
-    /// Bytes of video that may be expected: a guess, and never more than the source.
+    /// Bytes of video that may be expected: those of the whole output, where somebody says how large that is to be; else a
+    /// guess, and never more than the source.
     #[must_use]
     pub fn likely_bytes(&self, media: &MediaInfo) -> u64 {
+        if let Some(aim) = self.recipe.aim {
+            return aim.bytes;
+        }
         let crf = match self.recipe.video.quality {
             Quality::Crf(crf) => crf.value(),
             Quality::Own => CRF_OF_THAT,

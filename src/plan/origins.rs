@@ -17,8 +17,13 @@ const PRESET: [&str; 3] = ["preset", "cpu-used", "speed"];
 /// All options with a value, those that the film's tables have a say in first.
 pub(super) fn settings(config: &Config, choice: &Choice, recipe: &Recipe) -> Vec<Setting> {
     let origin = Origin { config };
-    let crf = recipe.video.quality.to_string();
-    let crf = origin.of("crf", crf, &CRF, choice.crf.as_ref());
+    let crf = match &config.deciding.target {
+        Some(target) => origin.of_target(&target.said),
+        None => {
+            let crf = recipe.video.quality.to_string();
+            origin.of("crf", crf, &CRF, choice.crf.as_ref())
+        }
+    };
     let preset = recipe.video.preset.to_string();
     let preset = origin.of("preset", preset, &PRESET, choice.preset.as_ref());
     let grain = recipe.encoder.grain_option().and_then(|name| {
@@ -69,6 +74,18 @@ impl Origin<'_> {
             value,
             from,
             at,
+        }
+    }
+
+    /// The CRF where a size is wanted, as an option `said` it.
+    fn of_target(&self, said: &str) -> Setting {
+        let mut settings = self.config.said.iter();
+        let target = settings.find(|setting| setting.name == "target-size");
+        Setting {
+            name: "crf".to_owned(),
+            value: "of each chunk".to_owned(),
+            from: target.map_or(Layer::Line, |target| target.from),
+            at: Some(format!("for {said}")),
         }
     }
 

@@ -6,7 +6,10 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decide::quality::Choice,
+    decide::{
+        quality::Choice,
+        target::{Aim, Scale},
+    },
     encoder::{
         Capabilities, Family, Identity, Picture, Quality, Video,
         files::{Named, NamedFile},
@@ -62,6 +65,9 @@ pub struct Recipe {
     /// Whether ffmpeg reads and encodes the film in one go.
     #[serde(default)]
     pub direct: bool,
+    /// The size that the output is to have: every chunk then has a CRF of its own, and that of `video` is where trials begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim: Option<Aim>,
     /// ffmpeg's options for sound, or `None` if sound is copied.
     pub audio_args: Option<Vec<String>>,
 }
@@ -125,7 +131,7 @@ pub fn decide(
             color,
             hdr10,
         },
-        quality: quality(wanted, &user, choice)?,
+        quality: quality(config, &user, choice)?,
         preset: user_number(&user, "preset")
             .or(wanted.preset)
             .or(choice.preset.as_ref().map(|chosen| chosen.value))
@@ -137,8 +143,9 @@ pub fn decide(
             capabilities,
         ),
     };
+    let target = config.deciding.target.as_ref();
     if !wanted.defaults {
-        require_named(wanted, &video)?;
+        require_named(wanted, &video, target.is_some())?;
     }
     if let Some(why) = identity.contradiction(&video) {
         return Err(UsageError(format!("{}{why}", Place::Params)));
@@ -157,6 +164,10 @@ pub fn decide(
             given: config.cuts.given,
         },
         direct: config.direct,
+        aim: target.map(|target| Aim {
+            bytes: target.bytes,
+            scale: Scale::of(capabilities),
+        }),
         audio_args: named.audio_args,
     })
 }
@@ -225,7 +236,8 @@ fn check_flags(config: &Config, capabilities: &Capabilities) -> Result<(), Usage
 }
 
 /// How good the picture is to be, where the user's options are `user`.
-fn quality(wanted: &VideoConfig, user: &[Param], choice: &Choice) -> Result<Quality, UsageError> {
+fn quality(config: &Config, user: &[Param], choice: &Choice) -> Result<Quality, UsageError> {
+    let wanted = &config.video;
     // `--rc 0` is CRF, and `--lossless 0` is not lossless.
     let is_off = |param: &Param| {
         ["rc", "lossless"].contains(&&*param.name) && param.value.as_deref() == Some("0")
@@ -236,6 +248,13 @@ fn quality(wanted: &VideoConfig, user: &[Param], choice: &Choice) -> Result<Qual
     let not_crf = other.or(user
         .contains(&Param::new("aq-mode", 0))
         .then_some("aq-mode 0"));
+    let in_params = not_crf.or(is_set("crf").then_some("crf"));
+    if let (Some(target), Some(other)) = (&config.deciding.target, in_params) {
+        return Err(UsageError(format!(
+            "{} chooses the CRF of every chunk: leave --{other} out of --video-params, or leave --target-size out",
+            target.said
+        )));
+    }
     let contradicts = not_crf.filter(|_| wanted.crf.is_some());
     if let Some(other) = contradicts.or(other.filter(|_| is_set("crf"))) {
         return Err(UsageError(format!(
@@ -313,7 +332,7 @@ pub fn demanded_lp(
 }
 
 /// Makes sure that the user has named what an encode cannot do without, and what is set by default else.
-fn require_named(wanted: &VideoConfig, video: &Video) -> Result<(), UsageError> {
+fn require_named(wanted: &VideoConfig, video: &Video, has_target: bool) -> Result<(), UsageError> {
     let is_in_params = |name: &str| {
         let names = ["preset", "cpu-used", "speed"];
         let others = ["crf", "cq-level", "qp", "quantizer"];
@@ -324,7 +343,8 @@ fn require_named(wanted: &VideoConfig, video: &Video) -> Result<(), UsageError> 
             .any(|param| known.contains(&param.name.as_str()))
     };
     let preset = wanted.preset.is_some() || is_in_params("preset");
-    let quality = wanted.crf.is_some() || is_in_params("crf") || video.quality == Quality::Own;
+    let quality = wanted.crf.is_some() || is_in_params("crf");
+    let quality = quality || has_target || video.quality == Quality::Own;
     if preset && quality {
         return Ok(());
     }
@@ -581,7 +601,10 @@ const FIRST: [Said; 3] = [
     ("--preset", |recipe| recipe.video.preset.to_string()),
 ];
 /// and after them.
-const LAST: [Said; 10] = [
+const LAST: [Said; 11] = [
+    ("--target-size", |recipe| {
+        or_not_set(recipe.aim.map(|aim| aim.bytes))
+    }),
     ("bit depth", |recipe| {
         recipe.video.picture.bit_depth.to_string()
     }),
@@ -642,6 +665,10 @@ impl Recipe {
         found.extend(names.into_iter().filter_map(option));
         found.extend(LAST.iter().filter_map(said));
         found.extend(self.other_contents(other));
+        // What the sound takes is not there for the picture.
+        if self.aim.is_some() && !self.has_sound_of(other) {
+            found.extend(differs("sound", self.sound(), other.sound()));
+        }
         if found.is_empty() && self.for_picture() != other.for_picture() {
             found.push("settings of another version of av1enc".to_owned());
         }

@@ -5,7 +5,11 @@ use std::{
     time::Duration,
 };
 
-use super::{size::SizeLimit, tables::Tables, usage};
+use super::{
+    size::{SizeLimit, TargetSize},
+    tables::Tables,
+    usage,
+};
 use crate::{
     cli::{CrfTable, DynamicHdrChoice, EncodeArgs, Layer, SkipRule, SourceClass, Tier},
     os::exit::UsageError,
@@ -47,6 +51,8 @@ pub struct Deciding {
     pub why: bool,
     /// How large the output may be.
     pub size: Option<SizeLimit>,
+    /// How large the output is to be.
+    pub target: Option<TargetSize>,
     /// Whether a film is marked whose output was too large.
     pub mark: bool,
 }
@@ -99,6 +105,7 @@ impl Deciding {
             stable: Duration::from_secs(args.stable_secs),
             why: args.why,
             size: SizeLimit::of(args)?,
+            target: TargetSize::of(args)?,
             mark: args.mark,
         })
     }

@@ -50,6 +50,14 @@ impl Crf {
         }
     }
 
+    /// So many quarters of a step, as far as the scale goes.
+    #[must_use]
+    pub fn of_quarters(quarters: u32) -> Self {
+        Self {
+            quarters: quarters.min(Self::MOST * 4),
+        }
+    }
+
     /// In quarters of a step: the index into AV1's quantiser tables, of which the scale to 63 names every fourth (AV1
     /// specification, 7.12.2).
     #[must_use]

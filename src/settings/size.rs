@@ -1,4 +1,4 @@
-//! How large an output may be, measured by its source.
+//! How large an output may be, measured by its source, or is to be.
 
 use super::usage;
 use crate::{cli::EncodeArgs, os::exit::UsageError};
@@ -50,6 +50,33 @@ fn share_left(text: &str) -> Option<f64> {
     Some((100.0 - percent) / 100.0)
 }
 
+/// The size that an output is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetSize {
+    /// Bytes of the whole file.
+    pub bytes: u64,
+    /// The option that says so, as it was typed.
+    pub said: String,
+}
+
+impl TargetSize {
+    /// What a command line says of it.
+    ///
+    /// # Errors
+    /// If it is no size.
+    pub(super) fn of(args: &EncodeArgs) -> Result<Option<Self>, UsageError> {
+        let Some(text) = &args.target_size else {
+            return Ok(None);
+        };
+        let said = format!("--target-size {text}");
+        // As everywhere here, a G is 2^30 bytes.
+        match parse_size::Config::new().with_binary().parse_size(text) {
+            Ok(bytes @ 1..) => Ok(Some(Self { bytes, said })),
+            _ => usage(format!("{said}: a size such as 4G, 700M or 4.37GiB")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -75,6 +102,33 @@ mod tests {
             let limit = limit(option, value).unwrap().unwrap();
             assert_eq!(limit.bytes(1000), most, "{option} {value}");
             assert_eq!(limit.said, format!("{option} {value}"));
+        }
+    }
+
+    fn target(value: &str) -> Result<Option<TargetSize>, UsageError> {
+        let cli = Cli::try_parse_from(["av1enc", "in.mkv", "--target-size", value]).unwrap();
+        TargetSize::of(&cli.encode)
+    }
+
+    #[test]
+    fn a_target_is_counted_in_binary_units_like_all_sizes() {
+        for (value, bytes) in [
+            ("4G", 4 << 30),
+            ("700MiB", 700 << 20),
+            ("700 MB", 700 << 20),
+            ("4.37GB", 4_692_251_770),
+            ("123456", 123_456),
+        ] {
+            let target = target(value).unwrap().unwrap();
+            assert_eq!(target.bytes, bytes, "{value}");
+            assert_eq!(target.said, format!("--target-size {value}"));
+        }
+        for value in ["0", "4X", "much", "-1", "5%", ""] {
+            let error = target(value).unwrap_err().to_string();
+            assert!(
+                error.ends_with(": a size such as 4G, 700M or 4.37GiB"),
+                "{error}"
+            );
         }
     }
 

@@ -49,6 +49,7 @@ impl Lines {
                     intent.source, intent.encoding
                 ))
             }
+            Event::Aimed(aimed) => Some(text::aimed(aimed)),
             Event::Warning { message } => Some(format!("warning: {message}")),
             Event::Note { message } => Some(message.clone()),
             Event::Decided(decided) => {

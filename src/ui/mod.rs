@@ -189,6 +189,7 @@ fn draw(bar: &ProgressBar, event: &Event) {
         Event::Intended(_)
         | Event::Decided(_)
         | Event::Clip(_)
+        | Event::Aimed(_)
         | Event::Warning { .. }
         | Event::Note { .. }
         | Event::Detail { .. } => {}

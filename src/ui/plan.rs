@@ -5,6 +5,7 @@ use num_rational::Ratio;
 use super::text;
 use crate::{
     cli::Layer,
+    decide::target::{Aim, Scale},
     encoder::Quality,
     event::Intent,
     film::media::Container,
@@ -17,9 +18,10 @@ use crate::{
 #[must_use]
 pub fn intended(plan: &Plan, fps: Option<Ratio<u32>>, lp: u32) -> Intent {
     let (video, workers) = (&plan.recipe.video, &plan.workers);
-    let quality = match video.quality {
-        Quality::Crf(crf) => format!("CRF {crf}, "),
-        Quality::Own => String::new(),
+    let quality = match (plan.recipe.aim, video.quality) {
+        (Some(aim), _) => format!("{}, ", target(&aim)),
+        (None, Quality::Crf(crf)) => format!("CRF {crf}, "),
+        (None, Quality::Own) => String::new(),
     };
     let encoding = format!(
         "{}, {quality}preset {}, {} bit; {} with --lp {lp}: {}",
@@ -34,6 +36,18 @@ pub fn intended(plan: &Plan, fps: Option<Ratio<u32>>, lp: u32) -> Intent {
         encoding: one_line(&encoding),
         source_bytes: plan.source.bytes,
     }
+}
+
+/// The size that is wanted, and how it is had.
+fn target(aim: &Aim) -> String {
+    let Scale {
+        least,
+        most,
+        quarters,
+    } = aim.scale;
+    let steps = if quarters { " in quarters" } else { "" };
+    let size = bytes(aim.bytes);
+    format!("{size} in all by trials and by what chunks come to, CRF {least} to {most}{steps}")
 }
 
 fn source(plan: &Plan, fps: Option<Ratio<u32>>) -> String {
@@ -119,6 +133,8 @@ pub fn described(plan: &Plan) -> String {
     lines.extend(hdr10(plan));
     lines.push(format!("tracks   {}", tracks(plan)));
     lines.extend(plan.class.iter().map(|class| format!("class    {class}")));
+    let aim = plan.recipe.aim.as_ref();
+    lines.extend(aim.map(|aim| format!("size     {}", target(aim))));
     lines.extend(settings(plan));
     let warnings = plan.warnings.iter();
     lines.extend(warnings.map(|warning| format!("warning  {warning}")));

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Layer, Setting},
-    event::{Clip, Decided, Figures, Proof, Stage},
+    event::{Aimed, Clip, Decided, Figures, Proof, Stage},
     os::words::{bytes, clock, count},
 };
 
@@ -96,10 +96,31 @@ pub fn label(stage: Stage) -> &'static str {
     match stage {
         Stage::Probe => "Probing",
         Stage::Index => "Indexing",
+        Stage::Trial => "Trying",
         Stage::Encode => "Encoding",
         Stage::Join => "Joining",
         Stage::Verify => "Verifying",
     }
+}
+
+/// How a size that is wanted will be had, in a line.
+#[must_use]
+pub fn aimed(aimed: &Aimed) -> String {
+    let Aimed {
+        target_bytes,
+        other_bytes,
+        crf,
+        places,
+        tried,
+    } = aimed;
+    let tried: Vec<String> = tried.iter().map(f64::to_string).collect();
+    format!(
+        "size     {}, of which {} are not the picture: begins with CRF {crf}, by {} tried with {}",
+        bytes(*target_bytes),
+        bytes(*other_bytes),
+        count(*places as u64, "place"),
+        tried.join(", ")
+    )
 }
 
 /// Tracks as findings name them, and as people call them.

@@ -4,8 +4,8 @@ use std::{
     fmt,
     fs::{self, File},
     io::{self, BufReader, BufWriter, Write},
-    path::Path,
-    process::{ChildStdin, Stdio},
+    path::{Path, PathBuf},
+    process::{ChildStdin, Command, Stdio},
     sync::Arc,
     time::Instant,
 };
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
     encoder::{
-        self, Encoder,
+        self, Encoder, Quality,
         session::{Ended, Pulse, Session},
     },
     film::media::{Chunk, MediaInfo},
@@ -22,6 +22,7 @@ use crate::{
     os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
+    settings::params::Crf,
     source::{Frame, Reader},
     stream::{
         bitstream::{self, Ivf},
@@ -78,6 +79,17 @@ impl Failure {
         }
     }
 
+    /// As an error like others.
+    #[must_use]
+    pub fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Source(error) | Self::Killed(error) | Self::Full(error) | Self::Other(error) => {
+                error
+            }
+            Self::Abandoned => anyhow!("{self}"),
+        }
+    }
+
     /// In one line; the whole story is what it displays.
     #[must_use]
     pub fn line(&self) -> String {
@@ -108,7 +120,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Encodes the scene of `reel` with `lp`, and keeps `pulse` up to date.
+/// What one chunk is encoded with that others may not be.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// The encoder's level of parallelism.
+    pub lp: u32,
+    /// A CRF of its own; `None`: that of the recipe.
+    pub crf: Option<Crf>,
+}
+
+/// Encodes the scene of `reel` in this `manner`, and keeps `pulse` up to date.
 ///
 /// # Errors
 /// What failed, and whether it is worth another try.
@@ -116,10 +137,10 @@ pub fn encode(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
-    lp: u32,
+    manner: Manner,
     pulse: &Arc<Pulse>,
 ) -> Result<Encoded, Failure> {
-    attempt(workshop, reader, reel, lp, pulse).inspect_err(|_| {
+    attempt(workshop, reader, reel, manner, pulse).inspect_err(|_| {
         // It may have failed for want of the very room that its file takes. What cannot be removed now is so before the next
         // attempt.
         for name in [Name::Chunk(reel.index), Name::ChunkWithHdr10(reel.index)] {
@@ -133,73 +154,131 @@ fn attempt(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
-    lp: u32,
+    manner: Manner,
     pulse: &Arc<Pulse>,
 ) -> Result<Encoded, Failure> {
     let started = Instant::now();
-    let part = workshop
-        .job
-        .part(Name::Chunk(reel.index))
-        .map_err(Failure::Other)?;
-    let video = cut::video(&workshop.job, &workshop.recipe, reel.index, reel.start);
-    let video = video.map_err(|error| match is_full(&error) {
-        true => Failure::Full(error),
-        false => Failure::Source(error),
-    })?;
-    let mut command = workshop
-        .encoder
-        .chunk_command(&video, lp, workshop.job.relative(&part));
-    command.current_dir(workshop.job.dir());
-    let begin = || -> Result<_> {
-        let (children, encoder) = (&workshop.tools.children, &workshop.encoder);
-        let mut session = Session::start(children, encoder, command, Stdio::piped(), pulse)?;
-        let stdin = session.take_stdin()?;
-        Ok((session, stdin))
-    };
-    let (session, stdin) = begin().map_err(Failure::Other)?;
-    let feeder = Feeder {
-        workshop,
-        reader,
-        pulse,
-        stdin,
-        widened: Vec::new(),
-    };
-    let fed = match feeder.all(reel) {
-        Ok(chunk) => Ok(chunk),
-        Err(Feeding::Pipe(error)) => Err(error),
-        // The encoder has been fed a part, and must not make a chunk of it: it is killed.
-        Err(Feeding::Source(error)) => return Err(Failure::Source(error)),
-        Err(Feeding::Abandoned) => return Err(Failure::Abandoned),
-    };
-    let ended = session.end().map_err(Failure::Other)?;
-    cut::forget(&workshop.job, &workshop.recipe, reel.index);
-    if ended.was_killed() {
-        return Err(Failure::Killed(ended.into_failure().into()));
-    }
-    if !ended.is_success() {
-        return Err(Failure::of(ended.into_failure().into()));
-    }
-    let chunk = fed.map_err(|error| {
-        let failure = ended.words().clone();
-        Failure::Other(
-            anyhow!(failure).context(format!("the encoder stopped reading its input ({error})")),
-        )
-    })?;
+    let name = Name::Chunk(reel.index);
+    let written = workshop.write(reader, reel, (name, manner), pulse)?;
     let attempt = Attempted {
-        chunk,
-        lp,
+        chunk: written.chunk,
+        manner,
         started,
         pulse,
     };
-    workshop.keep(&attempt, &ended, &part)
+    workshop.keep(&attempt, &written.ended, &written.part)
+}
+
+/// Encodes the scene of `reel` in this `manner`, and keeps nothing of it. Returns the size of its file.
+///
+/// # Errors
+/// What failed.
+pub fn weigh(
+    workshop: &Workshop,
+    reader: &Reader,
+    reel: &Reel<Frame>,
+    manner: Manner,
+    pulse: &Arc<Pulse>,
+) -> Result<u64, Failure> {
+    let name = Name::Sample(reel.index);
+    let written = workshop.write(reader, reel, (name, manner), pulse)?;
+    let frames = written.chunk.frames();
+    let check = |ivf: &Ivf| {
+        ensure!(
+            ivf.frames == frames,
+            "the encoder wrote {} frames instead of {frames}",
+            ivf.frames
+        );
+        Ok(())
+    };
+    let weighed = written.ended.wrote(&written.part, check);
+    let bytes = weighed.and_then(|_| Ok(fs::metadata(&written.part)?.len()));
+    let removed = workshop.job.part(name);
+    bytes
+        .and_then(|bytes| removed.map(|_| bytes))
+        .map_err(Failure::of)
+}
+
+/// What an encoder has written that exited with 0.
+struct Written {
+    chunk: Chunk,
+    ended: Ended,
+    part: PathBuf,
+}
+
+impl Workshop {
+    /// Has an encoder write the scene of `reel` into the part of a file of the job.
+    fn write(
+        &self,
+        reader: &Reader,
+        reel: &Reel<Frame>,
+        (name, manner): (Name, Manner),
+        pulse: &Arc<Pulse>,
+    ) -> Result<Written, Failure> {
+        let part = self.job.part(name).map_err(Failure::Other)?;
+        let command = self.command(reel, manner, &part)?;
+        let begin = || -> Result<_> {
+            let (children, encoder) = (&self.tools.children, &self.encoder);
+            let mut session = Session::start(children, encoder, command, Stdio::piped(), pulse)?;
+            let stdin = session.take_stdin()?;
+            Ok((session, stdin))
+        };
+        let (session, stdin) = begin().map_err(Failure::Other)?;
+        let feeder = Feeder {
+            workshop: self,
+            reader,
+            pulse,
+            stdin,
+            widened: Vec::new(),
+        };
+        let fed = match feeder.all(reel) {
+            Ok(chunk) => Ok(chunk),
+            Err(Feeding::Pipe(error)) => Err(error),
+            // The encoder has been fed a part, and must not make a chunk of it: it is killed.
+            Err(Feeding::Source(error)) => return Err(Failure::Source(error)),
+            Err(Feeding::Abandoned) => return Err(Failure::Abandoned),
+        };
+        let ended = session.end().map_err(Failure::Other)?;
+        cut::forget(&self.job, &self.recipe, reel.index);
+        if ended.was_killed() {
+            return Err(Failure::Killed(ended.into_failure().into()));
+        }
+        if !ended.is_success() {
+            return Err(Failure::of(ended.into_failure().into()));
+        }
+        let chunk = fed.map_err(|error| {
+            let failure = ended.words().clone();
+            Failure::Other(
+                anyhow!(failure)
+                    .context(format!("the encoder stopped reading its input ({error})")),
+            )
+        })?;
+        Ok(Written { chunk, ended, part })
+    }
+
+    /// The encoder's command line for the scene of `reel`.
+    fn command(&self, reel: &Reel<Frame>, manner: Manner, part: &Path) -> Result<Command, Failure> {
+        let video = cut::video(&self.job, &self.recipe, reel.index, reel.start);
+        let mut video = video.map_err(|error| match is_full(&error) {
+            true => Failure::Full(error),
+            false => Failure::Source(error),
+        })?;
+        if let Some(crf) = manner.crf {
+            video.quality = Quality::Crf(crf);
+        }
+        let output = self.job.relative(part);
+        let mut command = self.encoder.chunk_command(&video, manner.lp, output);
+        command.current_dir(self.job.dir());
+        Ok(command)
+    }
 }
 
 /// An attempt that has come to its end, in good order.
 pub struct Attempted<'a> {
     /// What was to be encoded.
     pub chunk: Chunk,
-    /// The encoder's level of parallelism.
-    pub lp: u32,
+    /// How.
+    pub manner: Manner,
     /// When it began.
     pub started: Instant,
     /// How the encoder did.
@@ -252,7 +331,8 @@ impl Workshop {
             pictures: ivf.pictures,
             seconds: attempt.started.elapsed().as_secs_f64(),
             peak_memory: attempt.pulse.look().peak_memory,
-            lp: attempt.lp,
+            lp: attempt.manner.lp,
+            crf: attempt.manner.crf,
             encoder: self.recipe.encoder.version.clone(),
             host: self.host.clone(),
             damage: damage(&ended.words().stderr, &self.media.container.video.codec),

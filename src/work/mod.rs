@@ -1,4 +1,5 @@
-//! One piece of work each: who reads, what is handed over, cut options, a trial, sound, a chunk, a whole film.
+//! One piece of work each: who reads, what is handed over, cut options, a trial, sound, a chunk, places
+//! of a film, a whole one.
 
 pub mod handed;
 pub mod reading;
@@ -9,4 +10,5 @@ pub mod layout;
 pub mod sound;
 pub mod weight;
 pub mod chunk;
+pub mod samples;
 pub mod whole;

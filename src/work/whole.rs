@@ -15,7 +15,7 @@ use crate::{
     },
     film::media::Chunk,
     job::{Encoded, names::Name},
-    work::chunk::{Attempted, Failure, Workshop},
+    work::chunk::{Attempted, Failure, Manner, Workshop},
 };
 
 /// The film, as one chunk.
@@ -63,17 +63,14 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     }
     let attempt = Attempted {
         chunk: chunk(workshop),
-        lp: job.lp,
+        manner: Manner {
+            lp: job.lp,
+            crf: None,
+        },
         started,
         pulse,
     };
     workshop
         .keep(&attempt, &ended, &part)
-        .map_err(|failure| match failure {
-            Failure::Source(error)
-            | Failure::Killed(error)
-            | Failure::Full(error)
-            | Failure::Other(error) => error,
-            Failure::Abandoned => anyhow!("{failure}"),
-        })
+        .map_err(Failure::into_error)
 }

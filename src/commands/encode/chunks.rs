@@ -15,7 +15,8 @@ use anyhow::{Context, Result, bail};
 use super::{Made, Run, decoded};
 pub use crate::work::reading::Opened;
 use crate::{
-    crew::{self, OtherScenes},
+    crew::{self, Aside, OtherScenes},
+    decide::target::Course,
     event::{Event, Stage, note, warn},
     film::media::{Chunk, Extra, MediaInfo, Subsampling},
     os::{
@@ -96,21 +97,16 @@ impl Run<'_> {
         let lean = self.plan.workers.lean;
         let looking = (references.is_none() && !lean).then(look);
         let others = self.others(&media.container);
-        let (aside, later) = if lean { (None, others) } else { (others, None) };
-        let work = crew::Work {
-            workshop: self.workshop(media.clone()),
-            reader: reader.clone(),
-            aside,
+        let film = if self.plan.recipe.aim.is_some() {
+            self.to_its_size(opened, others)?
+        } else {
+            let (aside, later) = if lean { (None, others) } else { (others, None) };
+            let film = self.crew(opened, aside, None)?;
+            if let Some(others) = later {
+                self.watch.over(others)?;
+            }
+            film
         };
-        let film = crew::run(
-            work,
-            &self.wishes(media),
-            self.watch.signals,
-            self.watch.sink,
-        )?;
-        if let Some(others) = later {
-            self.watch.over(others)?;
-        }
         let looking = looking.or_else(|| references.is_none().then(look));
         let seen = looking
             .map(|looking| self.watch.wait(&looking, || None))
@@ -147,6 +143,39 @@ impl Run<'_> {
             announced,
             references,
         })
+    }
+
+    /// Encodes a film that is to have a certain size. What it has beside its picture comes first: that decides about the chunks.
+    fn to_its_size(&self, opened: &Opened, others: Option<Aside>) -> Result<crew::Film> {
+        let sound = others.map_or(Ok(0), |others| self.watch.over(others))?;
+        let encode = || {
+            let course = self.course(opened)?;
+            (self.watch.sink)(Event::Stage {
+                stage: Stage::Encode,
+            });
+            self.crew(opened, Some(Box::new(move || Ok(sound))), course)
+        };
+        let film = encode()?;
+        self.made_to_fit(film, encode)
+    }
+
+    /// Has a crew find the scenes and encode the chunks.
+    fn crew(
+        &self,
+        opened: &Opened,
+        aside: Option<Aside>,
+        course: Option<Course>,
+    ) -> Result<crew::Film> {
+        let work = crew::Work {
+            workshop: self.workshop(opened.media.clone()),
+            reader: opened.reader.clone(),
+            aside,
+        };
+        let wishes = crew::Wishes {
+            course,
+            ..self.wishes(&opened.media)
+        };
+        crew::run(work, &wishes, self.watch.signals, self.watch.sink)
     }
 
     /// Finds the scenes, and writes them into the file that the user has named. Where FFMS2 turns out to deliver wrong pictures
@@ -250,6 +279,7 @@ impl Run<'_> {
             disk_patience: config.disk_patience,
             film_bytes: plan.likely_bytes(media),
             allowed: self.allowed(),
+            course: None,
         }
     }
 

@@ -10,6 +10,7 @@ mod whole;
 mod worth;
 mod size;
 mod clip;
+mod target;
 
 pub use self::worth::tell;
 
@@ -35,6 +36,7 @@ use crate::{
     job::{self, Claim, Encoded, Job, names::Name},
     os::{
         disk,
+        exit::Missed,
         machine::Machine,
         process::{ToolFailure, quoted, tells_of_no_room},
         room::Room,
@@ -753,6 +755,13 @@ impl Run<'_> {
         started: Instant,
     ) -> Result<Outcome> {
         self.require_replaceable(&proof)?;
+        let output_bytes = part.writer()?.metadata()?.len();
+        let sized = self.sized(&made.chunks, output_bytes);
+        let missed = sized.as_ref().and_then(|sized| sized.missed.clone());
+        if let (Some(missed), true) = (missed, self.config.replacing.is_some()) {
+            let kept = "the original stays as it is, and the chunks are kept";
+            bail!(Missed(format!("{missed}; {kept}")));
+        }
         let (job, sink) = (self.job.clone(), self.watch.sink.clone());
         let replacing = self.config.replacing.is_some();
         let (part, output_bytes) = self.watch.over(move || {
@@ -790,6 +799,7 @@ impl Run<'_> {
             encoder_seconds: made.encoder_seconds(),
             chunks: made.chunks.len(),
             resumed_chunks: made.resumed_chunks,
+            sized,
             proof,
         };
         self.warn_of_growth(&report);
@@ -802,8 +812,9 @@ impl Run<'_> {
         if self.is_clip || report.output_bytes <= report.source_bytes {
             return;
         }
+        let has_target = self.plan.recipe.aim.is_some();
         let advice = match (self.plan.recipe.video.quality, &self.config.replacing) {
-            (Quality::Crf(crf), None) if crf.value() + HALF <= MOST_CRF => {
+            (Quality::Crf(crf), None) if crf.value() + HALF <= MOST_CRF && !has_target => {
                 format!(": -y --crf {} makes it smaller", crf.value() + HALF)
             }
             // The source has made room: the same command would encode the output.

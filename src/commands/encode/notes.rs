@@ -10,6 +10,7 @@ impl Run<'_> {
     pub(super) fn notes(&self, made: &Made) -> Result<Vec<String>> {
         let mut notes: Vec<String> = self.reason_for_the_reader()?.into_iter().collect();
         notes.extend(made.notes.iter().cloned());
+        notes.extend(self.note_of_size(&made.chunks));
         notes.extend(made.media.container.warnings.iter().cloned());
         if let Some(record) = self.job.carried() {
             notes.extend(handed::not_carried(&self.probed.container, &record));
