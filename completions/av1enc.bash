@@ -177,6 +177,10 @@ _av1enc() {
                     COMPREPLY=($(compgen -W "drop refuse" -- "${cur}"))
                     return 0
                     ;;
+                --target-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-size-ratio)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -415,6 +419,10 @@ _av1enc() {
                     ;;
                 --dynamic-hdr)
                     COMPREPLY=($(compgen -W "drop refuse" -- "${cur}"))
+                    return 0
+                    ;;
+                --target-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --max-size-ratio)

@@ -73,6 +73,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest fi
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l target-size -d 'Size of the whole output: 4G, 700M' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-saving -d 'The same by what the output must save: 5%' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
@@ -177,6 +178,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'S
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l target-size -d 'Size of the whole output: 4G, 700M' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-saving -d 'The same by what the output must save: 5%' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r

@@ -75,6 +75,7 @@ none\:"None of these"))' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
 '--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
+'(--crf --no-chunks --sc-only)--target-size=[Size of the whole output\: 4G, 700M]:SIZE:_default' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
 '(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
@@ -207,6 +208,7 @@ none\:"None of these"))' \
 '--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
 '--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
+'(--crf --no-chunks --sc-only)--target-size=[Size of the whole output\: 4G, 700M]:SIZE:_default' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
 '(--sc-only)--min-saving=[The same by what the output must save\: 5%]:SHARE:_default' \
 '(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \

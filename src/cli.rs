@@ -13,8 +13,8 @@ const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed, the same command may help; 2 wrong usage; 3 refused (the output exists, or the job is of other \
-settings); 4 left as it is (--skip); 5 a clip waits for approval; 8 this film cannot be taken as it is; 130, 143, 129 stopped by a signal: the same \
-command goes on.";
+settings); 4 left as it is (--skip); 5 a clip waits for approval; 7 --target-size missed; 8 this film cannot be taken as it is; \
+130, 143, 129 stopped by signals: the same command goes on.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
@@ -678,7 +678,7 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = DECISIONS)]
     pub why: bool,
 
-    /// Size that the whole output is to have: 4G, 700M
+    /// Size of the whole output: 4G, 700M
     ///
     /// Parts of the film are tried first, and say with which CRF it begins; what its chunks come to corrects it on the way.
     /// Exit code 7 if it cannot be had.

@@ -54,6 +54,7 @@ mod shared;
 mod size;
 mod sound;
 mod tasks;
+mod target;
 mod thorough;
 mod together;
 mod unreadable;

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Made, Run, decoded};
+use super::{Made, Run, decoded, forget};
 pub use crate::work::reading::Opened;
 use crate::{
     crew::{self, Aside, OtherScenes},
@@ -20,7 +20,7 @@ use crate::{
     event::{Event, Stage, note, warn},
     film::media::{Chunk, Extra, MediaInfo, Subsampling},
     os::{
-        exit::UsageError,
+        exit::{Missed, UsageError},
         process::quoted,
         task::{Task, begin},
         words::count,
@@ -149,7 +149,11 @@ impl Run<'_> {
     fn to_its_size(&self, opened: &Opened, others: Option<Aside>) -> Result<crew::Film> {
         let sound = others.map_or(Ok(0), |others| self.watch.over(others))?;
         let encode = || {
-            let course = self.course(opened)?;
+            let course = self.course(opened).inspect_err(|error| {
+                if error.is::<Missed>() {
+                    forget(self.job, error);
+                }
+            })?;
             (self.watch.sink)(Event::Stage {
                 stage: Stage::Encode,
             });
