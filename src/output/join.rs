@@ -181,22 +181,32 @@ pub fn join_others(tools: &Toolbox, job: &Job, container: &Container, file: &Pat
     mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
 }
 
-/// Joins all that the output has beside its picture into `file` of the job, as it will be joined with it. The sound that is
-/// encoded anew is there already.
+/// Bytes of a file of Matroska in which nothing is (mkvmerge 74: 4329).
+const NOTHING_BYTES: u64 = 4400;
+
+/// How many bytes the output has beside its picture: all that is joined into `file` of the job, as it will be joined with it. The
+/// sound that is encoded anew is there already.
 ///
 /// # Errors
 /// If mkvmerge fails.
-pub fn join_all_but_picture(
+pub fn weigh_all_but_picture(
     tools: &Toolbox,
     job: &Job,
-    media: &MediaInfo,
+    container: &Container,
     file: &Path,
-) -> Result<()> {
+) -> Result<u64> {
     let mut inputs = Inputs::into(&relative(job, file));
-    inputs.all(tools, job, &media.container)?;
+    inputs.all(tools, job, container)?;
+    if inputs.files == 0 {
+        return Ok(NOTHING_BYTES);
+    }
     // What mkvmerge warns of will be said when the film is joined.
     let silent: Sink = Arc::new(|_| ());
-    mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)
+    mkvmerge(tools, job, (Name::OthersJoin, &inputs.in_order()), &silent)?;
+    let found = file.metadata();
+    Ok(found
+        .with_context(|| format!("reading {}", job.shown(file)))?
+        .len())
 }
 
 /// Joins the sound that was encoded anew, alone, into `file` of the job, as it will be joined with the picture.
@@ -602,8 +612,10 @@ impl Inputs {
     fn in_order(mut self) -> Vec<String> {
         self.order.sort_by_key(|(id, _)| *id);
         let order: Vec<String> = self.order.into_iter().map(|(_, place)| place).collect();
-        self.args
-            .extend(["--track-order".to_owned(), order.join(",")]);
+        if !order.is_empty() {
+            self.args
+                .extend(["--track-order".to_owned(), order.join(",")]);
+        }
         self.args
     }
 }

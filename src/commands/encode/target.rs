@@ -1,7 +1,7 @@
 //! `--target-size`: what the output has beside its picture is weighed, places of the film are tried, and chunks that have come
 //! to too much are made smaller.
 
-use std::{fs, ops::Range, sync::Arc, thread};
+use std::{ops::Range, sync::Arc, thread};
 
 use anyhow::{Context, Result, bail};
 
@@ -11,7 +11,7 @@ use crate::{
     decide::target::{Aim, Course, Reach, Sized, Trials, Tried, carried, places},
     encoder::Quality,
     event::{self, Aimed, Event, Stage, note, warn},
-    film::media::{Container, MediaInfo},
+    film::media::Container,
     job::{Encoded, SizeRecord, names::Name},
     os::{
         exit::Missed,
@@ -77,15 +77,10 @@ impl Run<'_> {
     fn weigh(&self, aim: Aim, opened: &Opened) -> Result<SizeRecord> {
         let (tools, job) = (self.programs.tools.clone(), self.job.clone());
         let container = Handing::as_carried(&opened.media.container, job.carried().as_ref());
-        let media = MediaInfo {
-            container,
-            ..MediaInfo::clone(&opened.media)
-        };
         let others = self.watch.over(move || {
             let weigh = || -> Result<u64> {
                 let file = job.part(Name::OthersJoined)?;
-                join::join_all_but_picture(&tools, &job, &media, &file)?;
-                let bytes = fs::metadata(&file)?.len();
+                let bytes = join::weigh_all_but_picture(&tools, &job, &container, &file)?;
                 job.part(Name::OthersJoined)?;
                 Ok(bytes)
             };
@@ -119,7 +114,7 @@ impl Run<'_> {
             true => {
                 ", most of it sound that is copied: add -a \"-c:a libopus -b:a 96k\" to have it smaller"
             }
-            false => "",
+            false => ": name a larger size",
         }
     }
 
@@ -229,8 +224,9 @@ impl Run<'_> {
     /// Refuses a size that the film cannot have, and says if it cannot even be filled.
     fn require_reach(&self, aim: Aim, record: &SizeRecord) -> Result<()> {
         let said = self.said_of_target();
-        let (scale, others) = (aim.scale, record.others);
-        match record.trials.reach(scale, aim.room(others)) {
+        let (scale, room) = (aim.scale, aim.room(record.others));
+        let others = aim.bytes - room;
+        match record.trials.reach(scale, room) {
             Reach::Within => (),
             Reach::TooLarge(picture) => warn(
                 self.watch.sink,
