@@ -139,7 +139,7 @@ pub struct Report {
     pub resumed_chunks: usize,
     /// What became of the size that was wanted, if one was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sized: Option<Sized>,
+    pub sized: Option<Box<Sized>>,
     /// What was proven.
     pub proof: Proof,
 }

@@ -756,7 +756,7 @@ impl Run<'_> {
     ) -> Result<Outcome> {
         self.require_replaceable(&proof)?;
         let output_bytes = part.writer()?.metadata()?.len();
-        let sized = self.sized(&made.chunks, output_bytes);
+        let sized = self.sized(&made.chunks, output_bytes).map(Box::new);
         let missed = sized.as_ref().and_then(|sized| sized.missed.clone());
         if let (Some(missed), true) = (missed, self.config.replacing.is_some()) {
             let kept = "the original stays as it is, and the chunks are kept";
