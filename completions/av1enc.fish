@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command

@@ -12,8 +12,8 @@ use serde::Serialize;
 const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the output exists, or the job is of other settings; 4 left as it is; 5 a clip waits \
-for approval; 7 size missed; 8 this film cannot be taken; 130, 143, 129 stopped by a signal.";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 output or other job exists; 4 left as it is; 5 clip waits; \
+7 size missed; 8 this film cannot be taken; 130, 143, 129 stopped by a signal.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";

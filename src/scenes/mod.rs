@@ -4,8 +4,8 @@
 //! a few frames behind the decoder. A chunk is handed on as soon as its end is final: at a cut, or where a scene that is
 //! too long is split at its best place.
 
-mod compare;
 mod judge;
+mod compare;
 pub mod reel;
 
 pub use judge::Judged;

@@ -90,9 +90,18 @@ impl TestClip {
     /// # Errors
     /// If a value makes no sense.
     pub(super) fn of(args: &EncodeArgs) -> Result<Self, UsageError> {
+        let has_target = args.target_size.is_some();
+        if has_target && args.test_clip.is_some() {
+            return usage(
+                "--test-clip shows one quality, and --target-size gives each chunk its own: \
+                 leave one of them out, or name a quality with --crf"
+                    .to_owned(),
+            );
+        }
+        let classes = classes(args)?;
         Ok(Self {
             always: args.test_clip.is_some(),
-            classes: classes(args)?,
+            classes: if has_target { Vec::new() } else { classes },
             length: args.test_clip.as_deref().map_or(Ok(USUAL), length)?,
             approval: approval(args)?,
         })
@@ -198,6 +207,14 @@ mod tests {
 
     fn clip(words: &[&str]) -> Result<TestClip, UsageError> {
         TestClip::of(&args(words))
+    }
+
+    #[test]
+    fn a_film_of_a_certain_size_has_no_clip() {
+        let both = clip(&["--target-size", "4G", "--test-clip"]).unwrap_err();
+        assert!(both.to_string().contains("--crf"), "{both}");
+        let target = clip(&["--target-size", "4G"]).unwrap();
+        assert!(!target.is_of(Some("remux")));
     }
 
     #[test]

@@ -47,7 +47,8 @@ const TIMES: &str = "every frame keeps its time anyway";
 const PROGRESS: &str = "-q prints nothing but errors, --progress chooses how progress is shown";
 const DECODERS: &str = "the film is decoded by all cores, and that is not what takes the time";
 const SOUND: &str = "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"";
-const RATE: &str = "av1enc encodes at a quality, not at a rate or to a size: name it with --crf";
+const RATE: &str =
+    "av1enc encodes at a quality, not at a rate: name it with --crf, or a size with --target-size";
 const PASSES: &str = "every chunk is encoded in one pass, at a quality: leave it out";
 const DYNAMIC: &str = "HDR10 of the source is written by itself, HDR10+ and Dolby Vision are left out with a warning; \
                        `--dynamic-hdr refuse` leaves such a film alone";
@@ -166,10 +167,7 @@ const WORDS: &[(&[&str], Meant)] = &[
         Impossible(false, DYNAMIC),
     ),
     (&["--hdr-dynamic-metadata"], Impossible(true, DYNAMIC)),
-    (
-        &["-b:v", "--vb", "--bitrate", "--target-size"],
-        Impossible(true, RATE),
-    ),
+    (&["-b:v", "--vb", "--bitrate"], Impossible(true, RATE)),
     (&["-pass"], Impossible(true, PASSES)),
     (&["--multi-pass", "--two-pass"], Impossible(false, PASSES)),
     (&["-vf", "-filter:v"], Filter(true, str::to_owned)),

@@ -37,6 +37,9 @@ impl SizeLimit {
     }
 }
 
+/// A number of bytes below which nobody means bytes.
+const LEAST: u64 = 1 << 16;
+
 const RATIO: &str = "a number above 0 and at most 1, such as 0.90";
 const SAVING: &str = "a share from 0% to below 100%, with its sign, such as 5%";
 
@@ -71,6 +74,10 @@ impl TargetSize {
         let said = format!("--target-size {text}");
         // As everywhere here, a G is 2^30 bytes.
         match parse_size::Config::new().with_binary().parse_size(text) {
+            // HandBrake's users name megabytes, and no unit.
+            Ok(bytes) if bytes < LEAST && text.bytes().all(|byte| byte.is_ascii_digit()) => usage(
+                format!("{said} is {bytes} bytes: name the unit, such as {text}M"),
+            ),
             Ok(bytes @ 1..) => Ok(Some(Self { bytes, said })),
             _ => usage(format!("{said}: a size such as 4G, 700M or 4.37GiB")),
         }

@@ -85,10 +85,10 @@ const OF_AV1AN: [Task; 10] = [
         ],
     ),
     task(
-        "a target size",
+        "a target size, in HandBrake's megabytes",
         &["-i", "film.mkv", "--target-size", "500"],
         2,
-        &["`--target-size 500`: av1enc encodes at a quality", "--crf"],
+        &["--target-size 500 is 500 bytes: name the unit, such as 500M"],
     ),
     task(
         "zones",
