@@ -75,7 +75,7 @@ impl TargetSize {
         // As everywhere here, a G is 2^30 bytes.
         match parse_size::Config::new().with_binary().parse_size(text) {
             // HandBrake's users name megabytes, and no unit.
-            Ok(bytes) if bytes < LEAST && text.bytes().all(|byte| byte.is_ascii_digit()) => usage(
+            Ok(bytes @ 1..LEAST) if text.bytes().all(|byte| byte.is_ascii_digit()) => usage(
                 format!("{said} is {bytes} bytes: name the unit, such as {text}M"),
             ),
             Ok(bytes @ 1..) => Ok(Some(Self { bytes, said })),
