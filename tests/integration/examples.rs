@@ -24,17 +24,22 @@ fn path_with(dir: &Path) -> OsString {
     env::join_paths(all).unwrap()
 }
 
-/// Runs `examples/batch` on these directories of `dir`.
-fn batch(dir: &Path, films: &str, out: &str, options: &[&str]) -> Output {
+/// `examples/batch` on these directories of `dir`.
+pub fn batch_of(dir: &Path, films: &str, out: &str) -> Command {
     let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
-    Command::new(example("batch"))
-        .args([films, out])
-        .args(["--preset", "12"])
-        .args(options)
-        .current_dir(dir)
+    let mut batch = Command::new(example("batch"));
+    batch.args([films, out]).current_dir(dir);
+    batch
         .env("PATH", path_with(bin))
-        .output()
-        .unwrap()
+        .env("AV1ENC_CONFIG", "/dev/null");
+    batch
+}
+
+/// Runs it with options.
+fn batch(dir: &Path, films: &str, out: &str, options: &[&str]) -> Output {
+    let mut batch = batch_of(dir, films, out);
+    batch.args(["--preset", "12"]).args(options);
+    batch.output().unwrap()
 }
 
 /// What ffprobe calls the codec of a file's picture.
@@ -69,11 +74,13 @@ fn a_batch_takes_every_film_goes_on_after_a_failure_and_sums_up() {
     fs::copy(clips::mp4(), films.join("$(b) 'c'.Mp4")).unwrap();
     fs::write(films.join("broken.ts"), "no film").unwrap();
     fs::write(films.join("notes.txt"), "no film").unwrap();
+    fs::write(films.join("two\n\x1b[2Jlines"), "no film").unwrap();
     let ended = batch(dir.path(), "-the films", "new/out", &[]);
     let said = [
         "2 encoded, 0 finished before, 1 failed",
         "failed (exit code 8): ./-the films/broken.ts",
         "no film by its name: ./-the films/notes.txt",
+        "no film by its name: ./-the films/two??[2Jlines",
         "a directory: ./-the films/series",
     ];
     ends(&ended, 1, &said);
