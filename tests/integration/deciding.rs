@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -303,6 +304,14 @@ fn what_the_file_shows_leaves_a_film_alone_before_anything_is_read() {
         .says("--min-bytes wants 2");
     run(film, &["--skip", "small", "--min-bytes", "2G"]).fails(4);
     assert_eq!(names(dir.path()), before);
+    // What is no file is neither small nor being copied.
+    let pipe = dir.path().join("pipe.mkv");
+    mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    let rules = ["--min-bytes", "2G", "--stable-secs", "3600"];
+    run("pipe.mkv", &rules)
+        .fails(8)
+        .says("is not a regular file");
+    fs::remove_file(pipe).unwrap();
     for mark in ["a.WEB-DL.mkv.av1skip", "a.WEB-DL.av1skip"] {
         let mark = dir.path().join(mark);
         fs::write(&mark, "").unwrap();

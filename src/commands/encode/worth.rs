@@ -38,8 +38,8 @@ pub(super) struct First(Option<Metadata>);
 /// # Errors
 /// [`LeftAlone`], with the reason.
 pub(super) fn by_file(config: &Config) -> Result<First> {
-    // Whoever reads it will say what is wrong with it.
-    let Ok(metadata) = fs::metadata(&config.input) else {
+    // Whoever reads it will say what is wrong with it; what is no file, like a pipe, has no size that says anything.
+    let Some(metadata) = fs::metadata(&config.input).ok().filter(Metadata::is_file) else {
         return Ok(First(None));
     };
     let marks = skip::marks(&config.input);
