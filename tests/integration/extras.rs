@@ -199,6 +199,16 @@ fn hevc(dir: &Path, name: &str, first: usize, before: &[u8], behind: &[u8]) {
     );
 }
 
+/// The film of [`hevc`] with HDR10+ in all its pictures.
+pub fn with_hdr10_plus(dir: &Path, name: &str) {
+    hevc(dir, name, 0, &sei(&[39 << 1, 1], &hdr10_plus()), &[]);
+}
+
+/// The same with Dolby Vision.
+pub fn with_dolby_vision(dir: &Path, name: &str) {
+    hevc(dir, name, 0, &[], &nal(&[62 << 1, 1], &dolby_vision()));
+}
+
 /// The same of H.264.
 fn h264(dir: &Path, name: &str, first: usize, before: &[u8]) {
     made(

@@ -205,6 +205,8 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, String> {
             } else if metadata.is_dir() {
                 waiting.push(path.clone());
                 String::new()
+            } else if !metadata.is_file() {
+                "no file".to_owned()
             } else {
                 blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string()
             };

@@ -34,6 +34,7 @@ mod interface;
 mod kept;
 mod kill;
 mod lengths;
+mod library;
 mod limits;
 mod lists;
 mod memory;
