@@ -392,13 +392,7 @@ fn dynamic_hdr_is_refused_wherever_the_stream_has_it_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let unit = nal(&[62 << 1, 1], &dolby_vision());
     hevc(dir.path(), "vision.mkv", 40, &[], &unit);
-    hevc(
-        dir.path(),
-        "plus.mkv",
-        0,
-        &sei(&[39 << 1, 1], &hdr10_plus()),
-        &[],
-    );
+    with_hdr10_plus(dir.path(), "plus.mkv");
     hevc(dir.path(), "none.mkv", 50, &[], &unit);
     let refuse = |name: &str| {
         Run::encode(dir.path(), name, "out.mkv").args(["--dynamic-hdr", "refuse", "--dry-run"])
