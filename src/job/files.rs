@@ -99,9 +99,8 @@ pub(super) fn make_dir(place: &Place, shared: bool) -> Result<()> {
     match fs::metadata(dir) {
         Ok(_) => (),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            DirBuilder::new().mode(0o700).create(dir).with_context(|| {
-                format!("cannot make the job directory {place}: name another one with --temp")
-            })?;
+            let making = DirBuilder::new().mode(0o700).create(dir);
+            making.with_context(|| cannot_make(place))?;
         }
         Err(error) => {
             return Err(error).with_context(|| format!("cannot read the job directory {place}"));
@@ -113,6 +112,17 @@ pub(super) fn make_dir(place: &Place, shared: bool) -> Result<()> {
             .with_context(|| format!("sharing the job directory {place} with its group"))?;
     }
     Ok(())
+}
+
+fn cannot_make(place: &Place) -> String {
+    let above = place.at().parent().filter(|above| !above.exists());
+    let first = above.map_or_else(String::new, |above| {
+        format!(
+            "there is no directory for it, type `mkdir -p {}`, or ",
+            quoted(above.as_os_str())
+        )
+    });
+    format!("cannot make the job directory {place}: {first}name another one with --temp")
 }
 
 /// Makes sure that nobody but this user, or with `shared` the group of the directory, can put anything into it: what is

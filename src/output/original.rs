@@ -128,12 +128,26 @@ impl Original {
         ensure!(
             is_kept,
             Taken(format!(
-                "{} exists: {} was replaced before, it seems. `av1enc restore` undoes that; or move it away",
+                "{} exists: {} was replaced before, it seems. `{}` undoes that; or move it away",
                 quoted(backup.as_os_str()),
-                quoted(self.path.as_os_str())
+                quoted(self.path.as_os_str()),
+                self.undoing(backup)
             ))
         );
         Ok(())
+    }
+
+    /// What brings the original back that has the `backup`'s name.
+    fn undoing(&self, backup: &Path) -> String {
+        let film = quoted(self.output.as_os_str());
+        let dir = dir_of(backup);
+        match dir == dir_of(&self.output) {
+            true => format!("av1enc restore {film}"),
+            false => format!(
+                "av1enc restore {film} --backup-dir {}",
+                quoted(dir.as_os_str())
+            ),
+        }
     }
 
     /// Gives the output what the original has beside its content: owner, mode, times, extended attributes. Returns what

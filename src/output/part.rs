@@ -72,10 +72,12 @@ pub fn require_writable(output: &Path) -> Result<()> {
 }
 
 fn cannot_write(dir: &Path) -> String {
-    format!(
-        "cannot write into the output's directory {}",
-        quoted(dir.as_os_str())
-    )
+    let shown = quoted(dir.as_os_str());
+    let advice = match dir.exists() {
+        true => String::new(),
+        false => format!(": there is no such directory, type `mkdir -p {shown}`"),
+    };
+    format!("cannot write into the output's directory {shown}{advice}")
 }
 
 /// Refuses to overwrite the input.

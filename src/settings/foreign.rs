@@ -22,6 +22,8 @@ pub(super) enum Meant {
     Param,
     /// Where a part of the film begins or ends: ffmpeg's own option for it.
     Part(&'static str),
+    /// The same, with ffmpeg's options in one value.
+    Parts,
     /// A choice among the tracks, with a value or without: what mkvmerge calls it.
     Tracks(bool, &'static [&'static str]),
     /// Nothing: it is done anyway, or by itself. Whether it has a value, and why.
@@ -30,12 +32,15 @@ pub(super) enum Meant {
     Filter(bool, fn(&str) -> String),
     /// What av1enc does not do. Whether it has a value, and what to do instead.
     Impossible(bool, &'static str),
+    /// What is done to the film beforehand. Whether it has a value, and by what, with `FILM` in the place of its name.
+    Before(bool, &'static str),
     /// One of these, by the word that follows; `None`: it is not a foreign word.
     ByValue(fn(&str) -> Option<Meant>),
 }
 
 use Meant::{
-    ByValue, Encoder, Filter, Flag, Flags, Impossible, Needless, Param, Part, Sound, Tracks, Video,
+    Before, ByValue, Encoder, Filter, Flag, Flags, Impossible, Needless, Param, Part, Parts, Sound,
+    Tracks, Video,
 };
 
 const WHOLE: &str = "every track, chapter and tag of the film is kept anyway";
@@ -53,10 +58,28 @@ const PASSES: &str = "every chunk is encoded in one pass, at a quality: leave it
 const DYNAMIC: &str = "HDR10 of the source is written by itself, HDR10+ and Dolby Vision are left out with a warning; \
                        `--dynamic-hdr refuse` leaves such a film alone";
 const NICE: &str = "everything runs with the priority with which av1enc is started: put `nice -n 19` before its name";
-const BURN: &str = "subtitles are kept as tracks, and not drawn into the picture";
+const BURN: &str = "subtitles are kept as tracks: to have text subtitles in the picture, make a lossless copy, which is large, \
+                    with `ffmpeg -i FILM -map 0:s:0 subtitles.ass && ffmpeg -i FILM -map 0:v -map '0:a?' -c copy -c:v:0 ffv1 \
+                    -filter:v:0 subtitles=subtitles.ass BURNT.mkv`, and encode that";
+const ADDED: &str = "av1enc adds no tracks: put them into the film with \
+                     `mkvmerge -o ADDED.mkv FILM SUBTITLES.srt`, and encode that";
+const DISC: &str =
+    "av1enc reads files: make one of each title of a disc beforehand, with MakeMKV for example";
+const GRAPH: &str =
+    "av1enc does not filter: make a lossless copy with ffmpeg and -c:v ffv1, and encode that";
+const SHAPE: &str = "the shape of a pixel is kept anyway";
+const UNFILTERED: &str = "the picture is not filtered anyway";
+const LEVELS: &str = "the encoder chooses profile and level";
+const TAGS: &str = "tags are kept as they are: change those of the output with mkvpropedit";
+const COLOURS: &str =
+    "colours are kept; for a source that has no tags, -f \"-color_primaries bt709\" for example";
+const PAUSED: &str = "Ctrl-Z halts the encoders, and `fg` lets them go on; or type Ctrl-C now, and the same line later";
+const NIGHT: &str = "put `timeout --signal=INT 8h` before its name: it is stopped after 8 hours, and the same line goes on the \
+                     next night";
 const TUNES: &str = "tunes of x264 mean nothing to AV1: leave it out; for film grain there is -v \"--film-grain 8\"";
-const CHAPTERS: &str =
-    "av1enc encodes whole films: cut the part out beforehand, with `mkvmerge --split chapters:all`";
+const CHAPTERS: &str = "av1enc encodes whole films: make a film of each chapter with \
+                        `mkvmerge -o CHAPTER.mkv --split chapters:all FILM`, and encode those that you want";
+const FRAMES: &str = "av1enc encodes whole films, and cuts by time: name it in seconds";
 
 /// Languages by which mkvmerge chooses, where no other is named.
 const CHOSEN: &[&str] = &["--audio-tracks eng", "--subtitle-tracks eng"];
@@ -70,6 +93,7 @@ const WORDS: &[(&[&str], Meant)] = &[
     (&["-preset", "--encoder-preset"], Flag("--preset")),
     (&["-pix_fmt"], Flag("--pix-format")),
     (&["--log"], Flag("--log-file")),
+    (&["--tmp", "--tmpdir", "--temp-dir"], Flag("--temp")),
     (&["--overwrite"], Flags(false, &["-y"])),
     (
         &["--in-place", "--overwrite-input"],
@@ -96,16 +120,24 @@ const WORDS: &[(&[&str], Meant)] = &[
     (PARAMS, Param),
     (&["--tune"], ByValue(tune)),
     (&["-tune", "--encoder-tune"], Impossible(true, TUNES)),
-    (&["-ss", "--start", "--start-at"], Part("-ss")),
-    (&["-to", "--end", "--stop-at"], Part("-to")),
+    (&["-ss", "--start"], Part("-ss")),
+    (&["-to", "--end"], Part("-to")),
     (&["-t", "--duration"], Part("-t")),
-    (&["--chapters"], Impossible(true, CHAPTERS)),
+    (&["--start-at"], ByValue(begin)),
+    (&["--stop-at"], ByValue(length)),
+    (&["--chapters"], Before(true, CHAPTERS)),
+    (&["--title", "--angle"], Impossible(true, DISC)),
+    (&["--main-feature"], Impossible(false, DISC)),
     (&["-map"], ByValue(map)),
-    (&["-an"], Tracks(false, &["--no-audio"])),
-    (&["-sn"], Tracks(false, &["--no-subtitles"])),
+    (&["-an", "--no-audio"], Tracks(false, &["--no-audio"])),
+    (
+        &["-sn", "--no-subtitles"],
+        Tracks(false, &["--no-subtitles"]),
+    ),
     (&["-N", "--native-language"], Tracks(true, CHOSEN)),
     (&["--audio", "--audio-lang-list"], Tracks(true, AUDIO)),
     (&["--first-audio"], Tracks(false, AUDIO)),
+    (&["--first-subtitle"], Tracks(false, SUBTITLES)),
     (
         &["--subtitle", "--subtitle-lang-list"],
         Tracks(true, SUBTITLES),
@@ -128,11 +160,8 @@ const WORDS: &[(&[&str], Meant)] = &[
         Needless(false, WHOLE),
     ),
     (
-        &["-metadata"],
-        Impossible(
-            true,
-            "tags are kept as they are: change those of the output with mkvpropedit",
-        ),
+        &["-metadata", "-A", "--aname", "-S", "--subname"],
+        Impossible(true, TAGS),
     ),
     (&["-hide_banner"], Needless(false, "av1enc prints none")),
     (&["-nostdin"], Needless(false, "av1enc reads nothing there")),
@@ -151,7 +180,7 @@ const WORDS: &[(&[&str], Meant)] = &[
         Needless(true, "the output is Matroska, and needs none"),
     ),
     (
-        &["--optimize"],
+        &["-O", "--optimize"],
         Needless(false, "the output is Matroska, and needs none"),
     ),
     (&["-f"], ByValue(format)),
@@ -167,17 +196,38 @@ const WORDS: &[(&[&str], Meant)] = &[
         Impossible(false, DYNAMIC),
     ),
     (&["--hdr-dynamic-metadata"], Impossible(true, DYNAMIC)),
-    (&["-b:v", "--vb", "--bitrate"], Impossible(true, RATE)),
+    (
+        &["-b", "-b:v", "--vb", "--bitrate", "-maxrate", "-bufsize"],
+        Impossible(true, RATE),
+    ),
     (&["-pass"], Impossible(true, PASSES)),
-    (&["--multi-pass", "--two-pass"], Impossible(false, PASSES)),
+    (
+        &["--multi-pass", "--two-pass", "-2", "--turbo", "-T"],
+        Impossible(false, PASSES),
+    ),
+    (
+        &[
+            "-profile:v",
+            "-level",
+            "--encoder-profile",
+            "--encoder-level",
+        ],
+        Needless(true, LEVELS),
+    ),
+    (
+        &["-color_primaries", "-color_trc", "-colorspace"],
+        Impossible(true, COLOURS),
+    ),
+    (&["-color_range"], Impossible(true, COLOURS)),
+    (&["-filter_complex", "-lavfi"], Impossible(true, GRAPH)),
     (&["-vf", "-filter:v"], Filter(true, str::to_owned)),
     (&["--crop"], Filter(true, crop)),
     (
-        &["--width", "--maxWidth"],
+        &["--width", "--maxWidth", "-X"],
         Filter(true, |width| format!("scale={width}:-2")),
     ),
     (
-        &["--height", "--maxHeight"],
+        &["--height", "--maxHeight", "-Y"],
         Filter(true, |height| format!("scale=-2:{height}")),
     ),
     (&["-r"], ByValue(rate)),
@@ -186,7 +236,7 @@ const WORDS: &[(&[&str], Meant)] = &[
         Filter(true, |rate| format!("fps={rate}")),
     ),
     (
-        &["--deinterlace", "--decomb"],
+        &["--deinterlace", "--decomb", "--bwdif", "--yadif"],
         Filter(false, |_| "bwdif".to_owned()),
     ),
     (
@@ -198,17 +248,54 @@ const WORDS: &[(&[&str], Meant)] = &[
         Filter(false, |_| "hqdn3d".to_owned()),
     ),
     (&["--nlmeans"], Filter(false, |_| "nlmeans".to_owned())),
+    (&["--rotate"], Filter(false, rotate)),
     (
-        &["--aencoder", "-E", "--ab", "-B", "--mixdown"],
+        &[
+            "--no-comb-detect",
+            "--no-deinterlace",
+            "--no-decomb",
+            "--no-detelecine",
+        ],
+        Needless(false, UNFILTERED),
+    ),
+    (
+        &[
+            "--auto-anamorphic",
+            "--loose-anamorphic",
+            "--keep-display-aspect",
+        ],
+        Needless(false, SHAPE),
+    ),
+    (
+        &[
+            "--aencoder",
+            "-E",
+            "--ab",
+            "-B",
+            "--mixdown",
+            "-6",
+            "--arate",
+            "-R",
+            "--gain",
+        ],
         Impossible(true, SOUND),
     ),
     (
-        &["--subtitle-burned", "--subtitle-burn"],
-        Impossible(false, BURN),
+        &["--audio-copy-mask", "--audio-fallback"],
+        Needless(true, "sound is copied, unless -a says more"),
     ),
+    (
+        &["--subtitle-burned", "--subtitle-burn"],
+        Before(false, BURN),
+    ),
+    (&["--srt-file", "--ssa-file"], Before(true, ADDED)),
     (&["-Z"], Impossible(true, NUMBERS)),
     (&["-z", "--preset-list"], Impossible(false, NUMBERS)),
+    (&["--preset-import-file"], Impossible(true, NUMBERS)),
     (&["--nice", "--priority"], Impossible(true, NICE)),
+    (&["--pause"], Impossible(false, PAUSED)),
+    (&["--at-night", "--night"], Impossible(false, NIGHT)),
+    (&["--schedule", "--stop-after"], Impossible(true, NIGHT)),
     (
         &["--recursive"],
         Impossible(
@@ -361,6 +448,26 @@ fn codec(value: &str) -> Option<Meant> {
     }
 }
 
+/// HandBrakeCLI's `seconds:60`, where its part of the film begins.
+fn begin(value: &str) -> Option<Meant> {
+    Some(part("-ss", value))
+}
+
+/// How long that part is.
+fn length(value: &str) -> Option<Meant> {
+    Some(part("-t", value))
+}
+
+fn part(option: &'static str, value: &str) -> Meant {
+    let is_of_time = ["frame", "pts:"]
+        .iter()
+        .all(|unit| !value.starts_with(unit));
+    match is_of_time {
+        true => Part(option),
+        false => Impossible(true, FRAMES),
+    }
+}
+
 /// SvtAv1EncApp's tunes are numbers, x264's are not.
 fn tune(value: &str) -> Option<Meant> {
     Some(match is_number(value) {
@@ -412,8 +519,14 @@ fn size(value: &str) -> Option<Meant> {
             format!("scale={}", size.replace('x', ":"))
         }));
     }
-    let is_list = value.split(',').all(is_number) && !Path::new(value).exists();
-    is_list.then_some(Tracks(true, SUBTITLES))
+    if Path::new(value).exists() {
+        return None;
+    }
+    let is_list = value.split(',').all(is_number) || value == "scan";
+    match value {
+        "none" => Some(Tracks(true, &["--no-subtitles"])),
+        _ => is_list.then_some(Tracks(true, SUBTITLES)),
+    }
 }
 
 /// HandBrakeCLI's `-m` has no value; av1an's names who reads the film.
@@ -436,11 +549,15 @@ fn format(value: &str) -> Option<Meant> {
         "mp4" | "av_mp4" | "mov" | "webm" | "av_webm" => Some(Impossible(
             true,
             "the output is Matroska: to have an MP4 of it then, type \
-             `ffmpeg -i OUTPUT.mkv -map 0:v -map 0:a? -c copy OUTPUT.mp4`",
+             `ffmpeg -i OUTPUT.mkv -map 0:v -map '0:a?' -c copy OUTPUT.mp4`",
         )),
         _ => {
             let (option, _) = value.split_once(' ')?;
-            (["-vf", "-filter:v"].contains(&option)).then_some(Filter(true, within))
+            match option {
+                "-vf" | "-filter:v" => Some(Filter(true, within)),
+                "-ss" | "-to" | "-t" => Some(Parts),
+                _ => None,
+            }
         }
     }
 }
@@ -455,6 +572,25 @@ fn within(options: &str) -> String {
 fn rate(value: &str) -> Option<Meant> {
     let is_ratio = value.split('/').all(is_number);
     is_ratio.then_some(Filter(true, |rate| format!("fps={rate}")))
+}
+
+/// HandBrake's `--rotate=angle=90:hflip=0`, or a number alone.
+fn rotate(how: &str) -> String {
+    let flips = how.contains("hflip=1");
+    let angle = how.split(':').find(|part| !part.starts_with("hflip="));
+    let angle = angle.map_or("0", |angle| angle.trim_start_matches("angle="));
+    let turn = match angle {
+        "90" => "transpose=clock",
+        "270" => "transpose=cclock",
+        "0" => "",
+        _ => "hflip,vflip",
+    };
+    match (turn, flips) {
+        ("", true) => "hflip".to_owned(),
+        (turn, true) => format!("{turn},hflip"),
+        ("", false) => "hflip,vflip".to_owned(),
+        (turn, false) => turn.to_owned(),
+    }
 }
 
 /// What HandBrake calls `--crop TOP:BOTTOM:LEFT:RIGHT`, or ffmpeg's own words for it.

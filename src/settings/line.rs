@@ -297,6 +297,11 @@ fn in_our_words(error: &clap::Error) -> String {
         (ErrorKind::MissingRequiredArgument, _) if named.contains("SHELL") => {
             format!("completions of which shell? Type `{PROGRAM} completions bash`, zsh or fish")
         }
+        (ErrorKind::ArgumentConflict, _)
+            if context(error, ContextKind::PriorArg) == Some(named) =>
+        {
+            format!("{flag} is in this line twice: leave one of them out")
+        }
         (ErrorKind::InvalidSubcommand, _) => {
             let word = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             format!("av1enc has no command {word}: `{PROGRAM} --help` lists what it has")

@@ -10,7 +10,8 @@ use super::foreign::{self, Meant};
 use crate::os::{exit::UsageError, process::quoted};
 
 use Meant::{
-    ByValue, Encoder, Filter, Flag, Flags, Impossible, Needless, Param, Part, Sound, Tracks, Video,
+    Before, ByValue, Encoder, Filter, Flag, Flags, Impossible, Needless, Param, Part, Parts, Sound,
+    Tracks, Video,
 };
 
 /// What stands in a line whose preset has no number.
@@ -57,6 +58,8 @@ struct Mender<'a> {
     filters: Vec<String>,
     /// How others choose among the tracks, and mkvmerge's options for it.
     chosen: (Vec<String>, Vec<&'static str>),
+    /// What is done to the film beforehand: what was typed, and by what it is done.
+    before: Vec<(String, &'static str)>,
 }
 
 /// Mends the words of a command line, the program's name first; what is known of each tells `knows`.
@@ -74,6 +77,7 @@ pub(super) fn mend(typed: &[OsString], knows: &dyn Fn(&OsStr) -> Word) -> Mended
         part: Vec::new(),
         filters: Vec::new(),
         chosen: Default::default(),
+        before: Vec::new(),
     };
     mender.go_through();
     mender.add_options();
@@ -81,6 +85,7 @@ pub(super) fn mend(typed: &[OsString], knows: &dyn Fn(&OsStr) -> Word) -> Mended
     mender.tell_of_parts();
     mender.tell_of_filters();
     mender.tell_of_tracks();
+    mender.tell_of_others();
     mender.done
 }
 
@@ -92,6 +97,11 @@ impl Mender<'_> {
             if word == "--" {
                 self.take_names(at);
                 return;
+            }
+            // What follows is one film more.
+            if (word == "-i" || word == "--input") && self.has(["-i", "--input"]) {
+                at += 1;
+                continue;
             }
             let before = match at {
                 0 => Word::Whole,
@@ -213,6 +223,7 @@ impl Mender<'_> {
                     .extend([flag, value].into_iter().filter(|word| !word.is_empty()));
             }
             Part(option) => self.part.extend([option.to_owned(), seconds(&value)]),
+            Parts => self.part.extend(shlex::split(&value).unwrap_or_default()),
             Tracks(_, options) => {
                 self.chosen.0.push(typed);
                 self.chosen.1.extend(options);
@@ -220,6 +231,7 @@ impl Mender<'_> {
             Filter(_, filter) => self.filters.push(filter(&value)),
             Needless(_, why) => self.tell(format!("{typed} is not needed: {why}")),
             Impossible(_, why) => self.refuse(format!("{typed}: {why}")),
+            Before(_, how) => self.before.push((typed, how)),
             // What the value means is known already.
             ByValue(_) => (),
         }
@@ -392,6 +404,31 @@ impl Mender<'_> {
         if let (true, Some(at)) = (by_flag, input) {
             names.insert(0, self.done.words.get(at + 1).cloned().unwrap_or_default());
         }
+        let has_subtitles = names.iter().any(|name| is_subtitles(name));
+        if has_subtitles && names.iter().filter(|name| !is_subtitles(name)).count() == 1 {
+            names.sort_by_key(|name| is_subtitles(name));
+            self.tell_of_subtitles(&names);
+        } else {
+            self.tell_of_loop(&names);
+        }
+        if !by_flag {
+            others.remove(0);
+        }
+        for at in others.into_iter().rev() {
+            self.done.words.remove(at);
+        }
+    }
+
+    /// Says what puts subtitles into a film.
+    fn tell_of_subtitles(&mut self, names: &[OsString]) {
+        self.refuse(format!(
+            "av1enc adds no tracks: put them into the film with `mkvmerge -o ADDED.mkv {}`, and encode that",
+            listed(names)
+        ));
+    }
+
+    /// Says what encodes several films.
+    fn tell_of_loop(&mut self, names: &[OsString]) {
         let mut flags = self.done.words[1..].to_vec();
         for at in self.films.iter().rev() {
             flags.remove(at - 1);
@@ -409,14 +446,8 @@ impl Mender<'_> {
         self.refuse(format!(
             "av1enc encodes one film at a time, and {} are named: type `for film in {}; do av1enc \"$film\"{flags}; done`",
             names.len(),
-            listed(&names)
+            listed(names)
         ));
-        if !by_flag {
-            others.remove(0);
-        }
-        for at in others.into_iter().rev() {
-            self.done.words.remove(at);
-        }
     }
 
     /// Says what cuts a part out of the film.
@@ -473,6 +504,14 @@ impl Mender<'_> {
         ));
     }
 
+    /// Says what else is done to the film beforehand.
+    fn tell_of_others(&mut self) {
+        let film = self.input();
+        for (typed, how) in std::mem::take(&mut self.before) {
+            self.refuse(format!("{typed}: {}", how.replace("FILM", &film)));
+        }
+    }
+
     /// The film, as a word to type.
     fn input(&self) -> String {
         quoted(&self.film().unwrap_or_else(|| "INPUT.mkv".into()))
@@ -493,7 +532,7 @@ pub(super) fn is_no_name(word: &OsStr) -> bool {
 /// Whether the `next` word belongs to one that means this.
 fn has_value(meant: Meant, next: &OsStr) -> bool {
     match meant {
-        Needless(value, _) | Impossible(value, _) => value,
+        Needless(value, _) | Impossible(value, _) | Before(value, _) => value,
         Filter(value, _) | Tracks(value, _) | Flags(value, _) => value,
         Param => foreign::is_value(next),
         _ => true,
@@ -511,16 +550,24 @@ fn why_not_encoder(name: &str) -> String {
     format!("{why}of ffmpeg's encoders it has libsvtav1, libaom-av1, librav1e and av1_qsv")
 }
 
-/// HandBrakeCLI's `duration:60`, as ffmpeg has it.
+/// HandBrakeCLI's `seconds:60`, which was `duration:60` once, as ffmpeg has it.
 fn seconds(time: &str) -> String {
-    let (_, seconds) = time.split_once("duration:").unwrap_or(("", time));
-    seconds.to_owned()
+    let units = ["seconds:", "duration:"];
+    let seconds = units.iter().find_map(|unit| time.strip_prefix(unit));
+    seconds.unwrap_or(time).to_owned()
 }
 
 /// Whether an option and the `next` word were meant to be one value: `-a -c:a copy`.
 fn is_unquoted(option: &str, next: &OsStr) -> bool {
     let is_option = option.starts_with('-') && !option.contains([' ', '=']);
     is_option && !next.as_encoded_bytes().starts_with(b"-") && is_no_name(next)
+}
+
+/// Whether a file has subtitles and no picture.
+fn is_subtitles(name: &OsStr) -> bool {
+    let ending = Path::new(name).extension().unwrap_or_default();
+    let all = ["srt", "ass", "ssa", "sup", "idx", "vtt"];
+    all.iter().any(|it| ending.eq_ignore_ascii_case(it))
 }
 
 /// Films for a loop of a shell.

@@ -105,6 +105,6 @@ pub(super) fn check_output(output: &Path, input: &Path) -> Result<(), UsageError
     let matroska = quoted(matroska.as_os_str());
     usage(format!(
         "the output is Matroska, its name must end in .mkv: `-o {matroska}`, not {name}. To have an MP4 of it then, type \
-         `ffmpeg -i {matroska} -map 0:v -map 0:a? -c copy OUTPUT.mp4`"
+         `ffmpeg -i {matroska} -map 0:v -map '0:a?' -c copy OUTPUT.mp4`"
     ))
 }

@@ -93,7 +93,7 @@ fn the_output_has_the_place_and_the_belongings_of_its_original_which_comes_back(
     );
     // Once more: the first original is in no danger.
     let again = replace(dir.path(), "film.mkv").ends().exits(3);
-    let _ = again.says("was replaced before").says("av1enc restore");
+    let _ = again.says("was replaced before").says("`av1enc restore ");
     let again = replace(dir.path(), "film.orig.mkv").ends().exits(2);
     let _ = again.says("is an original that --replace has kept");
     let _ = restore(dir.path(), "film.mkv").succeeds();

@@ -1,4 +1,4 @@
-//! The first ten things that six kinds of people do who come to av1enc: what is typed, what must be said, the exit code.
+//! The first things that six kinds of people do who come to av1enc: what is typed, what must be said, the exit code.
 
 use std::{
     env, fs,
@@ -34,7 +34,7 @@ const fn task(
     }
 }
 
-const OF_AV1AN: [Task; 10] = [
+const OF_AV1AN: &[Task] = &[
     task(
         "to run the line of a guide, and to see how many workers there will be",
         &[
@@ -142,9 +142,21 @@ const OF_AV1AN: [Task; 10] = [
         2,
         &["did you mean --film-grain?"],
     ),
+    task(
+        "a part of a film, by av1an's ffmpeg",
+        &["-i", "film.mkv", "-f", "-ss 1 -t 2", "-o", "out.mkv"],
+        2,
+        &["`ffmpeg -ss 1 -t 2 -i film.mkv -map 0 -c copy PART.mkv`"],
+    ),
+    task(
+        "a setting, and the same with another value",
+        &["-i", "film.mkv", "-w", "2", "-w", "4"],
+        2,
+        &["--workers is in this line twice: leave one of them out"],
+    ),
 ];
 
-const OF_HANDBRAKE_AND_FFMPEG: [Task; 10] = [
+const OF_HANDBRAKE_AND_FFMPEG: &[Task] = &[
     task(
         "an MP4",
         &["film.mkv", "out.mp4"],
@@ -152,7 +164,7 @@ const OF_HANDBRAKE_AND_FFMPEG: [Task; 10] = [
         &[
             "`-o out.mp4`",
             "must end in .mkv",
-            "`ffmpeg -i out.mkv -map 0:v -map 0:a? -c copy OUTPUT.mp4`",
+            "`ffmpeg -i out.mkv -map 0:v -map '0:a?' -c copy OUTPUT.mp4`",
         ],
     ),
     task(
@@ -282,9 +294,57 @@ const OF_HANDBRAKE_AND_FFMPEG: [Task; 10] = [
         2,
         &["-a \"-c:a libopus -b:a 128k\"", "`--mixdown stereo`"],
     ),
+    task(
+        "a part of a film, by HandBrake's words",
+        &[
+            "-i",
+            "film.mkv",
+            "--start-at",
+            "seconds:1",
+            "--stop-at",
+            "seconds:2",
+        ],
+        2,
+        &["`ffmpeg -ss 1 -t 2 -i film.mkv -map 0 -c copy PART.mkv`"],
+    ),
+    task(
+        "HandBrake's short words",
+        &[
+            "film.mkv",
+            "-b",
+            "2000",
+            "-2",
+            "-T",
+            "-s",
+            "none",
+            "--title",
+            "1",
+            "--rotate=90",
+        ],
+        2,
+        &[
+            "6 things",
+            "`-b 2000`: av1enc encodes at a quality",
+            "`mkvmerge -o CHOSEN.mkv --no-subtitles film.mkv`",
+            "one of each title of a disc",
+            "-filter:v:0 'transpose=clock' FILTERED.mkv`",
+        ],
+    ),
+    task(
+        "subtitles from a file",
+        &["-i", "film.mkv", "-i", "SUBTITLES.srt", "-o", "out.mkv"],
+        2,
+        &["`mkvmerge -o ADDED.mkv film.mkv SUBTITLES.srt`"],
+    ),
+    task(
+        "a DVD",
+        &["disc/", "-o", "out.mkv"],
+        8,
+        &["is a disc: make a film of each title beforehand"],
+    ),
 ];
 
-const OF_A_HOME_SERVER: [Task; 10] = [
+const OF_A_HOME_SERVER: &[Task] = &[
     task(
         "a directory of films",
         &["films"],
@@ -354,9 +414,30 @@ const OF_A_HOME_SERVER: [Task; 10] = [
         2,
         &["slip.toml, line 1: crff: av1enc has no such option: did you mean crf?"],
     ),
+    task(
+        "to encode at night only",
+        &["films/a.mkv", "--at-night"],
+        2,
+        &["`timeout --signal=INT 8h`"],
+    ),
+    task(
+        "the job on another disk",
+        &["films/a.mkv", "--tmpdir", "other"],
+        2,
+        &["Type `av1enc films/a.mkv --temp other`"],
+    ),
+    task(
+        "the job in a directory that is not there",
+        &["films/a.mkv", "--temp", "not/there/job", "-o", "out.mkv"],
+        1,
+        &[
+            "type `mkdir -p ",
+            "/not/there`, or name another one with --temp",
+        ],
+    ),
 ];
 
-const OF_SCRIPTS: [Task; 10] = [
+const OF_SCRIPTS: &[Task] = &[
     task(
         "to read that a line was wrong",
         &["in.mkv", "--json", "--crff", "24"],
@@ -426,7 +507,7 @@ const OF_SCRIPTS: [Task; 10] = [
     ),
 ];
 
-const OF_AN_ARCHIVIST: [Task; 10] = [
+const OF_AN_ARCHIVIST: &[Task] = &[
     task(
         "to know what is kept",
         &["film.mkv", "--dry-run"],
@@ -494,7 +575,7 @@ const OF_AN_ARCHIVIST: [Task; 10] = [
 ];
 
 /// He builds and looks at it where nothing is installed.
-const OF_A_PACKAGE_MAINTAINER: [Task; 10] = [
+const OF_A_PACKAGE_MAINTAINER: &[Task] = &[
     task(
         "the version",
         &["--version"],
@@ -547,6 +628,7 @@ fn place() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     fs::create_dir(at("films")).unwrap();
+    fs::create_dir_all(at("disc/VIDEO_TS")).unwrap();
     for name in ["in.mkv", "films/a.mkv", "films/b.mkv"] {
         fs::copy(clips::one_frame(), at(name)).unwrap();
     }
@@ -559,6 +641,7 @@ fn place() -> tempfile::TempDir {
         ("there.mkv", ""),
         ("films/b.mkv.av1skip", ""),
         ("slip.toml", "crff = 20\n"),
+        ("SUBTITLES.srt", "1\n00:00:00,000 --> 00:00:01,000\nHello\n"),
     ] {
         fs::write(at(name), text).unwrap();
     }
@@ -566,7 +649,7 @@ fn place() -> tempfile::TempDir {
 }
 
 /// Does all tasks, each by `run` in the same place.
-fn done(tasks: &[Task; 10], run: fn(&Path) -> Run) {
+fn done(tasks: &[Task], run: fn(&Path) -> Run) {
     let dir = place();
     for Task {
         wants,
@@ -588,32 +671,32 @@ fn done(tasks: &[Task; 10], run: fn(&Path) -> Run) {
 
 #[test]
 fn who_has_used_av1an_for_years_is_understood() {
-    done(&OF_AV1AN, Run::bare);
+    done(OF_AV1AN, Run::bare);
 }
 
 #[test]
 fn who_has_used_handbrake_and_ffmpeg_is_understood() {
-    done(&OF_HANDBRAKE_AND_FFMPEG, Run::bare);
+    done(OF_HANDBRAKE_AND_FFMPEG, Run::bare);
 }
 
 #[test]
 fn who_has_a_server_at_home_is_understood() {
-    done(&OF_A_HOME_SERVER, Run::bare);
+    done(OF_A_HOME_SERVER, Run::bare);
 }
 
 #[test]
 fn who_writes_scripts_is_understood() {
-    done(&OF_SCRIPTS, Run::bare);
+    done(OF_SCRIPTS, Run::bare);
 }
 
 #[test]
 fn who_keeps_an_archive_is_understood() {
-    done(&OF_AN_ARCHIVIST, Run::bare);
+    done(OF_AN_ARCHIVIST, Run::bare);
 }
 
 #[test]
 fn who_makes_packages_is_understood() {
-    done(&OF_A_PACKAGE_MAINTAINER, naked);
+    done(OF_A_PACKAGE_MAINTAINER, naked);
 }
 
 /// What stands in the backquote of this number.
@@ -659,6 +742,21 @@ fn what_the_answers_tell_to_type_works() {
         ),
     );
     assert!(is_there("kept/here"));
+    let output = told(&["in.mkv", "-o", "out/there/o.mkv"]);
+    type_in(dir.path(), quoted(&output, 0));
+    assert!(is_there("out/there"));
+    let others = [
+        "--srt-file",
+        "SUBTITLES.srt",
+        "--subtitle-burned",
+        "--chapters",
+        "1",
+    ];
+    let others = told(&[&["film.mkv"][..], &others].concat());
+    for (number, made) in [(1, "ADDED.mkv"), (3, "BURNT.mkv"), (5, "CHAPTER-001.mkv")] {
+        type_in(dir.path(), quoted(&others, number));
+        type_in(dir.path(), &format!("av1enc {made} --dry-run"));
+    }
     let pipe = told(&["-"]).replace(" && av1enc", " && av1enc --dry-run");
     type_in(dir.path(), &format!("cat in.mkv {}", quoted(&pipe, 0)));
     let below = told(&["films", "--recursive"]);
