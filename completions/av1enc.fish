@@ -46,21 +46,21 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of
 complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
-auto\t'What rate, sound, codec and name say'
-remux\t'As it is on a disc'
-web\t'As it is sold on the web'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+auto\t'By rate, sound, codec and name'
+remux\t'A copy of a disc'
+web\t'From the web, as it is sold there'
 low\t'A rip of low quality'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l crf-table -d 'Table for crf and preset' -r -f -a "class\t'By class of source'
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'For --crf-table size' -r -f -a "high\t'Nothing'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l tables -d 'Tables to decide by [default: those of `av1enc tables`]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l config -d 'Settings [default: ~/.config/av1enc/config.toml]' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l config -d 'Settings file [default: ~/.config/av1enc/config.toml]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l skip -d 'Films to leave as they are (exit code 4)' -r -f -a "av1\t'It is AV1 already'
 hevc-web\t'It is a clean film of the web, in HEVC or VP9'
 small\t'It has fewer bytes than --min-bytes'
@@ -104,7 +104,7 @@ none\t'Nothing: notes, warnings and the result are still printed'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no original'
-complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no settings file'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l mark -d 'Write INPUT.av1skip where the output was too large'
@@ -151,21 +151,21 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Rend
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source' -r -f -a "off\t'Nobody asks'
-auto\t'What rate, sound, codec and name say'
-remux\t'As it is on a disc'
-web\t'As it is sold on the web'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+auto\t'By rate, sound, codec and name'
+remux\t'A copy of a disc'
+web\t'From the web, as it is sold there'
 low\t'A rip of low quality'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf-table -d 'Table for crf and preset' -r -f -a "class\t'By class of source'
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'For --crf-table size' -r -f -a "high\t'Nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tables -d 'Tables to decide by [default: those of `av1enc tables`]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l config -d 'Settings [default: ~/.config/av1enc/config.toml]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l config -d 'Settings file [default: ~/.config/av1enc/config.toml]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l skip -d 'Films to leave as they are (exit code 4)' -r -f -a "av1\t'It is AV1 already'
 hevc-web\t'It is a clean film of the web, in HEVC or VP9'
 small\t'It has fewer bytes than --min-bytes'
@@ -209,7 +209,7 @@ none\t'Nothing: notes, warnings and the result are still printed'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'Keep no original'
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no file of settings'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no settings file'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l mark -d 'Write INPUT.av1skip where the output was too large'

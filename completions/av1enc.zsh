@@ -48,21 +48,21 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
-'--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
-auto\:"What rate, sound, codec and name say"
-remux\:"As it is on a disc"
-web\:"As it is sold on the web"
+'--source-class=[Kind of source]:CLASS:((off\:"No class is looked for"
+auto\:"By rate, sound, codec and name"
+remux\:"A copy of a disc"
+web\:"From the web, as it is sold there"
 low\:"A rip of low quality"))' \
 '--crf-table=[Table for crf and preset]:TABLE:((class\:"By class of source"
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[For --crf-table size]:TIER:((high\:"Nothing"
+'--tier=[For --crf-table size]:TIER:((high\:"As the table has it"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
 '--tables=[Tables to decide by \[default\: those of \`av1enc tables\`\]]:FILE:_files' \
-'(--no-config)--config=[Settings \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
+'(--no-config)--config=[Settings file \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
 '*--skip=[Films to leave as they are (exit code 4)]:RULES:((av1\:"It is AV1 already"
 hevc-web\:"It is a clean film of the web, in HEVC or VP9"
 small\:"It has fewer bytes than --min-bytes"
@@ -113,7 +113,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
-'--no-config[Read no file of settings]' \
+'--no-config[Read no settings file]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
 '--mark[Write INPUT.av1skip where the output was too large]' \
@@ -181,21 +181,21 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
-'--source-class=[Kind of source]:CLASS:((off\:"Nobody asks"
-auto\:"What rate, sound, codec and name say"
-remux\:"As it is on a disc"
-web\:"As it is sold on the web"
+'--source-class=[Kind of source]:CLASS:((off\:"No class is looked for"
+auto\:"By rate, sound, codec and name"
+remux\:"A copy of a disc"
+web\:"From the web, as it is sold there"
 low\:"A rip of low quality"))' \
 '--crf-table=[Table for crf and preset]:TABLE:((class\:"By class of source"
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[For --crf-table size]:TIER:((high\:"Nothing"
+'--tier=[For --crf-table size]:TIER:((high\:"As the table has it"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
 '--tables=[Tables to decide by \[default\: those of \`av1enc tables\`\]]:FILE:_files' \
-'(--no-config)--config=[Settings \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
+'(--no-config)--config=[Settings file \[default\: ~/.config/av1enc/config.toml\]]:FILE:_files' \
 '*--skip=[Films to leave as they are (exit code 4)]:RULES:((av1\:"It is AV1 already"
 hevc-web\:"It is a clean film of the web, in HEVC or VP9"
 small\:"It has fewer bytes than --min-bytes"
@@ -246,7 +246,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
-'--no-config[Read no file of settings]' \
+'--no-config[Read no settings file]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
 '--mark[Write INPUT.av1skip where the output was too large]' \

@@ -291,13 +291,13 @@ pub enum PixFormat {
 /// What kind of source a film is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SourceClass {
-    /// Nobody asks.
+    /// No class is looked for.
     Off,
-    /// What rate, sound, codec and name say.
+    /// By rate, sound, codec and name.
     Auto,
-    /// As it is on a disc.
+    /// A copy of a disc.
     Remux,
-    /// As it is sold on the web.
+    /// From the web, as it is sold there.
     Web,
     /// A rip of low quality.
     Low,
@@ -316,10 +316,10 @@ pub enum CrfTable {
     Quick,
 }
 
-/// What is added to what the table by size says.
+/// How the table by size is changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Tier {
-    /// Nothing.
+    /// As the table has it.
     #[default]
     High,
     /// Slower.
@@ -624,7 +624,7 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE", help_heading = DECISIONS)]
     pub tables: Option<PathBuf>,
 
-    /// Settings [default: ~/.config/av1enc/config.toml]
+    /// Settings file [default: ~/.config/av1enc/config.toml]
     ///
     /// What the line says comes before them; the default file need not be there.
     #[arg(
@@ -635,7 +635,7 @@ pub struct EncodeArgs {
     )]
     pub config: Option<PathBuf>,
 
-    /// Read no file of settings
+    /// Read no settings file
     #[arg(long, help_heading = DECISIONS)]
     pub no_config: bool,
 

@@ -440,7 +440,7 @@ impl Crew {
             self.rules.most -= 1;
             let workers = count(self.rules.most as u64, "worker");
             self.warn(format!(
-                "an encoder was killed, most likely for want of memory: going on with {workers}"
+                "an encoder was killed, most likely for lack of memory: going on with {workers}"
             ));
         }
         self.detail(format!("chunk {index}: {failure}"));
@@ -1208,7 +1208,7 @@ mod tests {
             !bench
                 .said
                 .iter()
-                .any(|said| said.contains("for want of memory")),
+                .any(|said| said.contains("for lack of memory")),
             "that was us"
         );
         assert_eq!(bench.passes(1.0).at_work(), [0]);

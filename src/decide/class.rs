@@ -128,7 +128,7 @@ fn verdict(hints: Vec<Hint>) -> Classified {
         return Classified {
             class: Class::Web,
             confidence: 0.0,
-            reasons: vec!["nothing speaks for another class".to_owned()],
+            reasons: vec!["nothing points to another class".to_owned()],
         };
     }
     // One more than there is: nothing that was only guessed is certain.

@@ -155,7 +155,7 @@ pub fn hardest(film: &Announced, candidates: &[Candidate]) -> Option<(Range<usiz
         .iter()
         .map(|(name, of)| format!("{name} {:.2}", of[best]));
     let why = match candidates.len() {
-        1 => "it is all that there is to choose".to_owned(),
+        1 => "there was nothing else to choose from".to_owned(),
         number => format!(
             "the hardest of {number} that were looked at: {}",
             parts.collect::<Vec<_>>().join(", ")
@@ -290,7 +290,7 @@ mod tests {
             "the hardest of 3 that were looked at: large packets 0.00, dark 0.97, grain 1.00, motion 1.00"
         );
         assert_eq!(chosen(&[&dark, &dark.clone()]).unwrap().0, dark.pictures);
-        assert!(chosen(&[&black]).unwrap().1.contains("all that there is"));
+        assert!(chosen(&[&black]).unwrap().1.contains("nothing else"));
         assert_eq!(chosen(&[]), None);
     }
 

@@ -376,7 +376,7 @@ fn time(forecast: Option<&Forecast>) -> Check {
         let limit = forecast::LIMIT.as_secs();
         return Check::warning(
             "time",
-            format!("unknown: of a forecast, not one frame came out in {limit} s"),
+            format!("unknown: the encoder did not finish one frame in {limit} s"),
         )
         .advise([
             "av1enc --preset 10 INPUT  # is faster",

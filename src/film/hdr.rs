@@ -149,7 +149,7 @@ impl MasteringDisplay {
                 .position(|known| name.eq_ignore_ascii_case(known))
                 .ok_or_else(|| format!("`{name}` is not one of G, B, R, WP, L"))?;
             if std::mem::replace(&mut seen[group], true) {
-                return Err(format!("`{name}` is there twice"));
+                return Err(format!("`{name}` is given twice"));
             }
             let (a, b) = pair
                 .split_once(',')

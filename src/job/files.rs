@@ -156,7 +156,7 @@ pub(super) fn require_own(place: &Place, shared: bool) -> Result<Option<String>>
         )
     } else if shared {
         format!(
-            "belongs to a group of which you are no member: `chgrp GROUP {place}`, or name another directory with --temp"
+            "belongs to a group of which you are not a member: `chgrp GROUP {place}`, or name another directory with --temp"
         )
     } else {
         return Ok(None);

@@ -251,7 +251,7 @@ pub fn read_through(path: &Path) -> Result<()> {
             Err(error) if error.kind() == ErrorKind::Interrupted => (),
             Err(error) => {
                 return Err(error).with_context(|| {
-                    format!("{shown} cannot be read behind its byte {at}: look at its disk, or copy it from elsewhere")
+                    format!("{shown} cannot be read beyond byte {at}: look at its disk, or copy it from elsewhere")
                 });
             }
         }
@@ -298,6 +298,6 @@ mod tests {
         read_through(&std::env::current_exe().unwrap()).unwrap();
         // Nothing is mapped at the beginning of a process' memory.
         let error = read_through(Path::new("/proc/self/mem")).unwrap_err();
-        assert!(format!("{error:#}").contains("behind its byte 0"));
+        assert!(format!("{error:#}").contains("beyond byte 0"));
     }
 }

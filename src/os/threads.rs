@@ -33,7 +33,7 @@ pub fn start<T: Send + 'static>(
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .context("the system gives av1enc no further thread: a limit of processes is reached (`ulimit -u`, pids.max)")
+        .context("the system gives av1enc no more threads: a limit of processes is reached (`ulimit -u`, pids.max)")
 }
 
 /// Keeps this thread, and what it starts, on so many `processors`: those of the `place`, of all that av1enc may use.

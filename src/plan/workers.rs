@@ -255,7 +255,7 @@ impl<'a> Room<'a> {
                 .is_some_and(|usable| usable + self.load.scout() == limit)
         };
         let memory = match (demands.memory, self.machine.memory) {
-            (MemoryLimit::None, _) => "no look at memory, as asked".to_owned(),
+            (MemoryLimit::None, _) => "memory is not looked at, as asked".to_owned(),
             (MemoryLimit::Bytes(limit), _) if is_limit(limit) => {
                 format!("{} of memory allowed", gib(limit))
             }
@@ -272,7 +272,7 @@ impl<'a> Room<'a> {
                 format!("; memory is the limit, else there would be {most}")
             }
             None if lp > 1 && demands.lp.is_none() && self.fitting(1) < self.cores => {
-                "; fewer workers of more threads, for want of memory".to_owned()
+                "; fewer workers of more threads, for lack of memory".to_owned()
             }
             _ => String::new(),
         };

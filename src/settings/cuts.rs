@@ -145,7 +145,7 @@ fn forced(text: Option<&str>) -> Result<BTreeSet<u64>, UsageError> {
     let read = |number: &str| {
         number.trim().parse().map_err(|_| {
             UsageError(format!(
-                "--force-keyframes: `{number}` is no number of a frame; type --force-keyframes 240,1500 for example"
+                "--force-keyframes: `{number}` is not the number of a frame; type --force-keyframes 240,1500 for example"
             ))
         })
     };

@@ -300,7 +300,7 @@ fn in_our_words(error: &clap::Error) -> String {
         (ErrorKind::ArgumentConflict, _)
             if context(error, ContextKind::PriorArg) == Some(named) =>
         {
-            format!("{flag} is in this line twice: leave one of them out")
+            format!("{flag} is given twice: leave one out")
         }
         (ErrorKind::InvalidSubcommand, _) => {
             let word = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();

@@ -208,16 +208,16 @@ impl Mender<'_> {
                 None => self.refuse(format!("{typed}: {}", why_not_encoder(&value))),
             },
             Sound => {
-                self.tell(format!("{typed} belongs into -a"));
+                self.tell(format!("{typed} belongs in -a"));
                 self.sound.extend([flag, value]);
             }
             Video(option) => {
-                self.tell(format!("{typed} belongs into -v"));
+                self.tell(format!("{typed} belongs in -v"));
                 self.video.extend([option.to_owned(), value]);
             }
             Param => {
                 self.tell(format!(
-                    "{typed} is an option of the encoder, and belongs into -v"
+                    "{typed} is an option of the encoder, and belongs in -v"
                 ));
                 self.video
                     .extend([flag, value].into_iter().filter(|word| !word.is_empty()));
@@ -262,8 +262,8 @@ impl Mender<'_> {
             return None;
         };
         self.tell(format!(
-            "`--preset {name}`: presets of AV1 encoders are numbers, and lower ones are slower and better; like {name} is \
-             `--preset {number}`"
+            "`--preset {name}`: presets of AV1 encoders are numbers, and lower ones are slower and better; `--preset {number}` is \
+             like {name}"
         ));
         Some(number.to_owned())
     }

@@ -1073,7 +1073,7 @@ mod tests {
             (&["a.mkv", "--memory-limit", "0"], "12G"),
             (&["a.mkv", "--crf", "28.1"], "steps of 0.25"),
             (&["a.mkv", "--crf", "20", "-v", "--crf 21"], "given twice"),
-            (&["a.mkv", "-v", "--crf 20 --crf 21"], "there twice"),
+            (&["a.mkv", "-v", "--crf 20 --crf 21"], "given twice"),
             (&["a.mkv", "-v", "28"], "does not belong"),
             (&["a.mkv", "-v", "--mastering-display bogus"], "has no `(`"),
             (&["a.mkv", "-v", "--content-light 1"], "MAXCLL"),

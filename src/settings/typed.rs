@@ -83,7 +83,7 @@ impl Typed {
     fn add(&mut self, param: Param) -> Result<(), UsageError> {
         if self.params.iter().any(|known| known.name == param.name) {
             return Err(UsageError(format!(
-                "--video-params: --{} is there twice",
+                "--video-params: --{} is given twice",
                 param.name
             )));
         }
@@ -210,7 +210,7 @@ mod tests {
         let error =
             typed("--input-depth 8 -c:v libx264 --tune 0 -svtav1-params tune=1").unwrap_err();
         assert_eq!(error.len(), 3);
-        let parts = ["--pix-format yuv420p", "AV1 only", "--tune is there twice"];
+        let parts = ["--pix-format yuv420p", "AV1 only", "--tune is given twice"];
         for (error, part) in error.iter().zip(parts) {
             assert!(error.to_string().contains(part), "{part}: {error}");
         }

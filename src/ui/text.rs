@@ -38,8 +38,11 @@ pub fn by(setting: &Setting) -> String {
         .as_ref()
         .map(|at| format!(" {at}"))
         .unwrap_or_default();
+    // A flag is typed without a value.
+    let value = Some(&setting.value).filter(|value| *value != "true");
+    let value = value.map_or_else(String::new, |value| format!(" {value}"));
     let dashes = if setting.name.len() == 1 { "-" } else { "--" };
-    format!("{dashes}{} {}, {from}{at}", setting.name, setting.value)
+    format!("{dashes}{}{value}, {from}{at}", setting.name)
 }
 
 /// What is known of a test clip.

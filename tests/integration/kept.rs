@@ -471,7 +471,7 @@ fn what_av1_or_matroska_cannot_hold_is_said_once() {
         ),
         (
             "crooked.mov",
-            "the turn of its pictures by 315 degrees is left out: it is no quarter, and most players pass over it",
+            "the rotation of its pictures by 315 degrees is left out: it is not a quarter turn, and most players ignore it",
         ),
         (
             "alpha.webm",

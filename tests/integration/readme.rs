@@ -79,6 +79,11 @@ fn what_is_wanted_is_had_by_what_is_told() {
         let quick = quick
             .replace("-ss 600 -t 30", "-ss 1 -t 2")
             .replace("-o out.mkv", "-y -o out.mkv");
+        let has_speed = quick.contains("--preset") || !quick.contains("out.mkv");
+        let quick = match has_speed {
+            true => quick,
+            false => quick.replace("-y -o out.mkv", "-y -o out.mkv --preset 12"),
+        };
         type_in(dir.path(), &quick);
         wanted.push(want);
     }
@@ -87,6 +92,8 @@ fn what_is_wanted_is_had_by_what_is_told() {
         ("out.mp4", "av1", 180, 120),
         ("small.mkv", "ffv1", 720, 120),
         ("tv.mkv", "ffv1", 180, 240),
+        ("chosen.mkv", "h264", 180, 120),
+        ("burnt.mkv", "ffv1", 180, 120),
     ] {
         let made = File::open(&dir.path().join(name));
         let video = made.video();

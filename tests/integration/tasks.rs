@@ -152,7 +152,7 @@ const OF_AV1AN: &[Task] = &[
         "a setting, and the same with another value",
         &["-i", "film.mkv", "-w", "2", "-w", "4"],
         2,
-        &["--workers is in this line twice: leave one of them out"],
+        &["--workers is given twice: leave one out"],
     ),
 ];
 
@@ -364,7 +364,7 @@ const OF_A_HOME_SERVER: &[Task] = &[
         "to see what replacing would do",
         &["films/a.mkv", "--replace", "--dry-run"],
         0,
-        &["output   ", "/films/a.mkv\n", "--replace true, as typed"],
+        &["output   ", "/films/a.mkv\n", "--replace, as typed"],
     ),
     task(
         "to keep no originals",
@@ -488,7 +488,7 @@ const OF_SCRIPTS: &[Task] = &[
         "a pattern that is quoted",
         &["films/*.mkv"],
         1,
-        &["a shell puts the names of films in the place of"],
+        &["a shell replaces such a pattern by the names of films"],
     ),
     task(
         "a film from the network",

@@ -232,6 +232,6 @@ fn a_proof_says_who_has_read_the_film_and_why_where_a_decoder_complained_and_wha
             && near(said).is_some_and(|seconds| (5.0..23.0).contains(&seconds))
     });
     has("what was left out", &|said| {
-        said.starts_with("the turn of its pictures by ") && said.contains("is left out")
+        said.starts_with("the rotation of its pictures by ") && said.contains("is left out")
     });
 }

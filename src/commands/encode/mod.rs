@@ -815,7 +815,10 @@ impl Run<'_> {
         let has_target = self.plan.recipe.aim.is_some();
         let advice = match (self.plan.recipe.video.quality, &self.config.replacing) {
             (Quality::Crf(crf), None) if crf.value() + HALF <= MOST_CRF && !has_target => {
-                format!(": -y --crf {} makes it smaller", crf.value() + HALF)
+                format!(
+                    ": the same command with `-y --crf {}` makes it smaller",
+                    crf.value() + HALF
+                )
             }
             // The source has made room: the same command would encode the output.
             _ => String::new(),

@@ -182,8 +182,8 @@ fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     let shown = input.display();
     let metadata = fs::metadata(input).with_context(|| match is_pattern(input) {
         true => format!(
-            "cannot read `{shown}`: a shell puts the names of films in the place of such a pattern where it is not quoted, and \
-             where it fits any"
+            "cannot read `{shown}`: a shell replaces such a pattern by the names of films only if it is not quoted and matches \
+             any"
         ),
         false => format!("cannot read `{shown}`"),
     })?;

@@ -254,7 +254,7 @@ fn quarter_turns(stream: &FfStream, warnings: &mut Vec<String>) -> u16 {
         return quarters.rem_euclid(360.0) as u16;
     }
     warnings.push(format!(
-        "the turn of its pictures by {:.0} degrees is left out: it is no quarter, and most players pass over it",
+        "the rotation of its pictures by {:.0} degrees is left out: it is not a quarter turn, and most players ignore it",
         degrees.rem_euclid(360.0)
     ));
     0
