@@ -39,7 +39,8 @@ fn refuse_stream(input: &Path) -> Result<(), UsageError> {
             quoted(input.as_os_str())
         ));
     }
-    if is_stream(input) {
+    // What cannot deliver a film at all is refused like any other file.
+    if is_stream(input) && input != Path::new("/dev/null") {
         return usage(format!(
             "{text}: the film must be a file, for it is read at many places at once: type `> FILM.mkv && av1enc FILM.mkv` in \
              the place of `| av1enc {text}`"
