@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use nix::sys::signal::Signal;
 
 use crate::{
+    chance::Chance,
     check::is_whole,
     clips,
     encoders::private,
@@ -67,6 +68,7 @@ fn a_film_with_everything_is_whole() {
 fn range_times_shape_and_direction_are_kept_by_every_ffmpeg() {
     // With the newer one, what depends on how ffmpeg treats frames.
     let nine = private("ffmpeg-9/bin/ffmpeg").map(|path| (path, 4));
+    let mut chance = Chance::of(3);
     for (ffmpeg, clips) in [("ffmpeg".into(), 7)].into_iter().chain(nine) {
         let all = [
             (clips::hdr10(), 56, "bt2020 smpte2084 bt2020nc tv"),
@@ -77,7 +79,7 @@ fn range_times_shape_and_direction_are_kept_by_every_ffmpeg() {
             (clips::chroma_422(), 24, "- - - tv"),
             (clips::late_video(), 48, "bt709 bt709 bt709 tv"),
         ];
-        for (clip, frames, colors) in all.into_iter().take(clips) {
+        for (clip, frames, colors) in chance.some(all.into_iter().take(clips)) {
             let dir = tempfile::tempdir().unwrap();
             let _ = encode(dir.path(), &clip)
                 .arg("--no-chunks")
