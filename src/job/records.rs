@@ -72,6 +72,9 @@ pub struct SizeRecord {
     /// What all chunks are encoded with, once some are encoded anew because together they were too large.
     #[serde(default)]
     pub settled: Vec<Crf>,
+    /// How often that was settled.
+    #[serde(default)]
+    pub rounds: usize,
 }
 
 impl Job {

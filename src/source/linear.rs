@@ -11,7 +11,10 @@ use std::{
     ops::Range,
     path::PathBuf,
     process::{ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -67,6 +70,8 @@ pub struct Linear {
     changes: Mutex<Vec<Change>>,
     /// What pictures carry beside themselves.
     extras: Mutex<Extras>,
+    /// Whether its decoder has one thread, whatever it is given.
+    is_damaged: AtomicBool,
 }
 
 /// How a film is read, beside what its container says.
@@ -117,7 +122,17 @@ impl Linear {
             damage: Mutex::default(),
             changes: Mutex::default(),
             extras: Mutex::default(),
+            is_damaged: AtomicBool::new(false),
         }
+    }
+
+    /// Has all pictures decoded by one thread from now on: what several make of a damaged picture is another one each time.
+    pub fn decode_damaged(&self) {
+        self.is_damaged.store(true, Ordering::Relaxed);
+    }
+
+    fn decodes_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
 
     fn marks(&self) -> MutexGuard<'_, Vec<Mark>> {
@@ -225,7 +240,7 @@ impl Linear {
             next: range.start as usize,
             end: range.end as usize,
             pipe: None,
-            from_start: false,
+            way: Way::Sought,
         }
     }
 
@@ -243,6 +258,7 @@ impl Linear {
             "crccheck",
             "-y",
         ]);
+        let threads = if self.decodes_damaged() { 1 } else { threads };
         command.args(["-threads", &threads.to_string()]);
         let by_container = self.container.direct || from_ms.is_some();
         if by_container {
@@ -401,15 +417,25 @@ pub struct Part {
     next: usize,
     end: usize,
     pipe: Option<Pipe>,
-    /// Whether seeking has led elsewhere, and the film is decoded from its beginning.
-    from_start: bool,
+    way: Way,
+}
+
+/// How a part is read. Each is taken where the one before it has led elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From a keyframe before it.
+    Sought,
+    /// From the beginning of the film.
+    FromStart,
+    /// From there, by one thread.
+    Singly,
 }
 
 impl Part {
     /// Opens the pipe in front of the next picture.
     fn open(&mut self) -> Result<()> {
         let threads = self.film.decoder_threads;
-        if self.from_start {
+        if self.way != Way::Sought {
             let mut pipe = self.film.decode(threads, None)?;
             for n in 0..self.next {
                 pipe.next()?.with_context(|| {
@@ -448,6 +474,23 @@ impl Part {
         bail!("seeking leads elsewhere")
     }
 
+    /// Goes over to the next way to read what could not be read, if there is one.
+    fn reads_otherwise(&mut self) -> bool {
+        if self.film.tools.children.is_closed() {
+            return false;
+        }
+        self.pipe = None;
+        self.way = match self.way {
+            Way::Sought => Way::FromStart,
+            Way::FromStart => {
+                self.film.decode_damaged();
+                Way::Singly
+            }
+            Way::Singly => return false,
+        };
+        true
+    }
+
     fn read(&mut self) -> Result<Frame> {
         if self.pipe.is_none() {
             self.open()?;
@@ -478,8 +521,7 @@ impl Iterator for Part {
             return None;
         }
         let mut frame = self.read();
-        if frame.is_err() && !self.from_start && !self.film.tools.children.is_closed() {
-            (self.pipe, self.from_start) = (None, true);
+        while frame.is_err() && self.reads_otherwise() {
             frame = self.read();
         }
         match &frame {

@@ -406,6 +406,16 @@ pub fn five_scenes() -> PathBuf {
     })
 }
 
+/// The same five scenes with so much noise in their packets, as ffmpeg's filter of this name has it: several threads decode
+/// them otherwise each time.
+pub fn damaged(dir: &Path, amount: &str) -> PathBuf {
+    let film = five_scenes();
+    let noise = format!("noise=amount={amount}");
+    let args = ["-c", "copy", "-bsf:v", &noise, "damaged.mkv"];
+    ffmpeg(dir, &[&["-i", film.to_str().unwrap()][..], &args].concat());
+    dir.join("damaged.mkv")
+}
+
 /// Thirty scenes of 26 frames.
 pub fn thirty_scenes() -> PathBuf {
     clip("thirty-scenes.mkv", |dir| {

@@ -238,3 +238,14 @@ fn other_ways_to_say_how_good_it_is_contradict_a_size() {
         .prints("--crf of each chunk, as typed for --target-size 4G")
         .prints("--preset 6, by table");
 }
+
+#[test]
+fn a_damaged_film_that_decodes_otherwise_each_time_has_its_size_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = clips::damaged(dir.path(), "'if(eq(mod(n\\,25)\\,9)\\,200\\,0)'");
+    let wanted = bytes_with(&film, "36");
+    let ended = encode(dir.path(), &film, &wanted.to_string()).succeeds();
+    let part = ended.finished()["output_bytes"].as_f64().unwrap() / wanted as f64;
+    ended.expect((0.9..=1.0).contains(&part), "nearly the size");
+    assert_eq!(File::open(&dir.path().join("out.mkv")).decoded(), 130);
+}

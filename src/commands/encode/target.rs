@@ -28,8 +28,6 @@ use crate::{
     },
 };
 
-/// How often chunks are made smaller.
-const MOST_ROUNDS: usize = 3;
 /// How many CRFs are tried, as a rule.
 const USUAL_TRIES: f64 = 3.0;
 
@@ -57,6 +55,7 @@ impl Run<'_> {
             others,
             trials,
             settled,
+            ..
         } = record;
         let course = Course::new(trials.clone(), aim.scale, room, settled);
         (self.watch.sink)(Event::Aimed(Aimed {
@@ -101,6 +100,7 @@ impl Run<'_> {
             others,
             trials,
             settled: Vec::new(),
+            rounds: 0,
         })
     }
 
@@ -129,28 +129,36 @@ impl Run<'_> {
     fn read_once(&self, film: &Arc<Linear>, announced: u64) -> Result<u64> {
         let known = self.job.pictures().and_then(|known| film.learn(&known));
         if known.is_err() {
-            let cores = thread::available_parallelism().map_or(1, usize::from);
-            let threads = cores.min(crew::MOST_THREADS);
-            let reading = film.clone();
-            let task = begin(move || {
-                for frame in reading.whole(threads)? {
-                    frame?;
-                }
-                Ok(())
-            });
-            (self.watch.sink)(Event::Stage {
-                stage: Stage::Index,
-            });
-            let fraction = || {
-                let seen = film.times_ms().len() as f64 / announced.max(1) as f64;
-                Some(Event::Fraction {
-                    stage: Stage::Index,
-                    fraction: seen.min(1.0),
-                })
-            };
-            self.watch.wait(&task, fraction)?;
+            self.read_whole(film, announced)?;
+            if !film.damage().is_empty() {
+                film.decode_damaged();
+                self.read_whole(film, announced)?;
+            }
         }
         Ok(film.times_ms().len() as u64)
+    }
+
+    fn read_whole(&self, film: &Arc<Linear>, announced: u64) -> Result<()> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(crew::MOST_THREADS);
+        let reading = film.clone();
+        let task = begin(move || {
+            for frame in reading.whole(threads)? {
+                frame?;
+            }
+            Ok(())
+        });
+        (self.watch.sink)(Event::Stage {
+            stage: Stage::Index,
+        });
+        let fraction = || {
+            let seen = film.times_ms().len() as f64 / announced.max(1) as f64;
+            Some(Event::Fraction {
+                stage: Stage::Index,
+                fraction: seen.min(1.0),
+            })
+        };
+        self.watch.wait(&task, fraction)
     }
 
     /// Tries one CRF after another, until it is known which one the film needs.
@@ -261,17 +269,17 @@ impl Run<'_> {
         let Some(aim) = self.plan.recipe.aim else {
             return Ok(film);
         };
-        for round in 0..MOST_ROUNDS {
+        loop {
             let mut record = self.job.size().context("`size.json` of the job is gone")?;
             let room = aim.room(record.others);
             let sized: Vec<Sized> = film.chunks.iter().filter_map(sized).collect();
-            // What has grown too much can still be made smaller afterwards.
-            let (trials, grow) = (&record.trials, round == 0);
-            let Some(settled) = trials.settle(aim.scale, room, &sized, grow) else {
+            // Those of interrupted runs count: else the same film would get other bytes after an interruption.
+            let rounds = record.rounds;
+            let Some(settled) = record.trials.settle(aim.scale, room, &sized, rounds) else {
                 break;
             };
             self.tell_of_change(&settled, &sized);
-            record.settled = settled;
+            (record.settled, record.rounds) = (settled, rounds + 1);
             self.job.record_size(&record)?;
             let resumed = film.resumed;
             film = encode()?;
