@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -91,10 +91,21 @@ pub enum Kept {
 #[derive(Clone, Copy)]
 pub struct Cutter<'a> {
     /// The film.
-    pub film: Original<'a>,
+    film: Original<'a>,
+    /// Whether it is decoded by one thread: what several make of a damaged picture is another one each time.
+    singly: bool,
 }
 
-impl Cutter<'_> {
+impl<'a> Cutter<'a> {
+    /// Of this film.
+    #[must_use]
+    pub fn of(film: Original<'a>) -> Self {
+        Self {
+            film,
+            singly: false,
+        }
+    }
+
     /// ffmpeg, reading the film's picture from the keyframe at this time on; returns also what it adds to the film's
     /// clock, in milliseconds.
     fn reading(&self, from_ms: Option<f64>) -> (Command, f64) {
@@ -108,6 +119,9 @@ impl Cutter<'_> {
         command
             .current_dir(dir)
             .args(["-nostdin", "-hide_banner", "-v", "error", "-y"]);
+        if self.singly {
+            command.args(["-threads", "1"]);
+        }
         let has_clock_of_container = container.direct || from_ms.is_some();
         let origin_ms = match has_clock_of_container {
             true => container.clock.origin_ms,
@@ -157,6 +171,17 @@ impl Cutter<'_> {
     /// # Errors
     /// If ffmpeg cannot read it, or no file of it has its pictures.
     pub fn cut(&self, stretch: &Stretch, file: &Path) -> Result<Kept> {
+        for singly in [false, true] {
+            let cutter = Cutter { singly, ..*self };
+            if let Some(kept) = cutter.cut_once(stretch, file)? {
+                return Ok(kept);
+            }
+        }
+        bail!("ffmpeg decodes other pictures of the stretch each time")
+    }
+
+    /// Writes the stretch into `file`; returns nothing where that does not have the pictures that were decoded before.
+    fn cut_once(&self, stretch: &Stretch, file: &Path) -> Result<Option<Kept>> {
         let (wanted, from_ms) = self.decoded(stretch)?;
         ensure!(
             !wanted.is_empty(),
@@ -165,14 +190,10 @@ impl Cutter<'_> {
         // A picture that is turned when it is decoded would lie on its side in another container.
         let is_upright = self.film.container.video.rotation == 0;
         if is_upright && self.copy(stretch, file)? && self.has(file, &wanted).unwrap_or(false) {
-            return Ok(Kept::Packets);
+            return Ok(Some(Kept::Packets));
         }
         self.encode(stretch, from_ms, file)?;
-        ensure!(
-            self.has(file, &wanted)?,
-            "what was encoded without loss of the stretch is not what ffmpeg decodes of the source"
-        );
-        Ok(Kept::Lossless)
+        Ok(self.has(file, &wanted)?.then_some(Kept::Lossless))
     }
 
     /// A digest of every picture of the stretch, and from where it was decoded: where seeking leads elsewhere, from the

@@ -563,15 +563,8 @@ impl Opening<'_> {
     /// Refuses a film that is cut short, unless it is wanted all the same; passes on what is new to say of it.
     fn refuse_truncated(&self, media: &MediaInfo, known_warnings: usize) -> Result<()> {
         if let Some(truncated) = &media.truncated {
-            // What a disk does not give looks the same to ffmpeg.
-            let input = self.config.input.clone();
-            self.watch.over(move || disk::read_through(&input))?;
+            require_whole(self.watch, self.config, truncated)?;
             let shown = quoted(self.config.input.as_os_str());
-            if !self.config.allow_truncated {
-                bail!(UnfitFilm(format!(
-                    "{shown} is cut short or damaged: {truncated}. Add --allow-truncated to encode what there is of it"
-                )));
-            }
             warn(
                 self.watch.sink,
                 format!("{shown} is cut short: {truncated}"),
@@ -582,6 +575,23 @@ impl Opening<'_> {
         }
         Ok(())
     }
+}
+
+/// Refuses a film that is cut short, as `truncated` says, unless it is wanted all the same.
+///
+/// # Errors
+/// [`UnfitFilm`]; those of the disk, if it does not give the film.
+pub fn require_whole(watch: &Watch<'_>, config: &Config, truncated: &str) -> Result<()> {
+    // What a disk does not give looks the same to ffmpeg.
+    let input = config.input.clone();
+    watch.over(move || disk::read_through(&input))?;
+    if config.allow_truncated {
+        return Ok(());
+    }
+    let shown = quoted(config.input.as_os_str());
+    bail!(UnfitFilm(format!(
+        "{shown} is cut short or damaged: {truncated}. Add --allow-truncated to encode what there is of it"
+    )))
 }
 
 /// Starts VapourSynth. Another process has shown that it starts.

@@ -310,3 +310,25 @@ fn a_measure_approves_where_an_ffmpeg_has_it() {
     run(&format!("XPSNR>={}", xpsnr.unwrap() - 1.0)).succeeds();
     assert!(dir.path().join("out.mkv").exists());
 }
+
+#[test]
+fn a_damaged_film_has_a_clip_and_one_that_is_cut_short_is_refused_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = clips::damaged(dir.path(), "300");
+    let run = |film: &Path, more: &[&str]| {
+        let run = Run::fast(dir.path()).args(["--test-clip=1s", "-o", "out.mkv", "-i"]);
+        run.arg(film).args(more).ends()
+    };
+    run(&film, &[]).exits(5).says("waits for approval");
+    for file in FILES {
+        fs::remove_file(dir.path().join(file)).unwrap();
+    }
+    let cut = dir.path().join("cut.mkv");
+    let bytes = fs::read(clips::five_scenes()).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    run(&cut, &[]).exits(8).says("--allow-truncated");
+    assert_eq!(names(dir.path()), ["cut.mkv", "damaged.mkv"]);
+    run(&cut, &["--allow-truncated"])
+        .exits(5)
+        .says("waits for approval");
+}

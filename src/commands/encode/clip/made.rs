@@ -101,9 +101,7 @@ impl Test<'_> {
         let (tools, job) = (run.programs.tools.clone(), run.job.clone());
         let (container, film) = (run.probed.container.clone(), film.clone());
         run.watch.over(move || {
-            let cutter = Cutter {
-                film: job.original(&tools, &container),
-            };
+            let cutter = Cutter::of(job.original(&tools, &container));
             let look = |pictures: Range<usize>| -> Result<Candidate> {
                 let places = stretch::to_look_at(&film, &pictures);
                 let times = places.iter().map(|key| film.times_ms[*key]);
@@ -136,7 +134,7 @@ impl Test<'_> {
             let film = job.original(&tools, &container);
             let room = job.room();
             room.wait("the source's stretch", || {
-                Cutter { film }.cut(&stretch, &file)
+                Cutter::of(film).cut(&stretch, &file)
             })
         };
         let shown = quoted(run.config.input.as_os_str());

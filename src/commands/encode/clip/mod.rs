@@ -27,6 +27,7 @@ use crate::{
         clip::{Approval, AtLeast, Measure},
         line,
     },
+    work::reading::require_whole,
 };
 
 impl Run<'_> {
@@ -43,12 +44,20 @@ impl Run<'_> {
         if !self.config.test_clip.is_of(class.as_deref()) {
             return Ok(());
         }
-        let approved = Test::of(self).approve();
+        let approved = self.require_whole().and_then(|()| Test::of(self).approve());
         if approved.is_err() && !self.job.resumed {
             // It holds no work, and would stand in the way of other settings.
             let _ = self.job.remove();
         }
         approved
+    }
+
+    /// Nobody is to approve a clip of a film that is refused afterwards.
+    fn require_whole(&self) -> Result<()> {
+        match &self.probed.truncated {
+            Some(truncated) => require_whole(self.watch, self.config, truncated),
+            None => Ok(()),
+        }
     }
 }
 
