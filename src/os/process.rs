@@ -5,7 +5,10 @@ use std::{
     ffi::OsStr,
     fmt, fs,
     io::Read,
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::{
+        ffi::OsStrExt,
+        process::{CommandExt, ExitStatusExt},
+    },
     panic,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -597,15 +600,35 @@ pub fn shown(command: &Command) -> String {
         .join(" ")
 }
 
-/// One word, quoted for a shell where it needs to be. For messages only.
+/// One word, quoted for a shell where it needs to be. For messages only. What a terminal would not show as it is, bash and zsh
+/// read from its number.
 #[must_use]
 pub fn quoted(word: &OsStr) -> String {
-    let word = word
-        .to_string_lossy()
-        .replace(|c: char| c.is_control(), "\u{fffd}");
-    shlex::try_quote(&word)
-        .map(|quoted| quoted.into_owned())
-        .unwrap_or(word)
+    let shown = word
+        .to_str()
+        .filter(|word| !word.contains(char::is_control));
+    let plain = shown.and_then(|word| shlex::try_quote(word).ok());
+    plain.map_or_else(|| by_number(word.as_bytes()), |plain| plain.into_owned())
+}
+
+/// A word as `$'...'`.
+fn by_number(word: &[u8]) -> String {
+    let number = |bytes: &[u8]| -> String {
+        let numbers = bytes.iter().map(|byte| format!("\\{byte:03o}"));
+        numbers.collect()
+    };
+    let mut text = String::new();
+    for part in word.utf8_chunks() {
+        for c in part.valid().chars() {
+            match c {
+                '\'' | '\\' => text.extend(['\\', c]),
+                c if c.is_control() => text += &number(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => text.push(c),
+            }
+        }
+        text += &number(part.invalid());
+    }
+    format!("$'{text}'")
 }
 
 #[cfg(test)]
@@ -618,6 +641,25 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn a_shell_reads_quoted_words_as_they_were() {
+        let words: [&[u8]; 6] = [
+            b"plain",
+            b"it's $(a) `b`",
+            b"two\nlines' \\1",
+            b"\xff\xfe9",
+            "\u{85}é\t".as_bytes(),
+            b"",
+        ];
+        for word in words {
+            let said = quoted(OsStr::from_bytes(word));
+            assert!(!said.contains(char::is_control), "{said}");
+            let mut bash = Command::new("bash");
+            bash.args(["-c", &format!("printf %s {said}")]);
+            assert_eq!(bash.output().unwrap().stdout, word, "{said}");
+        }
     }
 
     #[test]
