@@ -47,7 +47,9 @@ fn target(aim: &Aim) -> String {
     } = aim.scale;
     let steps = if quarters { " in quarters" } else { "" };
     let size = bytes(aim.bytes);
-    format!("{size} in all by trials and by what chunks come to, CRF {least} to {most}{steps}")
+    format!(
+        "{size} in all, by CRFs of {least} to {most}{steps} that trials and finished chunks choose"
+    )
 }
 
 fn source(plan: &Plan, fps: Option<Ratio<u32>>) -> String {

@@ -234,7 +234,7 @@ fn other_ways_to_say_how_good_it_is_contradict_a_size() {
         .args(["--source-class", "low", "--skip", "none", "-i"])
         .arg(film);
     plan.succeeds()
-        .prints("size     4.3 GB in all by trials and by what chunks come to, CRF 1 to")
+        .prints("size     4.3 GB in all, by CRFs of 1 to")
         .prints("--crf of each chunk, as typed for --target-size 4G")
         .prints("--preset 6, by table");
 }
