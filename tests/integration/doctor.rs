@@ -1267,7 +1267,7 @@ fn an_encoder_that_hangs_is_given_up_and_no_one_waits() {
         clips::film(),
         &["--encoder-path", encoder.to_str().unwrap()],
     );
-    report.check("time", "warning", "not one frame came out");
+    report.check("time", "warning", "did not finish one frame");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_plan_for_more_workers_than_fit_says_how_many_do() {
         .prints("1.0 GiB of memory allowed");
     plan("none")
         .prints("workers  1000 with --lp 1: ")
-        .prints("no look at memory");
+        .prints("memory is not looked at");
 }
 
 #[test]
