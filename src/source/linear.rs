@@ -253,9 +253,6 @@ impl Linear {
             "-nostats",
             "-loglevel",
             "level+info",
-            // HEVC may carry a checksum of each picture: without it, noise is concealed in silence.
-            "-err_detect",
-            "crccheck",
             "-y",
         ]);
         let threads = if self.decodes_damaged() { 1 } else { threads };

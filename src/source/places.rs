@@ -289,9 +289,6 @@ impl<'a> Film<'a> {
             "-nostats",
             "-loglevel",
             "level+info",
-            // As where the film is read from its beginning to its end.
-            "-err_detect",
-            "crccheck",
         ]);
         if let Some(threads) = self.threads {
             command.args(["-threads", &threads.to_string()]);
