@@ -27,11 +27,13 @@ pub struct Comparisons {
     /// Width and height of the frames.
     size: (usize, usize),
     /// What will come of them, in their order. A sender that is gone has not managed it.
-    begun: VecDeque<Receiver<Score>>,
+    begun: VecDeque<Receiver<(Score, Analysed)>>,
     /// How many may be begun.
     most: usize,
     /// Detectors that compare nothing now.
     idle: Arc<Mutex<Vec<SceneChangeDetector<u8>>>>,
+    /// A frame that is done with, and its memory.
+    spare: Option<Frame<u8>>,
 }
 
 impl Comparisons {
@@ -48,7 +50,13 @@ impl Comparisons {
                 SceneMethod::Standard | SceneMethod::None => cores.min(MOST),
             },
             idle: Arc::default(),
+            spare: None,
         }
+    }
+
+    /// A frame whose memory may be used again, if one is left.
+    pub fn spare(&mut self) -> Option<Frame<u8>> {
+        self.spare.take()
     }
 
     /// Begins to compare `frame` with the one `before` it. Returns what came of the pair that was begun longest ago, if as
@@ -66,8 +74,9 @@ impl Comparisons {
                 idle.lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(detector);
+                drop(frame);
                 // Nobody listens where the film's end does not matter any more.
-                let _ = tell.send(score);
+                let _ = tell.send((score, before));
             }
         };
         if self.most == 0 {
@@ -88,10 +97,15 @@ impl Comparisons {
     /// # Errors
     /// If av-scenechange gives up.
     pub fn end(&mut self) -> Result<Option<Score>> {
-        let told = self.begun.pop_front();
-        told.map(|told| told.recv())
-            .transpose()
-            .context("av-scenechange cannot compare two frames of the film")
+        let Some(told) = self.begun.pop_front() else {
+            return Ok(None);
+        };
+        let (score, before) = told
+            .recv()
+            .context("av-scenechange cannot compare two frames of the film")?;
+        // The pair in which it came second has ended earlier.
+        self.spare = Arc::into_inner(before).or(self.spare.take());
+        Ok(Some(score))
     }
 
     fn detector(&self) -> SceneChangeDetector<u8> {

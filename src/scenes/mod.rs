@@ -102,7 +102,10 @@ impl Detector {
             "a frame is {width} wide instead of {}",
             self.width
         );
-        let mut frame = blank(self.size)?;
+        let mut frame = match self.comparisons.spare() {
+            Some(frame) => frame,
+            None => blank(self.size)?,
+        };
         reduce(luma, bit_depth, self.halvings, &mut frame);
         let frame = Arc::new(frame);
         let score = match self.last.replace(frame.clone()) {
