@@ -69,10 +69,10 @@ type Row = (&'static [u8], Made, Comes, &'static str);
 const LIBRARY: &[Row] = &[
     // Codecs and containers.
     (b"h264.mp4", From("-c:v libx264 -c:a aac -pix_fmt yuv420p"), Encoded("av1 12, aac"), ""),
-    (b"hevc.mkv", From("-c:v libx265 -x265-params log-level=none:crf=2:hash=1 -c:a ac3"), Encoded("av1 12, ac3"), ""),
+    (b"hevc.mkv", From("-c:v libx265 -x265-params log-level=none:crf=2 -c:a ac3"), Encoded("av1 12, ac3"), ""),
     (b"vp8.webm", From("-c:v libvpx -c:a libvorbis"), Encoded("av1 12, vorbis"), ""),
     (b"vp9.webm", From("-c:v libvpx-vp9 -cpu-used 8 -crf 4 -b:v 0 -c:a libopus"), Encoded("av1 12, opus"), ""),
-    (b"mpeg2.mpg", From("-c:v mpeg2video -q:v 2 -c:a mp2"), Encoded("av1 12, mp2"), ""),
+    (b"mpeg2.mpg", From("-threads 1 -c:v mpeg2video -q:v 2 -c:a mp2"), Encoded("av1 12, mp2"), ""),
     (b"mpeg4.avi", From("-c:v mpeg4 -q:v 2 -c:a libmp3lame"), Encoded("av1 12, mp3"), ""),
     (b"prores.mov", From("-c:v prores_ks -c:a pcm_s16le"), Encoded("av1 12, pcm_s16le"), "its colours are in 4:2:2"),
     (b"theora.ogv", From("-c:v libtheora -q:v 9 -c:a libvorbis"), Encoded("av1 12, vorbis"), ""),
@@ -110,7 +110,7 @@ const LIBRARY: &[Row] = &[
     (b"small.mkv", From("-c:v ffv1 -vf scale=16:16 -frames:v 1 -an"), Left, "and --min-bytes wants"),
     (b"empty.mkv", Bytes(b""), Left, "has 0 B, and --min-bytes wants"),
     // What is damaged, and what is no film.
-    (b"damaged.mkv", NoiseIn("hevc.mkv"), Encoded("av1 12, ac3"), "not proven, for the source is damaged"),
+    (b"damaged.mpg", NoiseIn("mpeg2.mpg"), Encoded("av1 11, mp2"), "not proven, for the source is damaged"),
     (b"half.mkv", HalfOf("h264.mkv"), Failed(8), "is cut short or damaged: it declares"),
     (b"half.mp4", HalfOf("h264.mp4"), Failed(8), "its index (moov) is missing"),
     (b"encrypted.mp4", By(encrypted), Failed(8), "is encrypted"),
