@@ -25,6 +25,7 @@ pub mod changes;
 pub mod frames;
 mod index;
 pub mod packets;
+pub mod strict;
 pub mod stretch;
 pub mod linear;
 pub mod places;

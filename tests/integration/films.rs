@@ -98,7 +98,7 @@ fn simple(dir: &Path, options: &str, name: &str) {
 
 /// What ffprobe shows of each stream, packet or frame that is chosen: `entries` is for example `packet=pts_time,flags`.
 #[track_caller]
-fn probe(path: &Path, streams: &str, entries: &str) -> Vec<String> {
+pub fn probe(path: &Path, streams: &str, entries: &str) -> Vec<String> {
     let args = [
         "-v",
         "error",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::{
+    chance::Chance,
     clips::{self, ffmpeg},
     films,
     run::Run,
@@ -427,4 +428,41 @@ fn what_a_decoder_had_to_make_up_is_not_called_proven() {
         &["--known", "damage"],
     );
     assert!(verdict["agrees"] == true, "{}", shown(&verdict));
+}
+
+#[test]
+fn damage_that_ffmpeg_conceals_is_heard() {
+    let ways = [
+        "-c:v libx265 -preset ultrafast -x265-params log-level=none:hash=1",
+        "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 400k",
+        "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 400k",
+    ];
+    for way in Chance::of(1).some(ways) {
+        let dir = tempfile::tempdir().unwrap();
+        let picture = "-f lavfi -i testsrc2=s=192x108:r=24:d=2";
+        let options = format!("{picture} {way} film.mkv");
+        let options: Vec<&str> = options.split_whitespace().collect();
+        ffmpeg(dir.path(), &options);
+        let film = dir.path().join("film.mkv");
+        let damaged = |film: &Path| {
+            let run = Run::encode(dir.path(), film, "out.mkv").args(["-y", "--restart", "--json"]);
+            run.succeeds().finished()["proof"]["damaged"].clone()
+        };
+        assert!(damaged(&film).is_null(), "{way}");
+
+        let mut bytes = std::fs::read(&film).unwrap();
+        let packets = films::probe(&film, "v:0", "packet=size,pos");
+        let of_the_tenth: Vec<usize> = packets[10]
+            .split(',')
+            .map(|number| number.parse().unwrap())
+            .collect();
+        let [size, pos] = of_the_tenth[..] else {
+            panic!("{packets:?}")
+        };
+        for byte in &mut bytes[pos + size / 3..pos + size * 2 / 3] {
+            *byte ^= 0x5a;
+        }
+        std::fs::write(&film, bytes).unwrap();
+        assert!(damaged(&film).is_string(), "{way}");
+    }
 }

@@ -31,6 +31,7 @@ use crate::{
         linear::Linear,
         packets::Announced,
         places::{self, Mismatch, References},
+        strict,
     },
 };
 
@@ -96,6 +97,7 @@ impl Run<'_> {
         // Where memory is short, one comes after the other.
         let lean = self.plan.workers.lean;
         let looking = (references.is_none() && !lean).then(look);
+        let listening = (!lean).then(|| self.begin_to_listen(media));
         let others = self.others(&media.container);
         let film = if self.plan.recipe.aim.is_some() {
             self.to_its_size(opened, others)?
@@ -112,6 +114,8 @@ impl Run<'_> {
             .map(|looking| self.watch.wait(&looking, || None))
             .transpose()?;
         let references = references.clone().or(seen);
+        let listening = listening.unwrap_or_else(|| self.begin_to_listen(media));
+        let concealed = self.watch.wait(&listening, || None)?;
         let mut notes = changes::warnings(&opened.changes);
         let media = match reader {
             Reader::Indexed(..) => {
@@ -134,6 +138,7 @@ impl Run<'_> {
                 heard => heard,
             },
         };
+        let damage = [damage, concealed].concat();
         Ok(Made {
             damage,
             notes,
@@ -303,6 +308,13 @@ impl Run<'_> {
             References::look(&film, &announced, &places)
                 .context("decoding some places of the source")
         })
+    }
+
+    /// Begins to listen for damage that the decoder which delivers the pictures conceals.
+    fn begin_to_listen(&self, media: &Arc<MediaInfo>) -> Task<Vec<String>> {
+        let tools = self.programs.tools.clone();
+        let (job, media) = (self.job.clone(), media.clone());
+        begin(move || strict::listen(&job.original(&tools, &media.container)))
     }
 
     /// Says what pictures carry beside themselves, where that was not known from the first of them; also returns it.
