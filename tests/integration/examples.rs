@@ -4,9 +4,19 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    io::{BufRead, BufReader, Read},
+    os::unix::{
+        fs::{PermissionsExt, symlink},
+        process::ExitStatusExt,
+    },
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::{Duration, SystemTime},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
 };
 
 use crate::clips;
@@ -24,14 +34,19 @@ fn path_with(dir: &Path) -> OsString {
     env::join_paths(all).unwrap()
 }
 
+/// One of the examples in `dir`, which finds av1enc.
+pub fn example_in(name: &str, dir: &Path) -> Command {
+    let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
+    let mut command = Command::new(example(name));
+    command.current_dir(dir).env("PATH", path_with(bin));
+    command.env("AV1ENC_CONFIG", "/dev/null");
+    command
+}
+
 /// `examples/batch` on these directories of `dir`.
 pub fn batch_of(dir: &Path, films: &str, out: &str) -> Command {
-    let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
-    let mut batch = Command::new(example("batch"));
-    batch.args([films, out]).current_dir(dir);
-    batch
-        .env("PATH", path_with(bin))
-        .env("AV1ENC_CONFIG", "/dev/null");
+    let mut batch = example_in("batch", dir);
+    batch.args([films, out]);
     batch
 }
 
@@ -69,28 +84,35 @@ fn ends(output: &Output, code: i32, said: &[&str]) {
 fn a_batch_takes_every_film_goes_on_after_a_failure_and_sums_up() {
     let dir = tempfile::tempdir().unwrap();
     let films = dir.path().join("-the films");
-    fs::create_dir_all(films.join("series")).unwrap();
+    let series = films.join("-a series/one\ntwo");
+    fs::create_dir_all(&series).unwrap();
+    fs::create_dir_all(films.join("x.av1enc")).unwrap();
     fs::copy(clips::one_scene(), films.join("A film.MKV")).unwrap();
+    fs::copy(clips::one_scene(), series.join("3.mkv")).unwrap();
+    fs::copy(clips::one_scene(), films.join("x.av1enc/source.mkv")).unwrap();
+    symlink("-a series", films.join("link")).unwrap();
     fs::copy(clips::mp4(), films.join("$(b) 'c'.Mp4")).unwrap();
     fs::write(films.join("broken.ts"), "no film").unwrap();
     fs::write(films.join("notes.txt"), "no film").unwrap();
     fs::write(films.join("two\n\x1b[2Jlines"), "no film").unwrap();
     let ended = batch(dir.path(), "-the films", "new/out", &[]);
     let said = [
-        "2 encoded, 0 finished before, 1 failed",
+        "3 encoded, 0 finished before, 1 failed",
+        "1 of 4\n./-the films/$(b)",
+        "4 of 4, about ",
         "failed (exit code 8): ./-the films/broken.ts",
         "no film by its name: ./-the films/notes.txt",
         "no film by its name: ./-the films/two??[2Jlines",
-        "a directory: ./-the films/series",
+        "a link to a directory: ./-the films/link",
     ];
     ends(&ended, 1, &said);
-    for name in ["A film.MKV", "$(b) 'c'.Mp4"] {
+    for name in ["A film.MKV", "$(b) 'c'.Mp4", "-a series/one\ntwo/3.mkv"] {
         let output = dir.path().join("new/out").join(format!("{name}.av1.mkv"));
         assert_eq!(codec(&output), "av1", "{name}");
     }
     fs::remove_file(films.join("broken.ts")).unwrap();
     let again = batch(dir.path(), "-the films", "new/out", &[]);
-    ends(&again, 0, &["0 encoded, 2 finished before, 0 failed"]);
+    ends(&again, 0, &["0 encoded, 3 finished before, 0 failed"]);
     fs::copy(clips::one_scene(), films.join("marked.mkv")).unwrap();
     fs::write(films.join("marked.mkv.av1skip"), "").unwrap();
     let left = batch(dir.path(), "-the films", "new/out", &["--skip", "marked"]);
@@ -98,7 +120,7 @@ fn a_batch_takes_every_film_goes_on_after_a_failure_and_sums_up() {
         &left,
         0,
         &[
-            "2 finished before, 0 failed",
+            "3 finished before, 0 failed",
             "1 left as they are, by the options",
         ],
     );
@@ -127,6 +149,196 @@ fn a_batch_without_a_film_has_nothing_to_do_and_without_a_directory_is_wrong() {
     );
 }
 
+#[test]
+fn a_batch_takes_several_directories_and_replaces_where_that_is_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir_all(path("a/films")).unwrap();
+    fs::create_dir_all(path("b/films/c")).unwrap();
+    fs::copy(clips::one_scene(), path("a/films/1.mkv")).unwrap();
+    fs::copy(clips::mp4(), path("b/films/c/2.mp4")).unwrap();
+    let run = |args: &[&str]| {
+        let mut batch = example_in("batch", dir.path());
+        batch.args(args).args(["--preset", "12"]).output().unwrap()
+    };
+    let alike = run(&["a/films", "b/films", "out"]);
+    ends(
+        &alike,
+        2,
+        &["two directories of one name: b/films and a/films"],
+    );
+    ends(&run(&["a/films", "b", "out"]), 0, &["2 encoded"]);
+    for name in ["out/films/1.mkv.av1.mkv", "out/b/films/c/2.mp4.av1.mkv"] {
+        assert_eq!(codec(&path(name)), "av1", "{name}");
+    }
+    let replaced = run(&["a", "b/films/c/2.mp4", "--replace", "--skip", "own,av1"]);
+    ends(&replaced, 0, &["2 encoded", "2 of 2, about "]);
+    for name in ["a/films/1.mkv", "b/films/c/2.mkv"] {
+        assert_eq!(codec(&path(name)), "av1", "{name}");
+    }
+    assert!(path("b/films/c/2.orig.mp4").exists());
+    let again = run(&["a", "b", "--replace", "--skip", "own,av1"]);
+    ends(
+        &again,
+        0,
+        &["0 encoded", "4 left as they are, by the options"],
+    );
+}
+
+#[test]
+fn two_batches_over_the_same_films_encode_each_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let films = dir.path().join("films");
+    fs::create_dir(&films).unwrap();
+    for name in ["1.mkv", "2.mkv", "3.mkv"] {
+        fs::copy(clips::one_scene(), films.join(name)).unwrap();
+    }
+    let begin = || {
+        let mut batch = batch_of(dir.path(), "films", "out");
+        batch.args(["--preset", "8", "-w", "1"]);
+        batch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    };
+    let two = [begin().unwrap(), begin().unwrap()];
+    let ended = two.map(|batch| batch.wait_with_output().unwrap());
+    let encoded = ended.iter().map(|output| {
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!([Some(0), Some(3)].contains(&output.status.code()), "{said}");
+        assert!(said.contains(" 0 failed"), "{said}");
+        let sum = said.lines().find_map(|line| line.split_once(" encoded, "));
+        sum.unwrap().0.parse::<usize>().unwrap()
+    });
+    assert_eq!(encoded.sum::<usize>(), 3, "{ended:?}");
+    let left = fs::read_dir(dir.path().join("out")).unwrap().count();
+    assert_eq!(left, 3);
+}
+
+#[test]
+fn a_batch_that_is_ended_passes_that_on() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("films")).unwrap();
+    fs::copy(clips::one_scene(), dir.path().join("films/1.mkv")).unwrap();
+    let mut batch = batch_of(dir.path(), "films", "out");
+    batch.args(["--preset", "0"]).stderr(Stdio::piped());
+    let mut running = batch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(running.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Encoding") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it has ended");
+    }
+    let pid = i32::try_from(running.id()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("stopped by SIGTERM"), "{rest}");
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(ended.status.signal(), Some(Signal::SIGTERM as i32));
+    let summed = String::from_utf8_lossy(&ended.stdout);
+    assert!(
+        summed.contains("stopped: the same command goes on from here"),
+        "{summed}"
+    );
+}
+
+#[test]
+fn find_and_xargs_take_every_film_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let films = dir.path().join("-films/a\nb");
+    fs::create_dir_all(&films).unwrap();
+    fs::copy(clips::one_scene(), films.join("-1.MKV")).unwrap();
+    fs::write(films.join("2.ts"), "no film").unwrap();
+    let run = || {
+        let mut find = example_in("find", dir.path());
+        find.arg("-films").output().unwrap()
+    };
+    ends(&run(), 123, &["proven", "is not a film"]);
+    assert_eq!(codec(&films.join("-1.MKV.av1.mkv")), "av1");
+    fs::remove_file(films.join("2.ts")).unwrap();
+    let again = run();
+    ends(&again, 0, &[]);
+    assert!(again.stderr.is_empty(), "{again:?}");
+}
+
+#[test]
+fn what_comes_into_a_watched_directory_is_encoded() {
+    if Command::new("inotifywait").arg("-h").output().is_err() {
+        eprintln!("SKIPPED, nothing is tested here: there is no inotifywait");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("films/new")).unwrap();
+    fs::copy(clips::one_scene(), dir.path().join("films/1.mkv")).unwrap();
+    let mut watch = example_in("watch", dir.path());
+    watch.args(["films", "out", "-q"]).stdout(Stdio::piped());
+    let mut running = watch.env("WATCH_SECONDS", "3600").spawn().unwrap();
+    let mut said = BufReader::new(running.stdout.take().unwrap()).lines();
+    let mut next_sum = || {
+        let mut lines = said.by_ref().map(Result::unwrap);
+        lines.find(|line| line.contains(" encoded, ")).unwrap()
+    };
+    let first = next_sum();
+    assert!(first.starts_with("1 encoded, 0 finished"), "{first}");
+    let coming = dir.path().join("coming.mkv");
+    fs::copy(clips::one_scene(), &coming).unwrap();
+    fs::rename(coming, dir.path().join("films/new/2.mkv")).unwrap();
+    let second = next_sum();
+    assert!(second.starts_with("1 encoded, 1 finished"), "{second}");
+    assert_eq!(codec(&dir.path().join("out/new/2.mkv.av1.mkv")), "av1");
+    let pid = i32::try_from(running.id()).unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(143));
+    // Whoever else holds its output would keep it open: nobody is left.
+    assert!(said.next().is_none());
+}
+
+#[test]
+fn the_timer_goes_through_a_library_with_what_it_tells_to_type() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    let bin = dir.path().join("bin");
+    fs::create_dir_all(home.join(".cargo/bin")).unwrap();
+    fs::create_dir(&bin).unwrap();
+    symlink(env!("CARGO_BIN_EXE_av1enc"), home.join(".cargo/bin/av1enc")).unwrap();
+    fs::write(bin.join("systemctl"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(bin.join("systemctl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let text = fs::read_to_string(example("av1enc-library.service")).unwrap();
+    let mut pasted = Command::new("bash");
+    pasted.args(["-ec", &instructions(&text)]);
+    pasted.current_dir(env!("CARGO_MANIFEST_DIR"));
+    pasted.env("HOME", &home).env("PATH", path_with(&bin));
+    ends(&pasted.output().unwrap(), 0, &[]);
+    let units = home.join(".config/systemd/user");
+    for unit in ["av1enc-library.service", "av1enc-library.timer"] {
+        let mut verify = Command::new("systemd-analyze");
+        verify
+            .args(["verify", "--user", "--man=no"])
+            .arg(units.join(unit));
+        if let Ok(verified) = verify.output() {
+            let said = String::from_utf8_lossy(&verified.stderr);
+            assert!(!said.contains("av1enc-library.timer:"), "{said}");
+            assert!(!said.contains("av1enc-library.service:"), "{said}");
+        }
+    }
+    fs::copy(clips::one_scene(), home.join("Videos/films/1.mkv")).unwrap();
+    let words = words(&text, "ExecStart", &home, Path::new(""));
+    let mut run = Command::new(&words[0]);
+    run.args(&words[1..]);
+    run.env("PATH", path_with(&home.join(".cargo/bin")));
+    run.env("AV1ENC_CONFIG", "/dev/null");
+    // The film has only just come.
+    ends(
+        &run.output().unwrap(),
+        0,
+        &["0 encoded", "1 left as they are"],
+    );
+    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
+    let film = fs::File::options()
+        .write(true)
+        .open(home.join("Videos/films/1.mkv"));
+    film.unwrap().set_modified(yesterday).unwrap();
+    ends(&run.output().unwrap(), 0, &["1 encoded"]);
+}
+
 /// What the unit's head tells to type.
 fn instructions(unit: &str) -> String {
     let typed = unit.lines().filter_map(|line| line.strip_prefix("#   "));
@@ -137,9 +349,9 @@ fn instructions(unit: &str) -> String {
 fn words(unit: &str, key: &str, home: &Path, film: &Path) -> Vec<String> {
     let line = unit
         .lines()
-        .find_map(|line| line.strip_prefix(key))
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
         .unwrap();
-    let words = shlex::split(line.strip_prefix('=').unwrap().strip_prefix(':').unwrap());
+    let words = shlex::split(line.trim_start_matches(':'));
     let expand = |word: String| {
         let word = word.replace("%f", &film.to_string_lossy());
         word.replace("%h", &home.to_string_lossy())

@@ -122,8 +122,8 @@ const LIBRARY: &[Row] = &[
     (b"link.mkv", By(|dir, name| symlink("../elsewhere.mkv", dir.join(name)).unwrap()), Encoded("av1 12, aac"), ""),
     (b"nowhere.mkv", By(|dir, name| symlink("nowhere", dir.join(name)).unwrap()), Failed(1), "No such file"),
     (b"pipe.mkv", By(|dir, name| mkfifo(&dir.join(name), Mode::S_IRWXU).unwrap()), Failed(8), "is not a regular file"),
-    (b"directory.mkv", By(|dir, name| fs::create_dir(dir.join(name)).unwrap()), PassedOver, "a directory"),
-    (b"a.mkv.av1enc", By(|dir, name| fs::create_dir(dir.join(name)).unwrap()), PassedOver, "a directory"),
+    (b"directory.mkv", By(|dir, name| fs::create_dir(dir.join(name)).unwrap()), Unseen, ""),
+    (b"a.mkv.av1enc", By(|dir, name| fs::create_dir(dir.join(name)).unwrap()), Unseen, ""),
     (b"marked.mkv.av1skip", Bytes(b""), PassedOver, "no film by its name"),
     (b"cover.jpg", Bytes(b"no film"), PassedOver, "no film by its name"),
 ];
