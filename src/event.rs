@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{cli::Setting, finding::Finding};
 
 /// A step of the run, in the order in which they begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
     /// Reading what the source is.

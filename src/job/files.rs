@@ -28,6 +28,34 @@ use crate::os::{exit::Taken, process::quoted};
 /// # Errors
 /// Those of the file system, and what is wrong with what is there.
 pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    let (file, dir) = opened(path, options)?;
+    share(&file, &dir);
+    Ok(file)
+}
+
+/// Opens such a file for reading, and leaves it as it is in every way.
+///
+/// # Errors
+/// The same.
+pub(super) fn look_into(path: &Path) -> std::io::Result<File> {
+    opened(path, OpenOptions::new().read(true)).map(|(file, _)| file)
+}
+
+/// Reads such a file in that way, up to a size that none of ours has.
+///
+/// # Errors
+/// The same.
+pub(super) fn look_at(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    look_into(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// More than a description of a job has, however many chapters its film has.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A file of ours, opened, and what its directory is.
+fn opened(path: &Path, options: &mut OpenOptions) -> std::io::Result<(File, Metadata)> {
     let file = options
         .mode(0o600)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
@@ -42,15 +70,14 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Fi
     } else if found.uid() != dir.uid() && !is_of_the_group {
         "it belongs to another user"
     } else {
-        share(&file, &dir);
-        return Ok(file);
+        return Ok((file, dir));
     };
     let advice = "remove it, or name another directory with --temp";
     Err(std::io::Error::other(format!("{wrong}: {advice}")))
 }
 
 /// Whether a directory of a job is shared by its group. Only [`require_own`] lets such a one be.
-fn is_shared(dir: &Metadata) -> bool {
+pub(super) fn is_shared(dir: &Metadata) -> bool {
     dir.mode() & GROUP_WRITES != 0
 }
 

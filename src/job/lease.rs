@@ -6,6 +6,9 @@
 //! Races: who has opened the file may find it removed when he gets its lock, because the run before has finished and taken
 //! the directory with it; a third may then have made another. So a lock counts only while the file still has its name, and
 //! the last that is removed is the file, by the one who holds it.
+//!
+//! Nobody can ask about such a lock without taking it for a moment, in which a run that begins would find it taken. So its
+//! holder also has the other kind of lock on the file (of the open file, over all bytes), about which anybody can ask.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -17,8 +20,16 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    libc::{self, F_UNLCK, F_WRLCK, SEEK_SET},
+};
 
-use super::{files::open, names::Name, place::Place};
+use super::{
+    files::{look_into, open},
+    names::Name,
+    place::Place,
+};
 use crate::os::exit::Taken;
 
 /// The right to work on a job. Dropped, another process may take it.
@@ -65,6 +76,8 @@ impl Lease {
         if fs::symlink_metadata(&path).map_or(true, |named| named.ino() != locked) {
             return Ok(None);
         }
+        // Nobody works without the lease, and none is refused for want of this: who asks is then told that nobody does.
+        let _ = fcntl(&file, FcntlArg::F_OFD_SETLK(&all_bytes()));
         let named = file
             .set_len(0)
             .and_then(|()| writeln!(file, "{}", process::id()));
@@ -82,6 +95,40 @@ impl Lease {
         // What is removed while it is open keeps a name in its directory on NFS and FUSE until it is closed.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         drop(file.take());
+    }
+}
+
+/// The process that holds the lease of the job in this place, as it calls itself; `None` if nobody does. Whoever asks takes
+/// nothing, and stands in nobody's way.
+///
+/// # Errors
+/// If the lock's file cannot be read, or asked about.
+pub fn holder(place: &Place) -> std::io::Result<Option<String>> {
+    let file = match look_into(&path_in(place)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut asked = all_bytes();
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut asked))?;
+    if i32::from(asked.l_type) == F_UNLCK {
+        return Ok(None);
+    }
+    let mut holder = String::new();
+    file.take(HOLDER_BYTES).read_to_string(&mut holder)?;
+    Ok(Some(holder.trim().to_owned()))
+}
+
+/// What a process number takes at most, and more.
+const HOLDER_BYTES: u64 = 32;
+
+/// A lock of a whole file, that nobody else may read or write meanwhile.
+fn all_bytes() -> libc::flock {
+    libc::flock {
+        l_type: F_WRLCK as libc::c_short,
+        l_whence: SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
     }
 }
 
@@ -122,6 +169,23 @@ mod tests {
         );
         drop(lease);
         assert!(Lease::take(&place).unwrap().is_some());
+    }
+
+    #[test]
+    fn who_asks_about_a_lease_learns_who_holds_it_and_stands_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::named(dir.path());
+        assert_eq!(holder(&place).unwrap(), None);
+        let lease = Lease::take(&place).unwrap().unwrap();
+        for _ in 0..200 {
+            let own = process::id().to_string();
+            assert_eq!(holder(&place).unwrap(), Some(own));
+        }
+        drop(lease);
+        // What another test has just forked holds it until it becomes its program.
+        while holder(&place).unwrap().is_some() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

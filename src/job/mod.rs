@@ -13,9 +13,12 @@ mod state;
 mod named;
 mod chunks;
 mod records;
+mod standing;
+mod look;
+mod abandoned;
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     os::unix::fs::{OpenOptionsExt, symlink},
     path::{Path, PathBuf},
@@ -25,12 +28,15 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    abandoned::{Removal, remove_abandoned},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,
+    look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
     records::{CarriedRecord, ReaderRecord, SizeRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, parse_scenes},
+    standing::{Figures, Runner, Standing, Telling},
     state::{State, UnusableState, parse_state},
 };
 use self::{
@@ -453,20 +459,36 @@ impl Job {
     }
 
     fn write_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.room.wait(&format!("`{name}` of the job"), || {
+            let file = self.write_part(name, bytes)?;
+            let part = self.place.file(names::part(name));
+            let synced = file.sync_all();
+            synced.with_context(|| format!("writing {}", self.place.shown(&part)))
+        })?;
+        self.finish_as(name).map(|_| ())
+    }
+
+    /// Writes a whole file before it has its name.
+    fn write_part(&self, name: &str, bytes: &[u8]) -> Result<File> {
         let part = self.place.file(names::part(name));
-        let write = || {
+        let write = || -> std::io::Result<File> {
             let mut options = OpenOptions::new();
             let options = options.write(true).create_new(true).mode(0o600);
             let mut file = options.open(&part)?;
             share(&file, &fs::metadata(self.dir())?);
             file.write_all(bytes)?;
-            file.sync_all()
+            Ok(file)
         };
-        self.room.wait(&format!("`{name}` of the job"), || {
-            remove_if_there(&part)?;
-            write().with_context(|| format!("writing {}", self.place.shown(&part)))
-        })?;
-        self.finish_as(name).map(|_| ())
+        remove_if_there(&part)?;
+        write().with_context(|| format!("writing {}", self.place.shown(&part)))
+    }
+
+    /// Writes a file of which nothing is lost with it: it neither waits for room on a full disk nor for the disk.
+    fn put(&self, name: Name, bytes: &[u8]) -> Result<()> {
+        let name = name.to_string();
+        self.write_part(&name, bytes)?;
+        let (part, last) = (self.place.file(names::part(&name)), self.place.file(&name));
+        fs::rename(&part, &last).with_context(|| format!("replacing {}", self.place.shown(&last)))
     }
 
     /// Records what a finished file holds, so that a later run knows whether it is still that.

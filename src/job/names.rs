@@ -9,6 +9,8 @@ pub enum Name {
     Job,
     /// Held by whoever works on the job; stays when all else is removed.
     Lock,
+    /// What a run does right now.
+    Standing,
     /// A link to the source: tools cannot be trusted with every name.
     Source,
     /// FFMS2's index.
@@ -74,9 +76,10 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 31] = [
+    const ALL: [Self; 32] = [
         Self::Job,
         Self::Lock,
+        Self::Standing,
         Self::Source,
         Self::Index,
         Self::Scenes,
@@ -145,6 +148,7 @@ impl fmt::Display for Name {
             Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),
             Self::Job => "job.json",
             Self::Lock => "lock",
+            Self::Standing => "state.json",
             Self::Source => "source",
             Self::Index => "source.ffindex",
             Self::Scenes => "scenes.jsonl",

@@ -31,6 +31,14 @@ impl Machine {
     }
 }
 
+/// The name of this host.
+#[must_use]
+pub fn host() -> String {
+    let name = nix::unistd::gethostname();
+    name.map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
 /// Memory that is available; `root` is `/` but in tests.
 fn available_memory(root: &Path) -> Option<u64> {
     let meminfo = fs::read_to_string(root.join("proc/meminfo")).ok();

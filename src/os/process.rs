@@ -571,6 +571,28 @@ pub fn peak_resident(pid: i32) -> u64 {
     status_field(pid, "VmHWM:")
 }
 
+/// What the kernel says of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// When it began, in ticks since the machine did: with its number, that is one process and no other.
+    pub began: u64,
+    /// Whether it is stopped, as by Ctrl-Z.
+    pub stopped: bool,
+}
+
+/// What the kernel says of the process with this number, if there is one.
+#[must_use]
+pub fn life(pid: u32) -> Option<Life> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name, in parentheses, may have any in it.
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let stopped = fields.next()? == "T";
+    // The 22nd field, of which the name is the second and the state the third.
+    let began = fields.nth(18)?.parse().ok()?;
+    Some(Life { began, stopped })
+}
+
 fn status_field(pid: i32, field: &str) -> u64 {
     fs::read_to_string(format!("/proc/{pid}/status"))
         .ok()

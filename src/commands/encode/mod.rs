@@ -3,6 +3,7 @@
 mod decoded;
 mod proof;
 mod notes;
+mod standing;
 mod replacing;
 mod damaged;
 mod chunks;
@@ -37,7 +38,7 @@ use crate::{
     os::{
         disk,
         exit::Missed,
-        machine::Machine,
+        machine::{Machine, host},
         process::{ToolFailure, quoted, tells_of_no_room},
         room::Room,
         signal::{Interrupted, Signal},
@@ -130,8 +131,12 @@ pub fn run(
     if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
+    let recorded = standing::recorded(config, &job, sink);
     let run = Run {
-        watch: &watch,
+        watch: &Watch {
+            sink: &recorded,
+            ..watch
+        },
         config,
         programs: &programs,
         job: &job,
@@ -139,15 +144,7 @@ pub fn run(
         probed: &probed,
         is_clip: false,
     };
-    run.tell_what_is_planned();
-    if config.cuts.only {
-        run.find_scenes().inspect_err(|error| forget(&job, error))?;
-        return Ok(Outcome::Scenes);
-    }
-    run.require_approval()?;
-    run.film(started)
-        .inspect_err(|error| run.reject(error))
-        .map_err(|error| run.explained_by_writing(error))
+    run.all(&watch, started)
 }
 
 fn tell_of_probing(sink: &Sink) {
@@ -335,7 +332,22 @@ struct Run<'a> {
     is_clip: bool,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// Does what is wanted of the film. The test clip is a job of its own: what comes of it goes to those who watch, and is no
+    /// record of this job.
+    fn all(&self, watch: &'a Watch<'a>, started: Instant) -> Result<Outcome> {
+        self.tell_what_is_planned();
+        if self.config.cuts.only {
+            self.find_scenes()
+                .inspect_err(|error| forget(self.job, error))?;
+            return Ok(Outcome::Scenes);
+        }
+        Run { watch, ..*self }.require_approval()?;
+        self.film(started)
+            .inspect_err(|error| self.reject(error))
+            .map_err(|error| self.explained_by_writing(error))
+    }
+
     /// Makes the film, from its scenes to its name.
     fn film(&self, started: Instant) -> Result<Outcome> {
         let job = self.job;
@@ -835,10 +847,3 @@ impl Run<'_> {
 const HALF: f64 = 6.0;
 /// The highest CRF that every encoder takes.
 const MOST_CRF: f64 = 51.0;
-
-/// Name of this machine.
-fn host() -> String {
-    let name = nix::unistd::gethostname();
-    name.map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}

@@ -9,7 +9,7 @@ use super::{
     files::{Cut, Record},
 };
 use crate::{
-    commands::encode::{Outcome, Run},
+    commands::encode::{Outcome, Run, standing},
     decide::stretch::{self, Candidate},
     event::{Event, Figures, Progress, Report, Sink, Stage, note},
     film::media::{Color, Container, Video},
@@ -149,7 +149,7 @@ impl Test<'_> {
         let probed = self.probed()?;
         let config = self.config(cut);
         let plan = self.plan(cut, &probed.container, &config);
-        let job = Job::open(&Claim {
+        let job = Arc::new(Job::open(&Claim {
             dir: &config.job_dir,
             input: &config.input,
             part: &part::path_of(&config.output),
@@ -157,8 +157,9 @@ impl Test<'_> {
             restart: !resumes || config.restart,
             shared: config.shared,
             room: run.job.room(),
-        })?;
+        })?);
         let sink = without_expectations(run.watch.sink);
+        let sink = standing::recorded(&config, &job, &sink);
         let clip = Run {
             watch: &Watch {
                 sink: &sink,
@@ -166,7 +167,7 @@ impl Test<'_> {
             },
             config: &config,
             programs: run.programs,
-            job: &Arc::new(job),
+            job: &job,
             plan: &plan,
             probed: &probed,
             is_clip: true,
