@@ -11,6 +11,7 @@ pub mod process;
 pub mod toolbox;
 pub mod signal;
 pub mod machine;
+pub mod gauges;
 pub mod task;
 pub mod room;
 pub mod disk;
