@@ -291,6 +291,17 @@ _arguments "${_arguments_options[@]}" : \
 ':film -- The film, as it was named, as it is, or as it is kept:_files' \
 && ret=0
 ;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'--history=[Also show what came of the last films, by the file that --history of an encode has written]:FILE:_files' \
+'(--watch --json --history)--clean=[Remove jobs on which nobody has worked for AGE\: 7d]:AGE:_default' \
+'(--json)--watch[Show it again every two seconds, with how busy the machine is; \`q\` quits, \`r\` looks at once]' \
+'--json[Print one JSON object]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::dirs -- Directories below which films are encoded \[default\: the current one\]:_files' \
+&& ret=0
+;;
 (tables)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
@@ -328,6 +339,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (tables)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -355,6 +370,7 @@ _av1enc_commands() {
 'doctor:Say what an encode lacks on this machine, and what to type' \
 'verify:Compare a film with the one that it was made of' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
+'status:Show what is encoded below a directory, and what was stopped' \
 'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -377,6 +393,7 @@ _av1enc__subcmd__help_commands() {
 'doctor:Say what an encode lacks on this machine, and what to type' \
 'verify:Compare a film with the one that it was made of' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
+'status:Show what is encoded below a directory, and what was stopped' \
 'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -403,6 +420,11 @@ _av1enc__subcmd__help__subcmd__restore_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help restore commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__status_commands] )) ||
+_av1enc__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help status commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__help__subcmd__tables_commands] )) ||
 _av1enc__subcmd__help__subcmd__tables_commands() {
     local commands; commands=()
@@ -417,6 +439,11 @@ _av1enc__subcmd__help__subcmd__verify_commands() {
 _av1enc__subcmd__restore_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc restore commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__status_commands] )) ||
+_av1enc__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc status commands' commands "$@"
 }
 (( $+functions[_av1enc__subcmd__tables_commands] )) ||
 _av1enc__subcmd__tables_commands() {

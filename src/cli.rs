@@ -56,6 +56,7 @@ impl Cli {
     pub fn json(&self) -> bool {
         match &self.command {
             Some(Command::Verify(args)) => args.json,
+            Some(Command::Status(args)) => args.json,
             _ => self.options().json,
         }
     }
@@ -92,6 +93,7 @@ pub fn command() -> clap::Command {
         .mut_subcommand("doctor", in_short)
         .mut_subcommand("verify", in_short)
         .mut_subcommand("restore", in_short)
+        .mut_subcommand("status", in_short)
 }
 
 /// The same where only what is typed every day is shown.
@@ -174,6 +176,11 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         backup_dir: Option<PathBuf>,
     },
+    /// Show what is encoded below a directory, and what was stopped
+    ///
+    /// Finds every job there: how far it is, how fast, and when it will be done; of one that was stopped or killed, what to
+    /// type to go on. It writes nothing, and stands in the way of no run.
+    Status(StatusArgs),
     /// Print the built-in tables, for a file that --tables names
     Tables,
     /// Print a completion script for a shell
@@ -220,6 +227,32 @@ pub struct VerifyArgs {
     /// ffprobe to use [default: the one in PATH]
     #[arg(long, value_name = "PATH")]
     pub ffprobe: Option<PathBuf>,
+}
+
+/// What is looked at, and how it is shown.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Directories below which films are encoded [default: the current one]
+    #[arg(value_name = "DIR")]
+    pub dirs: Vec<PathBuf>,
+
+    /// Show it again every two seconds, with how busy the machine is; `q` quits, `r` looks at once
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+
+    /// Also show what came of the last films, by the file that --history of an encode has written
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+
+    /// Remove jobs on which nobody has worked for AGE: 7d
+    ///
+    /// A job that runs, and a directory with anything in it that av1enc has not made, stays.
+    #[arg(long, value_name = "AGE", conflicts_with_all = ["watch", "json", "history"])]
+    pub clean: Option<String>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What an option is set to, and by whom.

@@ -21,5 +21,6 @@ pub mod work;
 pub mod crew;
 pub mod output;
 pub mod doctor;
+pub mod status;
 pub mod ui;
 pub mod commands;

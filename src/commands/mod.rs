@@ -4,6 +4,7 @@ mod manual;
 pub mod doctor;
 pub mod encode;
 pub mod restore;
+pub mod status;
 pub mod verify;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
             ui::print_out(&restore::run(film, backup_dir.as_deref())?);
             Ok(Exit::Done)
         }
+        Some(Command::Status(args)) => status::run(args),
         Some(Command::TryVapoursynth) => {
             ui::print_out(&source::trial());
             Ok(Exit::Done)

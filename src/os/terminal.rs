@@ -12,7 +12,17 @@ use indicatif::TermLike;
 /// Whether a bar can be drawn on standard error: a terminal that says that it is none that moves a cursor gets lines.
 #[must_use]
 pub fn draws() -> bool {
-    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|kind| kind != "dumb")
+    io::stderr().is_terminal() && moves_cursor()
+}
+
+/// Whether standard output is a screen that can be drawn on as a whole.
+#[must_use]
+pub fn is_screen() -> bool {
+    io::stdout().is_terminal() && moves_cursor()
+}
+
+fn moves_cursor() -> bool {
+    env::var_os("TERM").is_some_and(|kind| kind != "dumb")
 }
 
 /// Whether the user's locale has more signs than ASCII, as libraries know it: the first of these that says anything.

@@ -12,6 +12,15 @@ pub fn clock(seconds: f64) -> String {
     }
 }
 
+/// `3 days ago`: in the largest unit of which there are at least two.
+#[must_use]
+pub fn ago(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3600, "hour"), (60, "minute")];
+    let unit = units.into_iter().find(|(each, _)| seconds >= 2 * each);
+    let (each, one) = unit.unwrap_or((1, "second"));
+    format!("{} ago", count(seconds / each, one))
+}
+
 /// `12.3 MB`: decimal units, as file managers and shops have them.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -78,6 +87,17 @@ mod tests {
     fn times_and_sizes_are_short() {
         assert_eq!(clock(59.6), "1:00");
         assert_eq!(clock(3723.0), "1:02:03");
+        let all = [1, 119, 120, 7199, 7200, 172_799, 864_000].map(ago);
+        let said = [
+            "1 second",
+            "119 seconds",
+            "2 minutes",
+            "119 minutes",
+            "2 hours",
+            "47 hours",
+            "10 days",
+        ];
+        assert_eq!(all, said.map(|said| format!("{said} ago")));
         assert_eq!(bytes(0), "0 B");
         assert_eq!(bytes(999_900), "1.0 MB");
         assert_eq!(bytes(12_345_678), "12.3 MB");

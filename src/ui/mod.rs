@@ -4,6 +4,8 @@ pub mod text;
 mod lines;
 pub mod log;
 pub mod plan;
+pub mod screen;
+pub mod board;
 
 use std::{
     io::{self, Write},

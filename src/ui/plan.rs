@@ -2,7 +2,7 @@
 
 use num_rational::Ratio;
 
-use super::text;
+use super::text::{self, one_line};
 use crate::{
     cli::Layer,
     decide::target::{Aim, Scale},
@@ -103,11 +103,6 @@ fn frames(container: &Container, fps: Option<f64>) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Text that programs and files say, without what moves a cursor.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// What a person reads of a plan, one line for each decision.

@@ -6,6 +6,13 @@ use crate::{
     os::words::{bytes, clock, count},
 };
 
+/// Text that programs, files and their names say, without what moves a cursor, ends a line, or has others read it backwards.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(|c: char| c.is_control() || turns(c), "\u{fffd}")
+}
+
 /// What tables have decided, in a line each: the class with its reasons, and what they set.
 #[must_use]
 pub fn decided(decided: &Decided) -> Vec<String> {

@@ -54,6 +54,7 @@ mod setup;
 mod shared;
 mod size;
 mod sound;
+mod status;
 mod tasks;
 mod target;
 mod thorough;

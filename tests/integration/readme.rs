@@ -43,6 +43,27 @@ fn type_in(dir: &Path, line: &str) {
 }
 
 #[test]
+fn what_goes_on_is_shown_by_the_lines_that_say_so() {
+    let dir = place();
+    let lines = section("What goes on").lines();
+    let lines = lines.filter_map(|line| line.strip_prefix("    av1enc status"));
+    let mut typed = 0;
+    for line in lines {
+        let words = line.split("   #").next().unwrap().trim_end();
+        let line = format!("av1enc status{}", words.replace("/films", "."));
+        // It ends when nobody reads it.
+        let end = if words.contains("--watch") {
+            " | head -n 3"
+        } else {
+            ""
+        };
+        type_in(dir.path(), &format!("{line}{end}"));
+        typed += 1;
+    }
+    assert_eq!(typed, 4);
+}
+
+#[test]
 fn what_is_typed_every_day_is_a_command_line() {
     let dir = place();
     let lines = section("Everyday use")
