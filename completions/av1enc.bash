@@ -65,7 +65,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status tables completions help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status tables completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -283,6 +283,10 @@ _av1enc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --history)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --progress)
                     COMPREPLY=($(compgen -W "auto bar lines none" -- "${cur}"))
                     return 0
@@ -309,7 +313,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --dry-run --progress --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -524,6 +528,10 @@ _av1enc() {
                     return 0
                     ;;
                 --proof)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --history)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

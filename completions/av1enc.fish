@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -97,6 +97,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s s -l scenes -d 'av1an\'s 
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
+complete -c av1enc -n "__fish_av1enc_needs_command" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
 bar\t'A bar, wherever it goes'
 lines\t'A line for each stage, and for each twentieth of it'
@@ -203,6 +204,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s s -l scenes -d 
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
 bar\t'A bar, wherever it goes'
 lines\t'A line for each stage, and for each twentieth of it'

@@ -106,6 +106,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-l+[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
+'--history=[Append what came of the film to FILE, as one line of JSON]:FILE:_files' \
 '(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
 bar\:"A bar, wherever it goes"
 lines\:"A line for each stage, and for each twentieth of it"
@@ -239,6 +240,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-l+[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
+'--history=[Append what came of the film to FILE, as one line of JSON]:FILE:_files' \
 '(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
 bar\:"A bar, wherever it goes"
 lines\:"A line for each stage, and for each twentieth of it"

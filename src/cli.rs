@@ -1040,6 +1040,10 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub proof: Option<PathBuf>,
 
+    /// Append what came of the film to FILE, as one line of JSON
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub history: Option<PathBuf>,
+
     /// Print the plan and do nothing
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,

@@ -21,6 +21,7 @@ pub mod work;
 pub mod crew;
 pub mod output;
 pub mod doctor;
+pub mod history;
 pub mod status;
 pub mod ui;
 pub mod commands;

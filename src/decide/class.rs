@@ -148,6 +148,12 @@ fn verdict(hints: Vec<Hint>) -> Classified {
     }
 }
 
+/// How many bits a second a film has: its picture, or the whole file where that is not known.
+#[must_use]
+pub fn bits_a_second(film: &Film<'_>) -> Option<f64> {
+    Rate::of(film).map(|rate| rate.bits)
+}
+
 /// How many bits a second a film has.
 struct Rate {
     bits: f64,

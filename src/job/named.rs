@@ -15,6 +15,7 @@ use super::{
     remove,
     state::{Known, State, read_state},
 };
+use crate::film::media::Container;
 
 /// Whether the job in `dir` may have given `output` its name: whoever then holds the job asks [`Job::has_named`].
 #[must_use]
@@ -36,7 +37,7 @@ fn named(place: &Place) -> Option<OutputIdentity> {
 pub struct Leftover {
     place: Place,
     lease: Lease,
-    source: SourceIdentity,
+    state: Box<State>,
     named: OutputIdentity,
 }
 
@@ -56,19 +57,14 @@ impl Leftover {
             return Ok(None);
         };
         // Another run may have cleared up meanwhile.
-        let Known::State(state) = read_state(&place)? else {
+        let Known::State(mut state) = read_state(&place)? else {
             return Ok(None);
         };
-        let State {
-            source,
-            named,
-            replacing,
-            ..
-        } = *state;
-        Ok(named.filter(|_| replacing).map(|named| Self {
+        let named = state.named.take().filter(|_| state.replacing);
+        Ok(named.map(|named| Self {
             place,
             lease,
-            source,
+            state,
             named,
         }))
     }
@@ -82,7 +78,19 @@ impl Leftover {
     /// Whether a file is the film that the job is of, by what [`SourceIdentity`] looks at.
     #[must_use]
     pub fn is_source(&self, path: &Path) -> bool {
-        SourceIdentity::of(path).is_ok_and(|it| it == self.source)
+        SourceIdentity::of(path).is_ok_and(|it| it == self.state.source)
+    }
+
+    /// What the source's container said of the film.
+    #[must_use]
+    pub fn film(&self) -> &Container {
+        &self.state.film
+    }
+
+    /// The encoder, by its version.
+    #[must_use]
+    pub fn encoder(&self) -> &str {
+        &self.state.recipe.encoder.version
     }
 
     /// Removes the job: nothing of it is left to do.

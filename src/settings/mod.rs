@@ -107,6 +107,8 @@ pub struct Config {
     pub verify_source: bool,
     /// Where all that was compared is written, as an absolute path.
     pub proof: Option<PathBuf>,
+    /// Where it is appended what came of the film, as an absolute path.
+    pub history: Option<PathBuf>,
     /// Whether only the plan is printed.
     pub dry_run: bool,
     /// Which scene is encoded next.
@@ -270,6 +272,7 @@ impl Config {
             job_dir,
             log_file,
             proof,
+            history,
             replacing,
         } = parts.names;
         Ok(Self {
@@ -278,6 +281,7 @@ impl Config {
             output,
             log_file,
             proof,
+            history,
             overwrite: args.overwrite && !args.replace,
             replacing,
             keep: args.keep,
@@ -419,6 +423,7 @@ struct Names {
     job_dir: PathBuf,
     log_file: Option<PathBuf>,
     proof: Option<PathBuf>,
+    history: Option<PathBuf>,
     replacing: Option<Replacing>,
 }
 
@@ -440,6 +445,7 @@ impl Names {
         let replacing = Replacing::of(args, &input, cwd)?;
         let log_file = args.log_file.as_ref().map(|file| cwd.join(file));
         let proof = args.proof.as_ref().map(|proof| cwd.join(proof));
+        let history = args.history.as_ref().map(|file| cwd.join(file));
         if proof
             .as_ref()
             .is_some_and(|proof| [&output, &input].contains(&proof))
@@ -455,7 +461,11 @@ impl Names {
             is_same(&input) || is_same(&output)
         };
         let scenes = args.scenes.as_ref().map(|file| cwd.join(file));
-        for (option, file) in [("--log-file", &log_file), ("--scenes", &scenes)] {
+        for (option, file) in [
+            ("--log-file", &log_file),
+            ("--history", &history),
+            ("--scenes", &scenes),
+        ] {
             if let Some(file) = file.as_ref().filter(|file| is_film(file)) {
                 return usage(format!(
                     "{option} {}: that is a film; name another file",
@@ -472,6 +482,7 @@ impl Names {
             output,
             log_file,
             proof,
+            history,
             replacing,
         })
     }

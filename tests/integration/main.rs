@@ -29,6 +29,7 @@ mod faults;
 mod fields;
 mod fillers;
 mod hdr;
+mod history;
 mod house;
 mod interface;
 mod kept;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use nix::{sys::signal::Signal, unistd::geteuid};
+use serde_json::Value;
 
 use crate::{
     chance::Chance,
@@ -440,15 +441,26 @@ fn killed_at_a_step(dir: &Path, library: &Path, name: &str, chance: &mut Chance)
     for _ in 0..chance.rounds {
         fs::copy(clips::one_frame(), dir.join(name)).unwrap();
         let step = chance.random.below(STEPS).to_string();
-        let run = replace(dir, name).env("KILLED_AT", &step);
+        let history = library.with_file_name("history.jsonl");
+        let replace = || replace(dir, name).arg("--history").arg(&history);
+        let run = replace().env("KILLED_AT", &step);
         let ended = run.env("LD_PRELOAD", library).ends();
         let ended = ended.dies_of(Signal::SIGKILL);
         nothing_is_left_running(dir);
         let has_film = |path: &str| fs::read(dir.join(path)).is_ok_and(|it| it == original());
         // The original is there, under one name or another.
         ended.expect(has_film(name) || has_film(&backup), "the original");
-        let again = replace(dir, name).succeeds();
+        let again = replace().succeeds();
         again.expect(has_film(&backup), "the original is kept");
+        let told = fs::read_to_string(&history).unwrap();
+        let line: Value = serde_json::from_str(&told).unwrap_or_default();
+        let sizes =
+            [backup.as_str(), "film.mkv"].map(|film| fs::metadata(dir.join(film)).unwrap().len());
+        again.expect(
+            [&line["original_bytes"], &line["new_bytes"]] == sizes && line["status"] == "Success",
+            &format!("one line, of the sizes {sizes:?}: {told}"),
+        );
+        fs::remove_file(&history).unwrap();
         assert!(is_av1(&dir.join("film.mkv")));
         assert_eq!(names(dir).len(), 2, "{:?}", names(dir));
         for left in ["film.mkv", &backup] {

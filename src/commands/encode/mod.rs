@@ -1,5 +1,6 @@
 //! Encodes a film, from the command line to the final name.
 
+mod account;
 mod decoded;
 mod proof;
 mod notes;
@@ -25,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use crossbeam_channel::Receiver;
 use num_rational::Ratio;
 
+use self::account::Account;
 use super::{Ground, wanted};
 use crate::{
     cli::Layer,
@@ -90,15 +92,20 @@ pub fn run(
     signals: &Receiver<Signal>,
     sink: &Sink,
 ) -> Result<Outcome> {
-    let started = Instant::now();
     let watch = Watch {
         children: &ground.children,
         signals,
         sink,
     };
-
     tell_of_the_line(ground, config, sink);
-    if replacing::is_finished(&watch, config)? {
+    let account = Account::begin(&watch, config);
+    come_to(&account, &watch, config).inspect_err(|error| account.ended(error))
+}
+
+/// What becomes of a film, of which the `account` learns what the history is to know.
+fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<Outcome> {
+    let (started, sink) = (Instant::now(), watch.sink);
+    if replacing::is_finished(watch, config, account)? {
         return Ok(Outcome::Named);
     }
     let first = worth::by_file(config)?;
@@ -108,12 +115,14 @@ pub fn run(
     if !may_be_left_alone {
         tell_of_probing(sink);
     }
-    let (programs, probed) = gather(&watch, config)?;
-    worth::by_film(&watch, config, &probed, &first)?;
+    let (programs, probed) = gather(watch, config)?;
+    account.film(&probed.container);
+    worth::by_film(watch, config, &probed, &first)?;
     if may_be_left_alone {
         tell_of_probing(sink);
     }
     let encoder = &programs.encoder;
+    account.encoder(&encoder.identity().version);
     for reason in &programs.passed_over {
         note(
             sink,
@@ -122,21 +131,23 @@ pub fn run(
     }
     let named = Named::of(config, encoder.identity())?;
     let plan = Plan::decide(config, encoder, &probed, Machine::look(), named)?;
+    account.plan(&plan);
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
     require_places(config)?;
-    let room = Room::new(config.disk_patience, &ground.children, sink);
+    let room = Room::new(config.disk_patience, watch.children, sink);
     let job = open_job(config, &plan, &room)?;
-    if is_named(&watch, config, &job).inspect_err(|error| forget(&job, error))? {
+    if is_named(account, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
     let recorded = standing::recorded(config, &job, sink);
     let run = Run {
         watch: &Watch {
             sink: &recorded,
-            ..watch
+            ..*watch
         },
+        account,
         config,
         programs: &programs,
         job: &job,
@@ -226,7 +237,8 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
 
 /// Whether the output is there because an earlier run of this job was ended after it had named it: then nothing is left to
 /// do but what that run could not do any more.
-fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> {
+fn is_named(account: &Account<'_>, job: &Arc<Job>) -> Result<bool> {
+    let (config, watch) = (account.config, account.watch);
     if config.overwrite || config.cuts.only || config.replacing.is_some() {
         return Ok(false);
     }
@@ -244,6 +256,7 @@ fn is_named(watch: &Watch<'_>, config: &Config, job: &Arc<Job>) -> Result<bool> 
         watch.sink,
         format!("{shown} is finished: an earlier run of this job has proven and named it"),
     );
+    account.named();
     clear_up(watch.sink, config, job);
     Ok(true)
 }
@@ -323,6 +336,7 @@ impl Made {
 /// What a run has at hand once it is planned.
 struct Run<'a> {
     watch: &'a Watch<'a>,
+    account: &'a Account<'a>,
     config: &'a Config,
     programs: &'a Programs,
     job: &'a Arc<Job>,
@@ -814,14 +828,22 @@ impl<'a> Run<'a> {
             sized,
             proof,
         };
-        self.warn_of_growth(&report);
+        self.tell_of(&report);
         clear_up(self.watch.sink, self.config, self.job);
         Ok(Outcome::Encoded(Box::new(report)))
     }
 
+    /// Tells of an output that has its name, but of a clip's, which is told by those who judge it.
+    fn tell_of(&self, report: &Report) {
+        if !self.is_clip {
+            self.warn_of_growth(report);
+            self.account.encoded(report);
+        }
+    }
+
     /// Says that the output is larger than the source, and what makes it smaller.
     fn warn_of_growth(&self, report: &Report) {
-        if self.is_clip || report.output_bytes <= report.source_bytes {
+        if report.output_bytes <= report.source_bytes {
             return;
         }
         let has_target = self.plan.recipe.aim.is_some();

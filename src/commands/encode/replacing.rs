@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::Run;
+use super::{Run, account::Account};
 use crate::{
     cli::SkipRule,
     event::{Proof, Sink, note, warn},
@@ -20,22 +20,27 @@ use crate::{
 };
 
 /// Does what is left to do of a replacement whose run was killed once the output had a name; returns whether that was all.
-pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
+pub(super) fn is_finished(
+    watch: &Watch<'_>,
+    config: &Config,
+    account: &Account<'_>,
+) -> Result<bool> {
     let Some(original) = Original::of(config).filter(|_| !config.dry_run) else {
         return Ok(false);
     };
     let (dir, shared) = (config.job_dir.clone(), config.shared);
     let finished = watch.over(move || {
         let Some(leftover) = Leftover::find(&dir, shared)? else {
-            return Ok(false);
+            return Ok(None);
         };
-        let is_finished = original.finish(&leftover)?;
-        if is_finished {
-            leftover.remove()?;
-        }
-        Ok(is_finished)
+        Ok(original.finish(&leftover)?.then_some(leftover))
     })?;
-    if finished {
+    let is_finished = finished.is_some();
+    if let Some(leftover) = finished {
+        account.film(leftover.film());
+        account.encoder(leftover.encoder());
+        account.named();
+        watch.over(move || leftover.remove())?;
         let shown = quoted(config.output.as_os_str());
         note(
             watch.sink,
@@ -43,7 +48,7 @@ pub(super) fn is_finished(watch: &Watch<'_>, config: &Config) -> Result<bool> {
         );
         remove_older(config, watch.sink);
     }
-    Ok(finished)
+    Ok(is_finished)
 }
 
 /// Makes sure that the original can be replaced, and says what is odd about that.

@@ -165,6 +165,7 @@ impl Test<'_> {
                 sink: &sink,
                 ..*run.watch
             },
+            account: run.account,
             config: &config,
             programs: run.programs,
             job: &job,

@@ -1,0 +1,385 @@
+//! `--history`: what came of each film, as a line.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{MetadataExt, symlink},
+    },
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    chance::Chance,
+    clips,
+    lab::{self, Mount, finished_in, gated, let_go, names, waiting},
+    run::{Run, Started},
+};
+
+const HISTORY: &str = "history.jsonl";
+
+/// The lines of a history, each of which is JSON.
+fn lines(dir: &Path) -> Vec<Value> {
+    let text = fs::read(dir.join(HISTORY)).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line:?}"));
+    text.lines().map(read).collect()
+}
+
+/// A directory with a film by each of these names.
+fn with_films(films: &[&str]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for film in films {
+        symlink(clips::one_scene(), dir.path().join(film)).unwrap();
+    }
+    dir
+}
+
+/// An encode with a history.
+fn encode(dir: &Path, film: impl AsRef<OsStr>, args: &[&str]) -> Run {
+    let run = Run::fast(dir).arg(film).args(["--history", HISTORY]);
+    run.args(args)
+}
+
+/// A run that leaves its film alone before it looks into it.
+const SKIPS: [&str; 4] = ["--skip", "small", "--min-bytes", "2G"];
+
+/// What jq, of which a shell's line is made, prints.
+fn type_in(dir: &Path, line: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-ec", line])
+        .current_dir(dir)
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{line}\n{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn what_came_of_each_film_is_a_line_which_others_read() {
+    let dir = with_films(&["a.mkv", "b.mkv", "d.mkv"]);
+    fs::copy(clips::sound_only(), dir.path().join("c.mkv")).unwrap();
+    let encoded = encode(dir.path(), "a.mkv", &["--source-class", "remux"]);
+    encoded.succeeds();
+    encode(dir.path(), "b.mkv", &SKIPS).fails(4);
+    encode(dir.path(), "c.mkv", &[]).fails(8);
+    encode(dir.path(), "d.mkv", &["--encoder-path", "/bin/false"]).fails(1);
+    // Of these, nothing comes: the line is wrong, the output is there, only a plan is wanted.
+    encode(dir.path(), "a.mkv", &["--crf", "20"])
+        .ends()
+        .exits(3);
+    encode(dir.path(), "d.mkv", &["-v", "--bogus 1"]).fails(2);
+    encode(dir.path(), "d.mkv", &["--dry-run"]).succeeds();
+    let lines = lines(dir.path());
+    let statuses: Vec<&Value> = lines.iter().map(|line| &line["status"]).collect();
+    assert_eq!(statuses, ["Success", "Skipped", "Refused", "Failed"]);
+    let codes: Vec<&Value> = lines.iter().map(|line| &line["code"]).collect();
+    assert_eq!(codes, [0, 4, 8, 1]);
+    assert!(
+        lines[1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("--min-bytes wants")
+    );
+    assert!(lines[2]["reason"].as_str().unwrap().contains("no video"));
+
+    let whole = dir.path().canonicalize().unwrap();
+    let (film, output) = (whole.join("a.mkv"), whole.join("a.av1.mkv"));
+    let bytes = |path: &Path| fs::metadata(path).unwrap().len();
+    for (field, expected) in [
+        ("version", json!(1)),
+        ("source_path", json!(film)),
+        ("output_path", json!(output)),
+        ("codec", json!("h264")),
+        ("video_width", json!(192)),
+        ("video_height", json!(108)),
+        ("resolution", json!("SD")),
+        ("hdr", json!("SDR")),
+        ("class", json!("remux")),
+        ("original_bytes", json!(bytes(&film))),
+        ("new_bytes", json!(bytes(&output))),
+        ("frames", json!(48)),
+        ("reason", Value::Null),
+    ] {
+        assert_eq!(lines[0][field], expected, "{field} of {}", lines[0]);
+    }
+    assert_eq!(lines[0]["settings"]["crf"], 18);
+    assert_eq!(lines[0]["settings"]["preset"], 12);
+    assert!(lines[0]["encoder"].as_str().unwrap().contains("SVT-AV1"));
+    assert!(lines[0]["fps"].as_f64().unwrap() > 0.0);
+    assert!(lines[0]["bitrate"].as_u64().unwrap() > 1000);
+    assert_eq!(
+        lines[0]["host"].as_str().unwrap(),
+        type_in(&whole, "uname -n").trim()
+    );
+    is_read_by_the_tuning_guide(&whole, [bytes(&film), bytes(&output)]);
+}
+
+/// The guide's three lines, word by word but for the name of the file.
+fn is_read_by_the_tuning_guide(dir: &Path, [before, after]: [u64; 2]) {
+    let times = r#"jq -r 'select(.status == "Success") | "\(.video_height) \(.finished_at) \(.started_at)"' history.jsonl"#;
+    let printed = type_in(dir, times);
+    let [height, ended, began] = printed.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("{printed}");
+    };
+    assert!(
+        height == "108" && began <= ended && ended.len() == 20,
+        "{printed}"
+    );
+    // Their difference is a time.
+    let seconds = r#"jq 'select(.status == "Success") | (.finished_at | fromdate) - (.started_at | fromdate)' history.jsonl"#;
+    assert!(type_in(dir, seconds).trim().parse::<u64>().unwrap() < 120);
+    let ratio = r#"jq -r 'select(.status == "Success") | (.new_bytes / .original_bytes)' history.jsonl | awk '{sum+=$1; count++} END {print sum/count}'"#;
+    let ratio: f64 = type_in(dir, ratio).trim().parse().unwrap();
+    assert!(
+        (ratio - after as f64 / before as f64).abs() < 0.001,
+        "{ratio}"
+    );
+    let saved = r#"jq -r 'select(.status == "Success") | (.original_bytes - .new_bytes)' history.jsonl | awk '{sum+=$1} END {print sum/1024/1024/1024 " GB"}'"#;
+    let saved = type_in(dir, saved);
+    let saved: f64 = saved.trim().strip_suffix(" GB").unwrap().parse().unwrap();
+    let expected = (before as f64 - after as f64) / f64::from(1 << 30);
+    assert!((saved - expected).abs() < 1e-9, "{saved} {expected}");
+}
+
+#[test]
+fn films_that_wait_or_miss_their_size_have_a_status_of_their_own() {
+    let dir = with_films(&["a.mkv"]);
+    let all = [
+        (&["--test-clip=1s"][..], 5, "Waiting", "waits for approval"),
+        (&["--target-size", "2K"][..], 7, "Missed", "out of reach"),
+    ];
+    for (args, code, status, reason) in Chance::of(1).some(all) {
+        encode(dir.path(), "a.mkv", args).ends().exits(code);
+        let line = lines(dir.path()).pop().unwrap();
+        assert_eq!(
+            (&line["status"], &line["code"]),
+            (&json!(status), &json!(code))
+        );
+        assert!(line["reason"].as_str().unwrap().contains(reason), "{line}");
+        assert!(line["new_bytes"].is_null(), "{line}");
+        assert_eq!(line["settings"]["preset"], 12);
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_has_no_line_and_one_that_goes_on_has_no_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoder = gated(dir.path(), "00003");
+    let run = || lab::encode_with(dir.path(), &encoder).args(["--history", HISTORY, "--keep"]);
+    let job = dir.path().join(lab::JOB);
+    let started = run().start().wait_until("a chunk is finished", || {
+        finished_in(&job) > 0 && !waiting(dir.path()).is_empty()
+    });
+    started.signal(Signal::SIGINT);
+    started.ends().dies_of(Signal::SIGINT);
+    assert!(!dir.path().join(HISTORY).exists());
+    let_go(dir.path());
+    run().succeeds();
+    let first = lines(dir.path());
+    assert_eq!((first.len(), &first[0]["status"]), (1, &json!("Success")));
+    assert!(first[0]["fps"].is_null() && first[0]["frames"] == lab::FRAMES);
+    // Who finds the output finished tells of it if nobody has, since an earlier run may have been killed before.
+    run().succeeds();
+    assert_eq!(lines(dir.path()), first);
+    fs::remove_file(dir.path().join(HISTORY)).unwrap();
+    run().succeeds();
+    let told = lines(dir.path());
+    for field in [
+        "status",
+        "source_path",
+        "original_bytes",
+        "new_bytes",
+        "codec",
+        "encoder",
+    ] {
+        assert_eq!(told[0][field], first[0][field], "{field}");
+    }
+}
+
+#[test]
+fn a_replacement_that_is_found_finished_is_told_with_what_its_original_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let film = dir.path().join("a.mkv");
+    fs::copy(clips::one_scene(), &film).unwrap();
+    let run = || encode(dir.path(), "a.mkv", &["--replace", "--keep"]);
+    run().succeeds();
+    let first = lines(dir.path());
+    let sizes = [clips::one_scene(), film].map(|film| fs::metadata(film).unwrap().len());
+    assert_eq!([&first[0]["original_bytes"], &first[0]["new_bytes"]], sizes);
+    // Its run may have been killed before it told of it, and what is there now is the output.
+    fs::remove_file(dir.path().join(HISTORY)).unwrap();
+    run().succeeds().says("is finished: an earlier run");
+    let told = lines(dir.path());
+    for field in [
+        "status",
+        "original_bytes",
+        "new_bytes",
+        "codec",
+        "resolution",
+        "encoder",
+    ] {
+        assert_eq!(told[0][field], first[0][field], "{field}");
+    }
+}
+
+#[test]
+fn many_runs_at_once_write_whole_lines_each_of_its_own_film() {
+    let dir = tempfile::tempdir().unwrap();
+    // Long names of any bytes.
+    let name = |n: u32| {
+        [
+            format!("{n:02}").as_bytes(),
+            b"\xff'\"\n\x1b[2J<b>",
+            &[b'x'; 200],
+            b".mkv",
+        ]
+        .concat()
+    };
+    let films: Vec<PathBuf> = (0..16)
+        .map(|n| {
+            dir.path()
+                .canonicalize()
+                .unwrap()
+                .join(OsStr::from_bytes(&name(n)))
+        })
+        .collect();
+    for film in &films {
+        symlink(clips::one_scene(), film).unwrap();
+    }
+    let runs: Vec<Started> = films
+        .iter()
+        .map(|film| encode(dir.path(), film, &SKIPS).start())
+        .collect();
+    for run in runs {
+        run.ends().exits(4);
+    }
+    let lines = lines(dir.path());
+    let bytes = |line: &Value| -> Vec<u8> {
+        serde_json::from_value(line["source_path_bytes"].clone()).unwrap()
+    };
+    let mut told: Vec<Vec<u8>> = lines.iter().map(bytes).collect();
+    told.sort();
+    let expected: Vec<&[u8]> = films
+        .iter()
+        .map(|film| film.as_os_str().as_bytes())
+        .collect();
+    assert_eq!(told, expected);
+    let text = lines[0]["source_path"].as_str().unwrap();
+    assert!(text.contains("\u{fffd}'\"\n\u{1b}[2J<b>xxx"), "{text:?}");
+}
+
+/// Whether a run has its history open.
+fn has_open(run: i32, file: &Path) -> bool {
+    let Ok(open) = fs::read_dir(format!("/proc/{run}/fd")) else {
+        return false;
+    };
+    let file = file.canonicalize().ok();
+    open.flatten()
+        .any(|fd| fs::read_link(fd.path()).ok() == file)
+}
+
+#[test]
+fn a_file_that_somebody_has_locked_is_waited_for_and_a_cut_line_is_ended() {
+    let dir = with_films(&["a.mkv"]);
+    let path = dir.path().join(HISTORY);
+    let cut = "{\"version\":1,\"status\":\"Succ";
+    fs::write(&path, cut).unwrap();
+    let file = File::open(&path).unwrap();
+    file.lock().unwrap();
+    let run = encode(dir.path(), "a.mkv", &SKIPS).start();
+    let number = run.number();
+    let run = run.wait_until("it has the history open", || has_open(number, &path));
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        cut,
+        "nothing is written meanwhile"
+    );
+    drop(file);
+    run.ends().exits(4);
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn a_history_on_a_full_disk_waits_for_room_and_fails_no_film() {
+    let dir = with_films(&["a.mkv"]);
+    let Some(disk) = Mount::tmpfs(dir.path().join("disk"), 1) else {
+        return;
+    };
+    let path = disk.path().join("h.jsonl");
+    // There is room for a part of the next line.
+    let before = format!("{}\n", "{".repeat(4096 - 101));
+    fs::write(&path, &before).unwrap();
+    disk.fill(0);
+    let run = |patience: &str| {
+        let run = Run::fast(dir.path()).arg("a.mkv").args(SKIPS);
+        run.arg("--history")
+            .arg(&path)
+            .args(["--disk-timeout", patience])
+    };
+    let failed = run("0").ends().exits(4);
+    let _ = failed
+        .says("warning: --history has no line of ")
+        .says("skipped: ");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        before,
+        "no part of a line"
+    );
+    // What was written of the line, and is taken back, leaves a time.
+    let tried = || {
+        fs::metadata(&path)
+            .map(|it| (it.ctime(), it.ctime_nsec()))
+            .unwrap()
+    };
+    let before = tried();
+    let started = run("60").start();
+    let started = started.wait_until("it has tried", || tried() != before);
+    disk.clear();
+    started.ends().exits(4);
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_history_that_cannot_be_written_is_a_warning_and_a_film_is_none() {
+    let dir = with_films(&["a.mkv"]);
+    let film = fs::read(clips::mp4()).unwrap();
+    fs::write(dir.path().join("another.mkv"), &film).unwrap();
+    let run = |file: &str| {
+        let run = Run::fast(dir.path()).arg("a.mkv").args(SKIPS);
+        run.args(["--history", file])
+    };
+    for (file, says) in [
+        ("gone/h.jsonl", "No such file or directory"),
+        (".", "Is a directory"),
+        ("another.mkv", "it is no history: name another file"),
+    ] {
+        run(file)
+            .fails(4)
+            .says("warning: --history has no line of ")
+            .says(says);
+    }
+    assert!(fs::read(dir.path().join("another.mkv")).unwrap() == film);
+    run("a.mkv")
+        .fails(2)
+        .says("/a.mkv: that is a film; name another file");
+    assert_eq!(names(dir.path()), ["a.mkv", "another.mkv"]);
+}
+
+#[test]
+fn settings_may_name_the_history() {
+    let dir = with_films(&["a.mkv"]);
+    fs::write(dir.path().join("my.toml"), "history = 'history.jsonl'\n").unwrap();
+    let run = Run::fast(dir.path()).arg("a.mkv").args(SKIPS);
+    run.args(["--config", "my.toml"]).ends().exits(4);
+    assert_eq!(lines(dir.path())[0]["settings"]["min-bytes"], "2G");
+}
