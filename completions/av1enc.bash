@@ -25,6 +25,9 @@ _av1enc() {
             av1enc,help)
                 cmd="av1enc__subcmd__help"
                 ;;
+            av1enc,history)
+                cmd="av1enc__subcmd__history"
+                ;;
             av1enc,restore)
                 cmd="av1enc__subcmd__restore"
                 ;;
@@ -46,6 +49,9 @@ _av1enc() {
             av1enc__subcmd__help,help)
                 cmd="av1enc__subcmd__help__subcmd__help"
                 ;;
+            av1enc__subcmd__help,history)
+                cmd="av1enc__subcmd__help__subcmd__history"
+                ;;
             av1enc__subcmd__help,restore)
                 cmd="av1enc__subcmd__help__subcmd__restore"
                 ;;
@@ -65,7 +71,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status tables completions help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status history tables completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -547,7 +553,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__help)
-            opts="doctor verify restore status tables completions help"
+            opts="doctor verify restore status history tables completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -589,6 +595,20 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        av1enc__subcmd__help__subcmd__history)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -651,6 +671,32 @@ _av1enc() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        av1enc__subcmd__history)
+            opts="-h --sample --seed --html --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --sample)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --html)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

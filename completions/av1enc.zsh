@@ -304,6 +304,17 @@ _arguments "${_arguments_options[@]}" : \
 '*::dirs -- Directories below which films are encoded \[default\: the current one\]:_files' \
 && ret=0
 ;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+'--sample=[Name N finished films to look at, chosen by chance]:N:_default' \
+'--seed=[Choose those of --sample that were chosen with this number]:NUMBER:_default' \
+'(--json --sample)--html=[Write one page for a browser, which needs nothing else (\`-\`\: to standard output)]:PAGE:_files' \
+'--json[Print the sums as one JSON object]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::files -- Files that `--history` has written:_files' \
+&& ret=0
+;;
 (tables)
 _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
@@ -345,6 +356,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (tables)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -373,6 +388,7 @@ _av1enc_commands() {
 'verify:Compare a film with the one that it was made of' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
 'status:Show what is encoded below a directory, and what was stopped' \
+'history:Sum up what \`--history\` has written, as a table or a page' \
 'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -396,6 +412,7 @@ _av1enc__subcmd__help_commands() {
 'verify:Compare a film with the one that it was made of' \
 'restore:Put the original back that \`--replace\` has kept of a film' \
 'status:Show what is encoded below a directory, and what was stopped' \
+'history:Sum up what \`--history\` has written, as a table or a page' \
 'tables:Print the built-in tables, for a file that --tables names' \
 'completions:Print a completion script for a shell' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -417,6 +434,11 @@ _av1enc__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help help commands' commands "$@"
 }
+(( $+functions[_av1enc__subcmd__help__subcmd__history_commands] )) ||
+_av1enc__subcmd__help__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc help history commands' commands "$@"
+}
 (( $+functions[_av1enc__subcmd__help__subcmd__restore_commands] )) ||
 _av1enc__subcmd__help__subcmd__restore_commands() {
     local commands; commands=()
@@ -436,6 +458,11 @@ _av1enc__subcmd__help__subcmd__tables_commands() {
 _av1enc__subcmd__help__subcmd__verify_commands() {
     local commands; commands=()
     _describe -t commands 'av1enc help verify commands' commands "$@"
+}
+(( $+functions[_av1enc__subcmd__history_commands] )) ||
+_av1enc__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'av1enc history commands' commands "$@"
 }
 (( $+functions[_av1enc__subcmd__restore_commands] )) ||
 _av1enc__subcmd__restore_commands() {

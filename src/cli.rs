@@ -57,6 +57,7 @@ impl Cli {
         match &self.command {
             Some(Command::Verify(args)) => args.json,
             Some(Command::Status(args)) => args.json,
+            Some(Command::History(args)) => args.json,
             _ => self.options().json,
         }
     }
@@ -94,6 +95,7 @@ pub fn command() -> clap::Command {
         .mut_subcommand("verify", in_short)
         .mut_subcommand("restore", in_short)
         .mut_subcommand("status", in_short)
+        .mut_subcommand("history", in_short)
 }
 
 /// The same where only what is typed every day is shown.
@@ -181,6 +183,10 @@ pub enum Command {
     /// Finds every job there: how far it is, how fast, and when it will be done; of one that was stopped or killed, what to
     /// type to go on. It writes nothing, and stands in the way of no run.
     Status(StatusArgs),
+    /// Sum up what `--history` has written, as a table or a page
+    ///
+    /// A film counts once: by its last success, and if it has none, by its last line.
+    History(HistoryArgs),
     /// Print the built-in tables, for a file that --tables names
     Tables,
     /// Print a completion script for a shell
@@ -251,6 +257,30 @@ pub struct StatusArgs {
     pub clean: Option<String>,
 
     /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is summed up, and how it is shown.
+#[derive(Debug, Clone, Args)]
+pub struct HistoryArgs {
+    /// Files that `--history` has written
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Name N finished films to look at, chosen by chance
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+
+    /// Choose those of --sample that were chosen with this number
+    #[arg(long, value_name = "NUMBER", requires = "sample")]
+    pub seed: Option<u64>,
+
+    /// Write one page for a browser, which needs nothing else (`-`: to standard output)
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["json", "sample"])]
+    pub html: Option<PathBuf>,
+
+    /// Print the sums as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -1041,6 +1071,8 @@ pub struct EncodeArgs {
     pub proof: Option<PathBuf>,
 
     /// Append what came of the film to FILE, as one line of JSON
+    ///
+    /// `av1enc history FILE` sums it up.
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub history: Option<PathBuf>,
 

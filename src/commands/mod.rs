@@ -3,6 +3,7 @@
 mod manual;
 pub mod doctor;
 pub mod encode;
+pub mod history;
 pub mod restore;
 pub mod status;
 pub mod verify;
@@ -42,6 +43,10 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
             Ok(Exit::Done)
         }
         Some(Command::Status(args)) => status::run(args),
+        Some(Command::History(args)) => {
+            ui::print_bytes(&history::run(args)?);
+            Ok(Exit::Done)
+        }
         Some(Command::TryVapoursynth) => {
             ui::print_out(&source::trial());
             Ok(Exit::Done)

@@ -40,6 +40,12 @@ fn is_utf8_of(variables: [Option<OsString>; 3]) -> bool {
     text.contains("utf-8") || text.contains("utf8")
 }
 
+/// How many columns a text takes at a terminal.
+#[must_use]
+pub fn columns_of(text: &str) -> usize {
+    console::measure_text_width(text)
+}
+
 /// Standard error, with the cursor at the left edge after each drawing. indicatif leaves it at the right edge, where the
 /// terminal's echo of Ctrl-C (`^C`) takes the cursor to the next line: indicatif then clears from one line too low.
 #[derive(Debug)]

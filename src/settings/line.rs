@@ -282,6 +282,12 @@ fn in_our_words(error: &clap::Error) -> String {
             "--sc-only needs the file into which the scenes are written: add -s scenes.json"
                 .to_owned()
         }
+        (ErrorKind::MissingRequiredArgument, _) if named.starts_with("<FILE>") => {
+            format!("which history? Type `{PROGRAM} history FILE`, as --history has named it")
+        }
+        (ErrorKind::MissingRequiredArgument, _) if named.starts_with("--sample") => {
+            "--seed chooses again what --sample has chosen: add --sample 5".to_owned()
+        }
         (_, Some("")) => format!("{flag} needs a value: {named}"),
         (ErrorKind::InvalidValue, Some(value)) => av1an::why_not_encoder(value)
             .unwrap_or_else(|| format!("{flag} {value}: {}", values_of(error))),

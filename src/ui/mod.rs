@@ -3,6 +3,7 @@
 pub mod text;
 mod lines;
 pub mod log;
+pub mod history;
 pub mod plan;
 pub mod screen;
 pub mod board;

@@ -1,4 +1,4 @@
-//! `--history`: what came of each film, as a line.
+//! `--history` and `av1enc history`: what came of each film, as lines, as sums and as a page.
 
 use std::{
     ffi::OsStr,
@@ -19,7 +19,7 @@ use crate::{
     chance::Chance,
     clips,
     lab::{self, Mount, finished_in, gated, let_go, names, waiting},
-    run::{Run, Started},
+    run::{Ended, Run, Started},
 };
 
 const HISTORY: &str = "history.jsonl";
@@ -50,6 +50,13 @@ fn encode(dir: &Path, film: impl AsRef<OsStr>, args: &[&str]) -> Run {
 
 /// A run that leaves its film alone before it looks into it.
 const SKIPS: [&str; 4] = ["--skip", "small", "--min-bytes", "2G"];
+
+fn history(dir: &Path, args: &[&str]) -> Ended {
+    Run::bare(dir)
+        .args(["history", HISTORY])
+        .args(args)
+        .succeeds()
+}
 
 /// What jq, of which a shell's line is made, prints.
 fn type_in(dir: &Path, line: &str) -> String {
@@ -121,6 +128,7 @@ fn what_came_of_each_film_is_a_line_which_others_read() {
         type_in(&whole, "uname -n").trim()
     );
     is_read_by_the_tuning_guide(&whole, [bytes(&film), bytes(&output)]);
+    is_summed_up(&whole);
 }
 
 /// The guide's three lines, word by word but for the name of the file.
@@ -148,6 +156,25 @@ fn is_read_by_the_tuning_guide(dir: &Path, [before, after]: [u64; 2]) {
     let saved: f64 = saved.trim().strip_suffix(" GB").unwrap().parse().unwrap();
     let expected = (before as f64 - after as f64) / f64::from(1 << 30);
     assert!((saved - expected).abs() < 1e-9, "{saved} {expected}");
+}
+
+fn is_summed_up(dir: &Path) {
+    let told = history(dir, &[])
+        .prints("1 film encoded: ")
+        .prints("\nremux  SD        1 ")
+        .prints("\nh264        1 ")
+        .prints("1 film skipped\n  1  has 59.9 kB, and --min-bytes wants 2.1 GB (")
+        .prints("1 film refused\n  1  has no video to encode (aac audio) (")
+        .prints("1 film failed\n  1  this machine lacks what an encode needs: ");
+    told.expect(told.stderr.is_empty(), "no word of an error");
+    let sums: Value = serde_json::from_str(&history(dir, &["--json"]).stdout).unwrap();
+    assert_eq!(sums["total"]["films"], 1);
+    assert_eq!(sums["by_class"][0]["of"], json!(["remux", "SD"]));
+    assert_eq!(sums["skipped"][0]["films"], 1);
+    let sample = history(dir, &["--sample", "5", "--seed", "7"]);
+    let _ = sample
+        .prints("1 film to look at, by chance (the same again: --seed 7)\n")
+        .prints("a.av1.mkv (");
 }
 
 #[test]
@@ -275,6 +302,11 @@ fn many_runs_at_once_write_whole_lines_each_of_its_own_film() {
     assert_eq!(told, expected);
     let text = lines[0]["source_path"].as_str().unwrap();
     assert!(text.contains("\u{fffd}'\"\n\u{1b}[2J<b>xxx"), "{text:?}");
+    let shown = history(dir.path(), &[]).prints("16 films skipped\n  16  has N kB, and");
+    shown.expect(
+        !shown.stdout.contains('\u{1b}'),
+        "nothing that moves a cursor",
+    );
 }
 
 /// Whether a run has its history open.
@@ -307,6 +339,9 @@ fn a_file_that_somebody_has_locked_is_waited_for_and_a_cut_line_is_ended() {
     run.ends().exits(4);
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
+    let _ = history(dir.path(), &[])
+        .prints("1 film skipped")
+        .prints("1 line is none of a history, and is passed over");
 }
 
 #[test]
@@ -372,7 +407,24 @@ fn a_history_that_cannot_be_written_is_a_warning_and_a_film_is_none() {
     run("a.mkv")
         .fails(2)
         .says("/a.mkv: that is a film; name another file");
-    assert_eq!(names(dir.path()), ["a.mkv", "another.mkv"]);
+    let missing = Run::bare(dir.path())
+        .args(["history", "gone.jsonl"])
+        .fails(1);
+    let _ = missing
+        .says("reading the history gone.jsonl: an encode with --history gone.jsonl makes it");
+    fs::write(dir.path().join(HISTORY), "").unwrap();
+    let _ = history(dir.path(), &[]).prints("no film is encoded yet");
+    let page = Run::bare(dir.path()).args(["history", HISTORY, "--html", "a.mkv"]);
+    page.fails(3)
+        .says("a.mkv is there, and is no page of av1enc");
+    for _ in 0..2 {
+        let written = history(dir.path(), &["--html", "page.html"]);
+        written.expect(written.stdout.is_empty(), "only the page");
+    }
+    assert_eq!(
+        names(dir.path()),
+        ["a.mkv", "another.mkv", HISTORY, "page.html"]
+    );
 }
 
 #[test]
@@ -382,4 +434,141 @@ fn settings_may_name_the_history() {
     let run = Run::fast(dir.path()).arg("a.mkv").args(SKIPS);
     run.args(["--config", "my.toml"]).ends().exits(4);
     assert_eq!(lines(dir.path())[0]["settings"]["min-bytes"], "2G");
+}
+
+/// A line as a run may have written it: in this minute, in this status, of a source in this codec and of these sizes.
+fn line(film: &str, minute: u32, status: &str, codec: &str, sizes: [Option<u64>; 2]) -> String {
+    let [before, after] = sizes;
+    let moment = format!("2026-11-{:02}T01:{:02}:00Z", 1 + minute / 60, minute % 60);
+    let reason = (status != "Success").then_some("a <b>reason</b>; & more");
+    let line = json!({
+        "version": 1, "status": status, "code": 0, "source_path": film, "output_path": format!("/out{film}"),
+        "host": "h", "encoder": "SVT-AV1", "codec": codec, "bitrate": 1, "video_width": 1920, "video_height": 1080,
+        "resolution": "1080p", "hdr": "SDR", "class": "web", "settings": {"crf": 26, "preset": 5},
+        "original_bytes": before, "new_bytes": after, "started_at": moment, "finished_at": moment,
+        "frames": 1000, "fps": 20.5, "reason": reason,
+    });
+    format!("{line}\n")
+}
+
+/// Films whose names are hostile to a page, and some of every status.
+fn hostile() -> String {
+    [
+        line(
+            "/f/large.mkv",
+            1,
+            "Success",
+            "h264",
+            [Some(9_000), Some(3_000)],
+        ),
+        line(
+            "/f/<img src=x onerror=alert(1)>.mkv",
+            2,
+            "Success",
+            "hevc",
+            [Some(8_000), Some(6_000)],
+        ),
+        line(
+            "/f/</script><script>alert(1)</script>.mkv",
+            3,
+            "Success",
+            "hevc",
+            [Some(7_000), Some(2_000)],
+        ),
+        line(
+            "/f/grown \u{202e}\"'&amp;.mkv",
+            4,
+            "Success",
+            "mpeg2video",
+            [Some(100), Some(300)],
+        ),
+        line("/f/{data}.mkv", 5, "Skipped", "hevc", [Some(5_000), None]),
+        line("/f/failed.mkv", 6, "Failed", "vc1", [None, None]),
+    ]
+    .concat()
+}
+
+/// A browser, if there is one, and a loud word else.
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap();
+    let names = [
+        "chromium-headless-shell",
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+    ];
+    let found = names.iter().find_map(|name| {
+        let mut places = std::env::split_paths(&path).map(|dir| dir.join(name));
+        places.find(|place| place.is_file())
+    });
+    if found.is_none() {
+        eprintln!(
+            "SKIPPED, no page is opened here: there is no Chromium, which ./setup test installs on Debian"
+        );
+    }
+    found
+}
+
+/// What a browser makes of the page in `dir` at this fragment of its address.
+fn opened(browser: &Path, dir: &Path, fragment: &str) -> String {
+    let dir = dir.canonicalize().unwrap();
+    let output = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--enable-logging=stderr",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}/profile", dir.display()))
+        .arg(format!("file://{}/page.html#{fragment}", dir.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // That is how a browser tells of what a script did wrong, and of what the page's policy has forbidden.
+    assert!(!said.contains("CONSOLE"), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The names in the page's list.
+fn listed(dom: &str) -> Vec<&str> {
+    let rows = dom.split("<td class=\"name\"><bdi>").skip(1);
+    rows.map(|row| row.split("</bdi>").next().unwrap())
+        .collect()
+}
+
+#[test]
+fn a_browser_opens_the_page_and_sorts_and_filters_by_its_address() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(HISTORY), hostile()).unwrap();
+    let page = history(dir.path(), &["--html", "-"]).stdout;
+    for elsewhere in ["src=", "href=", "url(", "@import", "fetch("] {
+        let ours = page.split("type=\"application/json\"").next().unwrap();
+        assert!(!ours.contains(elsewhere), "{elsewhere}");
+    }
+    fs::write(dir.path().join("page.html"), page).unwrap();
+    let Some(browser) = browser() else { return };
+    let dom = opened(&browser, dir.path(), "sort=saved&filter=HEVC");
+    assert_eq!(
+        listed(&dom),
+        [
+            "script&gt;.mkv",
+            "&lt;img src=x onerror=alert(1)&gt;.mkv",
+            "{data}.mkv"
+        ]
+    );
+    for text in [
+        "7.0 kB",
+        "46.7 %",
+        "of 3 films encoded",
+        "a &lt;b&gt;reason&lt;/b&gt;; &amp; more",
+    ] {
+        assert!(dom.contains(text), "{text:?} in {dom}");
+    }
+    let dom = opened(&browser, dir.path(), "sort=before&dir=asc&status=Success");
+    let grown = "grown \u{202e}\"'&amp;amp;.mkv";
+    assert_eq!((listed(&dom).len(), listed(&dom)[0]), (4, grown));
+    assert!(dom.contains("<circle") && dom.contains("−200 B"), "{dom}");
+    assert!(!dom.contains("<img"), "{dom}");
 }
