@@ -103,7 +103,7 @@ impl Sum {
         self.original_bytes = self.original_bytes.saturating_add(original);
         self.new_bytes = self.new_bytes.saturating_add(new);
         let saved = i128::from(self.original_bytes) - i128::from(self.new_bytes);
-        self.saved_bytes = i64::try_from(saved).unwrap_or(i64::MAX);
+        self.saved_bytes = saved.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
         let whole = self.original_bytes as f64;
         self.saved_percent = (whole > 0.0).then(|| 100.0 * saved as f64 / whole);
         let speed = film

@@ -11,6 +11,11 @@ use std::{
     process::Command,
 };
 
+use av1enc::history::{
+    file::History,
+    page,
+    sum::{Films, Sample, Summary},
+};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -486,6 +491,35 @@ fn hostile() -> String {
         line("/f/failed.mkv", 6, "Failed", "vc1", [None, None]),
     ]
     .concat()
+}
+
+#[test]
+fn lines_of_a_history_may_be_anything() {
+    let most = Some(u64::MAX);
+    let good = [
+        hostile(),
+        line("/f/x.mkv", 7, "Success", "h264", [most, Some(0)]),
+        line("/f/y.mkv", 8, "Success", "h264", [Some(0), most]).replace("20.5", "1e-300"),
+        line("/f/z.mkv", 9, "Success", "h264", [most, most]).replace("20.5", "1e308"),
+    ]
+    .concat();
+    let mut chance = Chance::of(300);
+    for round in 0..chance.rounds {
+        let mut bytes = good.clone().into_bytes();
+        if round > 0 {
+            lab::mutate(&mut bytes, &mut chance.random);
+        }
+        let read = History::of(&bytes);
+        let known = read.records.len() as u64 + read.unreadable + read.later;
+        assert!(known > 0 || bytes.trim_ascii().is_empty());
+        let films = Films::of(vec![read]);
+        let sample = Sample::of(&films, 5, round as u64);
+        let summary = Summary::of(&films, Some(sample));
+        serde_json::to_string(&summary).unwrap();
+        let told = av1enc::ui::history::told(&summary);
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n'));
+        assert_eq!(page::of(&films).unwrap().matches("<script").count(), 2);
+    }
 }
 
 /// A browser, if there is one, and a loud word else.
