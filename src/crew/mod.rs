@@ -362,13 +362,13 @@ impl Hall {
         let children = &self.workshop.tools.children;
         match signal {
             Signal::SIGTSTP => {
-                children.signal_all(Signal::SIGSTOP);
+                children.stop_all();
                 signal::stop_self();
-                children.signal_all(Signal::SIGCONT);
+                children.resume_all();
                 None
             }
             Signal::SIGCONT => {
-                children.signal_all(Signal::SIGCONT);
+                children.resume_all();
                 None
             }
             signal => Some(Happening::Stop(signal)),

@@ -175,6 +175,8 @@ impl Cutting<'_> {
             }
             self.give(cutter.certain());
             self.scout.at.seen.fetch_add(1, Ordering::Relaxed);
+            // Where VapourSynth decodes, no tool is there to be stopped.
+            self.scout.at.workshop.tools.children.wait_while_held();
             if self.scout.at.stop.load(Ordering::Relaxed) {
                 bail!("stopped");
             }

@@ -6,7 +6,7 @@ use std::{
     path::Path,
     process::{ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -24,6 +24,8 @@ use crate::{
 /// With so many frames left in it, an encoder is about to end: a group of pictures of SVT-AV1, which it cannot fill any
 /// more.
 const LAST_FRAMES: u64 = 16;
+/// How often it is looked whether a time that was lengthened is over.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How an encoder is doing. Kept up to date by those who feed and hear it, each on a thread of its own; read by whoever
 /// waits for it. Its lock is held for an instant, and nothing else is locked meanwhile.
@@ -159,16 +161,22 @@ impl Session {
         })
     }
 
-    /// Kills it if it runs longer than `limit` from now on.
+    /// Kills it if it runs longer than `limit` from now on, without the time in which tools are held.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn limited(mut self, children: &Children, limit: Duration) -> Result<Self> {
         let (ended, end) = bounded::<()>(0);
-        let (children, pid) = (children.clone(), self.running.pid());
+        let (children, pid, begun) = (children.clone(), self.running.pid(), Instant::now());
         threads::start("limit", move || {
-            if end.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-                children.kill(pid);
+            let before = children.held_for();
+            let mut left = limit;
+            while end.recv_timeout(left.max(LOOK)) == Err(RecvTimeoutError::Timeout) {
+                let held = children.held_for().saturating_sub(before);
+                left = (limit + held).saturating_sub(begun.elapsed());
+                if left.is_zero() {
+                    return children.kill(pid);
+                }
             }
         })?;
         self._limit = Some(ended);

@@ -11,8 +11,9 @@ use std::{
     },
     panic,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{JoinHandle, ScopedJoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -39,12 +40,25 @@ const LINE_BYTES: usize = 2000;
 /// A process is signalled only while it is in the register, and leaves it before it is reaped: its number cannot have
 /// been given to somebody else.
 #[derive(Clone, Default)]
-pub struct Children(Arc<Mutex<Register>>);
+pub struct Children(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    register: Mutex<Register>,
+    /// Tools are not held any more, or none is to start again.
+    changed: Condvar,
+}
 
 #[derive(Default)]
 struct Register {
     running: Vec<Pid>,
+    /// Those of them that are stopped one by one, while the others run.
+    resting: Vec<Pid>,
     closed: bool,
+    /// Since when all of them are held, if they are.
+    held_since: Option<Instant>,
+    /// How long they were held before.
+    held_before: Duration,
     guard: Option<Guard>,
 }
 
@@ -56,7 +70,27 @@ impl Register {
 
     fn remove(&mut self, pid: Pid) {
         self.running.retain(|running| *running != pid);
+        self.resting.retain(|resting| *resting != pid);
         self.tell_guard(-pid.as_raw());
+    }
+
+    /// The tool with this process number, if it still runs.
+    fn find(&self, pid: i32) -> Option<Pid> {
+        let mut running = self.running.iter().copied();
+        running.find(|running| running.as_raw() == pid)
+    }
+
+    /// Sends `signal` to every tool that `is_meant`, and whatever it started itself.
+    fn signal(&self, signal: Signal, is_meant: impl Fn(&Pid) -> bool) {
+        for pid in self.running.iter().filter(|pid| is_meant(pid)) {
+            // The group may be gone in the instant between its end and our waiting for it: nothing to do then.
+            let _ = killpg(*pid, signal);
+        }
+    }
+
+    /// Lets all tools go on but those that rest.
+    fn resume(&self) {
+        self.signal(Signal::SIGCONT, |pid| !self.resting.contains(pid));
     }
 
     fn tell_guard(&mut self, change: i32) {
@@ -76,37 +110,115 @@ impl Children {
             guard: Some(Guard::start(alone)?),
             ..Register::default()
         };
-        Ok(Self(Arc::new(Mutex::new(register))))
+        Ok(Self(Arc::new(Shared {
+            register: Mutex::new(register),
+            changed: Condvar::new(),
+        })))
     }
 
     fn register(&self) -> std::sync::MutexGuard<'_, Register> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .register
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends `signal` to every tool and whatever it started itself.
-    pub fn signal_all(&self, signal: Signal) {
-        for pid in &self.register().running {
-            // The group may be gone in the instant between its end and our waiting for it: nothing to do then.
-            let _ = killpg(*pid, signal);
+    /// Stops every tool and whatever it started itself, until [`Children::resume_all`].
+    pub fn stop_all(&self) {
+        self.register().signal(Signal::SIGSTOP, |_| true);
+    }
+
+    /// Lets every tool go on that neither rests nor is held.
+    pub fn resume_all(&self) {
+        let register = self.register();
+        if register.held_since.is_none() {
+            register.resume();
+        }
+    }
+
+    /// Stops every tool, and has those wait that are about to be started, until [`Children::release`].
+    pub fn hold(&self) {
+        let mut register = self.register();
+        if register.held_since.is_none() {
+            register.held_since = Some(Instant::now());
+            register.signal(Signal::SIGSTOP, |_| true);
+        }
+    }
+
+    /// Lets the tools go on that were held.
+    pub fn release(&self) {
+        let mut register = self.register();
+        if let Some(since) = register.held_since.take() {
+            register.held_before += since.elapsed();
+            register.resume();
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// Whether the tools are held.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.register().held_since.is_some()
+    }
+
+    /// How long the tools were held until now, all in all: nobody's patience is worn by it.
+    #[must_use]
+    pub fn held_for(&self) -> Duration {
+        let register = self.register();
+        let now = register.held_since.map(|since| since.elapsed());
+        register.held_before + now.unwrap_or_default()
+    }
+
+    /// Waits as long as the tools are held: for who works without one.
+    pub fn wait_while_held(&self) {
+        drop(self.unheld());
+    }
+
+    /// The register, once the tools are not held any more, or none is to start again.
+    fn unheld(&self) -> std::sync::MutexGuard<'_, Register> {
+        let is_held = |register: &mut Register| register.held_since.is_some() && !register.closed;
+        self.0
+            .changed
+            .wait_while(self.register(), is_held)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops one tool, if it still runs, whatever the others do, until [`Children::wake`].
+    pub fn rest(&self, pid: i32) {
+        let mut register = self.register();
+        if let Some(pid) = register.find(pid) {
+            if !register.resting.contains(&pid) {
+                register.resting.push(pid);
+            }
+            let _ = killpg(pid, Signal::SIGSTOP);
+        }
+    }
+
+    /// Lets a tool go on that rests, unless all are held.
+    pub fn wake(&self, pid: i32) {
+        let mut register = self.register();
+        register.resting.retain(|resting| resting.as_raw() != pid);
+        if let Some(pid) = register.find(pid)
+            && register.held_since.is_none()
+        {
+            let _ = killpg(pid, Signal::SIGCONT);
         }
     }
 
     /// Kills one tool and whatever it started itself, if it still runs.
     pub fn kill(&self, pid: i32) {
         let register = self.register();
-        if register
-            .running
-            .iter()
-            .any(|running| running.as_raw() == pid)
-        {
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        if let Some(pid) = register.find(pid) {
+            let _ = killpg(pid, Signal::SIGKILL);
         }
     }
 
     /// Kills every tool, and lets no further one start.
     pub fn close(&self) {
-        self.register().closed = true;
-        self.signal_all(Signal::SIGKILL);
+        let mut register = self.register();
+        register.closed = true;
+        register.signal(Signal::SIGKILL, |_| true);
+        self.0.changed.notify_all();
     }
 
     /// Lets tools start again after [`Children::close`]. To be called when everybody who started some has noticed.
@@ -141,8 +253,8 @@ impl Children {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        // The lock is held over the start, so that `close` sees either no child or a registered one.
-        let mut register = self.register();
+        // The lock is held over the start, so that `close` and `hold` see either no child or a registered one.
+        let mut register = self.unheld();
         anyhow::ensure!(
             !register.closed,
             "not starting `{shown}`: the run is being stopped"
@@ -749,6 +861,62 @@ mod tests {
         assert!(failure.tells_of_full_disk());
         assert!(children.stream(run(words), |_| Ok(())).is_err());
         assert!(children.finish(run("a word")).unwrap().failure.is_none());
+    }
+
+    fn state(pid: i32) -> char {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    }
+
+    #[track_caller]
+    fn comes_to(pid: i32, is_stopped: bool) {
+        let begun = Instant::now();
+        while (state(pid) == 'T') != is_stopped {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{is_stopped}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn tools_that_are_held_stop_and_none_starts_until_they_are_released() {
+        let children = Children::default();
+        let first = children.spawn(shell("sleep 60"), Stdio::null()).unwrap();
+        children.hold();
+        comes_to(first.pid(), true);
+        // Who continues all tools, as after Ctrl-Z, continues none that is held.
+        children.resume_all();
+        let (of, started) = (children.clone(), std::sync::mpsc::channel());
+        let second = thread::spawn(move || {
+            let second = of.spawn(shell("sleep 60"), Stdio::null()).unwrap();
+            started.0.send(second.pid()).unwrap();
+            second
+        });
+        let soon = Duration::from_millis(50);
+        assert!(started.1.recv_timeout(soon).is_err(), "it waits");
+        comes_to(first.pid(), true);
+        assert!(children.held_for() >= soon);
+        children.release();
+        comes_to(first.pid(), false);
+        let second = second.join().unwrap();
+        // One that rests does so whatever the others do.
+        children.rest(second.pid());
+        children.hold();
+        children.release();
+        comes_to(first.pid(), false);
+        comes_to(second.pid(), true);
+        children.wake(second.pid());
+        comes_to(second.pid(), false);
+    }
+
+    #[test]
+    fn who_waits_for_tools_that_are_held_hears_that_the_run_ends() {
+        let children = Children::default();
+        children.hold();
+        let of = children.clone();
+        let waits = thread::spawn(move || of.spawn(shell("true"), Stdio::null()).err());
+        children.close();
+        assert!(waits.join().unwrap().is_some());
+        children.wait_while_held();
     }
 
     #[test]

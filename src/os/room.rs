@@ -118,7 +118,7 @@ impl Room {
     pub fn wait<T>(&self, what: &str, mut step: impl FnMut() -> Result<T>) -> Result<T> {
         let (mut full_since, mut pause) = (None, FIRST_PAUSE);
         loop {
-            let begun = Instant::now();
+            let begun = self.now();
             let error = match step() {
                 Err(error) if self.waits_for(&error) => error,
                 done => {
@@ -142,17 +142,28 @@ impl Room {
             }
             // A step that was at work for longer than that has met with another full disk.
             let since = match full_since {
-                Some(since) if begun.elapsed() <= self.patience => since,
-                _ => Instant::now(),
+                Some(since) if self.worked_since(begun) <= self.patience => since,
+                _ => self.now(),
             };
             full_since = Some(since);
-            let left = self.patience.saturating_sub(since.elapsed());
+            let left = self.patience.saturating_sub(self.worked_since(since));
             if left.is_zero() {
                 return Err(error.context(InVain(what.to_owned())));
             }
             self.pause(pause.min(left))?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// This moment, and how long tools were held before it.
+    fn now(&self) -> (Instant, Duration) {
+        (Instant::now(), self.children.held_for())
+    }
+
+    /// How long it is since that moment, without the time in which tools were held.
+    fn worked_since(&self, (moment, held): (Instant, Duration)) -> Duration {
+        let held = self.children.held_for().saturating_sub(held);
+        moment.elapsed().saturating_sub(held)
     }
 
     /// Whether what has failed with `error` is done again.
@@ -263,6 +274,22 @@ mod tests {
         };
         let error = room.wait("the film", step).unwrap_err();
         assert!(error.to_string().starts_with("no room for its list"));
+    }
+
+    #[test]
+    fn time_in_which_tools_are_held_wears_no_patience() {
+        let (children, sink) = (Children::default(), Arc::new(|_| ()) as Sink);
+        let room = Room::new(Duration::from_millis(50), &children, &sink);
+        let tries = Cell::new(0);
+        let step = || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 5 { Err(full()) } else { Ok(7) }
+        };
+        children.hold();
+        assert_eq!(room.wait("it", step).unwrap(), 7);
+        children.release();
+        tries.set(0);
+        assert!(room.wait("it", step).is_err());
     }
 
     #[test]

@@ -70,11 +70,11 @@ impl Watch<'_> {
                 }
                 recv(self.signals) -> signal => match signal {
                     Ok(Signal::SIGTSTP) => {
-                        self.children.signal_all(Signal::SIGSTOP);
+                        self.children.stop_all();
                         signal::stop_self();
-                        self.children.signal_all(Signal::SIGCONT);
+                        self.children.resume_all();
                     }
-                    Ok(Signal::SIGCONT) => self.children.signal_all(Signal::SIGCONT),
+                    Ok(Signal::SIGCONT) => self.children.resume_all(),
                     Ok(signal) => {
                         self.children.close();
                         return Err(Interrupted(signal).into());

@@ -92,11 +92,11 @@ impl Samples {
 
     /// Kills encoders that have not moved for too long. Has to be called now and then.
     pub fn watch(&self) {
-        let now = Instant::now();
+        let (now, is_held) = (Instant::now(), self.at.workshop.tools.children.is_held());
         for running in self.running().values_mut() {
             let vitals = running.pulse.look();
             let done = vitals.fed + vitals.encoded;
-            if done != running.moved.0 {
+            if done != running.moved.0 || is_held {
                 running.moved = (done, now);
             } else if now.duration_since(running.moved.1) > self.at.patience {
                 self.at.workshop.tools.children.kill(vitals.pid);

@@ -135,7 +135,7 @@ impl<'a> Telling<'a> {
         let encoded = self.pulse.look().encoded;
         let now = Instant::now();
         let mut pace = self.pace.borrow_mut();
-        pace.saw(encoded, true, now);
+        pace.saw(encoded, !self.children.is_held(), now);
         if self.told.get().is_some_and(|last| now < last + TELL) {
             return None;
         }
