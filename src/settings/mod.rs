@@ -6,6 +6,7 @@ pub mod params;
 pub mod tables;
 pub mod size;
 pub mod deciding;
+pub mod schedule;
 mod typed;
 pub mod clip;
 mod foreign;
