@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= nice= ionice= cpus= numa= battery= max-temp= schedule= pause-while= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -87,6 +87,15 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the
 finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l nice -d 'How much av1enc makes way for other programs: 0 to 19' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l ionice -d 'When it gets the disks: idle, best-effort:7' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l cpus -d 'Processors to use: 0-7,12' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l numa -d 'Nodes of memory' -r -f -a "interleave\t'Memory is spread over all nodes'
+node\t'Each encoder is kept on one node'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l battery -d 'Pause below this charge, in percent, on battery' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l max-temp -d 'Hottest that the processor may get: 80' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l pause-while -d 'Pause while this command of the shell succeeds' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
@@ -195,6 +204,15 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d
 finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l nice -d 'How much av1enc makes way for other programs: 0 to 19' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ionice -d 'When it gets the disks: idle, best-effort:7' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l cpus -d 'Processors to use: 0-7,12' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l numa -d 'Nodes of memory' -r -f -a "interleave\t'Memory is spread over all nodes'
+node\t'Each encoder is kept on one node'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l battery -d 'Pause below this charge, in percent, on battery' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-temp -d 'Hottest that the processor may get: 80' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pause-while -d 'Pause while this command of the shell succeeds' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r

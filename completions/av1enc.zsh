@@ -90,6 +90,15 @@ refuse\:"The film is not encoded"))' \
 finish\:"Running chunks are finished first"))' \
 '--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
 '--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
+'--nice=[How much av1enc makes way for other programs\: 0 to 19]:N:_default' \
+'--ionice=[When it gets the disks\: idle, best-effort\:7]:CLASS:_default' \
+'--cpus=[Processors to use\: 0-7,12]:LIST:_default' \
+'--numa=[Nodes of memory]:HOW:((interleave\:"Memory is spread over all nodes"
+node\:"Each encoder is kept on one node"))' \
+'--battery=[Pause below this charge, in percent, on battery]:N:_default' \
+'--max-temp=[Hottest that the processor may get\: 80]:DEGREES:_default' \
+'--schedule=[When to work\: 22\:00-07\:00,sat,sun]:WHEN:_default' \
+'--pause-while=[Pause while this command of the shell succeeds]:CMD:_default' \
 '--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
@@ -224,6 +233,15 @@ refuse\:"The film is not encoded"))' \
 finish\:"Running chunks are finished first"))' \
 '--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
 '--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
+'--nice=[How much av1enc makes way for other programs\: 0 to 19]:N:_default' \
+'--ionice=[When it gets the disks\: idle, best-effort\:7]:CLASS:_default' \
+'--cpus=[Processors to use\: 0-7,12]:LIST:_default' \
+'--numa=[Nodes of memory]:HOW:((interleave\:"Memory is spread over all nodes"
+node\:"Each encoder is kept on one node"))' \
+'--battery=[Pause below this charge, in percent, on battery]:N:_default' \
+'--max-temp=[Hottest that the processor may get\: 80]:DEGREES:_default' \
+'--schedule=[When to work\: 22\:00-07\:00,sat,sun]:WHEN:_default' \
+'--pause-while=[Pause while this command of the shell succeeds]:CMD:_default' \
 '--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \

@@ -503,6 +503,15 @@ pub enum OnChange {
     Keep,
 }
 
+/// What is done about nodes of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NumaChoice {
+    /// Memory is spread over all nodes.
+    Interleave,
+    /// Each encoder is kept on one node.
+    Node,
+}
+
 /// How it is shown how far an encode is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum ShowProgress {
@@ -901,6 +910,60 @@ pub struct EncodeArgs {
     /// How long to wait for room on a full disk [default: 600]
     #[arg(long, value_name = "SECONDS", help_heading = "Machine")]
     pub disk_timeout: Option<u64>,
+
+    /// How much av1enc makes way for other programs: 0 to 19
+    ///
+    /// It holds for encoders, decoders and all else that it starts.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Machine"
+    )]
+    pub nice: Option<i32>,
+
+    /// When it gets the disks: idle, best-effort:7
+    #[arg(long, value_name = "CLASS", help_heading = "Machine")]
+    pub ionice: Option<String>,
+
+    /// Processors to use: 0-7,12
+    ///
+    /// As many workers run as are good for them.
+    #[arg(long, value_name = "LIST", help_heading = "Machine")]
+    pub cpus: Option<String>,
+
+    /// Nodes of memory
+    ///
+    /// Memory is spread over them, or each encoder is kept on one of them. With one node nothing is done.
+    #[arg(long, value_enum, value_name = "HOW", help_heading = "Machine")]
+    pub numa: Option<NumaChoice>,
+
+    /// Pause below this charge, in percent, on battery
+    #[arg(long, value_name = "N", help_heading = "Machine")]
+    pub battery: Option<u32>,
+
+    /// Hottest that the processor may get: 80
+    ///
+    /// Above it one worker less runs, after a while again one less, and with one left av1enc pauses; five degrees below it goes
+    /// up again. A falling frequency and swap that fills are said as well, with the reason.
+    #[arg(long, value_name = "DEGREES", help_heading = "Machine")]
+    pub max_temp: Option<f64>,
+
+    /// When to work: 22:00-07:00,sat,sun
+    ///
+    /// By the local clock. At other times it waits, or pauses.
+    #[arg(long, value_name = "WHEN", help_heading = "Machine")]
+    pub schedule: Option<String>,
+
+    /// Pause while this command of the shell succeeds
+    ///
+    /// It is run every two seconds, as `sh -c` takes it.
+    #[arg(long, value_name = "CMD", help_heading = "Machine")]
+    pub pause_while: Option<String>,
+
+    /// Seconds after which a pause frees the encoders' memory as well [default: 600]
+    #[arg(long, value_name = "SECONDS", help_heading = "Machine", hide = true)]
+    pub long_pause: Option<u64>,
 
     /// Encode the film in one go with ffmpeg's libsvtav1
     ///

@@ -61,7 +61,7 @@ pub struct Progress {
     pub total_chunks: usize,
     /// Encoding speed in frames per second: of this run's frames, over the last five minutes in which there was work.
     pub fps: f64,
-    /// Seconds since encoding began in this run.
+    /// Seconds since encoding began in this run, without pauses for the machine's other work.
     pub elapsed_seconds: f64,
     /// Seconds until the last chunk is expected to be done, if that can be said.
     pub eta_seconds: Option<f64>,
@@ -74,6 +74,8 @@ pub struct Progress {
     pub workers: usize,
     /// Resident memory of this process and its encoders.
     pub memory_bytes: u64,
+    /// Whether it is paused for the machine's other work.
+    pub paused: bool,
 }
 
 /// What was proven of the output, each by reading the file back.
@@ -142,6 +144,17 @@ pub struct Report {
     pub sized: Option<Box<Sized>>,
     /// What was proven.
     pub proof: Proof,
+}
+
+/// How much av1enc works, for the sake of the machine's other work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Easing {
+    /// Whether it pauses.
+    pub paused: bool,
+    /// So many workers less than there could be.
+    pub fewer_workers: usize,
+    /// One sentence.
+    pub message: String,
 }
 
 /// What tables have decided, where they were asked.
@@ -255,6 +268,8 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
+    /// It makes way for the machine's other work, or does so no more.
+    Neighbour(Easing),
     /// Tables have decided.
     Decided(Decided),
     /// There is a test clip.

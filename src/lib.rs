@@ -18,6 +18,7 @@ pub mod decide;
 pub mod plan;
 pub mod job;
 pub mod work;
+pub mod neighbour;
 pub mod crew;
 pub mod output;
 pub mod doctor;

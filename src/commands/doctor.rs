@@ -1,12 +1,14 @@
 //! `av1enc doctor`: whether an encode would work, and what to type where it would not.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::Serialize;
 
 use super::{Ground, wanted};
 use crate::os::{exit::Exit, machine::Machine};
 use crate::{
-    doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast},
+    doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast, neighbour},
     encoder::files::Named,
     job,
     output::part,
@@ -51,6 +53,7 @@ pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
     let ignored = ground.ignored_places.iter();
     checks.extend(ignored.map(|why| Check::warning("PATH", why)));
+    checks.extend(neighbour::checks(&config.neighbour, Path::new("/")));
     let (mut planned, mut forecast, mut unfit) = (None, None, false);
     if let Some(programs) = programs.filter(|_| film) {
         match probe::probe(&programs.tools, &config.input) {

@@ -17,6 +17,7 @@ use crate::{
     cli::{self, Cli, Command, EncodeArgs, ShowProgress, VerifyArgs},
     doctor::Wanted,
     event::{Event, Sink},
+    neighbour::standing,
     os::{
         exit::{Exit, Missed},
         guard::{Threadless, choose_locale, limit_heaps},
@@ -24,7 +25,7 @@ use crate::{
         process::{Children, quoted},
         signal, threads, toolbox,
     },
-    settings::{Config, Method, tables},
+    settings::{Config, Method, neighbour::Standing, tables},
     source,
     ui::{self, Mode, Ui, log::Log},
 };
@@ -71,7 +72,7 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
 fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
     let config = Config::new(args)?;
     // Before anything that starts a thread; the bar does.
-    let ground = Ground::lay(&Threadless::here()?)?;
+    let ground = Ground::lay(&Threadless::here()?, &config.neighbour.standing)?;
     // A plan is one object: who reads it wants no other lines.
     let shown = if config.dry_run && mode == Mode::Json {
         Mode::Quiet
@@ -120,7 +121,7 @@ fn examine(args: &EncodeArgs) -> Result<Exit> {
         args.input = Some("INPUT".into());
     }
     let config = Config::new(&args)?;
-    let ground = Ground::lay(&Threadless::here()?)?;
+    let ground = Ground::lay(&Threadless::here()?, &config.neighbour.standing)?;
     let diagnosed = doctor::run(&ground, &config, named)?;
     if args.json {
         ui::print_out(&serde_json::to_string(&diagnosed)?);
@@ -132,7 +133,7 @@ fn examine(args: &EncodeArgs) -> Result<Exit> {
 
 /// Compares two films; succeeds only if one is the other.
 fn compare(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
-    let ground = Ground::lay(&Threadless::here()?)?;
+    let ground = Ground::lay(&Threadless::here()?, &Standing::default())?;
     // One object: who reads it wants no other lines.
     let ui = Arc::new(Ui::new(
         if mode == Mode::Json {
@@ -170,16 +171,19 @@ pub struct Ground {
     pub children: Children,
     /// What PATH names and no tool is looked for in, as a sentence.
     pub ignored_places: Option<String>,
+    /// As what av1enc works, if that was asked for, as a sentence.
+    pub standing: Option<String>,
 }
 
 impl Ground {
-    /// Lays it, before any thread is started.
+    /// Lays it, before any thread is started, and takes this standing.
     ///
     /// # Errors
     /// If the system refuses a part of it.
-    pub fn lay(alone: &Threadless) -> Result<Self> {
+    pub fn lay(alone: &Threadless, standing: &Standing) -> Result<Self> {
         limit_heaps(alone);
         choose_locale(alone);
+        let standing = standing::take(alone, standing)?;
         priority::give_up_real_time(alone)?;
         let ignored = toolbox::ignore_relative_places(alone);
         let children = Children::guarded(alone)?;
@@ -193,6 +197,7 @@ impl Ground {
                     quoted(place.as_os_str())
                 )
             }),
+            standing,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{os::disk::Space, os::machine::Machine};
+use crate::{neighbour::policy::Stance, os::disk::Space, os::machine::Machine};
 
 /// What was seen of the machine and the encoders at one moment.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Look {
     pub disk: Option<Space>,
     /// Frames that detection has seen.
     pub detected: u64,
+    /// How much the crew works, for the sake of the machine's other work.
+    pub stance: Stance,
     /// Each encoder that runs.
     pub encoders: Vec<Sign>,
 }

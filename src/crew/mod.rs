@@ -8,6 +8,7 @@
 //! decoded or written. The register of running tools is a lock of its own, and taken last.
 
 pub mod facts;
+pub mod clock;
 pub mod queue;
 pub mod stall;
 pub mod disk;
@@ -45,11 +46,12 @@ use crate::{
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     job::{Encoded, names::Name},
+    neighbour::Board,
     os::{
         disk::Space,
-        process::{self, quoted},
+        process::{self, Children, quoted},
         signal::{self, Signal},
-        threads,
+        threads::{self, Seats},
     },
     scenes::reel::{Reel, Shelf},
     settings::MemoryLimit,
@@ -92,8 +94,10 @@ pub struct Wishes {
     pub load: Load,
     /// Which scene is encoded next.
     pub order: ChunkOrder,
-    /// Processors that each encoder is kept on; `None`: the system chooses.
-    pub pinned_to: Option<usize>,
+    /// Processors on which encoders run.
+    pub seats: Seats,
+    /// Where it is posted how much the crew works.
+    pub board: Board,
     /// Whether the first signal to stop lets running chunks finish.
     pub finish_chunks: bool,
     /// How long an encoder may make no progress; `None`: from frame size and preset.
@@ -162,7 +166,9 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     let machine = Machine::look();
     let mut crew = crew(&work.workshop, wishes, machine, work.aside.is_some());
     let mut hall = Hall::new(work.workshop, work.reader, sender, sink.clone());
-    hall.pinned_to = wishes.pinned_to;
+    hall.seats = wishes.seats.clone();
+    hall.board = wishes.board.clone();
+    hall.board.set_workers(Some(wishes.most));
     if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
@@ -183,6 +189,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
             recv(ticks) -> _ => Ok(Some(Happening::Tick(hall.look()))),
         };
     };
+    hall.board.set_workers(None);
     if outcome.is_err() {
         hall.stop(&messages, signals);
     }
@@ -238,8 +245,10 @@ struct Hall {
     /// How the attempts are doing that run.
     pulses: BTreeMap<usize, Arc<Pulse>>,
     finished: BTreeMap<usize, Encoded>,
-    /// Processors that each encoder is kept on.
-    pinned_to: Option<usize>,
+    /// Processors on which encoders run.
+    seats: Seats,
+    /// Where it is posted how much the crew works.
+    board: Board,
     /// The places of those that run: each has processors of its own, as far as there are enough.
     places: BTreeMap<usize, usize>,
 }
@@ -257,7 +266,8 @@ impl Hall {
             reels: HashMap::new(),
             pulses: BTreeMap::new(),
             finished: BTreeMap::new(),
-            pinned_to: None,
+            seats: Seats::default(),
+            board: Board::default(),
             places: BTreeMap::new(),
         }
     }
@@ -276,6 +286,8 @@ impl Hall {
                         }
                     }
                     Order::Kill(chunk) => self.kill(chunk),
+                    Order::Rest(chunk) => self.children().rest(self.pid_of(chunk)),
+                    Order::Wake(chunk) => self.children().wake(self.pid_of(chunk)),
                     Order::Rewind(chunk) => {
                         if let Some(reel) = self.reels.get(&chunk) {
                             reel.rewind();
@@ -359,7 +371,7 @@ impl Hall {
 
     /// What a signal means; Ctrl-Z and its end are obeyed here.
     fn heed(&self, signal: Signal) -> Option<Happening> {
-        let children = &self.workshop.tools.children;
+        let children = self.children();
         match signal {
             Signal::SIGTSTP => {
                 children.stop_all();
@@ -437,15 +449,13 @@ impl Hall {
         }));
         self.pulses.insert(chunk, pulse.clone());
         let place = self.place_of(chunk);
-        let pin = self.pinned_to.map(|processors| (place, processors));
+        let seats = self.seats.clone();
         let (workshop, reader) = (self.workshop.clone(), self.reader.clone());
         self.spawn(
             "worker",
             move || {
                 // The encoder inherits it.
-                pin.map_or(Ok(()), |(place, processors)| {
-                    threads::pin(place, processors)
-                })?;
+                seats.take(place)?;
                 let manner = Manner { lp, crf };
                 Ok(chunk::encode(&workshop, &reader, &reel, manner, &pulse))
             },
@@ -468,9 +478,16 @@ impl Hall {
     }
 
     fn kill(&self, chunk: usize) {
-        if let Some(pulse) = self.pulses.get(&chunk) {
-            self.workshop.tools.children.kill(pulse.look().pid);
-        }
+        self.children().kill(self.pid_of(chunk));
+    }
+
+    fn children(&self) -> &Children {
+        &self.workshop.tools.children
+    }
+
+    /// The process that encodes a chunk; 0, which is no tool's, if none does yet.
+    fn pid_of(&self, chunk: usize) -> i32 {
+        self.pulses.get(&chunk).map_or(0, |pulse| pulse.look().pid)
     }
 
     /// The frames of scenes that nobody has begun.
@@ -496,6 +513,7 @@ impl Hall {
             waiting_frames: self.waiting().map(|reel| reel.held()).sum(),
             disk: self.disk(),
             detected: self.detected.load(Ordering::Relaxed),
+            stance: self.board.stance(),
         }
     }
 

@@ -116,6 +116,7 @@ pub fn figures(
         expected_bytes: (done.frames > 0).then(bytes_in_all),
         workers: signs.len(),
         memory_bytes: look.map_or(0, |look| look.seen.own),
+        paused: look.is_some_and(|look| look.stance.pause.is_some()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Error, Result, anyhow, ensure};
 
 use super::{
+    clock::Clock,
     disk::{self, Disk, Turn},
     facts::{Done, Extent, Look, Sign},
     memory::{Memory, Verdict, Worker},
@@ -26,6 +27,7 @@ use crate::{
     event::{Event, Progress},
     film::media::Chunk,
     job::ChunkRecord,
+    neighbour::policy::{Pause, Stance},
     os::{
         disk::Space,
         exit::TooLarge,
@@ -95,6 +97,10 @@ pub enum Order {
     Start(Attempt),
     /// Kill the encoder of this chunk. That it has failed is heard of as any failure.
     Kill(usize),
+    /// Stop the encoder of this chunk, and keep it.
+    Rest(usize),
+    /// Let the encoder of this chunk go on.
+    Wake(usize),
     /// The frames of this chunk are needed from its first one on again.
     Rewind(usize),
     /// Frames of scenes that nobody has begun are let go.
@@ -152,6 +158,8 @@ struct Running {
     /// Whether it has only its last frames to encode.
     ending: bool,
     killed: Option<Killed>,
+    /// Whether it is stopped, since there are to be fewer.
+    rests: bool,
 }
 
 /// Why we have killed an encoder.
@@ -161,6 +169,8 @@ enum Killed {
     Hung,
     /// Memory was short.
     ForMemory,
+    /// A pause is long.
+    ForPause,
 }
 
 /// The crew's state.
@@ -183,6 +193,8 @@ pub struct Crew {
     memory: Memory,
     disk: Disk,
     look: Option<(Look, Instant)>,
+    stance: Stance,
+    clock: Clock,
     stocked: Option<(u64, bool)>,
     /// Whether work beside the chunks is not done yet.
     aside_pending: bool,
@@ -221,6 +233,8 @@ impl Crew {
             failures: 0,
             memory,
             look: None,
+            stance: Stance::default(),
+            clock: Clock::default(),
             stocked: None,
             aside_pending,
             leaving: None,
@@ -236,6 +250,12 @@ impl Crew {
 
     /// Something happens. Returns what is to be done, in order.
     pub fn handle(&mut self, event: Happening, now: Instant) -> Vec<Order> {
+        if let Happening::Looked(look) | Happening::Tick(look) = &event {
+            self.stance = look.stance;
+            self.clock.pause(self.is_paused(), now);
+        }
+        // In a pause nothing and nobody is late.
+        let now = self.clock.shows(now);
         match self
             .take_note(event, now)
             .and_then(|()| self.weigh())
@@ -279,6 +299,7 @@ impl Crew {
                 self.tell(Event::Progress(progress));
                 self.watch_encoders(now);
                 self.watch_memory(now);
+                self.make_way();
             }
         }
         Ok(())
@@ -287,8 +308,10 @@ impl Crew {
     /// Starts what can be started, or ends the run if nothing is left to do.
     fn go_on(&mut self, now: Instant) {
         match self.leaving {
+            None if self.is_paused() => (),
             None => self.start_workers(now),
-            Some(signal) if self.running.is_empty() => {
+            // In a pause no chunk is finished.
+            Some(signal) if self.running.is_empty() || self.is_paused() => {
                 return self
                     .orders
                     .push(Order::End(Err(Interrupted(signal).into())));
@@ -394,7 +417,7 @@ impl Crew {
                     "the encoder made no progress for {seconds} s and was killed"
                 ))
             }
-            (Some(Killed::ForMemory), _) => {
+            (Some(Killed::ForMemory | Killed::ForPause), _) => {
                 self.queue.put_back(scene, tries_before);
                 return Ok(());
             }
@@ -465,7 +488,7 @@ impl Crew {
     /// # Errors
     /// [`Interrupted`], if nothing is to be waited for.
     fn stop(&mut self, signal: Signal) -> Result<()> {
-        if !self.rules.finish_chunks || self.leaving.is_some() {
+        if !self.rules.finish_chunks || self.leaving.is_some() || self.is_paused() {
             return Err(Interrupted(signal).into());
         }
         let running = match self.running.len() {
@@ -494,12 +517,67 @@ impl Crew {
         self.look = Some((look, now));
     }
 
+    fn is_paused(&self) -> bool {
+        self.stance.pause.is_some()
+    }
+
+    /// Encoders at once, of all that there could be.
+    fn allowed(&self) -> usize {
+        self.rules.most.saturating_sub(self.stance.fewer).max(1)
+    }
+
+    /// Has encoders rest that are too many, and lets them go on when they are not any more. In a long pause all are ended, so
+    /// that their memory is free: their chunks are encoded again.
+    fn make_way(&mut self) {
+        if self.stance.pause == Some(Pause::Long) {
+            return self.end_all();
+        }
+        let allowed = self.allowed();
+        let mut by_age: Vec<&mut Running> = self
+            .running
+            .values_mut()
+            .filter(|running| !running.ending && running.killed.is_none())
+            .collect();
+        by_age.sort_by_key(|running| (running.started, running.scene.index));
+        for (place, running) in by_age.into_iter().enumerate() {
+            let index = running.scene.index;
+            match place >= allowed {
+                // Its process may not have been there before.
+                true => self.orders.push(Order::Rest(index)),
+                false if running.rests => self.orders.push(Order::Wake(index)),
+                false => (),
+            }
+            running.rests = place >= allowed;
+        }
+    }
+
+    /// Ends all encoders, for the time of a long pause.
+    fn end_all(&mut self) {
+        let mut ended = 0;
+        for running in self.running.values_mut() {
+            ended += u64::from(running.killed.is_none());
+            running.killed.get_or_insert(Killed::ForPause);
+            // Its process may not have been there before.
+            self.orders.push(Order::Kill(running.scene.index));
+        }
+        if ended > 0 {
+            self.orders.push(Order::Shed);
+            let chunks = count(ended, "chunk");
+            self.note(format!(
+                "the pause is long: encoders are ended to free their memory; to be encoded again: {chunks}"
+            ));
+        }
+    }
+
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self, now: Instant) {
         for (index, running) in &mut self.running {
-            let still = running
-                .stillness
-                .saw(running.sign.fed + running.sign.encoded, now);
+            let moved = running.sign.fed + running.sign.encoded;
+            if running.rests {
+                running.stillness = Stillness::since(now);
+                continue;
+            }
+            let still = running.stillness.saw(moved, now);
             if still > self.rules.stall_timeout && running.killed.is_none() {
                 running.killed = Some(Killed::Hung);
                 self.orders.push(Order::Kill(*index));
@@ -662,7 +740,8 @@ impl Crew {
 
     /// Starts as many workers as there is room and work for.
     fn start_workers(&mut self, now: Instant) {
-        while self.busy() < self.rules.most && self.running.len() < 2 * self.rules.most {
+        let allowed = self.allowed();
+        while self.busy() < allowed && self.running.len() < 2 * allowed {
             let course = self.rules.course.as_ref();
             let may = |index| course.is_none_or(|course| course.may_begin(index));
             let Some(index) = self.queue.next(now, may) else {
@@ -723,6 +802,7 @@ impl Crew {
             sign,
             ending: false,
             killed: None,
+            rests: false,
         };
         self.running.insert(scene.index, running);
     }
@@ -732,7 +812,8 @@ impl Crew {
         let Some(verdict) = self.verdict(self.rules.lp) else {
             return;
         };
-        let hungry = self.queue.is_empty() && self.busy() < self.rules.most && verdict.more > 0;
+        let wants = self.busy() < self.allowed() && !self.is_paused();
+        let hungry = self.queue.is_empty() && wants && verdict.more > 0;
         if self.stocked != Some((verdict.shelf, hungry)) {
             self.stocked = Some((verdict.shelf, hungry));
             self.orders.push(Order::Stock {
@@ -841,6 +922,7 @@ mod tests {
         free: u64,
         disk: Space,
         waiting_frames: usize,
+        stance: Stance,
         running: Vec<Attempt>,
         said: Vec<String>,
         ended: Option<Result<(), String>>,
@@ -897,6 +979,7 @@ mod tests {
                     size: GIB,
                 },
                 waiting_frames: 0,
+                stance: Stance::default(),
                 running: Vec::new(),
                 said: Vec::new(),
                 ended: None,
@@ -923,6 +1006,7 @@ mod tests {
                 waiting_frames: self.waiting_frames,
                 disk: Some(self.disk),
                 detected: 0,
+                stance: self.stance,
                 encoders: self.running.iter().map(sign).collect(),
             }
         }
@@ -1361,6 +1445,132 @@ mod tests {
             .happens(heavy(0))
             .happens(heavy(1));
         assert_eq!(bench.ended, Some(Ok(())), "nothing is asked of its sound");
+    }
+
+    fn pausing(pause: Pause) -> Stance {
+        Stance {
+            pause: Some(pause),
+            fewer: 0,
+        }
+    }
+
+    /// Which encoders were to be stopped, and which to go on, since this was asked.
+    fn rested(bench: &mut Bench) -> (Vec<usize>, Vec<usize>) {
+        let (mut rest, mut wake) = (Vec::new(), Vec::new());
+        for order in std::mem::take(&mut bench.other) {
+            match order {
+                Order::Rest(chunk) => rest.push(chunk),
+                Order::Wake(chunk) => wake.push(chunk),
+                _ => (),
+            }
+        }
+        (rest, wake)
+    }
+
+    #[test]
+    fn in_a_short_pause_nothing_begins_and_nothing_is_late() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]);
+        bench.passes(1.0);
+        bench.stance = pausing(Pause::Short);
+        bench.passes(1.0).encoded(1);
+        for _ in 0..1000 {
+            bench.passes(1.0);
+        }
+        assert_eq!(bench.at_work(), [0], "the third waits");
+        assert_eq!(bench.killed(), [0; 0], "nobody hangs");
+        assert_eq!(bench.said, [""; 0]);
+        bench.stance = Stance::default();
+        bench.passes(1.0);
+        assert_eq!(bench.at_work(), [0, 2]);
+        assert_eq!(bench.encoded(0).encoded(2).ended, Some(Ok(())));
+    }
+
+    #[test]
+    fn a_pause_wears_nobodys_patience_with_a_full_disk() {
+        let mut bench = Bench::new();
+        bench.disk.room = 0;
+        bench.scenes(&[FRAMES; 2]);
+        bench.passes(50.0);
+        bench.stance = pausing(Pause::Short);
+        bench.passes(0.0).passes(9000.0);
+        bench.stance = Stance::default();
+        bench.passes(1.0);
+        assert_eq!(bench.ended, None);
+        assert!(bench.passes(12.0).ended.is_some());
+    }
+
+    #[test]
+    fn a_long_pause_ends_the_encoders_and_their_chunks_are_encoded_again() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]);
+        bench.stance = pausing(Pause::Short);
+        bench.passes(600.0);
+        assert_eq!(bench.killed(), [0; 0]);
+        bench.stance = pausing(Pause::Long);
+        bench.passes(1.0);
+        assert_eq!(bench.killed(), [0, 1]);
+        let killed = || Failure::Killed(anyhow!("by us"));
+        bench.fails(0, killed()).fails(1, killed()).passes(9000.0);
+        assert_eq!(bench.at_work(), [0; 0], "nothing begins");
+        assert_eq!(bench.said.len(), 1, "{:?}", bench.said);
+        bench.has_said("to be encoded again: 2 chunks");
+        bench.stance = Stance::default();
+        bench.passes(1.0);
+        assert_eq!(bench.at_work(), [0, 1]);
+        assert_eq!(bench.running[0].number, 1, "it was no try");
+        assert_eq!(
+            bench.encoded(0).encoded(1).encoded(2).ended,
+            Some(Ok(())),
+            "and nobody was blamed for memory"
+        );
+    }
+
+    #[test]
+    fn a_signal_in_a_pause_stops_at_once_whoever_wants_chunks_to_be_finished() {
+        let mut bench = Bench::with(|rules| rules.finish_chunks = true);
+        bench.scenes(&[FRAMES; 2]);
+        bench.stance = pausing(Pause::Short);
+        bench.passes(1.0).happens(Happening::Stop(Signal::SIGINT));
+        assert_eq!(bench.ended, Some(Err("stopped by SIGINT".to_owned())));
+        // The same where the pause begins afterwards.
+        let mut bench = Bench::with(|rules| rules.finish_chunks = true);
+        bench
+            .scenes(&[FRAMES; 2])
+            .happens(Happening::Stop(Signal::SIGTERM));
+        assert_eq!(bench.ended, None);
+        bench.stance = pausing(Pause::Short);
+        bench.passes(1.0);
+        assert_eq!(bench.ended, Some(Err("stopped by SIGTERM".to_owned())));
+    }
+
+    #[test]
+    fn one_worker_less_has_the_youngest_rest_until_there_is_a_place_for_it() {
+        let mut bench = Bench::new();
+        bench.scenes(&[FRAMES; 3]);
+        bench.stance.fewer = 1;
+        bench.passes(1.0);
+        assert_eq!(rested(&mut bench), (vec![1], vec![]));
+        let passes = |bench: &mut Bench| {
+            (0..100).for_each(|_| {
+                bench.passes(1.0);
+            })
+        };
+        passes(&mut bench);
+        assert_eq!(bench.killed(), [0; 0]);
+        bench.encoded(0).passes(1.0);
+        assert_eq!(bench.at_work(), [1], "the one that rests comes first");
+        assert_eq!(rested(&mut bench), (vec![], vec![1]));
+        // Longer, in all, than an encoder may make no progress: that it rested was not its fault.
+        passes(&mut bench);
+        assert_eq!(bench.killed(), [0; 0]);
+        bench.stance.fewer = 0;
+        bench.passes(1.0);
+        assert_eq!(bench.at_work(), [1, 2]);
+        // One always works.
+        bench.stance.fewer = 7;
+        bench.passes(1.0);
+        assert_eq!(rested(&mut bench).0, [2]);
     }
 
     #[test]

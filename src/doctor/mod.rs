@@ -8,6 +8,7 @@ mod check;
 mod container;
 mod decoders;
 mod machine;
+pub mod neighbour;
 mod place;
 mod profile;
 mod tools;

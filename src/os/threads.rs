@@ -7,10 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    unistd::Pid,
-};
+
+use super::processors::{self, Numbers};
 
 /// Processes and threads that run beside the first one at most, on one core, with one worker. Measured on two cores with SVT-AV1
 /// 4.2.0 and ffmpeg 5.1.9: 18 while the machine is looked at, 20 with one worker of `--lp 1`, and 23 with two.
@@ -36,25 +34,38 @@ pub fn start<T: Send + 'static>(
         .context("the system gives av1enc no more threads: a limit of processes is reached (`ulimit -u`, pids.max)")
 }
 
-/// Keeps this thread, and what it starts, on so many `processors`: those of the `place`, of all that av1enc may use.
-///
-/// # Errors
-/// If the system refuses.
-pub fn pin(place: usize, processors: usize) -> Result<()> {
-    let this = Pid::from_raw(0);
-    let pinned = || -> nix::Result<()> {
-        let allowed = sched_getaffinity(this)?;
-        let all: Vec<usize> = (0..CpuSet::count())
-            .filter(|cpu| allowed.is_set(*cpu).unwrap_or(false))
-            .collect();
-        let mut own = CpuSet::new();
-        let first = place.wrapping_mul(processors);
-        for n in first..first.saturating_add(processors.min(all.len())) {
-            own.set(all[n % all.len()])?;
+/// On which processors encoders run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Seats {
+    /// Where the system puts them.
+    #[default]
+    Anywhere,
+    /// Each on so many of its own, as far as there are enough.
+    Processors(usize),
+    /// Each on one of these sets, in turn: the processors of a node.
+    Nodes(Vec<Numbers>),
+}
+
+impl Seats {
+    /// Keeps this thread, and what it starts, on the processors of the `place`, of all that av1enc may use.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn take(&self, place: usize) -> Result<()> {
+        match self {
+            Self::Anywhere => Ok(()),
+            Self::Processors(processors) => {
+                let all: Vec<usize> = processors::allowed()?.into_iter().collect();
+                let first = place.wrapping_mul(*processors);
+                let own = first..first.saturating_add((*processors).min(all.len()));
+                processors::keep_on(&own.map(|n| all[n % all.len()]).collect())
+                    .context("leave --set-thread-affinity out")
+            }
+            Self::Nodes(nodes) => {
+                processors::keep_on(&nodes[place % nodes.len()]).context("leave --numa out")
+            }
         }
-        sched_setaffinity(this, &own)
-    };
-    pinned().context("keeping an encoder on its processors: leave --set-thread-affinity out")
+    }
 }
 
 /// Makes sure that av1enc and its tools get the processes and threads that they cannot do without. It starts as many and

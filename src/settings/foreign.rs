@@ -57,7 +57,7 @@ const RATE: &str =
 const PASSES: &str = "every chunk is encoded in one pass, at a quality: leave it out";
 const DYNAMIC: &str = "HDR10 of the source is written by itself, HDR10+ and Dolby Vision are left out with a warning; \
                        `--dynamic-hdr refuse` leaves such a film alone";
-const NICE: &str = "everything runs with the priority with which av1enc is started: put `nice -n 19` before its name";
+const NICE: &str = "a number from 0 to 19 says how much av1enc makes way for others: `--nice 19`";
 const BURN: &str = "subtitles are kept as tracks: to have text subtitles in the picture, make a lossless copy, which is large, \
                     with `ffmpeg -i FILM -map 0:s:0 subtitles.ass && ffmpeg -i FILM -map 0:v -map '0:a?' -c copy -c:v:0 ffv1 \
                     -filter:v:0 subtitles=subtitles.ass BURNT.mkv`, and encode that";
@@ -76,6 +76,7 @@ const COLOURS: &str =
 const PAUSED: &str = "Ctrl-Z halts the encoders, and `fg` lets them go on; or type Ctrl-C now, and the same line later";
 const NIGHT: &str = "put `timeout --signal=INT 8h` before its name: it is stopped after 8 hours, and the same line goes on the \
                      next night";
+const AT_NIGHT: &str = "name the part of the day: `--schedule 22:00-07:00`";
 const TUNES: &str = "tunes of x264 mean nothing to AV1: leave it out; for film grain there is -v \"--film-grain 8\"";
 const CHAPTERS: &str = "av1enc encodes whole films: make a film of each chapter with \
                         `mkvmerge -o CHAPTER.mkv --split chapters:all FILM`, and encode those that you want";
@@ -292,10 +293,10 @@ const WORDS: &[(&[&str], Meant)] = &[
     (&["-Z"], Impossible(true, NUMBERS)),
     (&["-z", "--preset-list"], Impossible(false, NUMBERS)),
     (&["--preset-import-file"], Impossible(true, NUMBERS)),
-    (&["--nice", "--priority"], Impossible(true, NICE)),
+    (&["--priority"], Impossible(true, NICE)),
     (&["--pause"], Impossible(false, PAUSED)),
-    (&["--at-night", "--night"], Impossible(false, NIGHT)),
-    (&["--schedule", "--stop-after"], Impossible(true, NIGHT)),
+    (&["--at-night", "--night"], Impossible(false, AT_NIGHT)),
+    (&["--stop-after"], Impossible(true, NIGHT)),
     (
         &["--recursive"],
         Impossible(

@@ -7,6 +7,7 @@ pub mod tables;
 pub mod size;
 pub mod deciding;
 pub mod schedule;
+pub mod neighbour;
 mod typed;
 pub mod clip;
 mod foreign;
@@ -33,6 +34,7 @@ use self::{
     cuts::Cuts,
     deciding::Deciding,
     named::NAME_MAX,
+    neighbour::Neighbour,
     params::{Crf, Param},
     typed::{Typed, words},
 };
@@ -116,6 +118,8 @@ pub struct Config {
     pub order: ChunkOrder,
     /// Processors that each encoder is kept on.
     pub pinned_to: Option<usize>,
+    /// How it makes way for the machine's other work.
+    pub neighbour: Neighbour,
     /// Where what happens is written as well.
     pub log_file: Option<PathBuf>,
     /// What was typed and has nothing to do here, each with the reason.
@@ -313,6 +317,7 @@ impl Config {
             dry_run: args.dry_run,
             order: args.chunk_order,
             pinned_to: parts.pinned_to,
+            neighbour: parts.neighbour,
             notes: notes(args),
             said: args.said.clone(),
         })
@@ -331,6 +336,7 @@ struct Parts {
     memory: MemoryLimit,
     cuts: Cuts,
     pinned_to: Option<usize>,
+    neighbour: Neighbour,
     audio_args: Option<Vec<String>>,
 }
 
@@ -352,11 +358,12 @@ impl Parts {
         let memory = wrong.unless(MemoryLimit::parse(&args.memory_limit));
         let cuts = wrong.unless(Cuts::of(args, &cwd));
         let pinned_to = wrong.unless(pinned_to(args.set_thread_affinity));
+        let neighbour = wrong.unless(Neighbour::of(args));
         let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
         let named = wrong.unless(ffmpeg_or_tags(args));
         let all = (
             names, encoder, video, deciding, test_clip, named, workers, memory, cuts, pinned_to,
-            audio_args,
+            neighbour, audio_args,
         );
         let (
             Some(names),
@@ -369,6 +376,7 @@ impl Parts {
             Some(memory),
             Some(cuts),
             Some(pinned_to),
+            Some(neighbour),
             Some(audio_args),
         ) = all
         else {
@@ -390,6 +398,7 @@ impl Parts {
             memory,
             cuts,
             pinned_to,
+            neighbour,
             audio_args,
         };
         if wrong.0.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::{dots, text};
 use crate::{
-    event::{Event, Progress},
+    event::{Easing, Event, Progress},
     os::words::{bytes, clock, count},
 };
 
@@ -51,7 +51,9 @@ impl Lines {
             }
             Event::Aimed(aimed) => Some(text::aimed(aimed)),
             Event::Warning { message } => Some(format!("warning: {message}")),
-            Event::Note { message } => Some(message.clone()),
+            Event::Note { message } | Event::Neighbour(Easing { message, .. }) => {
+                Some(message.clone())
+            }
             Event::Decided(decided) => {
                 let lines = text::decided(decided);
                 (!lines.is_empty()).then(|| lines.join("\n"))

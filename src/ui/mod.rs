@@ -195,6 +195,7 @@ fn draw(bar: &ProgressBar, event: &Event) {
         | Event::Aimed(_)
         | Event::Warning { .. }
         | Event::Note { .. }
+        | Event::Neighbour(_)
         | Event::Detail { .. } => {}
     }
 }
@@ -305,6 +306,10 @@ pub fn print_note(text: &str) {
 }
 
 fn bar_text(p: &Progress) -> String {
+    if p.paused {
+        let memory = bytes(p.memory_bytes);
+        return format!("paused at {}/{} frames, {memory}", p.frames, p.total_frames);
+    }
     if p.frames == 0 && p.workers == 0 {
         return format!(
             "finding the first scene: {} of {} frames seen",

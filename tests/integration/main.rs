@@ -41,6 +41,7 @@ mod lists;
 mod memory;
 mod mistakes;
 mod names;
+mod neighbour;
 mod options;
 mod parsers;
 mod places;

@@ -404,9 +404,9 @@ const OF_A_HOME_SERVER: &[Task] = &[
     ),
     task(
         "a quiet machine",
-        &["films/a.mkv", "--nice", "19"],
+        &["films/a.mkv", "--nice", "20"],
         2,
-        &["`nice -n 19`"],
+        &["--nice 20: a number from 0 to 19"],
     ),
     task(
         "settings in a file, with a slip",
@@ -418,7 +418,7 @@ const OF_A_HOME_SERVER: &[Task] = &[
         "to encode at night only",
         &["films/a.mkv", "--at-night"],
         2,
-        &["`timeout --signal=INT 8h`"],
+        &["`--schedule 22:00-07:00`"],
     ),
     task(
         "the job on another disk",

@@ -19,6 +19,7 @@ use crate::{
     decide::target::Course,
     event::{Event, Stage, note, warn},
     film::media::{Chunk, Extra, MediaInfo, Subsampling},
+    neighbour::standing,
     os::{
         exit::{Missed, UsageError},
         process::quoted,
@@ -182,7 +183,7 @@ impl Run<'_> {
         };
         let wishes = crew::Wishes {
             course,
-            ..self.wishes(&opened.media)
+            ..self.wishes(&opened.media)?
         };
         crew::run(work, &wishes, self.watch.signals, self.watch.sink)
     }
@@ -267,14 +268,16 @@ impl Run<'_> {
     }
 
     /// What is wanted of the crew.
-    fn wishes(&self, media: &MediaInfo) -> crew::Wishes {
+    fn wishes(&self, media: &MediaInfo) -> Result<crew::Wishes> {
         let (config, plan, lp) = (self.config, self.plan, self.job.lp);
+        let standing = &config.neighbour.standing;
+        let seats = standing::seats(standing, config.pinned_to, Path::new("/"))?;
         let most_lp = if plan.lp_demanded || plan.workers.lean {
             lp
         } else {
             plan.recipe.encoder.same_bytes_up_to(lp)
         };
-        crew::Wishes {
+        Ok(crew::Wishes {
             most: plan.workers.most,
             lp,
             most_lp,
@@ -283,13 +286,14 @@ impl Run<'_> {
             load: plan.load(),
             finish_chunks: config.finish_chunks,
             order: config.order,
-            pinned_to: config.pinned_to,
+            seats,
+            board: self.board.clone(),
             stall_timeout: config.stall_timeout,
             disk_patience: config.disk_patience,
             film_bytes: plan.likely_bytes(media),
             allowed: self.allowed(),
             course: None,
-        }
+        })
     }
 
     /// Begins to look at the source's beginning and end, for the proof, beside the encoders: of a film that is decoded in

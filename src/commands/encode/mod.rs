@@ -33,10 +33,11 @@ use crate::{
     crew::{Aside, stall},
     doctor::{self, Programs},
     encoder::{self, Quality, files::Named},
-    event::{Decided, Event, Proof, Report, Sink, Stage, detail, note, warn},
+    event::{Decided, Easing, Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Chunk, Container, MediaInfo},
     finding::Unproven,
     job::{self, Claim, Encoded, Job, names::Name},
+    neighbour::{Board, Neighbour},
     os::{
         disk,
         exit::Missed,
@@ -121,19 +122,17 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     if may_be_left_alone {
         tell_of_probing(sink);
     }
-    let encoder = &programs.encoder;
-    account.encoder(&encoder.identity().version);
-    for reason in &programs.passed_over {
-        note(
-            sink,
-            format!("{} is used: {reason}", encoder.identity().version),
-        );
-    }
-    let named = Named::of(config, encoder.identity())?;
-    let plan = Plan::decide(config, encoder, &probed, Machine::look(), named)?;
+    account.encoder(&programs.encoder.identity().version);
+    tell_of_passed_over(&programs, sink);
+    let mut plan = decide(config, &programs, &probed)?;
     account.plan(&plan);
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
+    }
+    let neighbour = Neighbour::begin(&config.neighbour.limits, watch.children, sink)?;
+    if has_waited(watch, &neighbour)? {
+        // The machine is another one than it was.
+        plan = decide(config, &programs, &probed)?;
     }
     require_places(config)?;
     let room = Room::new(config.disk_patience, watch.children, sink);
@@ -153,6 +152,7 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
         job: &job,
         plan: &plan,
         probed: &probed,
+        board: neighbour.board(),
         is_clip: false,
     };
     run.all(&watch, started)
@@ -164,10 +164,37 @@ fn tell_of_probing(sink: &Sink) {
     });
 }
 
+/// Decides what is done with the film, on this machine as it is now.
+fn decide(config: &Config, programs: &Programs, probed: &Probed) -> Result<Plan> {
+    let named = Named::of(config, programs.encoder.identity())?;
+    Plan::decide(config, &programs.encoder, probed, Machine::look(), named)
+}
+
+/// Waits until the machine's other work lets it begin. Returns whether it did not at once.
+fn has_waited(watch: &Watch<'_>, neighbour: &Neighbour) -> Result<bool> {
+    let board = neighbour.board().clone();
+    watch.over(move || Ok(board.wait()))
+}
+
+/// Says which encoders would have been used before that which is.
+fn tell_of_passed_over(programs: &Programs, sink: &Sink) {
+    let version = &programs.encoder.identity().version;
+    for reason in &programs.passed_over {
+        note(sink, format!("{version} is used: {reason}"));
+    }
+}
+
 /// Says what of the command line, and of where it was typed, has nothing to do.
 fn tell_of_the_line(ground: &Ground, config: &Config, sink: &Sink) {
     if let Some(ignored) = &ground.ignored_places {
         warn(sink, ignored.clone());
+    }
+    if let Some(message) = &ground.standing {
+        sink(Event::Neighbour(Easing {
+            paused: false,
+            fewer_workers: 0,
+            message: message.clone(),
+        }));
     }
     for had_nothing_to_do in &config.notes {
         note(sink, had_nothing_to_do.clone());
@@ -344,6 +371,8 @@ struct Run<'a> {
     probed: &'a Probed,
     /// Whether the film is a stretch of the user's film.
     is_clip: bool,
+    /// Where it is posted how much it works, for the sake of the machine's other work.
+    board: &'a Board,
 }
 
 impl<'a> Run<'a> {

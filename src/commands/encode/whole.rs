@@ -92,7 +92,10 @@ impl Run<'_> {
                     let room = workshop.job.room();
                     room.wait("the film", || whole::encode(&workshop, &pulse))
                 });
-                self.watch.wait(&encoding, || telling.next())?
+                self.board.set_workers(Some(1));
+                let encoded = self.watch.wait(&encoding, || telling.next());
+                self.board.set_workers(None);
+                encoded?
             }
         };
         let damage = chunk.record().damage.clone();
@@ -159,6 +162,7 @@ impl<'a> Telling<'a> {
                 .into_iter()
                 .map(process::resident)
                 .sum(),
+            paused: self.children.is_held(),
         }))
     }
 }

@@ -171,6 +171,7 @@ impl Test<'_> {
             job: &job,
             plan: &plan,
             probed: &probed,
+            board: run.board,
             is_clip: true,
         };
         let shown = quoted(files.clip.as_os_str());
