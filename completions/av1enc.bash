@@ -71,7 +71,7 @@ _av1enc() {
 
     case "${cmd}" in
         av1enc)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --nice --ionice --cpus --numa --battery --max-temp --schedule --pause-while --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status history tables completions help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h -V --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --audio-codec --opus-if --downmix --loudness --languages --drop-languages --drop-commentary --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --nice --ionice --cpus --numa --battery --max-temp --schedule --pause-while --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help --version doctor verify restore status history tables completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -130,6 +130,30 @@ _av1enc() {
                     return 0
                     ;;
                 -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audio-codec)
+                    COMPREPLY=($(compgen -W "copy opus aac flac" -- "${cur}"))
+                    return 0
+                    ;;
+                --opus-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --downmix)
+                    COMPREPLY=($(compgen -W "stereo" -- "${cur}"))
+                    return 0
+                    ;;
+                --loudness)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --languages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop-languages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -351,7 +375,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__doctor)
-            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --nice --ionice --cpus --numa --battery --max-temp --schedule --pause-while --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help"
+            opts="-i -o -y -e -v -a -f -w -k -x -m -s -l -q -h --input --output --replace --backup-dir --no-backup --keep-backup --encoder --crf --preset --video-params --audio-params --audio-codec --opus-if --downmix --loudness --languages --drop-languages --drop-commentary --ffmpeg --ffprobe --device --pix-format --source-class --crf-table --tier --tables --config --no-config --skip --force-reencode --min-bytes --stable-secs --dynamic-hdr --why --target-size --max-size-ratio --min-saving --mark --test-clip --approve --approved --encoder-path --workers --lp --memory-limit --temp --keep --restart --shared --on-interrupt --stall-timeout --disk-timeout --nice --ionice --cpus --numa --battery --max-temp --schedule --pause-while --no-chunks --allow-truncated --on-change --extra-split --chunk-method --scenes --sc-only --force-keyframes --log-file --verify-decode --verify-source --proof --history --dry-run --progress --json --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -410,6 +434,30 @@ _av1enc() {
                     return 0
                     ;;
                 -a)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --audio-codec)
+                    COMPREPLY=($(compgen -W "copy opus aac flac" -- "${cur}"))
+                    return 0
+                    ;;
+                --opus-if)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --downmix)
+                    COMPREPLY=($(compgen -W "stereo" -- "${cur}"))
+                    return 0
+                    ;;
+                --loudness)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --languages)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --drop-languages)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

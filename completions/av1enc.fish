@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= nice= ionice= cpus= numa= battery= max-temp= schedule= pause-while= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= audio-codec= opus-if= downmix= loudness= languages= drop-languages= drop-commentary f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= nice= ionice= cpus= numa= battery= max-temp= schedule= pause-while= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -39,6 +39,15 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l crf -d 'Quality, lower is
 complete -c av1enc -n "__fish_av1enc_needs_command" -l preset -d 'Speed, lower is slower and better: 0 to 13 [default: 6]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s v -l video-params -d 'Options of the encoder by its own names; they win over every default' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s a -l audio-params -d 'Sound, by options of ffmpeg [default: copied]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l audio-codec -d 'Sound, by its codec [default: copy]' -r -f -a "copy\t'It is not'
+opus\t'libopus'
+aac\t'ffmpeg\'s AAC'
+flac\t'FLAC'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l opus-if -d 'Sound that becomes Opus: lossless, or \'bitrate>256\'' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l downmix -d 'Mix sound of more channels down' -r -f -a "stereo\t'Two channels'"
+complete -c av1enc -n "__fish_av1enc_needs_command" -l loudness -d 'Loudness of all sound in LUFS, by EBU R128: -23' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l languages -d 'Languages of sound and subtitles to keep: eng,de,und' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l drop-languages -d 'Languages of sound and subtitles to drop: rus' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a source that has none, as ffmpeg\'s options' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
@@ -114,6 +123,7 @@ none\t'Nothing: notes, warnings and the result are still printed'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l drop-commentary -d 'Drop commentary, by its flag or title'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-config -d 'Read no settings file'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
@@ -156,6 +166,15 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf -d 'Quality
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l preset -d 'Speed, lower is slower and better: 0 to 13 [default: 6]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s v -l video-params -d 'Options of the encoder by its own names; they win over every default' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s a -l audio-params -d 'Sound, by options of ffmpeg [default: copied]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l audio-codec -d 'Sound, by its codec [default: copy]' -r -f -a "copy\t'It is not'
+opus\t'libopus'
+aac\t'ffmpeg\'s AAC'
+flac\t'FLAC'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l opus-if -d 'Sound that becomes Opus: lossless, or \'bitrate>256\'' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l downmix -d 'Mix sound of more channels down' -r -f -a "stereo\t'Two channels'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l loudness -d 'Loudness of all sound in LUFS, by EBU R128: -23' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l languages -d 'Languages of sound and subtitles to keep: eng,de,und' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l drop-languages -d 'Languages of sound and subtitles to drop: rus' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour tags for a source that has none, as ffmpeg\'s options' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
@@ -231,6 +250,7 @@ none\t'Nothing: notes, warnings and the result are still printed'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s y -d 'Overwrite the output if it exists'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l drop-commentary -d 'Drop commentary, by its flag or title'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-config -d 'Read no settings file'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'

@@ -41,6 +41,15 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--video-params=[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
 '-a+[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
 '--audio-params=[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'(-a --audio-params)--audio-codec=[Sound, by its codec \[default\: copy\]]:CODEC:((copy\:"It is not"
+opus\:"libopus"
+aac\:"ffmpeg'\''s AAC"
+flac\:"FLAC"))' \
+'(-a --audio-params)--opus-if=[Sound that becomes Opus\: lossless, or '\''bitrate>256'\'']:WHICH:_default' \
+'(-a --audio-params)--downmix=[Mix sound of more channels down]:LAYOUT:((stereo\:"Two channels"))' \
+'(-a --audio-params)--loudness=[Loudness of all sound in LUFS, by EBU R128\: -23]:LUFS:_default' \
+'*--languages=[Languages of sound and subtitles to keep\: eng,de,und]:LANGUAGES:_default' \
+'*--drop-languages=[Languages of sound and subtitles to drop\: rus]:LANGUAGES:_default' \
 '-f+[Colour tags for a source that has none, as ffmpeg'\''s options]:OPTIONS:_default' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
@@ -123,6 +132,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
+'--drop-commentary[Drop commentary, by its flag or title]' \
 '--no-config[Read no settings file]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \
@@ -184,6 +194,15 @@ auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
 '--video-params=[Options of the encoder by its own names; they win over every default]:OPTIONS:_default' \
 '-a+[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
 '--audio-params=[Sound, by options of ffmpeg \[default\: copied\]]:OPTIONS:_default' \
+'(-a --audio-params)--audio-codec=[Sound, by its codec \[default\: copy\]]:CODEC:((copy\:"It is not"
+opus\:"libopus"
+aac\:"ffmpeg'\''s AAC"
+flac\:"FLAC"))' \
+'(-a --audio-params)--opus-if=[Sound that becomes Opus\: lossless, or '\''bitrate>256'\'']:WHICH:_default' \
+'(-a --audio-params)--downmix=[Mix sound of more channels down]:LAYOUT:((stereo\:"Two channels"))' \
+'(-a --audio-params)--loudness=[Loudness of all sound in LUFS, by EBU R128\: -23]:LUFS:_default' \
+'*--languages=[Languages of sound and subtitles to keep\: eng,de,und]:LANGUAGES:_default' \
+'*--drop-languages=[Languages of sound and subtitles to drop\: rus]:LANGUAGES:_default' \
 '-f+[Colour tags for a source that has none, as ffmpeg'\''s options]:OPTIONS:_default' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
@@ -266,6 +285,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '-y[Overwrite the output if it exists]' \
 '(-o --output --sc-only)--replace[Have the output take INPUT'\''s place (see \`av1enc restore\`)]' \
 '(--backup-dir)--no-backup[Keep no original]' \
+'--drop-commentary[Drop commentary, by its flag or title]' \
 '--no-config[Read no settings file]' \
 '--force-reencode[Encode AV1 again, and HEVC or VP9 of the web]' \
 '--why[Write into INPUT.why.txt why it was skipped or failed]' \

@@ -6,7 +6,7 @@ use clap::{
     Arg, Args, CommandFactory, Parser, Subcommand, ValueEnum,
     builder::{Resettable, Styles},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Plain headings: help is read in logs as often as on terminals.
 const STYLES: Styles = Styles::styled();
@@ -17,6 +17,9 @@ Exit codes: 0 done; 1 failed; 2 wrong usage; 3 output or other job exists; 4 lef
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
+
+/// The heading of options that choose among tracks, and say what becomes of sound.
+const TRACKS: &str = "Sound and subtitles";
 
 /// The command by which av1enc loads VapourSynth in a process of its own.
 pub const TRY_VAPOURSYNTH: &str = "try-vapoursynth";
@@ -313,6 +316,28 @@ pub enum Layer {
     Environment,
     /// The command line.
     Line,
+}
+
+/// What sound is encoded with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AudioCodec {
+    /// It is not.
+    #[default]
+    Copy,
+    /// libopus.
+    Opus,
+    /// ffmpeg's AAC.
+    Aac,
+    /// FLAC.
+    Flac,
+}
+
+/// What sound of many channels is mixed down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Downmix {
+    /// Two channels.
+    Stereo,
 }
 
 /// The encoder families that can be named.
@@ -633,6 +658,65 @@ pub struct EncodeArgs {
         help_heading = "Encoding"
     )]
     pub audio_params: Option<String>,
+
+    /// Sound, by its codec [default: copy]
+    ///
+    /// Opus has 64, 96, 128, 160, 224, 256, 288 and 320 kbit/s for one to eight channels, AAC 64 kbit/s for each channel, FLAC
+    /// the depth of the source. What has this codec already is copied, and so is what it cannot carry.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "CODEC",
+        conflicts_with = "audio_params",
+        help_heading = TRACKS
+    )]
+    pub audio_codec: Option<AudioCodec>,
+
+    /// Sound that becomes Opus: lossless, or 'bitrate>256'
+    ///
+    /// All other is copied. Rates are kbit/s.
+    #[arg(long, value_name = "WHICH", conflicts_with = "audio_params", help_heading = TRACKS)]
+    pub opus_if: Option<String>,
+
+    /// Mix sound of more channels down
+    ///
+    /// Each side is the sum of its front and the centre, and of the surrounds by half, divided so that nothing clips: 0.4 front,
+    /// 0.4 centre and 0.2 surround of 5.1. The channel for low frequencies is left out.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "LAYOUT",
+        conflicts_with = "audio_params",
+        help_heading = TRACKS
+    )]
+    pub downmix: Option<Downmix>,
+
+    /// Loudness of all sound in LUFS, by EBU R128: -23
+    ///
+    /// Each track is measured first, and then made louder or quieter as a whole. Where its peaks would be above -1 dBTP, ffmpeg's
+    /// loudnorm evens it out, which is said.
+    #[arg(
+        long,
+        value_name = "LUFS",
+        allow_negative_numbers = true,
+        conflicts_with = "audio_params",
+        help_heading = TRACKS
+    )]
+    pub loudness: Option<f64>,
+
+    /// Languages of sound and subtitles to keep: eng,de,und
+    ///
+    /// Any code of ISO 639, or a tag such as pt-BR; und is what names none. A last sound track stays in any case.
+    #[arg(long, value_name = "LANGUAGES", value_delimiter = ',', help_heading = TRACKS)]
+    pub languages: Option<Vec<String>>,
+
+    /// Languages of sound and subtitles to drop: rus
+    #[arg(long, value_name = "LANGUAGES", value_delimiter = ',', help_heading = TRACKS)]
+    pub drop_languages: Option<Vec<String>>,
+
+    /// Drop commentary, by its flag or title
+    #[arg(long, help_heading = TRACKS)]
+    pub drop_commentary: bool,
 
     /// Colour tags for a source that has none, as ffmpeg's options
     ///

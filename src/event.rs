@@ -42,6 +42,9 @@ pub struct Intent {
     pub source: String,
     /// How it will be encoded, by how many encoders and why, in one line.
     pub encoding: String,
+    /// What becomes of each track of sound and subtitles, where the user chooses among them, one line for each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<String>,
     /// Size of the source file in bytes.
     pub source_bytes: u64,
 }

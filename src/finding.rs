@@ -101,6 +101,12 @@ properties! {
     SoundTracks = "sound tracks",
     /// The packets of a track of sound that was encoded anew.
     SoundPackets = "packets of sound track",
+    /// What a track of sound is encoded with, and how many channels it has.
+    SoundForm = "form of sound track",
+    /// How loud a track of sound is.
+    Loudness = "loudness of sound track",
+    /// A track that the user does not want, by its number in the source.
+    DroppedTrack = "dropped track",
 }
 
 impl Property {

@@ -6,6 +6,7 @@ pub mod skip;
 pub mod size;
 pub mod stretch;
 pub mod target;
+pub mod tracks;
 
 use num_rational::Ratio;
 

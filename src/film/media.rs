@@ -461,6 +461,9 @@ pub struct Track {
     pub tags: Vec<(String, String)>,
     /// Index of the stream as ffprobe counts.
     pub stream: usize,
+    /// What its sound is, if it is sound.
+    #[serde(default)]
+    pub sound: Option<SoundFormat>,
     /// How it gets into the output.
     pub carry: Carry,
     /// Where what is heard or seen of it begins, by the film's clock in milliseconds, where its first packets say so: what
@@ -539,6 +542,52 @@ impl Track {
         self.begins_ms
             .filter(|_| self.begins_before_it_is_heard())
             .map(|ms| ms + self.later_ms())
+    }
+}
+
+/// What sound is, by ffprobe.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SoundFormat {
+    /// Its codec, by ffmpeg's name.
+    pub codec: String,
+    /// Which kind of that codec it is, where its name does not say so.
+    pub profile: Option<String>,
+    /// How many channels it has.
+    pub channels: u32,
+    /// Samples a second, if the file says.
+    pub rate: Option<u32>,
+    /// Bits of a sample, where it has samples of its own and not those of a decoder.
+    pub bits: Option<u32>,
+    /// Bits a second, if the file says.
+    pub bit_rate: Option<u64>,
+}
+
+impl SoundFormat {
+    /// Whether it is as it was recorded.
+    #[must_use]
+    pub fn is_lossless(&self) -> bool {
+        const NAMES: [&str; 7] = ["flac", "alac", "truehd", "mlp", "wavpack", "tta", "ape"];
+        let is_linear = self.codec.starts_with("pcm_") && !self.codec.ends_with("law");
+        let profile = self.profile.as_deref().unwrap_or_default();
+        is_linear || NAMES.contains(&self.codec.as_str()) || profile.starts_with("DTS-HD MA")
+    }
+
+    /// Whether its samples are floating point numbers.
+    #[must_use]
+    pub fn is_float(&self) -> bool {
+        self.codec.starts_with("pcm_f")
+    }
+}
+
+/// `ac3, 6 channels, 448 kbit/s`.
+impl fmt::Display for SoundFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = if self.channels == 1 { "" } else { "s" };
+        write!(f, "{}, {} channel{s}", self.codec, self.channels)?;
+        match self.bit_rate {
+            Some(rate) => write!(f, ", {} kbit/s", (rate + 500) / 1000),
+            None => Ok(()),
+        }
     }
 }
 
@@ -707,6 +756,12 @@ pub struct Container {
     pub restarts: bool,
     /// Whether the sound is encoded anew.
     pub new_sound: bool,
+    /// The streams of sound that are copied all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copied_sound: Vec<usize>,
+    /// The streams of sound and subtitles that do not get into the output because the user does not want them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<usize>,
     /// Whether sound begins so late that ffmpeg knows it only if it is told to look far.
     #[serde(default)]
     pub begins_late: bool,
@@ -759,6 +814,35 @@ impl Container {
         self.other_tracks
             .iter()
             .filter(|track| track.kind == TrackKind::Audio)
+    }
+
+    /// Whether a track is sound that is encoded anew.
+    #[must_use]
+    pub fn is_new(&self, track: &Track) -> bool {
+        self.new_sound
+            && track.kind == TrackKind::Audio
+            && !self.copied_sound.contains(&track.stream)
+    }
+
+    /// The tracks of sound that are encoded anew, in their order, each with its number among all of sound, from 0.
+    pub fn new_tracks(&self) -> impl Iterator<Item = (usize, &Track)> {
+        let tracks = self.sound_tracks().enumerate();
+        tracks.filter(|(_, track)| self.is_new(track))
+    }
+
+    /// Tells the rates of sound of which the file says none, by the bytes of their streams.
+    pub fn tell_rates(&mut self, bytes: impl Fn(usize) -> Option<u64>) {
+        let Some(seconds) = self.duration_seconds.filter(|seconds| *seconds > 0.0) else {
+            return;
+        };
+        for track in &mut self.other_tracks {
+            let stream = track.stream;
+            if let Some(sound) = &mut track.sound
+                && sound.bit_rate.is_none()
+            {
+                sound.bit_rate = bytes(stream).map(|bytes| (bytes as f64 * 8.0 / seconds) as u64);
+            }
+        }
     }
 
     /// The same film, of which the `streams` of sound are decoded.
@@ -883,6 +967,7 @@ pub(crate) mod examples {
             flags: TrackFlags::default(),
             tags: Vec::new(),
             stream: id as usize,
+            sound: None,
             carry: Carry::Copy,
             begins_ms: None,
             hidden: 0,
@@ -924,6 +1009,8 @@ pub(crate) mod examples {
             },
             restarts: false,
             new_sound: false,
+            copied_sound: Vec::new(),
+            dropped: Vec::new(),
             begins_late: false,
             duration_seconds: Some(10.0),
             declared_frames: None,

@@ -1,5 +1,7 @@
 //! What a film is, as plain data.
 
 pub mod hdr;
+pub mod language;
 pub mod media;
+pub mod fate;
 pub mod tags;

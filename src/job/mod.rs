@@ -34,7 +34,7 @@ pub use self::{
     identity::SourceIdentity,
     look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
-    records::{CarriedRecord, ReaderRecord, SizeRecord, SoundRecord},
+    records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, parse_scenes},
     standing::{Figures, Runner, Standing, Telling},
     state::{State, UnusableState, parse_state},
@@ -278,7 +278,7 @@ impl Job {
     }
 
     fn forget_sound(&self) -> Result<()> {
-        for name in [Name::Audio, Name::Sound, Name::Carried] {
+        for name in [Name::Audio, Name::Sound, Name::Loudness, Name::Carried] {
             remove_if_there(&self.path(name))?;
         }
         remove_if_there(&self.place.file(Name::Audio.seal()))?;

@@ -33,6 +33,8 @@ pub enum Name {
     Audio,
     /// What is known of that sound.
     Sound,
+    /// How loud the source's sound is.
+    Loudness,
     /// By which it is found out how a delay is written.
     DelayTrial,
     /// Further tracks that ffmpeg hands over.
@@ -76,7 +78,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 33] = [
         Self::Job,
         Self::Lock,
         Self::Standing,
@@ -91,6 +93,7 @@ impl Name {
         Self::Sample(0),
         Self::Audio,
         Self::Sound,
+        Self::Loudness,
         Self::DelayTrial,
         Self::Others(0),
         Self::Carried,
@@ -159,6 +162,7 @@ impl fmt::Display for Name {
             Self::Size => "size.json",
             Self::Audio => "audio.mka",
             Self::Sound => "sound.json",
+            Self::Loudness => "loudness.json",
             Self::DelayTrial => "delay.mka",
             Self::Carried => "others-carried.json",
             Self::OthersJoined => "others-joined.mkv",

@@ -50,6 +50,23 @@ impl SoundRecord {
     }
 }
 
+/// How loud a track of the source's sound is, as ffmpeg's filter loudnorm measures it: `loudness.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoudnessRecord {
+    /// The stream.
+    pub stream: usize,
+    /// What the sound went through before it was measured.
+    pub filters: String,
+    /// Integrated loudness, in LUFS; `None` for silence.
+    pub lufs: Option<f64>,
+    /// The highest peak between samples, in dBTP.
+    pub peak_db: f64,
+    /// Loudness range, in LU.
+    pub range: f64,
+    /// Below which it is not counted, in LUFS.
+    pub threshold: f64,
+}
+
 /// How the tracks get into the output that ffmpeg hands over: `others-carried.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarriedRecord {
@@ -108,6 +125,23 @@ impl Job {
     /// Those of the file system.
     pub fn record_sound(&self, record: &SoundRecord) -> Result<()> {
         self.write(Name::Sound, &serde_json::to_vec_pretty(record)?)
+    }
+
+    /// How loud tracks of sound are that were measured.
+    #[must_use]
+    pub fn loudness(&self) -> Vec<LoudnessRecord> {
+        let text = read(&self.path(Name::Loudness));
+        text.ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// Records how loud tracks of sound are.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_loudness(&self, records: &[LoudnessRecord]) -> Result<()> {
+        self.write(Name::Loudness, &serde_json::to_vec_pretty(records)?)
     }
 
     /// How the tracks get into the output that ffmpeg hands over, if that was decided.

@@ -3,8 +3,13 @@
 use num_rational::Ratio;
 
 use crate::{
+    cli::AudioCodec,
     encoder::Picture,
-    film::media::{Color, Container, Fields, MediaInfo, Track, TrackKind},
+    film::{
+        fate::{Becomes, Fate},
+        language::Language,
+        media::{Carry, Color, Container, Fields, MediaInfo, Track, TrackKind},
+    },
     finding::{Finding, Property},
     source::probe::{Found, Identified, IdentifiedTrack},
     stream::bitstream::hdr_disagreement,
@@ -33,6 +38,8 @@ pub struct Said<'a> {
     pub picture: &'a Picture,
     /// The picture's place among the video tracks.
     pub video: usize,
+    /// What becomes of the tracks of sound and subtitles, where the user chooses among them.
+    pub tracks: &'a [Fate],
 }
 
 impl Said<'_> {
@@ -44,6 +51,8 @@ impl Said<'_> {
         findings.extend(self.of_picture());
         findings.extend(self.track_tags());
         findings.extend(self.sound_tracks());
+        findings.extend(self.forms_of_sound());
+        findings.extend(self.dropped());
         findings
     }
 
@@ -239,7 +248,7 @@ impl Said<'_> {
     fn track_tags(&self) -> Vec<Finding> {
         let container = self.container();
         let ours = |track: &Track| {
-            let new = container.new_sound && track.kind == TrackKind::Audio;
+            let new = container.is_new(track);
             track.id != container.video_track.id && (new || !container.direct)
         };
         let tracks = container.tracks().into_iter().zip(&self.found.track_tags);
@@ -260,6 +269,84 @@ impl Said<'_> {
             .new_sound
             .then(|| Finding::same(Property::SoundTracks, wanted, found, FFPROBE))
     }
+
+    /// What each track of sound is encoded with, where the user chooses among them.
+    fn forms_of_sound(&self) -> Vec<Finding> {
+        let is_kept = |fate: &&Fate| {
+            fate.kind == TrackKind::Audio
+                && ![Becomes::Dropped, Becomes::ByOptions].contains(&fate.becomes)
+        };
+        let kept = self.tracks.iter().filter(is_kept);
+        let mut found = self.found.sound_formats.iter();
+        let finding = |(n, fate): (usize, &Fate)| {
+            let (is, found) = (fate.sound.clone().unwrap_or_default(), found.next());
+            let (codec, channels, how) = match &fate.becomes {
+                Becomes::Encoded(new) => {
+                    let channels = if new.downmix { 2 } else { new.channels };
+                    (new.codec_name(), channels, format!("becomes {new}"))
+                }
+                _ => (is.codec.as_str(), is.channels, "is copied".to_owned()),
+            };
+            let agrees = found.is_some_and(|found| {
+                let same_codec = found.codec == codec || self.is_carried_otherwise(fate.stream);
+                same_codec && self.has_channels(fate, channels, found.channels)
+            });
+            let by = match fate.why.as_str() {
+                "" => format!("{FFPROBE}: it {how}"),
+                why => format!("{FFPROBE}: it {how}, {why}"),
+            };
+            let what = Property::SoundForm.of_track(n);
+            let found = found.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            Finding::new(what, is.to_string(), found, by, agrees)
+        };
+        (1..).zip(kept).map(finding).collect()
+    }
+
+    /// Whether a copied track is in the output by another codec with the same samples.
+    fn is_carried_otherwise(&self, stream: usize) -> bool {
+        let mut tracks = self.container().sound_tracks();
+        tracks.any(|track| track.stream == stream && track.carry != Carry::Copy)
+    }
+
+    /// Whether so many channels were to be `found` of a track that is to have `wanted`: Opus has silent ones where it has no
+    /// layout without them.
+    fn has_channels(&self, fate: &Fate, wanted: u32, found: u32) -> bool {
+        let may_have_more = match &fate.becomes {
+            Becomes::Encoded(new) => new.codec == AudioCodec::Opus && !new.downmix,
+            _ => false,
+        };
+        found == wanted || may_have_more && (3..8).contains(&wanted) && found > wanted
+    }
+
+    /// Whether each track that was to be dropped is not there.
+    fn dropped(&self) -> Vec<Finding> {
+        let wanted = self.container().tracks();
+        let found = self.identified.tracks.iter();
+        let found: Vec<Track> = found.filter_map(IdentifiedTrack::track).collect();
+        let found: Vec<&Track> = found.iter().collect();
+        let dropped = self.tracks.iter();
+        let dropped = dropped.filter(|fate| fate.becomes == Becomes::Dropped);
+        dropped
+            .map(|fate| {
+                let is_gone = alike(&found, fate) == alike(&wanted, fate);
+                let output = if is_gone { "dropped" } else { "there" };
+                let what = Property::DroppedTrack.of_track(fate.stream + 1);
+                let by = format!("{MKVMERGE}: {}", fate.why);
+                Finding::new(what, fate.name(), output, by, is_gone)
+            })
+            .collect()
+    }
+}
+
+/// Tracks by which a dropped one would be known.
+fn alike(tracks: &[&Track], fate: &Fate) -> usize {
+    let wanted = Language::of_track(Some(&fate.language));
+    let is_it = |track: &&&Track| {
+        let tag = track.language_ietf.as_ref().or(track.language.as_ref());
+        let language = Language::of_track(tag.map(String::as_str));
+        (track.kind, &track.title) == (fate.kind, &fate.title) && wanted.means(&language)
+    };
+    tracks.iter().filter(is_it).count()
 }
 
 /// What is said of the track with number `n`, counted from 1.

@@ -28,7 +28,8 @@ use crate::{
 /// The tracks that are copied, with their places in the output; `film` is whether the picture is there as well.
 #[must_use]
 pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
-    let mut counts = [0; 3];
+    // Of those that are not in the file, the numbers count and the places do not.
+    let (mut numbers, mut places) = ([0; 3], [0; 3]);
     let is_picture = |track: &Track| track.id == container.video_track.id;
     let tracks = container.tracks();
     let mut pairs = Vec::new();
@@ -36,21 +37,24 @@ pub fn pairs(container: &Container, film: bool) -> Vec<Pair<'_>> {
         .into_iter()
         .filter(|track| film || !is_picture(track))
     {
-        let position = counts[track.kind as usize];
-        counts[track.kind as usize] += 1;
+        numbers[track.kind as usize] += 1;
+        if !film && container.is_new(track) {
+            continue;
+        }
+        let place = places[track.kind as usize];
+        places[track.kind as usize] += 1;
         let letter = match track.kind {
             TrackKind::Video => 'v',
             TrackKind::Audio => 'a',
             TrackKind::Subtitles => 's',
         };
-        let is_new = container.new_sound && track.kind == TrackKind::Audio;
-        let copied = !is_picture(track) && !is_new;
+        let copied = !is_picture(track) && !container.is_new(track);
         if copied && track.stream != usize::MAX {
             pairs.push(Pair {
                 track,
-                output: format!("0:{letter}:{position}"),
+                output: format!("0:{letter}:{place}"),
                 output_codec: "",
-                what: what_is_in(track.kind).of_track(position + 1),
+                what: what_is_in(track.kind).of_track(numbers[track.kind as usize]),
             });
         }
     }
@@ -229,22 +233,32 @@ impl<'a> Films<'a> {
         self.in_lockstep(source, output, &vec![self.later_ms; pairs.len()])
     }
 
-    /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`: one finding for each.
+    /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`, and have these `numbers`
+    /// among all sound there, from 0: one finding for each.
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub fn encoded(&self, encoded: &Path, sync_ms: &[i64]) -> Result<Vec<Finding>> {
+    pub fn encoded(
+        &self,
+        encoded: &Path,
+        sync_ms: &[i64],
+        numbers: &[usize],
+    ) -> Result<Vec<Finding>> {
         let (mut source, mut output) = (self.reading(encoded), self.read_output());
+        source.args(["-map", "0:a"]);
+        for number in numbers {
+            output.args(["-map", &format!("0:a:{number}")]);
+        }
         for command in [&mut source, &mut output] {
-            hashed(command.args(["-map", "0:a", "-c", "copy"]));
+            hashed(command.args(["-c", "copy"]));
         }
         let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
         let compared = self.in_lockstep(source, output, &offsets_ms)?;
         let by = "hashes and times of all packets that were encoded, by ffmpeg";
-        let finding = |(n, packets): (usize, &Packets)| {
-            packets.finding(Property::SoundPackets.of_track(n), by)
+        let finding = |(number, packets): (&usize, &Packets)| {
+            packets.finding(Property::SoundPackets.of_track(number + 1), by)
         };
-        Ok((1..).zip(&compared).map(finding).collect())
+        Ok(numbers.iter().zip(&compared).map(finding).collect())
     }
 
     /// What comparing the `packets` of a track came to; where they are cut differently, what is in them counts.

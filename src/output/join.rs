@@ -586,7 +586,7 @@ impl Inputs {
     fn new_sound(&mut self, tools: &Toolbox, job: &Job, container: &Container) -> Result<()> {
         let tracks = || {
             let tracks = container.other_tracks.iter();
-            (0..).zip(tracks.filter(|track| is_new(container, track)))
+            (0..).zip(tracks.filter(|track| container.is_new(track)))
         };
         let record = job.sound()?;
         for (n, track) in tracks() {
@@ -768,10 +768,6 @@ fn sync_options(track: &Track, id: usize) -> Vec<String> {
     } else {
         strings(&["--sync", &format!("{id}:{}", track.sync_ms)])
     }
-}
-
-fn is_new(container: &Container, track: &Track) -> bool {
-    container.new_sound && track.kind == TrackKind::Audio
 }
 
 /// The chapters in the simple format that comes from OGM. It has no empty names.

@@ -148,7 +148,8 @@ pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
     join::join_new_sound(tools, job, container, &file)
         .context("joining the sound that was encoded anew, for a trial")?;
     let films = Films::of_job(job.original(tools, container), &file);
-    let findings = films.encoded(&sound, &record.sync_ms);
+    let alone: Vec<usize> = (0..record.sync_ms.len()).collect();
+    let findings = films.encoded(&sound, &record.sync_ms, &alone);
     remove(job, &file)?;
     if let Err(wrong) = finding::all_agree(findings?) {
         remove(job, &sound)?;

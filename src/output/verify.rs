@@ -5,7 +5,6 @@ use std::{path::Path, thread};
 use anyhow::{Context, Result};
 
 use crate::{
-    encoder::Picture,
     event::Proof,
     film::media::MediaInfo,
     finding::{self, Finding, Unproven},
@@ -67,9 +66,10 @@ pub fn output(tools: &Toolbox, file: &Path, expected: Expected<'_>) -> Result<Pr
     let joined = pictures::Joined { tools, file, video };
     let (thorough, mut damage) = (expected.thorough, expected.damage.to_vec());
     let mut notes = expected.notes.to_vec();
+    let recipe = expected.recipe;
     let read = read_back(&joined, expected)?;
     let (mut findings, max_time_error_ms) = pictures::of_times(&read.shown, media);
-    let said = read.said(media, picture, video);
+    let said = read.said((media, recipe), video);
     let AtPlaces {
         finding,
         mut compared,
@@ -148,14 +148,15 @@ struct Read {
 }
 
 impl Read {
-    /// What the container says, compared with what the film is.
-    fn said(&self, media: &MediaInfo, picture: &Picture, video: usize) -> Vec<Finding> {
+    /// What the container says, compared with what the film is and how it was to be encoded.
+    fn said(&self, (media, recipe): (&MediaInfo, &Recipe), video: usize) -> Vec<Finding> {
         let said = Said {
             identified: &self.identified,
             found: &self.found,
             media,
-            picture,
+            picture: &recipe.video.picture,
             video,
+            tracks: &recipe.tracks,
         };
         said.findings()
     }
@@ -207,7 +208,8 @@ fn of_tracks(films: &Films<'_>, job: &Job) -> Result<Vec<Finding>> {
         // What was encoded was compared with the source at once; here, it is what is in the output.
         let record = job.sound()?;
         findings.extend(record.findings);
-        findings.extend(films.encoded(&job.path(Name::Audio), &record.sync_ms)?);
+        let numbers: Vec<usize> = container.new_tracks().map(|(number, _)| number).collect();
+        findings.extend(films.encoded(&job.path(Name::Audio), &record.sync_ms, &numbers)?);
     }
     Ok(findings)
 }
@@ -219,9 +221,14 @@ mod tests {
 
     use super::*;
     use crate::{
+        cli::AudioCodec,
+        encoder::Picture,
         film::{
+            fate::{Becomes, Fate, NewSound},
             hdr::{ContentLight, Hdr10},
-            media::{Chunk, Clock, Color, Container, Fields, examples::media},
+            media::{
+                Chunk, Clock, Color, Container, Fields, SoundFormat, TrackKind, examples::media,
+            },
         },
         finding::Property,
         metric::likeness::{Freedom, Pair},
@@ -231,6 +238,7 @@ mod tests {
             examples::{STILL, ivf},
             read_ivf,
         },
+        work::loudness,
     };
 
     /// What two programs read in an output, and what should be there.
@@ -239,6 +247,7 @@ mod tests {
         found: Found,
         media: MediaInfo,
         picture: Picture,
+        tracks: Vec<Fate>,
     }
 
     impl Example {
@@ -255,6 +264,7 @@ mod tests {
                 video_tags: media.container.video_tags.clone(),
                 track_tags: vec![Vec::new(); 4],
                 sound: media.container.sound.clone(),
+                sound_formats: Vec::new(),
                 chapters: vec![(0.0, "One".to_owned()), (100.0, "Two".to_owned())],
             };
             let track = |id: u64, kind: &str| {
@@ -280,7 +290,46 @@ mod tests {
                     color: Color::default(),
                     hdr10: Hdr10::default(),
                 },
+                tracks: Vec::new(),
             }
+        }
+
+        /// The same of a film whose first sound is encoded as Opus and mixed down, whose second is copied, and of whose
+        /// subtitles a second one was dropped.
+        fn of_chosen_tracks(&mut self) {
+            let ac3 = |channels| SoundFormat {
+                codec: "ac3".to_owned(),
+                channels,
+                ..SoundFormat::default()
+            };
+            let stereo = SoundFormat {
+                codec: "opus".to_owned(),
+                ..ac3(2)
+            };
+            self.found.sound_formats = vec![stereo, ac3(6)];
+            let new = NewSound {
+                codec: AudioCodec::Opus,
+                kbits: Some(96),
+                bits: None,
+                channels: 6,
+                downmix: true,
+                loudness: None,
+            };
+            let fate = |stream, kind, becomes| Fate {
+                stream,
+                kind,
+                number: 1,
+                language: "rus".to_owned(),
+                title: Some("number 3".to_owned()),
+                sound: (kind == TrackKind::Audio).then(|| ac3(6)),
+                becomes,
+                why: "--drop-languages rus".to_owned(),
+            };
+            self.tracks = vec![
+                fate(0, TrackKind::Audio, Becomes::Encoded(new)),
+                fate(2, TrackKind::Audio, Becomes::Copied),
+                fate(4, TrackKind::Subtitles, Becomes::Dropped),
+            ];
         }
 
         /// The same of a source whose tags mkvmerge does not take, with one at the film and one at the first track.
@@ -304,6 +353,7 @@ mod tests {
                 media: &self.media,
                 picture: &self.picture,
                 video: 0,
+                tracks: &self.tracks,
             };
             said.findings()
         }
@@ -583,6 +633,33 @@ mod tests {
             Property::SoundPackets => vec![Case::packets(|packets| {
                 packets.finding(property.of_track(1), "hashes")
             })],
+            Property::SoundForm => vec![
+                Case::prepared(Example::of_chosen_tracks, |it| {
+                    it.found.sound_formats[0].channels = 6;
+                }),
+                Case::prepared(Example::of_chosen_tracks, |it| {
+                    it.found.sound_formats[1].codec = "opus".to_owned();
+                }),
+                Case::prepared(Example::of_chosen_tracks, |it| {
+                    it.found.sound_formats.pop();
+                }),
+            ],
+            Property::Loudness => {
+                let judge = |found| loudness::examples::judged(found);
+                vec![Case::of(judge(-23.2), judge(-22.1))]
+            }
+            Property::DroppedTrack => vec![Case::prepared(
+                |it| {
+                    it.of_chosen_tracks();
+                    it.media.container.other_tracks[2].language = Some("fre".to_owned());
+                    it.track(3, "language", "fre");
+                },
+                |it| {
+                    // The one that was to be dropped, in the place of the one that was not.
+                    it.media.container.other_tracks[2].language = None;
+                    it.track(3, "language", "rus");
+                },
+            )],
         }
     }
 

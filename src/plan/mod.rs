@@ -15,7 +15,7 @@ use self::{
 };
 use crate::{
     cli::Setting,
-    decide::{Film, class::Classified, quality},
+    decide::{Film, class::Classified, quality, tracks::Settled},
     encoder::{Encoder, Quality, files::Named},
     film::media::{Container, MediaInfo},
     os::{machine::Machine, process},
@@ -114,6 +114,17 @@ impl Plan {
             warnings,
             lp_demanded: lp.is_some(),
         })
+    }
+
+    /// The same plan, where this was settled of the film's tracks.
+    #[must_use]
+    pub fn with_tracks(mut self, settled: Settled) -> Self {
+        if !settled.fates.is_empty() {
+            self.recipe.audio_args = settled.audio_args.or(self.recipe.audio_args);
+            self.recipe.tracks = settled.fates;
+            self.warnings.extend(settled.warnings);
+        }
+        self
     }
 
     /// What a worker will have to do, as far as it decides about memory.

@@ -15,6 +15,7 @@ use crate::{
         files::{Named, NamedFile},
     },
     film::{
+        fate::{Becomes, Fate, NewSound},
         hdr::Hdr10,
         media::{Color, Container, PQ, UNSPECIFIED},
     },
@@ -70,6 +71,10 @@ pub struct Recipe {
     pub aim: Option<Aim>,
     /// ffmpeg's options for sound, or `None` if sound is copied.
     pub audio_args: Option<Vec<String>>,
+    /// What becomes of each track of sound and subtitles, where the user chooses among them: all sound that is encoded anew has
+    /// its options in `audio_args`, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracks: Vec<Fate>,
 }
 
 /// What is to be encoded.
@@ -169,6 +174,7 @@ pub fn decide(
             scale: Scale::of(capabilities),
         }),
         audio_args: named.audio_args,
+        tracks: Vec::new(),
     })
 }
 
@@ -679,6 +685,7 @@ impl Recipe {
     fn for_picture(&self) -> Self {
         let mut recipe = self.clone();
         recipe.audio_args = None;
+        recipe.tracks = Vec::new();
         recipe.files.retain(|file| !file.is_of_sound());
         recipe
     }
@@ -690,7 +697,30 @@ impl Recipe {
             let files = recipe.files.iter().filter(|file| file.is_of_sound());
             files.cloned().collect()
         };
-        self.audio_args == other.audio_args && files(self) == files(other)
+        let (ours, theirs) = (self.changed_tracks(), other.changed_tracks());
+        let pairs = ours.iter().zip(&theirs);
+        self.audio_args == other.audio_args
+            && files(self) == files(other)
+            && ours.len() == theirs.len()
+            && pairs.into_iter().all(|(ours, theirs)| ours.is_as(theirs))
+    }
+
+    /// The tracks that are not copied, where the user chooses among them.
+    fn changed_tracks(&self) -> Vec<&Fate> {
+        let tracks = self.tracks.iter();
+        tracks
+            .filter(|fate| ![Becomes::Copied, Becomes::ByOptions].contains(&fate.becomes))
+            .collect()
+    }
+
+    /// How the sound is encoded anew, track by track, where the user chooses by tracks.
+    #[must_use]
+    pub fn shapes(&self) -> Vec<NewSound> {
+        let shape = |fate: &Fate| match &fate.becomes {
+            Becomes::Encoded(new) => Some(new.clone()),
+            _ => None,
+        };
+        self.tracks.iter().filter_map(shape).collect()
     }
 
     /// The same for the picture, with the sound of another.
@@ -700,13 +730,22 @@ impl Recipe {
         let files = other.files.iter().filter(|file| file.is_of_sound());
         recipe.files.extend(files.cloned());
         recipe.audio_args.clone_from(&other.audio_args);
+        recipe.tracks.clone_from(&other.tracks);
         recipe
     }
 
     /// What is made of the sound, in words.
     #[must_use]
     pub fn sound(&self) -> String {
+        let changed = self.changed_tracks().into_iter();
+        let changed: Vec<String> = changed
+            .map(|fate| match &fate.becomes {
+                Becomes::Encoded(new) => format!("{} as {new}", fate.name()),
+                _ => format!("without {}", fate.name()),
+            })
+            .collect();
         match &self.audio_args {
+            _ if !changed.is_empty() => changed.join("; "),
             None => "copied".to_owned(),
             Some(args) => args.join(" "),
         }

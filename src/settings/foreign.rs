@@ -51,7 +51,8 @@ const MATROSKA: &str = "the output is Matroska anyway";
 const TIMES: &str = "every frame keeps its time anyway";
 const PROGRESS: &str = "-q prints nothing but errors, --progress chooses how progress is shown";
 const DECODERS: &str = "the film is decoded by all cores, and that is not what takes the time";
-const SOUND: &str = "sound is copied, or encoded by ffmpeg: -a \"-c:a libopus -b:a 128k\"";
+const SOUND: &str = "sound is copied, encoded with --audio-codec opus, aac or flac, or by ffmpeg's own options: -a \"-c:a libopus \
+                     -b:a 128k\"";
 const RATE: &str =
     "av1enc encodes at a quality, not at a rate: name it with --crf, or a size with --target-size";
 const PASSES: &str = "every chunk is encoded in one pass, at a quality: leave it out";
@@ -81,6 +82,9 @@ const TUNES: &str = "tunes of x264 mean nothing to AV1: leave it out; for film g
 const CHAPTERS: &str = "av1enc encodes whole films: make a film of each chapter with \
                         `mkvmerge -o CHAPTER.mkv --split chapters:all FILM`, and encode those that you want";
 const FRAMES: &str = "av1enc encodes whole films, and cuts by time: name it in seconds";
+
+/// Sound of two channels.
+pub(super) const STEREO: [&str; 4] = ["--audio-codec", "opus", "--downmix", "stereo"];
 
 /// Languages by which mkvmerge chooses, where no other is named.
 const CHOSEN: &[&str] = &["--audio-tracks eng", "--subtitle-tracks eng"];
@@ -136,7 +140,8 @@ const WORDS: &[(&[&str], Meant)] = &[
         Tracks(false, &["--no-subtitles"]),
     ),
     (&["-N", "--native-language"], Tracks(true, CHOSEN)),
-    (&["--audio", "--audio-lang-list"], Tracks(true, AUDIO)),
+    (&["--audio-lang-list"], Flag("--languages")),
+    (&["--audio"], Tracks(true, AUDIO)),
     (&["--first-audio"], Tracks(false, AUDIO)),
     (&["--first-subtitle"], Tracks(false, SUBTITLES)),
     (
@@ -267,18 +272,10 @@ const WORDS: &[(&[&str], Meant)] = &[
         ],
         Needless(false, SHAPE),
     ),
+    (&["--aencoder", "-E"], ByValue(sound_encoder)),
+    (&["--mixdown", "-6"], ByValue(mixdown)),
     (
-        &[
-            "--aencoder",
-            "-E",
-            "--ab",
-            "-B",
-            "--mixdown",
-            "-6",
-            "--arate",
-            "-R",
-            "--gain",
-        ],
+        &["--ab", "-B", "--arate", "-R", "--gain"],
         Impossible(true, SOUND),
     ),
     (
@@ -497,6 +494,26 @@ fn map(value: &str) -> Option<Meant> {
         true => Needless(true, WHOLE),
         false if value.contains(":s") => Tracks(true, SUBTITLES),
         false => Tracks(true, AUDIO),
+    })
+}
+
+/// HandBrakeCLI's encoder of sound.
+fn sound_encoder(value: &str) -> Option<Meant> {
+    Some(match value {
+        "opus" => Flags(true, &["--audio-codec", "opus"]),
+        "aac" | "av_aac" | "fdk_aac" | "ca_aac" => Flags(true, &["--audio-codec", "aac"]),
+        "flac" | "flac16" | "flac24" => Flags(true, &["--audio-codec", "flac"]),
+        value if value.starts_with("copy") => Needless(true, "sound is copied anyway"),
+        _ => Impossible(true, SOUND),
+    })
+}
+
+/// What HandBrakeCLI mixes sound down to.
+fn mixdown(value: &str) -> Option<Meant> {
+    Some(match value {
+        "stereo" | "dpl1" | "dpl2" => Flags(true, &["--downmix", "stereo"]),
+        "none" => Needless(true, "sound keeps its channels anyway"),
+        _ => Impossible(true, SOUND),
     })
 }
 

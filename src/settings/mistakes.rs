@@ -207,6 +207,10 @@ impl Mender<'_> {
                 Some(ours) => self.rename(&typed, &["-e", ours]),
                 None => self.refuse(format!("{typed}: {}", why_not_encoder(&value))),
             },
+            // By itself, it would be Vorbis.
+            Sound if flag == "-ac" && value == "2" && !self.has_other_sound() => {
+                self.rename(&typed, &foreign::STEREO);
+            }
             Sound => {
                 self.tell(format!("{typed} belongs in -a"));
                 self.sound.extend([flag, value]);
@@ -236,6 +240,18 @@ impl Mender<'_> {
             ByValue(_) => (),
         }
         1 + usize::from(takes_next)
+    }
+
+    /// Whether anything else is said of the sound by ffmpeg's options.
+    fn has_other_sound(&self) -> bool {
+        let is_of_sound = |word: &OsString| {
+            let word = word.to_string_lossy();
+            ["-a", "--audio-params", "-ar", "-af", "-acodec"].contains(&&*word)
+                || ["-c:a", "-codec:a", "-b:a"]
+                    .iter()
+                    .any(|option| word.starts_with(option))
+        };
+        self.typed.iter().any(is_of_sound)
     }
 
     /// Puts our words in the place of those that were `typed`.

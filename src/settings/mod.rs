@@ -8,6 +8,7 @@ pub mod size;
 pub mod deciding;
 pub mod schedule;
 pub mod neighbour;
+pub mod tracks;
 mod typed;
 pub mod clip;
 mod foreign;
@@ -36,6 +37,7 @@ use self::{
     named::NAME_MAX,
     neighbour::Neighbour,
     params::{Crf, Param},
+    tracks::TrackWishes,
     typed::{Typed, words},
 };
 use crate::{
@@ -88,8 +90,10 @@ pub struct Config {
     pub test_clip: TestClip,
     /// Where it is cut.
     pub cuts: Cuts,
-    /// ffmpeg options for sound; `None`: sound is copied.
+    /// ffmpeg options for sound; `None`: sound is copied, unless `tracks` says otherwise.
     pub audio_args: Option<Vec<String>>,
+    /// Which tracks are kept, and what becomes of the sound.
+    pub tracks: TrackWishes,
     /// Whether ffmpeg encodes the film in one go, without VapourSynth.
     pub direct: bool,
     /// Who reads the film.
@@ -299,6 +303,7 @@ impl Config {
             video: parts.video,
             deciding: parts.deciding,
             test_clip: parts.test_clip,
+            tracks: parts.tracks.beside(parts.audio_args.as_deref()),
             audio_args: parts.audio_args,
             direct: args.no_chunks,
             cuts: parts.cuts,
@@ -338,6 +343,7 @@ struct Parts {
     pinned_to: Option<usize>,
     neighbour: Neighbour,
     audio_args: Option<Vec<String>>,
+    tracks: TrackWishes,
 }
 
 impl Parts {
@@ -360,10 +366,11 @@ impl Parts {
         let pinned_to = wrong.unless(pinned_to(args.set_thread_affinity));
         let neighbour = wrong.unless(Neighbour::of(args));
         let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
+        let sound = audio_args.zip(wrong.unless(TrackWishes::of(args)));
         let named = wrong.unless(ffmpeg_or_tags(args));
         let all = (
             names, encoder, video, deciding, test_clip, named, workers, memory, cuts, pinned_to,
-            neighbour, audio_args,
+            neighbour, sound,
         );
         let (
             Some(names),
@@ -377,7 +384,7 @@ impl Parts {
             Some(cuts),
             Some(pinned_to),
             Some(neighbour),
-            Some(audio_args),
+            Some((audio_args, tracks)),
         ) = all
         else {
             return Err(wrong.0);
@@ -400,6 +407,7 @@ impl Parts {
             pinned_to,
             neighbour,
             audio_args,
+            tracks,
         };
         if wrong.0.is_empty() {
             Ok(parts)

@@ -358,6 +358,9 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
     {
         command.args(["-map", &format!("0:{}", track.stream)]);
     }
+    for stream in &container.dropped {
+        command.args(["-map", &format!("0:{stream}")]);
+    }
     command.args(["-c", "copy"]);
     if container.restarts {
         command.args(["-c:a", "pcm_s16le"]);
@@ -552,14 +555,13 @@ impl Container {
     /// encoded anew.
     #[must_use]
     pub fn takes_itself(&self, track: &Track) -> bool {
-        let is_new = self.new_sound && track.kind == TrackKind::Audio;
-        self.direct && !is_new && track.carry != Carry::Decoded
+        self.direct && !self.is_new(track) && track.carry != Carry::Decoded
     }
 
     /// Whether the output has sound that is not encoded anew.
     #[must_use]
     pub fn has_copied_sound(&self) -> bool {
-        !self.new_sound && self.sound_tracks().next().is_some()
+        self.sound_tracks().any(|track| !self.is_new(track))
     }
 
     /// The other tracks that ffmpeg hands over, those that are not encoded anew: in one file for all, and one for each delay
@@ -568,8 +570,7 @@ impl Container {
     pub fn handed(&self) -> Vec<Handed<'_>> {
         let mut handed = Vec::<Handed<'_>>::new();
         for track in &self.other_tracks {
-            let is_new = self.new_sound && track.kind == TrackKind::Audio;
-            if is_new || self.takes_itself(track) {
+            if self.is_new(track) || self.takes_itself(track) {
                 continue;
             }
             let opus_delay = if track.carry == Carry::Copy {

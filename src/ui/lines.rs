@@ -44,8 +44,10 @@ impl Lines {
             }
             Event::Intended(intent) => {
                 self.expecting = Some(intent.source_bytes);
+                let tracks = intent.tracks.iter();
+                let tracks: String = tracks.map(|track| format!("\ntrack    {track}")).collect();
                 Some(format!(
-                    "source   {}\nencode   {}",
+                    "source   {}\nencode   {}{tracks}",
                     intent.source, intent.encoding
                 ))
             }
@@ -170,11 +172,12 @@ mod tests {
         let intent = Intent {
             source: "h264".to_owned(),
             encoding: "SVT-AV1".to_owned(),
+            tracks: vec!["sound track 1 (eng): ac3".to_owned()],
             source_bytes: 2_000_000,
         };
         assert_eq!(
             lines.of(&Event::Intended(intent)).unwrap(),
-            "source   h264\nencode   SVT-AV1"
+            "source   h264\nencode   SVT-AV1\ntrack    sound track 1 (eng): ac3"
         );
         let mut said = |chunks| {
             lines.of(&Event::Progress(Progress {

@@ -34,6 +34,7 @@ pub fn intended(plan: &Plan, fps: Option<Ratio<u32>>, lp: u32) -> Intent {
     Intent {
         source: one_line(&source(plan, fps)),
         encoding: one_line(&encoding),
+        tracks: fates(plan).collect(),
         source_bytes: plan.source.bytes,
     }
 }
@@ -129,6 +130,7 @@ pub fn described(plan: &Plan) -> String {
     ];
     lines.extend(hdr10(plan));
     lines.push(format!("tracks   {}", tracks(plan)));
+    lines.extend(fates(plan).map(|fate| format!("track    {fate}")));
     lines.extend(plan.class.iter().map(|class| format!("class    {class}")));
     let aim = plan.recipe.aim.as_ref();
     lines.extend(aim.map(|aim| format!("size     {}", target(aim))));
@@ -171,10 +173,19 @@ fn settings(plan: &Plan) -> Vec<String> {
     shown.chain(rest).collect()
 }
 
+/// What becomes of each track, where the user chooses among them.
+fn fates(plan: &Plan) -> impl Iterator<Item = String> {
+    let tracks = plan.recipe.tracks.iter();
+    tracks.map(|fate| one_line(&fate.to_string()))
+}
+
 fn tracks(plan: &Plan) -> String {
     let [video, sound, subtitles] = plan.source.track_counts().map(|n| n as u64);
-    let args = plan.recipe.audio_args.as_ref();
-    let how = args.map_or_else(|| "copied".to_owned(), |args| args.join(" "));
+    let how = match (&plan.recipe.audio_args, plan.recipe.shapes().is_empty()) {
+        (None, _) => "copied".to_owned(),
+        (Some(args), true) => args.join(" "),
+        (Some(_), false) => "some encoded".to_owned(),
+    };
     format!(
         "{}, {} ({how}), {}, {}, {}",
         count(video, "video track"),

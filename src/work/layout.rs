@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     event::{Sink, note, warn},
-    os::toolbox::Toolbox,
+    os::{exit::UsageError, toolbox::Toolbox},
     source::probe,
 };
 
@@ -94,6 +94,60 @@ const MIXED: &[(&str, &[&str])] = &[
 /// Gain of a channel that is mixed to another one, as in ITU-R BS.775: three decibels less.
 const MIX: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
+/// How much of a channel there is in each side of stereo, left and right, where the front is 1. The centre, in which films have
+/// their dialogue, is as loud there as the front is; surrounds are half as loud; low frequencies are left out, as in ITU-R
+/// BS.775.
+const IN_STEREO: &[(&str, [f64; 2])] = &[
+    ("FL", [1.0, 0.0]),
+    ("FR", [0.0, 1.0]),
+    ("FC", [1.0, 1.0]),
+    ("FLC", [1.0, 0.0]),
+    ("FRC", [0.0, 1.0]),
+    ("WL", [1.0, 0.0]),
+    ("WR", [0.0, 1.0]),
+    ("SL", [0.5, 0.0]),
+    ("SR", [0.0, 0.5]),
+    ("BL", [0.5, 0.0]),
+    ("BR", [0.0, 0.5]),
+    ("BC", [0.5 * MIX, 0.5 * MIX]),
+    ("TFL", [0.5, 0.0]),
+    ("TFR", [0.0, 0.5]),
+    ("TFC", [0.5 * MIX, 0.5 * MIX]),
+    ("TBL", [0.5, 0.0]),
+    ("TBR", [0.0, 0.5]),
+    ("TBC", [0.5 * MIX, 0.5 * MIX]),
+    ("LFE", [0.0, 0.0]),
+    ("LFE2", [0.0, 0.0]),
+];
+
+/// The filter that mixes sound of `layout` down to stereo, divided so that nothing clips; `None` where a channel of it is not
+/// known.
+#[must_use]
+pub fn to_stereo(layout: &str) -> Option<String> {
+    let mut inputs = vec![Vec::new(); 2];
+    for channel in channels_of(layout)? {
+        let (_, gains) = IN_STEREO.iter().find(|(name, _)| *name == channel)?;
+        for (inputs, gain) in inputs
+            .iter_mut()
+            .zip(gains)
+            .filter(|(_, gain)| **gain > 0.0)
+        {
+            inputs.push((channel, *gain));
+        }
+    }
+    Some(pan("stereo", &["FL", "FR"], &inputs))
+}
+
+/// The channels of a layout: ffmpeg's name, or the channels themselves.
+fn channels_of(layout: &str) -> Option<Vec<&str>> {
+    let mut all = TAKEN.iter().chain(OTHERS);
+    let named = all.find(|(name, _)| *name == layout);
+    let channels = named.map(|(_, channels)| *channels);
+    let channels = channels.or(layout.contains('+').then_some(layout))?;
+    // Mono has no side.
+    (channels != "FC").then(|| channels.split('+').collect())
+}
+
 /// What is done with sound so that libopus takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fit {
@@ -114,14 +168,7 @@ pub fn for_opus(layout: &str) -> Option<Fit> {
     if TAKEN.iter().any(|(name, _)| *name == layout) {
         return None;
     }
-    let named = OTHERS
-        .iter()
-        .find(|(name, _)| *name == layout)
-        .map(|(_, channels)| *channels);
-    let channels: Vec<&str> = named
-        .or(layout.contains('+').then_some(layout))?
-        .split('+')
-        .collect();
+    let channels = channels_of(layout)?;
     let fit = |mix: bool| {
         TAKEN
             .iter()
@@ -272,6 +319,10 @@ impl Stream {
         let guessed = match self.channels {
             3 => "2.1",
             4 => "4.0",
+            5 => "5.0",
+            6 => "5.1",
+            7 => "6.1",
+            8 => "7.1",
             _ => "",
         };
         self.channel_layout
@@ -281,70 +332,107 @@ impl Stream {
     }
 }
 
-/// More options of ffmpeg's for the sound tracks of `input`, which are the streams `kept`, that `args` encode with libopus, where it would not take their
-/// layout. What is mixed is warned of.
-///
-/// # Errors
-/// If ffprobe cannot read the file.
-pub fn options(
-    tools: &Toolbox,
-    input: &Path,
-    kept: &[usize],
-    args: &[String],
-    sink: &Sink,
-) -> Result<Vec<String>> {
-    if args.iter().any(|arg| is_users(arg)) {
-        return Ok(Vec::new());
+/// Sound that is encoded.
+pub struct Sound<'a> {
+    /// The file in which it is,
+    pub input: &'a Path,
+    /// and the streams of it, in order, each with its number among all sound of the output, from 0.
+    pub kept: &'a [(usize, usize)],
+    /// ffmpeg's options for it.
+    pub args: &'a [String],
+    /// Which of the tracks are mixed down to stereo.
+    pub mixed_down: &'a [bool],
+}
+
+/// Layouts of which AAC has a code for the one with the other name: what has none is described channel by channel, which not all
+/// players understand.
+const NAMED_BY_AAC: [&str; 2] = ["5.0(side)", "5.1(side)"];
+
+impl Sound<'_> {
+    /// More options of ffmpeg's for the tracks: those that mix down, and those without which an encoder would not take their
+    /// layout. What is mixed for an encoder is warned of.
+    ///
+    /// # Errors
+    /// If ffprobe cannot read the file; a [`UsageError`] if a track that is to be mixed down has channels that nobody knows.
+    pub fn options(&self, tools: &Toolbox, sink: &Sink) -> Result<Vec<String>> {
+        if self.args.iter().any(|arg| is_users(arg)) {
+            return Ok(Vec::new());
+        }
+        let entries = [
+            "-select_streams",
+            "a",
+            "-show_entries",
+            "stream=index,channels,channel_layout",
+        ];
+        let found: Vec<Stream> = probe::streams(tools, self.input, &entries)
+            .context("reading the layouts of the sound")?;
+        let mut options = Vec::new();
+        for (n, (number, stream)) in self.kept.iter().enumerate() {
+            let Some(stream) = found.iter().find(|found| found.index == *stream) else {
+                continue;
+            };
+            let layout = stream.layout();
+            if self.mixed_down.get(n) == Some(&true) {
+                let filter = to_stereo(layout).ok_or_else(|| no_stereo(*number, layout))?;
+                options.extend([format!("-filter:a:{n}"), filter]);
+            } else if is_opus(self.args, n) {
+                options.extend(fitted((n, *number), layout, sink));
+            } else if codec(self.args, n) == Some("aac") && NAMED_BY_AAC.contains(&layout) {
+                let fit = for_opus(layout).into_iter();
+                options.extend(fit.flat_map(|fit| [format!("-filter:a:{n}"), fit.filter]));
+            }
+        }
+        Ok(options)
     }
-    let entries = [
-        "-select_streams",
-        "a",
-        "-show_entries",
-        "stream=index,channels,channel_layout",
-    ];
-    let found: Vec<Stream> =
-        probe::streams(tools, input, &entries).context("reading the layouts of the sound")?;
+}
+
+fn no_stereo(number: usize, layout: &str) -> UsageError {
+    UsageError(format!(
+        "--downmix stereo: sound track {} has channels of which ffmpeg says `{layout}`, and nobody knows where they belong: leave \
+         --downmix out",
+        number + 1
+    ))
+}
+
+/// Options by which libopus takes track `n` of this `layout`, which is `number` of all.
+fn fitted((n, number): (usize, usize), layout: &str, sink: &Sink) -> Vec<String> {
     let mut options = Vec::new();
-    let kept = found.iter().filter(|stream| kept.contains(&stream.index));
-    for (n, stream) in kept.enumerate().filter(|(n, _)| is_opus(args, *n)) {
-        let layout = stream.layout();
-        let fit = for_opus(layout);
-        if EXCHANGED.contains(&fit.as_ref().map_or(layout, |fit| fit.layout)) {
-            options.extend([
-                format!("{}:a:{n}", ORDER_OF_VORBIS[0]),
-                ORDER_OF_VORBIS[1].to_owned(),
-            ]);
-        }
-        let Some(Fit {
-            filter,
-            layout: becomes,
-            mixed,
-            silent,
-        }) = fit
-        else {
-            continue;
-        };
-        if !mixed.is_empty() {
-            let mixed = mixed.join(", ");
-            warn(
-                sink,
-                format!(
-                    "sound track {}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them",
-                    n + 1
-                ),
-            );
-        } else if silent {
-            note(
-                sink,
-                format!(
-                    "sound track {}: {layout} becomes {becomes} with silent channels: Opus has no {layout}",
-                    n + 1
-                ),
-            );
-        }
-        options.extend([format!("-filter:a:{n}"), filter]);
+    let fit = for_opus(layout);
+    if EXCHANGED.contains(&fit.as_ref().map_or(layout, |fit| fit.layout)) {
+        options.extend([
+            format!("{}:a:{n}", ORDER_OF_VORBIS[0]),
+            ORDER_OF_VORBIS[1].to_owned(),
+        ]);
     }
-    Ok(options)
+    let Some(Fit {
+        filter,
+        layout: becomes,
+        mixed,
+        silent,
+    }) = fit
+    else {
+        return options;
+    };
+    if !mixed.is_empty() {
+        let mixed = mixed.join(", ");
+        warn(
+            sink,
+            format!(
+                "sound track {}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them",
+                number + 1
+            ),
+        );
+    } else if silent {
+        note(
+            sink,
+            format!(
+                "sound track {}: {layout} becomes {becomes} with silent channels: Opus has no {layout}",
+                number + 1
+            ),
+        );
+    }
+    options.extend([format!("-filter:a:{n}"), filter]);
+    options
 }
 
 #[cfg(test)]
@@ -450,6 +538,47 @@ mod tests {
         assert_eq!(for_opus("cube").unwrap().layout, "quad");
         // Every layout that has a name is taken in one way or another.
         assert!(OTHERS.iter().all(|(layout, _)| for_opus(layout).is_some()));
+    }
+
+    #[test]
+    fn stereo_has_the_centre_as_loud_as_the_front_and_does_not_clip() {
+        for (layout, mixed) in [
+            (
+                "5.1",
+                "pan=stereo|FL=0.4000*FL+0.4000*FC+0.2000*BL|FR=0.4000*FR+0.4000*FC+0.2000*BR",
+            ),
+            (
+                "5.1(side)",
+                "pan=stereo|FL=0.4000*FL+0.4000*FC+0.2000*SL|FR=0.4000*FR+0.4000*FC+0.2000*SR",
+            ),
+            (
+                "3.0",
+                "pan=stereo|FL=0.5000*FL+0.5000*FC|FR=0.5000*FR+0.5000*FC",
+            ),
+            ("2.1", "pan=stereo|FL=FL|FR=FR"),
+            ("FL+FR+LFE", "pan=stereo|FL=FL|FR=FR"),
+        ] {
+            assert_eq!(to_stereo(layout).as_deref(), Some(mixed), "{layout}");
+        }
+        for unknown in ["ambisonic 1", "", "mono", "FL+FR+X"] {
+            assert_eq!(to_stereo(unknown), None, "{unknown}");
+        }
+        let named = TAKEN
+            .iter()
+            .chain(OTHERS)
+            .filter(|(name, _)| !["mono", "downmix"].contains(name));
+        for (name, channels) in named {
+            let filter = to_stereo(name).unwrap();
+            for side in filter.split('|').skip(1) {
+                let (_, sum) = side.split_once('=').unwrap();
+                let gain = |term: &str| {
+                    term.split_once('*')
+                        .map_or(1.0, |(gain, _)| gain.parse::<f64>().unwrap())
+                };
+                let all: f64 = sum.split('+').map(gain).sum();
+                assert!(all <= 1.001, "{name}: {channels}: {filter}");
+            }
+        }
     }
 
     #[test]

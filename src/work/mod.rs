@@ -7,6 +7,7 @@ pub mod decoded;
 pub mod cut;
 pub mod trial;
 pub mod layout;
+pub(crate) mod loudness;
 pub mod sound;
 pub mod weight;
 pub mod chunk;

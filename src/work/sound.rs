@@ -6,16 +6,19 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     event::{Sink, detail, warn},
-    film::media::{Container, Track, TrackKind},
-    finding,
-    job::{Job, SoundRecord, names::Name},
+    film::{
+        fate::NewSound,
+        media::{Container, Track, TrackKind},
+    },
+    finding::{self, Finding, Property},
+    job::{Job, LoudnessRecord, SoundRecord, names::Name},
     metric::likeness::{Freedom, Likeness, Other, Sounds, longest_seconds},
     os::{exit::UsageError, process::Finished, toolbox::Toolbox},
     source::{
         packets::{self, ON_TIME, Original, keep_clock},
         probe::{self, IdentifiedTrack, LOOKING_FAR, file_url},
     },
-    work::layout,
+    work::{layout, loudness},
 };
 
 /// How much later than it is to be heard the sound is written, in milliseconds: encoders begin with a few samples of
@@ -31,22 +34,72 @@ const TRIED: &str = "20";
 /// and within which time after the picture's beginning all sound must begin, in milliseconds, for one.
 const TRIED_MS: f64 = 10_000.0;
 
-/// Makes sure that ffmpeg encodes the beginning of every sound track of the source with `args`. A film in which one begins
-/// late is not tried.
+/// How sound is encoded anew.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// ffmpeg's options, for the tracks that are encoded anew.
+    pub args: Vec<String>,
+    /// What each of these becomes, where that was chosen by tracks; else the options are the user's own.
+    pub shapes: Vec<NewSound>,
+}
+
+impl Wanted {
+    /// Options by which the tracks of `container` fit their encoders, with filters that mix down.
+    fn fitted(
+        &self,
+        tools: &Toolbox,
+        job: &Job,
+        container: &Container,
+        sink: &Sink,
+    ) -> Result<Vec<String>> {
+        let mixed_down: Vec<bool> = self.shapes.iter().map(|shape| shape.downmix).collect();
+        let sound = layout::Sound {
+            input: &job.dir().join(job.source_link()),
+            kept: &streams(container),
+            args: &self.args,
+            mixed_down: &mixed_down,
+        };
+        sound.options(tools, sink)
+    }
+
+    /// The option that holds them, where ffmpeg does not take them.
+    fn option(&self) -> &'static str {
+        match self.shapes.is_empty() {
+            true => "--audio-params",
+            false => "--audio-codec",
+        }
+    }
+
+    /// How loud track `n` is to be, in LUFS.
+    fn loudness(&self, n: usize) -> Option<f64> {
+        self.shapes.get(n)?.loudness
+    }
+}
+
+/// The streams of sound that are encoded anew, in order, each with its number among all sound.
+fn streams(container: &Container) -> Vec<(usize, usize)> {
+    let tracks = container.new_tracks();
+    tracks
+        .map(|(number, track)| (number, track.stream))
+        .collect()
+}
+
+/// Makes sure that ffmpeg encodes the beginning of every sound track of the source as it is `wanted`. A film in which one
+/// begins late is not tried.
 ///
 /// # Errors
 /// A [`UsageError`] with ffmpeg's own words if it does not; others if ffmpeg cannot be run or is killed.
-pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String]) -> Result<()> {
+pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, wanted: &Wanted) -> Result<()> {
     let begins = |track: &Track| track.begins_ms.is_some_and(|ms| ms < TRIED_MS);
     let has_sound = job.is_intact(Name::Audio) && job.sound().is_ok();
     if has_sound && job.other_sound.is_none() || !container.sound_tracks().all(begins) {
         return Ok(());
     }
-    let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
-    let link = job.dir().join(job.source_link());
+    let kept = streams(container);
+    let args = &wanted.args;
     // What is to be said of the tracks is said when they are encoded.
     let silent: Sink = Arc::new(|_| ());
-    let fitted = layout::options(tools, &link, &kept, args, &silent)?;
+    let fitted = wanted.fitted(tools, job, container, &silent)?;
     let mut command = Command::new(&tools.ffmpeg);
     command.current_dir(job.dir());
     command.args(["-nostdin", "-hide_banner", "-v", "error", "-y", "-t", TRIED]);
@@ -54,11 +107,11 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String
         command.args(LOOKING_FAR);
     }
     command.arg("-i").arg(format!("file:{}", job.source_link()));
-    for stream in &kept {
+    for (_, stream) in &kept {
         command.args(["-map", &format!("0:{stream}")]);
     }
     command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
-    command.args(on_time([args, &fitted].concat(), kept.len()));
+    command.args(on_time([args.as_slice(), &fitted].concat(), kept.len()));
     // Some filters give sound for ever. No disk can be full of what nobody keeps.
     command.args(["-t", TRIED, "-f", "matroska", "/dev/null"]);
     match tools.children.finish(command)?.failure {
@@ -67,14 +120,15 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, args: &[String
             Err(anyhow!(failure).context("trying to encode the sound"))
         }
         Some(failure) => Err(UsageError(format!(
-            "--audio-params: ffmpeg does not encode the sound of this film with these options, and says:\n{}",
+            "{}: ffmpeg does not encode the sound of this film with these options, and says:\n{}",
+            wanted.option(),
             failure.stderr.join("\n")
         ))
         .into()),
     }
 }
 
-/// Encodes every sound track of the source with `args`, unless an earlier run has.
+/// Encodes every sound track of the source as it is `wanted`, unless an earlier run has.
 ///
 /// # Errors
 /// If ffmpeg fails or a track is missing afterwards: a film must not lose its sound in silence.
@@ -82,26 +136,28 @@ pub fn encode(
     tools: &Toolbox,
     job: &Job,
     container: &Container,
-    args: &[String],
+    wanted: &Wanted,
     sink: &Sink,
 ) -> Result<()> {
     if job.is_intact(Name::Audio) && job.sound().is_ok() {
         return Ok(());
     }
-    let kept: Vec<usize> = container.sound_tracks().map(|track| track.stream).collect();
-    let link = job.dir().join(job.source_link());
-    let delay_ms = match delay_ms(args, kept.len()) {
+    let kept = streams(container);
+    let delay_ms = match delay_ms(&wanted.args, kept.len()) {
         Some(delay_ms) if !writes_delays(tools, job)? => delay_ms,
         _ => 0.0,
     };
-    let work = Work {
+    let mut work = Work {
         source: job.original(tools, container),
         job,
-        fitted: layout::options(tools, &link, &kept, args, sink)?,
+        fitted: wanted.fitted(tools, job, container, sink)?,
         kept,
-        args,
+        wanted,
+        args: &wanted.args,
         delay_ms,
+        measured: Vec::new(),
     };
+    work.level(sink)?;
     let part = job.part(Name::Audio)?;
     let Finished {
         stderr, failure, ..
@@ -110,7 +166,7 @@ pub fn encode(
         return Err(anyhow!(failure).context("encoding the sound"));
     }
     tell_of_complaints(&container.format, &stderr, sink);
-    let record = work.prove(&part)?;
+    let record = work.prove(&part, sink)?;
     for finding in &record.findings {
         detail(sink, finding.to_string());
     }
@@ -124,12 +180,15 @@ pub fn encode(
 struct Work<'a> {
     source: Original<'a>,
     job: &'a Job,
-    /// The streams of the source, in order.
-    kept: Vec<usize>,
-    /// The user's options,
+    /// The streams of the source, in order, each with its number among all sound.
+    kept: Vec<(usize, usize)>,
+    /// How they are encoded: with these options,
+    wanted: &'a Wanted,
     args: &'a [String],
     /// and those by which they fit these tracks.
     fitted: Vec<String>,
+    /// How loud each is, where they are to be as loud as the user says.
+    measured: Vec<LoudnessRecord>,
     /// By how much this ffmpeg writes what libopus encodes too early, in milliseconds.
     delay_ms: f64,
 }
@@ -138,9 +197,9 @@ impl Work<'_> {
     /// ffmpeg, encoding them into a file of the job.
     fn command(&self, file: &Path) -> Command {
         let container = self.source.container;
-        let rates: Vec<Option<u32>> = container.sound.iter().map(|span| span.rate).collect();
+        let rates = self.rates();
         let mut command = self.source.reading();
-        for stream in &self.kept {
+        for (_, stream) in &self.kept {
             command.args(["-map", &format!("0:{stream}")]);
         }
         command.args(["-map_chapters", "-1", "-map_metadata:g", "-1"]);
@@ -161,6 +220,45 @@ impl Work<'_> {
         command
     }
 
+    /// Samples a second of each track, where the source says.
+    fn rates(&self) -> Vec<Option<u32>> {
+        let tracks = self.source.container.new_tracks();
+        tracks
+            .map(|(_, track)| track.sound.as_ref()?.rate)
+            .collect()
+    }
+
+    /// Measures the tracks that are to be as loud as the user says, and has them become that.
+    fn level(&mut self, sink: &Sink) -> Result<()> {
+        let mut known = self.job.loudness();
+        let rates = self.rates();
+        for (n, (number, stream)) in self.kept.iter().enumerate() {
+            let Some(lufs) = self.wanted.loudness(n) else {
+                continue;
+            };
+            let filters = filters_before(&self.fitted, n);
+            let is_it =
+                |record: &LoudnessRecord| record.stream == *stream && record.filters == filters;
+            if !known.iter().any(is_it) {
+                known.push(loudness::measure(&self.source, *stream, &filters)?);
+                self.job.require_same_source()?;
+                self.job.record_loudness(&known)?;
+            }
+            let Some(record) = known.iter().find(|record| is_it(record)) else {
+                continue;
+            };
+            if let Some(said) = loudness::remark(record, lufs) {
+                warn(sink, format!("sound track {}: {said}", number + 1));
+            }
+            let levelling = loudness::filter(record, lufs, rates.get(n).copied().flatten());
+            if let Some(filter) = levelling {
+                add_filter(&mut self.fitted, n, &filter);
+            }
+            self.measured.push(record.clone());
+        }
+        Ok(())
+    }
+
     /// Where it ends in any case, if the user's options may make it longer: some filters give sound for ever.
     fn end(&self) -> Option<[String; 2]> {
         let is_free = (0..self.kept.len()).any(|n| Freedom::of(self.args, n) != Freedom::Nothing);
@@ -169,7 +267,7 @@ impl Work<'_> {
     }
 
     /// Compares what was encoded with the source: how it gets into the output.
-    fn prove(&self, encoded: &Path) -> Result<SoundRecord> {
+    fn prove(&self, encoded: &Path, sink: &Sink) -> Result<SoundRecord> {
         let tracks = self.kept.len();
         let identified = probe::identify(self.source.tools, encoded)?;
         let found: Vec<TrackKind> = identified
@@ -193,16 +291,17 @@ impl Work<'_> {
             .collect();
         let sounds = Sounds {
             source: self.source,
-            streams: self.kept.clone(),
+            streams: self.kept.iter().map(|(_, stream)| *stream).collect(),
             other: Other::All(encoded),
             later_ms: &later_ms,
         };
         let likenesses = sounds.compare(&freedoms)?;
         let finding = |(n, likeness): (usize, &Likeness)| {
             let rate = identified.tracks[n].sampling_rate();
-            likeness.finding(n + 1, freedoms[n], rate)
+            likeness.finding(self.kept[n].0 + 1, freedoms[n], rate)
         };
-        let findings = likenesses.iter().enumerate().map(finding).collect();
+        let mut findings: Vec<Finding> = likenesses.iter().enumerate().map(finding).collect();
+        findings.extend(self.prove_loudness(encoded, sink)?);
         match finding::all_agree(findings) {
             Ok(findings) => Ok(SoundRecord {
                 sync_ms: later_ms.iter().map(|ms| -(*ms as i64)).collect(),
@@ -215,6 +314,23 @@ impl Work<'_> {
                 Err(anyhow!(wrong).context("the sound that was encoded anew is not the source's"))
             }
         }
+    }
+
+    /// Measures what was levelled again.
+    fn prove_loudness(&self, encoded: &Path, sink: &Sink) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        for (n, (number, stream)) in self.kept.iter().enumerate() {
+            let measured = self.measured.iter().find(|record| record.stream == *stream);
+            if let Some((record, lufs)) = measured.zip(self.wanted.loudness(n)) {
+                let found = loudness::of_encoded(self.source.tools, encoded, n)?;
+                let what = Property::Loudness.of_track(number + 1);
+                if let Some(said) = loudness::remark_after(record, lufs, found) {
+                    warn(sink, format!("{what}: {said}"));
+                }
+                findings.extend(loudness::finding(what, record, lufs, found));
+            }
+        }
+        Ok(findings)
     }
 
     /// By how many milliseconds a track was written later than it is to be heard. What was added for all is right for those
@@ -364,13 +480,29 @@ fn ends_with_loudnorm(args: &[String], n: usize) -> bool {
 /// What is left to be judged of sound track `n`.
 fn freedom(args: &[String], fitted: &[String], n: usize) -> Freedom {
     let users = Freedom::of(args, n);
-    let mixed = fitted
-        .windows(2)
-        .any(|pair| pair[0] == format!("-filter:a:{n}") && pair[1].starts_with("pan="));
+    let is_another = |filters: &str| filters.starts_with("pan=") || filters.contains("loudnorm=");
+    let mixed = is_another(&filters_before(fitted, n));
     if mixed && users == Freedom::Nothing {
         Freedom::Form
     } else {
         users
+    }
+}
+
+/// The filters that `fitted` has for track `n`.
+fn filters_before(fitted: &[String], n: usize) -> String {
+    let name = format!("-filter:a:{n}");
+    let mut pairs = fitted.windows(2);
+    let found = pairs.find(|pair| pair[0] == name);
+    found.map_or_else(String::new, |pair| pair[1].clone())
+}
+
+/// Adds a filter for track `n` to what `fitted` has, behind those that are there.
+fn add_filter(fitted: &mut Vec<String>, n: usize, filter: &str) {
+    let name = format!("-filter:a:{n}");
+    match fitted.iter().position(|option| *option == name) {
+        Some(at) => fitted[at + 1] = format!("{},{filter}", fitted[at + 1]),
+        None => fitted.extend([name, filter.to_owned()]),
     }
 }
 

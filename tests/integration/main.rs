@@ -34,6 +34,7 @@ mod house;
 mod interface;
 mod kept;
 mod kill;
+mod languages;
 mod lengths;
 mod library;
 mod limits;

@@ -292,7 +292,11 @@ const OF_HANDBRAKE_AND_FFMPEG: &[Task] = &[
             "stereo",
         ],
         2,
-        &["-a \"-c:a libopus -b:a 128k\"", "`--mixdown stereo`"],
+        &[
+            "-a \"-c:a libopus -b:a 128k\"",
+            "`--aencoder opus` is `--audio-codec opus` here",
+            "`--mixdown stereo` is `--downmix stereo` here",
+        ],
     ),
     task(
         "a part of a film, by HandBrake's words",

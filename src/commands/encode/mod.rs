@@ -31,6 +31,7 @@ use super::{Ground, wanted};
 use crate::{
     cli::Layer,
     crew::{Aside, stall},
+    decide::tracks::{self, Settled},
     doctor::{self, Programs},
     encoder::{self, Quality, files::Named},
     event::{Decided, Easing, Event, Proof, Report, Sink, Stage, detail, note, warn},
@@ -116,15 +117,16 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     if !may_be_left_alone {
         tell_of_probing(sink);
     }
-    let (programs, probed) = gather(watch, config)?;
+    let (programs, mut probed) = gather(watch, config)?;
     account.film(&probed.container);
+    let settled = settle_tracks(watch, config, &programs, &mut probed)?;
     worth::by_film(watch, config, &probed, &first)?;
     if may_be_left_alone {
         tell_of_probing(sink);
     }
     account.encoder(&programs.encoder.identity().version);
     tell_of_passed_over(&programs, sink);
-    let mut plan = decide(config, &programs, &probed)?;
+    let mut plan = decide(config, &programs, &probed)?.with_tracks(settled.clone());
     account.plan(&plan);
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
@@ -132,7 +134,7 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     let neighbour = Neighbour::begin(&config.neighbour.limits, watch.children, sink)?;
     if has_waited(watch, &neighbour)? {
         // The machine is another one than it was.
-        plan = decide(config, &programs, &probed)?;
+        plan = decide(config, &programs, &probed)?.with_tracks(settled);
     }
     require_places(config)?;
     let room = Room::new(config.disk_patience, watch.children, sink);
@@ -247,6 +249,27 @@ fn gather(watch: &Watch<'_>, config: &Config) -> Result<(Programs, Probed)> {
     let container = &mut probed.container;
     container.new_sound = config.audio_args.is_some() && container.track_counts()[1] > 0;
     Ok((programs, probed))
+}
+
+/// Decides what becomes of the tracks, and has the film be one without those that are dropped.
+fn settle_tracks(
+    watch: &Watch<'_>,
+    config: &Config,
+    programs: &Programs,
+    probed: &mut Probed,
+) -> Result<Settled> {
+    let container = &mut probed.container;
+    let unknown = tracks::of_unknown_rate(&config.tracks, container);
+    if !unknown.is_empty() {
+        let (tools, input) = (programs.tools.clone(), config.input.clone());
+        let bytes = watch.over(move || probe::bytes_of_sound(&tools, &input))?;
+        container.tell_rates(|stream| bytes.get(&stream).copied());
+    }
+    Ok(tracks::settle(
+        &config.tracks,
+        &config.deciding.tables.sound,
+        container,
+    ))
 }
 
 fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
@@ -508,11 +531,11 @@ impl<'a> Run<'a> {
     /// them: what is wrong with them then stands in nobody's way.
     fn settle_sound(&self) -> Result<()> {
         let container = &self.probed.container;
-        if let Some(args) = self.audio_args(container) {
+        if let Some(wanted) = self.new_sound(container) {
             let tools = self.programs.tools.clone();
             let (job, container) = (self.job.clone(), container.clone());
             self.watch
-                .over(move || sound::try_out(&tools, &job, &container, &args))?;
+                .over(move || sound::try_out(&tools, &job, &container, &wanted))?;
         }
         if let Some(other) = &self.job.other_sound {
             self.job.adopt_sound(self.plan)?;
@@ -525,10 +548,14 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// ffmpeg's options for the sound of a film that has some, if it is encoded anew.
-    fn audio_args(&self, container: &Container) -> Option<Vec<String>> {
-        let args = self.plan.recipe.audio_args.clone();
-        args.filter(|_| container.new_sound)
+    /// How the sound of a film that has some is encoded anew, if it is.
+    fn new_sound(&self, container: &Container) -> Option<sound::Wanted> {
+        let recipe = &self.plan.recipe;
+        let args = recipe.audio_args.clone().filter(|_| container.new_sound)?;
+        Some(sound::Wanted {
+            args,
+            shapes: recipe.shapes(),
+        })
     }
 
     fn opening(&self) -> Opening<'_> {
@@ -617,9 +644,9 @@ impl<'a> Run<'a> {
 
     /// Work on the other tracks, beside the chunks: those that are copied are tried, sound may be encoded anew.
     fn others(&self, container: &Container) -> Option<Aside> {
-        let args = self.audio_args(container);
+        let wanted = self.new_sound(container);
         let is_weighed = self.config.deciding.size.is_some() && container.has_copied_sound();
-        if args.is_none() && !preflight::is_wanted(container) && !is_weighed {
+        if wanted.is_none() && !preflight::is_wanted(container) && !is_weighed {
             return None;
         }
         let tools = self.programs.tools.clone();
@@ -633,8 +660,8 @@ impl<'a> Run<'a> {
             };
             job.room().wait("the film's other tracks", || {
                 preflight::prove(&handing)?;
-                args.iter().try_for_each(|args| {
-                    sound::encode(&tools, &job, &container, args, &sink)?;
+                wanted.iter().try_for_each(|wanted| {
+                    sound::encode(&tools, &job, &container, wanted, &sink)?;
                     preflight::prove_sound(&handing)
                 })?;
                 Ok(if is_weighed {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, ops::Range};
 
 use toml::Spanned;
 
-use super::{Classify, File, Limits, Own, Qsv, Rate, Row, Sizes, Table, Tier};
+use super::{Classify, File, Limits, Own, Qsv, Rate, Row, Sizes, SoundRates, Table, Tier};
 
 /// Where something is wrong, and what.
 type Wrong = (Range<usize>, String);
@@ -21,7 +21,30 @@ pub(super) fn fault(file: &File, built_in: &File) -> Option<Wrong> {
         .or_else(|| rows(file, sizes))
         .or_else(|| file.classify.as_ref().and_then(rates))
         .or_else(|| tiers(file))
+        .or_else(|| of_sound(file.sound.as_ref()?))
         .or_else(|| strangers(file, built_in))
+}
+
+/// What libopus takes for a channel, in kbit/s, at the most; ffmpeg's AAC takes a little more. Below the least, neither is
+/// speech.
+const MOST_OF_A_CHANNEL: u32 = 256;
+const LEAST_OF_SOUND: u32 = 6;
+
+/// Which rate of sound no encoder takes.
+fn of_sound(sound: &Spanned<SoundRates>) -> Option<Wrong> {
+    let rates = sound.get_ref();
+    let rows = [("opus", &rates.opus), ("aac", &rates.aac)];
+    rows.into_iter().find_map(|(codec, row)| {
+        let mut cells = (1..).zip(row);
+        cells.find_map(|(channels, kbits)| {
+            let most = channels * MOST_OF_A_CHANNEL;
+            let s = if channels == 1 { "" } else { "s" };
+            let what = format!(
+                "sound.{codec}: {kbits} kbit/s for {channels} channel{s} is not from {LEAST_OF_SOUND} to {most}"
+            );
+            (!(LEAST_OF_SOUND..=most).contains(kbits)).then(|| (sound.span(), what))
+        })
+    })
 }
 
 /// What of the sizes is wrong: every number of pixels belongs to one.

@@ -37,6 +37,18 @@ pub struct Tables {
     pub av1_qsv: Qsv,
     /// Bytes from which on a film is worth encoding.
     pub min_bytes: Row<u64>,
+    /// Rates of sound.
+    pub sound: SoundRates,
+}
+
+/// Rates of sound in kbit/s, for one channel, two, and so on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoundRates {
+    /// Of Opus.
+    pub opus: [u32; 8],
+    /// Of AAC.
+    pub aac: [u32; 8],
 }
 
 /// The sizes, by their names.
@@ -195,6 +207,7 @@ struct File {
     quick: Option<Table>,
     av1_qsv: Option<Qsv>,
     min_bytes: Option<Row<u64>>,
+    sound: Option<Spanned<SoundRates>>,
 }
 
 impl Tables {
@@ -297,6 +310,7 @@ impl File {
             quick: self.quick.or(others.quick)?,
             av1_qsv: self.av1_qsv.or(others.av1_qsv)?,
             min_bytes: self.min_bytes.or(others.min_bytes)?,
+            sound: self.sound.or(others.sound)?.into_inner(),
         })
     }
 }
@@ -407,6 +421,14 @@ mod tests {
                 "1: sizes: other names than the built-in ones",
             ),
             ("crf = \n".to_owned(), "1: crf: "),
+            (
+                "\n[sound]\nopus = [64, 96, 128, 160, 224, 1600, 288, 320]\naac = [1, 1, 1, 1, 1, 1, 1, 1]".to_owned(),
+                "2: sound.opus: 1600 kbit/s for 6 channels is not from 6 to 1536",
+            ),
+            (
+                "[sound]\nopus = [64, 96]\naac = [6, 6, 6, 6, 6, 6, 6, 6]".to_owned(),
+                "2: opus: invalid length 2",
+            ),
             (
                 "[tier]\nfast = { presets = [6, 5] }\narchive = {}\nvery-high = {}".to_owned(),
                 "1: tier.fast.presets: 6 is more than 5",

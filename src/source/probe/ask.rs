@@ -1,6 +1,11 @@
 //! Questions about a file, each of them one run of a tool.
 
-use std::{path::Path, process::Command};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Context, Result};
 
@@ -11,7 +16,7 @@ use super::{
 use crate::{
     film::{
         hdr::Hdr10,
-        media::{Clock, Container, Extra, SoundSpan, Video},
+        media::{Clock, Container, Extra, SoundFormat, SoundSpan, Video},
         tags,
     },
     os::toolbox::Toolbox,
@@ -168,6 +173,8 @@ pub struct Found {
     pub duration_seconds: Option<f64>,
     /// Spans of the sound tracks, in order.
     pub sound: Vec<SoundSpan>,
+    /// What the sound tracks are, in order.
+    pub sound_formats: Vec<SoundFormat>,
     /// Tags of the film: names and values.
     pub tags: Vec<(String, String)>,
     /// Tags of the track.
@@ -206,8 +213,39 @@ pub fn video_of(tools: &Toolbox, file: &Path, position: usize) -> Result<Found> 
             .map(|stream| stream.kept_tags(&found.format))
             .collect(),
         sound: found.sound_spans(|_| true),
+        sound_formats: found.sound_formats(),
         chapters: found.places_of_chapters(Clock::default()),
     })
+}
+
+/// How many bytes of packets each stream of sound in a file has. All of it is read.
+///
+/// # Errors
+/// If ffprobe cannot read it.
+pub fn bytes_of_sound(tools: &Toolbox, file: &Path) -> Result<BTreeMap<usize, u64>> {
+    let options = ["-select_streams", "a", "-of", "csv=p=0"];
+    let entries = ["-show_entries", "packet=stream_index,size"];
+    let listing = ffprobe::command(tools, file, &[&options[..], &entries].concat());
+    tools
+        .children
+        .stream(listing, sum_of_packets)
+        .context("adding up the sound's packets")
+}
+
+/// The sums of the second figures of all lines, by their first.
+fn sum_of_packets(packets: &mut dyn Read) -> Result<BTreeMap<usize, u64>> {
+    let mut bytes = BTreeMap::new();
+    for line in BufReader::new(packets).lines() {
+        let line = line?;
+        let mut figures = line.split(',');
+        let stream = figures.next().and_then(|figure| figure.parse().ok());
+        let size = figures.next().and_then(|figure| figure.parse::<u64>().ok());
+        // A packet of which ffprobe knows no size counts for nothing.
+        if let (Some(stream), Some(size)) = (stream, size) {
+            *bytes.entry(stream).or_default() += size;
+        }
+    }
+    Ok(bytes)
 }
 
 /// Whether anything of the file lies beyond `seconds`: a whole file whose video is shorter than its sound, say.
@@ -322,4 +360,16 @@ pub fn complaint_between(
     }
     let always = complaints("%+#1")?;
     Ok(here.into_iter().find(|said| !always.contains(said)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_of_each_stream_are_added_up() {
+        let list = "1,100\n2,7\n1,20,\n1,N/A\n\n3\n";
+        let bytes = sum_of_packets(&mut list.as_bytes()).unwrap();
+        assert_eq!(bytes, BTreeMap::from([(1, 120), (2, 7)]));
+    }
 }

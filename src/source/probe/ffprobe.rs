@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     film::{
-        media::{Clock, Extra, SoundSpan, TrackKind},
+        media::{Clock, Extra, SoundFormat, SoundSpan, TrackKind},
         tags,
     },
     os::toolbox::Toolbox,
@@ -213,6 +213,13 @@ impl FfFile {
             .collect()
     }
 
+    /// What sound there is, in order.
+    pub(super) fn sound_formats(&self) -> Vec<SoundFormat> {
+        let writer = self.format.tag("ENCODER").unwrap_or_default();
+        let streams = self.streams.iter();
+        streams.filter_map(|stream| stream.sound(writer)).collect()
+    }
+
     /// What is in it, for messages: `hevc video, aac audio`.
     pub(super) fn kinds(&self) -> String {
         let kinds: Vec<_> = self.streams.iter().map(FfStream::what).collect();
@@ -320,6 +327,8 @@ pub(super) struct FfStream {
     pub(super) start_time: Option<String>,
     pub(super) nb_frames: Option<String>,
     pub(super) bits_per_raw_sample: Option<String>,
+    pub(super) bits_per_sample: Option<u32>,
+    pub(super) channels: u32,
     /// As ffprobe dumps it.
     pub(super) extradata: Option<String>,
     pub(super) disposition: FfDisposition,
@@ -364,6 +373,26 @@ impl FfStream {
         let statistics = || self.tag("BPS").filter(|_| !writer.starts_with("Lavf"));
         let said = self.bit_rate.as_deref().or_else(statistics)?;
         said.parse().ok().filter(|rate| *rate > 0)
+    }
+
+    /// What its sound is, in a file that was written by this program; `None` if it is none.
+    pub(super) fn sound(&self, writer: &str) -> Option<SoundFormat> {
+        let said = |bits: &u32| *bits > 0;
+        let raw = Some(self.raw_bits()).filter(said);
+        (self.kind() == Some(TrackKind::Audio)).then(|| SoundFormat {
+            codec: self.codec_name.clone(),
+            profile: self.profile.clone(),
+            channels: self.channels,
+            rate: self.rate(),
+            bits: raw.or(self.bits_per_sample.filter(said)),
+            bit_rate: self.bit_rate(writer),
+        })
+    }
+
+    /// Samples a second.
+    fn rate(&self) -> Option<u32> {
+        let rate = self.sample_rate.as_deref()?.parse().ok();
+        rate.filter(|rate| *rate > 0)
     }
 
     pub(super) fn start_seconds(&self) -> Option<f64> {

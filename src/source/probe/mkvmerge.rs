@@ -242,6 +242,7 @@ impl IdentifiedTrack {
             },
             tags: Vec::new(),
             stream: usize::MAX,
+            sound: None,
             carry: Carry::Copy,
             begins_ms: None,
             hidden: 0,

@@ -20,7 +20,10 @@ use num_rational::Ratio;
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
 pub(crate) use self::ffprobe::{LOOKING_FAR, streams};
 pub use self::{
-    ask::{Found, complaint_between, extras_at_places, has_packets_after, packet_times, video_of},
+    ask::{
+        Found, bytes_of_sound, complaint_between, extras_at_places, has_packets_after,
+        packet_times, video_of,
+    },
     ffprobe::file_url,
     mkvmerge::{Entries, Identified, IdentifiedContainer, IdentifiedTrack, identify},
 };
@@ -102,6 +105,8 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             direct,
             restarts: !direct && file.restarts(),
             new_sound: false,
+            copied_sound: Vec::new(),
+            dropped: Vec::new(),
             begins_late,
             duration_seconds: file.format.duration_seconds(),
             declared_frames: film.declared_frames(writer),

@@ -10,7 +10,10 @@ use super::{
     mkvmerge::{Identified, IdentifiedTrack, identify},
 };
 use crate::{
-    film::media::{Carry, Clock, Track, TrackFlags, TrackKind},
+    film::{
+        language::matroskas_code,
+        media::{Carry, Clock, Track, TrackFlags, TrackKind},
+    },
     os::{handle::Handle, toolbox::Toolbox},
 };
 
@@ -50,13 +53,7 @@ pub(super) fn split_tracks(
                 .for_each(|(track, stream)| track.stream = stream.index);
         }
     }
-    for track in &mut tracks {
-        let stream = file
-            .streams
-            .iter()
-            .find(|stream| stream.index == track.stream);
-        track.tags = stream.map_or_else(Vec::new, |stream| stream.kept_tags(&file.format));
-    }
+    tracks.iter_mut().for_each(|track| file.tell(track));
     let taken = |stream: &FfStream| tracks.iter().any(|track| track.stream == stream.index);
     let kept = |stream: &&FfStream| stream.kind().is_some() && !stream.is_picture();
     let lost: Vec<&FfStream> = file
@@ -271,6 +268,17 @@ pub(super) fn is_empty(
         && packet_times(tools, input, track.stream, 0.0, 1)?.is_empty())
 }
 
+impl FfFile {
+    /// Tells a `track` what only ffprobe knows of it.
+    fn tell(&self, track: &mut Track) {
+        let mut streams = self.streams.iter();
+        let stream = streams.find(|stream| stream.index == track.stream);
+        let writer = self.format.tag("ENCODER").unwrap_or_default();
+        track.tags = stream.map_or_else(Vec::new, |stream| stream.kept_tags(&self.format));
+        track.sound = stream.and_then(|stream| stream.sound(writer));
+    }
+}
+
 impl FfStream {
     /// How it gets from a container that ffmpeg reads into Matroska without loss; `None` if it cannot. `apple` is whether the
     /// container is QuickTime's own.
@@ -356,6 +364,7 @@ impl FfStream {
             },
             tags: self.kept_tags(&file.format),
             stream: self.index,
+            sound: self.sound(file.format.tag("ENCODER").unwrap_or_default()),
             carry,
             begins_ms: None,
             hidden: 0,
@@ -418,37 +427,6 @@ fn opus_delay(dump: &str) -> u32 {
     byte(10)
         .zip(byte(11))
         .map_or(0, |(low, high)| low | high << 8)
-}
-
-/// Languages with two codes in ISO 639-2: the one of their own name, which mp4 and broadcasts have, and the one of the English
-/// name, which Matroska has and mkvmerge makes of the other.
-const TWO_CODES: [(&str, &str); 20] = [
-    ("sqi", "alb"),
-    ("hye", "arm"),
-    ("eus", "baq"),
-    ("bod", "tib"),
-    ("mya", "bur"),
-    ("ces", "cze"),
-    ("zho", "chi"),
-    ("cym", "wel"),
-    ("deu", "ger"),
-    ("nld", "dut"),
-    ("ell", "gre"),
-    ("fas", "per"),
-    ("fra", "fre"),
-    ("kat", "geo"),
-    ("isl", "ice"),
-    ("mkd", "mac"),
-    ("mri", "mao"),
-    ("msa", "may"),
-    ("ron", "rum"),
-    ("slk", "slo"),
-];
-
-/// The code of a language as Matroska has it.
-fn matroskas_code(code: &str) -> &str {
-    let known = TWO_CODES.iter().find(|(own, _)| *own == code);
-    known.map_or(code, |(_, matroskas)| matroskas)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     os::{process::quoted, signal::Interrupted, task::Watch, words::clock},
     output::part::{self, PartFile},
     plan::Plan,
-    settings::{Config, clip::Measure},
+    settings::{Config, clip::Measure, tracks::TrackWishes},
     source::{
         packets::{self, Announced},
         probe::{self, Probed},
@@ -217,6 +217,7 @@ impl Test<'_> {
             job_dir: self.files.job_dir.clone(),
             keep: false,
             audio_args: None,
+            tracks: TrackWishes::default(),
             verify_source: false,
             proof: None,
             test_clip: config.test_clip.none(),
@@ -234,7 +235,7 @@ impl Test<'_> {
     fn plan(&self, cut: &Cut, container: &Container, config: &Config) -> Plan {
         let plan = self.run.plan;
         let mut recipe = plan.recipe.clone();
-        recipe.audio_args = None;
+        (recipe.audio_args, recipe.tracks) = (None, Vec::new());
         recipe.scenes.forced = within(&recipe.scenes.forced, cut);
         recipe.scenes.given = config.cuts.given;
         Plan {
