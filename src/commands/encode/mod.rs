@@ -157,7 +157,7 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
         board: neighbour.board(),
         is_clip: false,
     };
-    run.all(&watch, started)
+    run.all(watch, started)
 }
 
 fn tell_of_probing(sink: &Sink) {
