@@ -7,7 +7,10 @@ use std::{
     time::Instant,
 };
 
-use super::process::kib_field;
+use super::{
+    process::kib_field,
+    sensors::{self, entries, number},
+};
 
 /// What the machine is like now; percentages are of the time since the last reading.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -20,7 +23,7 @@ pub struct Reading {
     pub memory: Option<f64>,
     /// Bytes of memory that were put on a disk.
     pub swap: Option<u64>,
-    /// Of the hottest sensor of a processor, in degrees Celsius.
+    /// How hot it is, by the sensor that `--max-temp` goes by.
     pub celsius: Option<f64>,
     /// Percentage of the time in which the busiest part of an Intel GPU was awake.
     pub gpu: Option<f64>,
@@ -81,12 +84,12 @@ impl Gauges {
         let meminfo = self.text("proc/meminfo").unwrap_or_default();
         let field = |name| kib_field(&meminfo, name);
         let memory = field("MemTotal:").zip(field("MemAvailable:"));
-        let swap = field("SwapTotal:").zip(field("SwapFree:"));
-        let taken = |(all, free): (u64, u64)| all.saturating_sub(free);
+        let taken =
+            |(all, free): (u64, u64)| 100.0 * all.saturating_sub(free) as f64 / all.max(1) as f64;
         Reading {
-            memory: memory.map(|both| 100.0 * taken(both) as f64 / both.0.max(1) as f64),
-            swap: swap.map(taken),
-            celsius: self.celsius(),
+            memory: memory.map(taken),
+            swap: sensors::swap(&self.root).map(|swap| swap.used),
+            celsius: sensors::heat(&self.root).map(|heat| heat.celsius),
             ..Reading::default()
         }
     }
@@ -99,63 +102,34 @@ impl Gauges {
         }
     }
 
-    fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+    fn text(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join(path)).ok()
-    }
-
-    fn number(&self, path: &Path) -> Option<u64> {
-        self.text(path)?.trim().parse().ok()
-    }
-
-    /// What is below a directory, with a name that begins like this.
-    fn all(&self, dir: impl AsRef<Path>, begins: &str) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.root.join(dir)).into_iter().flatten();
-        let named = |path: &PathBuf| {
-            let name = path.file_name().unwrap_or_default();
-            name.to_string_lossy().starts_with(begins)
-        };
-        entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(named)
-            .collect()
-    }
-
-    /// How hot the processors are.
-    fn celsius(&self) -> Option<f64> {
-        let is_of = |path: PathBuf, drivers: &[&str]| {
-            let name = self.text(path).unwrap_or_default();
-            drivers.contains(&name.trim())
-        };
-        let chips = self.all("sys/class/hwmon", "hwmon").into_iter();
-        let chips = chips.filter(|chip| is_of(chip.join("name"), &CHIPS));
-        let sensors = chips.flat_map(|chip| self.all(chip, "temp"));
-        let sensors = sensors.filter(|path| path.to_string_lossy().ends_with("_input"));
-        let zones = self.all("sys/class/thermal", "thermal_zone").into_iter();
-        let zones = zones.filter(|zone| is_of(zone.join("type"), &ZONES));
-        let all = sensors.chain(zones.map(|zone| zone.join("temp")));
-        let hottest = all.filter_map(|path| self.number(&path)).max()?;
-        Some(hottest as f64 / 1000.0)
     }
 
     /// How long each part of an Intel GPU has slept: of the driver i915, and of xe.
     fn asleep(&self) -> BTreeMap<PathBuf, u64> {
         let mut files = Vec::new();
-        for card in self.all("sys/class/drm", "card") {
-            let parts = self.all(card.join("gt"), "gt").into_iter();
+        for card in all(&self.root.join("sys/class/drm"), "card") {
+            let parts = all(&card.join("gt"), "gt").into_iter();
             files.extend(parts.map(|part| part.join("rc6_residency_ms")));
-            for tile in self.all(card.join("device"), "tile") {
-                let parts = self.all(tile, "gt").into_iter();
+            for tile in all(&card.join("device"), "tile") {
+                let parts = all(&tile, "gt").into_iter();
                 files.extend(parts.map(|part| part.join("gtidle/idle_residency_ms")));
             }
         }
-        let read = |path: PathBuf| Some((path.clone(), self.number(&path)?));
+        let read = |path: PathBuf| Some((path.clone(), number(&path)?));
         files.into_iter().filter_map(read).collect()
     }
 }
 
-/// Drivers of the sensors of processors.
-const CHIPS: [&str; 4] = ["coretemp", "k10temp", "zenpower", "cpu_thermal"];
-const ZONES: [&str; 3] = ["x86_pkg_temp", "cpu-thermal", "cpu_thermal"];
+/// What is in a directory, with a name that begins like this.
+fn all(dir: &Path, begins: &str) -> Vec<PathBuf> {
+    let named = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with(begins)
+    };
+    entries(dir).into_iter().filter(named).collect()
+}
 
 /// The first line of `/proc/stat`: all ticks, those in which nothing was done, and those of them that waited for a disk.
 fn ticks(text: &str) -> Option<[u64; 3]> {
@@ -183,15 +157,7 @@ mod tests {
     use std::{thread, time::Duration};
 
     use super::*;
-
-    /// Files of a machine.
-    fn write(root: &Path, files: &[(&str, &str)]) {
-        for (path, text) in files {
-            let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-    }
+    use crate::os::sensors::tests::write;
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
