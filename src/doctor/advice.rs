@@ -28,8 +28,6 @@ pub enum Thing {
     Ffms2,
     /// VapourSynth with its script library and its Python module.
     VapourSynth,
-    /// numactl.
-    Numactl,
 }
 
 /// The system as far as advice depends on it.
@@ -79,7 +77,6 @@ impl System {
         match (self.packages, thing) {
             // Debian 12 has 1.4.1 of 2023; ./setup gets a current one.
             (Packages::Apt, Thing::SvtAv1) => vec![SETUP.to_owned(), by_package],
-            (_, Thing::Numactl) => vec![by_package],
             _ => vec![by_package, SETUP.to_owned()],
         }
     }
@@ -120,7 +117,6 @@ impl System {
             (Thing::VapourSynth, Packages::Apt) => return None,
             (Thing::VapourSynth, Packages::Dnf) => "vapoursynth-libs python3-vapoursynth",
             (Thing::VapourSynth, _) => "vapoursynth",
-            (Thing::Numactl, _) => "numactl",
         })
     }
 }

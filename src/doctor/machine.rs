@@ -8,24 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    advice::{System, Thing},
-    check::Check,
-};
+use super::check::Check;
 use crate::{os::machine::Machine, os::words::gib};
 
-/// The checks of this machine; those that do not apply (no frequency to govern, one node of memory) are left out.
-pub fn checks(root: &Path, machine: Machine, system: &System) -> Vec<Check> {
+/// The checks of this machine; those that do not apply (no frequency to govern) are left out.
+pub fn checks(root: &Path, machine: Machine) -> Vec<Check> {
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let governors = governors(&root.join("sys/devices/system/cpu"));
     let checks = [
         Some(processors(&read("proc/cpuinfo"), machine.cores)),
         governor(&governors),
-        nodes(
-            &read("sys/devices/system/node/online"),
-            &read("proc/self/numa_maps"),
-            system,
-        ),
         machine
             .memory
             .map(|bytes| Check::ok("memory").version(format!("{} free", gib(bytes)))),
@@ -85,35 +77,10 @@ fn governor(governors: &[String]) -> Option<Check> {
     ]))
 }
 
-/// Nodes of memory: without interleave, all frames lie where this process has started, and half of the encoders read
-/// them from afar. `online` is a list such as `0-1`; the second field of `numa_maps` is the policy.
-fn nodes(online: &str, numa_maps: &str, system: &System) -> Option<Check> {
-    let several = online.trim().contains(['-', ',']);
-    let interleaved = numa_maps.lines().any(|line| {
-        line.split(' ')
-            .nth(1)
-            .is_some_and(|policy| policy.starts_with("interleave"))
-    });
-    (several && !interleaved).then(|| {
-        let note = format!(
-            "has the nodes {}, and memory is not spread over them",
-            online.trim()
-        );
-        let mut advice = vec!["numactl --interleave=all av1enc INPUT".to_owned()];
-        advice.extend(
-            system
-                .install(Thing::Numactl)
-                .into_iter()
-                .map(|install| format!("{install}  # if it is not there")),
-        );
-        Check::warning("NUMA", note).advise(advice)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{advice, check::State};
+    use crate::doctor::check::State;
 
     /// The checks of a machine that is made of files, by name.
     fn machine(files: &[(&str, &str)]) -> BTreeMap<&'static str, Check> {
@@ -123,13 +90,12 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let system = advice::tests::system("ID=debian\n", &[]);
         let machine = Machine {
             cores: 2,
             memory: Some(3 << 30),
             pressure: 0.0,
         };
-        checks(root.path(), machine, &system)
+        checks(root.path(), machine)
             .into_iter()
             .map(|check| (check.name, check))
             .collect()
@@ -171,28 +137,5 @@ mod tests {
         assert!(checks["governor"].advice[0].contains("scaling_governor"));
         assert!(!machine(&[(&a, "performance\n")]).contains_key("governor"));
         assert!(!machine(&[]).contains_key("governor"));
-    }
-
-    #[test]
-    fn several_nodes_of_memory_want_interleaving() {
-        let maps = |policy: &str| {
-            format!("55ac0eb41000 {policy} file=/usr/bin/x mapped=2\n7f00 {policy} heap\n")
-        };
-        let on = |online: &str, policy: &str| {
-            machine(&[
-                ("sys/devices/system/node/online", online),
-                ("proc/self/numa_maps", &maps(policy)),
-            ])
-            .remove("NUMA")
-        };
-        assert_eq!(on("0\n", "default"), None);
-        assert_eq!(on("0-1\n", "interleave:0-1"), None);
-        let check = on("0-1\n", "default").unwrap();
-        assert_eq!(check.advice[0], "numactl --interleave=all av1enc INPUT");
-        assert_eq!(
-            check.advice[1],
-            "sudo apt install numactl  # if it is not there"
-        );
-        assert!(on("0,2\n", "prefer:0").is_some());
     }
 }

@@ -102,7 +102,7 @@ pub fn examine(
         checks.push(container::around(&system));
     }
     checks.extend(place::job_dir(job_dir));
-    checks.extend(machine::checks(Path::new("/"), Machine::look(), &system));
+    checks.extend(machine::checks(Path::new("/"), Machine::look()));
     checks.extend(profile::checks());
     (checks, programs)
 }

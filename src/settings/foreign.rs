@@ -46,7 +46,8 @@ use Meant::{
 const WHOLE: &str = "every track, chapter and tag of the film is kept anyway";
 const KEYFRAMES: &str =
     "keyframes are only where chunks begin; -x 240 says how long those are at most";
-const CORES: &str = "cores and memory decide; -w N and --lp N overrule them";
+const CORES: &str =
+    "cores and memory decide; -w N and --lp N overrule them, and `--cpus 0-3` says which cores";
 const MATROSKA: &str = "the output is Matroska anyway";
 const TIMES: &str = "every frame keeps its time anyway";
 const PROGRESS: &str = "-q prints nothing but errors, --progress chooses how progress is shown";
@@ -74,9 +75,10 @@ const LEVELS: &str = "the encoder chooses profile and level";
 const TAGS: &str = "tags are kept as they are: change those of the output with mkvpropedit";
 const COLOURS: &str =
     "colours are kept; for a source that has no tags, -f \"-color_primaries bt709\" for example";
-const PAUSED: &str = "Ctrl-Z halts the encoders, and `fg` lets them go on; or type Ctrl-C now, and the same line later";
+const PAUSED: &str = "Ctrl-Z halts the encoders, and `fg` lets them go on; or type Ctrl-C now, and the same line later. \
+                      `--pause-while CMD` pauses while a command of yours succeeds";
 const NIGHT: &str = "put `timeout --signal=INT 8h` before its name: it is stopped after 8 hours, and the same line goes on the \
-                     next night";
+                     next night; or name the part of the day, `--schedule 22:00-07:00`, and it pauses by itself";
 const AT_NIGHT: &str = "name the part of the day: `--schedule 22:00-07:00`";
 const TUNES: &str = "tunes of x264 mean nothing to AV1: leave it out; for film grain there is -v \"--film-grain 8\"";
 const CHAPTERS: &str = "av1enc encodes whole films: make a film of each chapter with \

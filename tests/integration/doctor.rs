@@ -990,10 +990,7 @@ fn a_slow_machine_is_told_why() {
             "scaling_governor",
         ),
     );
-    warns(
-        run,
-        ("NUMA", "has the nodes 0-1", "numactl --interleave=all"),
-    );
+    warns(run, ("NUMA", "has the nodes 0-1", "--numa interleave"));
 }
 
 #[test]
