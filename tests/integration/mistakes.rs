@@ -1,6 +1,11 @@
 //! What people type who come from other programs, and plain slips: each is answered with a line that works.
 
-use std::{env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+use std::{
+    env, fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{
     clips,
@@ -36,7 +41,7 @@ impl Place {
 
     /// Runs what a message tells to type.
     #[track_caller]
-    fn types(&self, ended: &Ended, line: &str) {
+    fn types(&self, ended: &Ended, line: &str) -> String {
         let bin = self.0.path().join("bin");
         let inherited = env::var_os("PATH").unwrap();
         let path = [bin].into_iter().chain(env::split_paths(&inherited));
@@ -50,6 +55,7 @@ impl Place {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         ended.expect(output.status.success(), &format!("{line} works: {said}"));
         ended.expect(!self.0.path().join("hit").exists(), "no name is run");
+        String::from_utf8(output.stdout).unwrap()
     }
 }
 
@@ -229,7 +235,26 @@ fn a_directory_is_answered_with_what_encodes_all_films_in_it() {
         "{line}"
     );
     place.types(&ended, line);
-    let _ = place.run(&["bin"]).fails(8).says("this directory has none");
+    let _ = place.run(&["bin"]).fails(8).says("there is none in this");
+}
+
+#[test]
+fn a_tree_is_answered_with_what_encodes_all_films_below_it() {
+    let place = Place::new();
+    let tree = place.0.path().join("(it's a $(touch hit) tree");
+    let films = ["one/-a.mkv", "one/two/b.MP4"].map(|name| tree.join(name));
+    for film in &films {
+        fs::create_dir_all(film.parent().unwrap()).unwrap();
+        fs::copy(clips::one_frame(), film).unwrap();
+    }
+    let ended = place.run(&[tree.file_name().unwrap().to_str().unwrap()]);
+    let ended = ended.fails(8);
+    let line = to_type(&ended);
+    ended.expect(line.starts_with("find "), "a line for the tree");
+    // find hides how what it runs has ended.
+    let planned = place.types(&ended, line);
+    let is_planned = |film: &PathBuf| planned.contains(film.file_name().unwrap().to_str().unwrap());
+    ended.expect(films.iter().all(is_planned), &planned);
 }
 
 #[test]

@@ -6,13 +6,9 @@ mod picture;
 mod ask;
 mod tracks;
 mod unfit;
+mod directory;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    thread,
-};
+use std::{fs, path::Path, thread};
 
 use anyhow::{Context, Result, ensure};
 use num_rational::Ratio;
@@ -32,12 +28,7 @@ use crate::{
         media::{Clock, Container, MATROSKA, Track, Video},
         tags,
     },
-    os::{
-        exit::UnfitFilm,
-        process::{outcome, quoted},
-        toolbox::Toolbox,
-        words::count,
-    },
+    os::{exit::UnfitFilm, process::outcome, toolbox::Toolbox, words::count},
     source::ending,
 };
 
@@ -138,44 +129,6 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     })
 }
 
-/// Endings of films, for those who name a directory.
-const ENDINGS: &[&str] = &[
-    "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpg", "ts", "vob", "webm", "wmv", "y4m",
-];
-
-/// What a directory is, and what encodes all films in it.
-fn of_directory(dir: &Path) -> String {
-    if is_disc(dir) {
-        return "is a disc: make a film of each title beforehand, with MakeMKV for example"
-            .to_owned();
-    }
-    let names = fs::read_dir(dir).into_iter().flatten().flatten();
-    let endings: BTreeSet<String> = names
-        .filter_map(|entry| Some(entry.path().extension()?.to_str()?.to_owned()))
-        .filter(|ending| ENDINGS.contains(&ending.to_ascii_lowercase().as_str()))
-        .collect();
-    // Without the slash that a shell's completion has put behind it.
-    let shown = dir.components().collect::<PathBuf>();
-    let films: Vec<String> = endings
-        .iter()
-        .map(|ending| format!("{}/*.{ending}", quoted(shown.as_os_str())))
-        .collect();
-    let advice = match films.is_empty() {
-        true => "name a film; this directory has none".to_owned(),
-        false => format!(
-            "for all in it, type `for film in {}; do av1enc \"$film\"; done`",
-            films.join(" ")
-        ),
-    };
-    format!("is a directory, and av1enc encodes one film at a time: {advice}")
-}
-
-/// Whether a directory is a DVD or a Blu-ray.
-fn is_disc(dir: &Path) -> bool {
-    let has = |name: &str| dir.join(name).is_dir() || dir.ends_with(name);
-    ["VIDEO_TS", "BDMV"].iter().any(|name| has(name))
-}
-
 /// Whether a shell would have put other names in the place of this one.
 fn is_pattern(input: &Path) -> bool {
     let bytes = input.as_os_str().as_encoded_bytes();
@@ -194,7 +147,7 @@ fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     })?;
     ensure!(
         !metadata.is_dir(),
-        UnfitFilm(format!("`{shown}` {}", of_directory(input)))
+        UnfitFilm(format!("`{shown}` {}", directory::instead(input)))
     );
     ensure!(
         metadata.is_file(),
