@@ -88,13 +88,39 @@ const EVERYDAY: [&str; 18] = [
     "version",
 ];
 
+/// What only the manual shows, and a shell completes: what is typed rarely, and named by the message that brings it up.
+const RARE: [&str; 22] = [
+    "input_flag",
+    "keep_backup",
+    "allow_truncated",
+    "on_change",
+    "color_tags",
+    "ffmpeg",
+    "ffprobe",
+    "device",
+    "shared",
+    "on_interrupt",
+    "stall_timeout",
+    "disk_timeout",
+    "numa",
+    "tier",
+    "tables",
+    "no_config",
+    "stable_secs",
+    "sc_only",
+    "force_keyframes",
+    "verify_decode",
+    "proof",
+    "progress",
+];
+
 /// The command line with short texts: a line for each flag, wherever the terminal has room for it. The manual page has all
-/// texts whole.
+/// texts whole, and what is typed rarely as well.
 #[must_use]
 pub fn command() -> clap::Command {
-    let command = in_short(Cli::command());
+    let command = without_rare(in_short(Cli::command()));
     command
-        .mut_subcommand("doctor", in_short)
+        .mut_subcommand("doctor", |doctor| without_rare(in_short(doctor)))
         .mut_subcommand("verify", in_short)
         .mut_subcommand("restore", in_short)
         .mut_subcommand("status", in_short)
@@ -113,7 +139,7 @@ fn only_everyday(command: clap::Command) -> clap::Command {
             let is_hidden = arg.is_hide_set() || !EVERYDAY.contains(&arg.get_id().as_str());
             arg.hide(is_hidden)
         })
-        .after_help("`av1enc --help` lists every option, `man av1enc` explains it.")
+        .after_help("`av1enc --help` lists more options, `man av1enc` explains all of them.")
 }
 
 /// What a shell completes: what is shown.
@@ -133,6 +159,17 @@ fn only_shown(command: &clap::Command) -> clap::Command {
         .about(about.unwrap_or_default())
         .args_conflicts_with_subcommands(command.is_args_conflicts_with_subcommands_set())
         .args(shown.cloned())
+}
+
+fn without_rare(command: clap::Command) -> clap::Command {
+    let before = command.get_after_help().map(|text| format!("{text}\n"));
+    let told = "`man av1enc` explains every option, and has some more that are typed rarely.";
+    command
+        .mut_args(|arg| {
+            let is_hidden = arg.is_hide_set() || RARE.contains(&arg.get_id().as_str());
+            arg.hide(is_hidden)
+        })
+        .after_help(format!("{}{told}", before.unwrap_or_default()))
 }
 
 fn in_short(command: clap::Command) -> clap::Command {
@@ -1249,4 +1286,23 @@ pub struct EncodeArgs {
     /// Print what each chunk does
     #[arg(long, help_heading = "Output")]
     pub verbose: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_here_or_there_only_are_options() {
+        let command = Cli::command();
+        let of_clap = ["help", "version"];
+        for name in EVERYDAY.iter().chain(&RARE) {
+            let mut all = command.get_arguments().map(|arg| arg.get_id().as_str());
+            assert!(
+                of_clap.contains(name) || all.any(|id| id == *name),
+                "{name}"
+            );
+        }
+        assert!(EVERYDAY.iter().all(|name| !RARE.contains(name)));
+    }
 }
