@@ -150,7 +150,7 @@ pub struct Report {
 }
 
 /// How much av1enc works, for the sake of the machine's other work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Easing {
     /// Whether it pauses.
     pub paused: bool,

@@ -27,6 +27,9 @@ pub enum Condition {
     Running,
     /// Somebody holds it, and was stopped as by Ctrl-Z.
     Paused,
+    /// Somebody works on it, and pauses for the machine's other work.
+    #[serde(rename = "paused")]
+    MakesWay,
     /// Nobody works on it: it was stopped, or killed.
     Stopped,
     /// Its output has its name, and the directory was kept.
@@ -113,8 +116,11 @@ impl Seen {
         let standing = self.standing(holder.as_deref());
         let dir = fs::metadata(self.place.at())?;
         let is_paused = |standing: &Standing| standing.runner.is_paused(host);
+        let makes_way =
+            |standing: &Standing| standing.easing.as_ref().is_some_and(|easing| easing.paused);
         let condition = match (&holder, &self.state) {
             (Some(_), _) if standing.as_ref().is_some_and(is_paused) => Condition::Paused,
+            (Some(_), _) if standing.as_ref().is_some_and(makes_way) => Condition::MakesWay,
             (Some(_), _) => Condition::Running,
             (None, Err(_)) => Condition::Unusable,
             (None, Ok(state)) if state.named.is_some() => Condition::Finished,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Job, identity::SourceIdentity, names::Name};
 use crate::{
-    event::{Event, Progress, Stage},
+    event::{Easing, Event, Progress, Stage},
     os::process::life,
 };
 
@@ -137,11 +137,26 @@ pub struct Standing {
     /// How far it is.
     #[serde(flatten)]
     pub figures: Figures,
+    /// How it makes way for the machine's other work, and why, if it does.
+    pub easing: Option<Easing>,
 }
+
+impl Standing {
+    /// What makes a record due at once.
+    fn signs(&self) -> (Stage, Option<(bool, usize)>) {
+        let easing = self.easing.as_ref();
+        let easing = easing.map(|easing| (easing.paused, easing.fewer_workers));
+        (self.figures.stage, easing)
+    }
+}
+
+/// Tells how a run makes way at a moment, if it does.
+type Easings = Box<dyn Fn() -> Option<Easing> + Send + Sync>;
 
 /// Keeps `state.json` up to date with what happens.
 pub struct Telling {
     job: Arc<Job>,
+    easings: Easings,
     told: Mutex<Told>,
 }
 
@@ -153,9 +168,10 @@ struct Told {
 }
 
 impl Telling {
-    /// Begins with how a run of the `job` stands at its beginning. Also returns why that cannot be written, if it cannot.
+    /// Begins with how a run of the `job` stands at its beginning; `easings` tells how it makes way. Also returns why that
+    /// cannot be written, if it cannot.
     #[must_use]
-    pub fn begin(job: Arc<Job>, standing: Standing) -> (Self, Option<String>) {
+    pub fn begin(job: Arc<Job>, standing: Standing, easings: Easings) -> (Self, Option<String>) {
         let told = Told {
             standing,
             last: Instant::now(),
@@ -163,6 +179,7 @@ impl Telling {
         };
         let telling = Self {
             job,
+            easings,
             told: Mutex::new(told),
         };
         let mut told = telling.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,10 +190,20 @@ impl Telling {
 
     /// Records what happens, if that is due. Returns why it cannot be written, the first time that it cannot.
     pub fn hear(&self, event: &Event) -> Option<String> {
-        let figures = Figures::after(event)?;
+        let figures = Figures::after(event);
+        if figures.is_none() && !matches!(event, Event::Neighbour(_)) {
+            return None;
+        }
+        // Before anything is locked here.
+        let easing = (self.easings)();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = figures.stage != told.standing.figures.stage || told.last.elapsed() >= EVERY;
-        told.standing.figures = figures;
+        let signs = told.standing.signs();
+        let standing = &mut told.standing;
+        standing.easing = easing;
+        if let Some(figures) = figures {
+            standing.figures = figures;
+        }
+        let is_due = told.standing.signs() != signs || told.last.elapsed() >= EVERY;
         is_due.then(|| self.write(&mut told)).flatten()
     }
 

@@ -21,7 +21,7 @@ use self::{
     policy::{Policy, Seen, Stance},
 };
 use crate::{
-    event::{Sink, warn},
+    event::{Easing, Sink, warn},
     os::{process::Children, processors, sensors, threads},
     settings::neighbour::Limits,
 };
@@ -39,6 +39,8 @@ pub struct Board(Arc<Mutex<Posted>>);
 struct Posted {
     /// Nothing before the machine was looked at.
     stance: Option<Stance>,
+    /// The same, for those who look at the run.
+    easing: Option<Easing>,
     /// Workers of the crew that encodes, if one does.
     workers: Option<usize>,
 }
@@ -52,6 +54,12 @@ impl Board {
     #[must_use]
     pub fn stance(&self) -> Stance {
         self.lock().stance.unwrap_or_default()
+    }
+
+    /// How it makes way now, and why, if it does.
+    #[must_use]
+    pub fn easing(&self) -> Option<Easing> {
+        self.lock().easing.clone()
     }
 
     /// So many workers there may be from now on; `None`: nobody encodes.
@@ -145,10 +153,11 @@ impl Watchman {
             // It is not known yet whether the command succeeds.
             let is_known = self.asking.as_ref().is_none_or(Asking::has_answered);
             if is_known {
-                let events = policy.see(&self.look(), Instant::now());
-                let stance = policy.stance(Instant::now());
+                let (seen, now) = (self.look(), Instant::now());
+                let events = policy.see(&seen, now);
+                let stance = policy.stance(now);
                 // Before the tools are held: who sees them stopped knows why.
-                self.board.lock().stance = Some(stance);
+                self.post(stance, policy.easing(now));
                 match stance.pause {
                     Some(_) => self.children.hold(),
                     None => self.children.release(),
@@ -160,6 +169,11 @@ impl Watchman {
                 return;
             }
         }
+    }
+
+    fn post(&self, stance: Stance, easing: Option<Easing>) {
+        let mut posted = self.board.lock();
+        (posted.stance, posted.easing) = (Some(stance), easing);
     }
 
     /// Looks at what there are limits of.

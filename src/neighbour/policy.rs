@@ -81,6 +81,8 @@ pub struct Policy {
     paused_since: Option<Instant>,
     /// Workers less for the heat, and since when.
     hot: (usize, Option<Instant>),
+    /// How hot it was at the last look, in words.
+    felt: String,
     /// Workers that there could be.
     workers: usize,
     speed: Speed,
@@ -96,6 +98,7 @@ impl Policy {
             reasons: BTreeMap::new(),
             paused_since: None,
             hot: (0, None),
+            felt: String::new(),
             workers: 1,
             speed: Speed::default(),
             swap: Filling::default(),
@@ -115,6 +118,23 @@ impl Policy {
             pause,
             fewer: self.hot.0.min(self.workers.saturating_sub(1)),
         }
+    }
+
+    /// How av1enc makes way at this moment, and why; `None` if it does not.
+    #[must_use]
+    pub fn easing(&self, now: Instant) -> Option<Easing> {
+        let Stance { pause, fewer } = self.stance(now);
+        let reasons: Vec<&str> = self.reasons.values().map(String::as_str).collect();
+        let message = match (pause, fewer) {
+            (None, 0) => return None,
+            (None, _) => self.felt.clone(),
+            (Some(_), _) => reasons.join("; "),
+        };
+        Some(Easing {
+            paused: pause.is_some(),
+            fewer_workers: fewer,
+            message,
+        })
     }
 
     /// This is seen now. Returns what there is to be told.
@@ -219,6 +239,7 @@ impl Policy {
     /// One worker less, or more, by the heat. Returns what is to be told: that it begins, and that it ends.
     fn feel(&mut self, seen: &Seen, now: Instant) -> Option<String> {
         let (limit, heat) = (self.limits.max_temp?, seen.heat.as_ref()?);
+        self.felt = self.hotness(heat);
         if seen.workers.is_none() {
             // What is short beside an encode is not worth a pause.
             self.hot = (0, None);
@@ -430,8 +451,12 @@ mod tests {
         for celsius in [81.0, 79.0, 76.0] {
             assert_eq!(bench.feels(2, celsius), fewer(1), "{celsius}");
         }
+        let easing = bench.policy.easing(bench.now).unwrap();
+        assert_eq!((easing.paused, easing.fewer_workers), (false, 1));
+        assert_eq!(easing.message, "coretemp has 76 degrees of --max-temp 80");
         assert_eq!(bench.feels(60, 76.0), fewer(1), "not cool enough");
         assert_eq!(bench.feels(2, 75.0), fewer(0));
+        assert_eq!(bench.policy.easing(bench.now), None);
         assert_eq!(
             bench.said(),
             ["all workers again: coretemp has 75 degrees of --max-temp 80"]
@@ -518,6 +543,9 @@ mod tests {
         assert!(bench.sees(0, battery(19, true)).pause.is_some());
         let closed = bench.sees(2, |seen| seen.opens = Some("Thu 22:00".to_owned()));
         assert!(closed.pause.is_some());
+        let easing = bench.policy.easing(bench.now).unwrap();
+        let why = "it is not the time of --schedule 22:00-07:00, until Thu 22:00; the battery has 19 %, less than --battery 20";
+        assert_eq!((easing.paused, easing.message.as_str()), (true, why));
         assert!(
             bench.sees(2, battery(21, true)).pause.is_some(),
             "it flutters"

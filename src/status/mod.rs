@@ -14,9 +14,9 @@ use serde::Serialize;
 use walkdir::WalkDir;
 
 use crate::{
-    event::lossy_path,
+    event::{Easing, lossy_path},
     job::{self, Condition, Figures, Look, Standing},
-    os::process::quoted,
+    os::{process::quoted, words::count},
 };
 
 /// A job, as somebody reads of it.
@@ -38,6 +38,8 @@ pub struct Seen {
     /// How far that is, or was.
     #[serde(flatten)]
     pub figures: Option<Figures>,
+    /// How it makes way for the machine's other work, and why, if somebody works on it and does.
+    pub easing: Option<Easing>,
     /// Seconds since anything was done for it.
     pub idle_seconds: Option<u64>,
     /// What to type to go on with it, if nobody does.
@@ -61,6 +63,7 @@ impl Seen {
             output: of_run(|run| &run.output),
             host: of_run(|run| &run.runner.host),
             pid: standing.as_ref().map(|run| run.runner.pid),
+            easing: easing(look.condition, standing.as_ref()),
             figures: standing.map(|run| run.figures),
             // Another host's clock may be ahead of ours.
             idle_seconds: idle.map(|idle| idle.unwrap_or_default().as_secs()),
@@ -72,7 +75,27 @@ impl Seen {
     /// Whether somebody works on it.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        matches!(self.state, Condition::Running | Condition::Paused)
+        is_held(self.state)
+    }
+}
+
+fn is_held(condition: Condition) -> bool {
+    use Condition::{MakesWay, Paused, Running};
+    matches!(condition, Running | Paused | MakesWay)
+}
+
+/// How a run makes way. What one that was killed has told last is so no more.
+fn easing(condition: Condition, standing: Option<&Standing>) -> Option<Easing> {
+    let of_run = standing?.easing.clone();
+    of_run.filter(|_| is_held(condition))
+}
+
+/// The same in a sentence.
+fn shown(easing: &Easing) -> String {
+    let why = &easing.message;
+    match (easing.paused, easing.fewer_workers) {
+        (true, _) => format!("paused because {why}; it goes on by itself"),
+        (false, fewer) => format!("{} less: {why}", count(fewer as u64, "worker")),
     }
 }
 
@@ -80,7 +103,10 @@ impl Seen {
 fn advice(look: &Look, host: &str) -> (Option<String>, Option<String>) {
     let note = |text: &str| (None, Some(text.to_owned()));
     match look.condition {
-        Condition::Running => return (None, None),
+        Condition::Running | Condition::MakesWay => {
+            let easing = easing(look.condition, look.standing.as_ref());
+            return (None, easing.as_ref().map(shown));
+        }
         Condition::Paused => return note("stopped as by Ctrl-Z: `fg` or SIGCONT goes on"),
         Condition::Finished => return note("its output has its name, and the job was kept"),
         Condition::Unusable => {
@@ -249,6 +275,7 @@ mod tests {
             dir: "/a job".into(),
             go_on: Some("cd / && av1enc a.mkv".to_owned()),
             figures: Figures::of(Stage::Encode),
+            easing: None,
         };
         Look {
             dir: "/a job".into(),
@@ -288,5 +315,28 @@ mod tests {
             (None, None)
         );
         assert_eq!(advice(&look(Condition::Finished, true), "here").0, None);
+    }
+
+    #[test]
+    fn that_a_run_makes_way_is_so_only_while_somebody_works_on_it() {
+        let seen = |condition, paused| {
+            let mut look = look(condition, true);
+            look.standing.as_mut().unwrap().easing = Some(Easing {
+                paused,
+                fewer_workers: 1,
+                message: "it is hot".to_owned(),
+            });
+            Seen::of(look, "here", SystemTime::now())
+        };
+        let hot = seen(Condition::Running, false);
+        assert_eq!(hot.note.as_deref(), Some("1 worker less: it is hot"));
+        let paused = seen(Condition::MakesWay, true);
+        let why = "paused because it is hot; it goes on by itself";
+        assert_eq!(paused.note.as_deref(), Some(why));
+        assert!(paused.is_held() && paused.easing.is_some());
+        let killed = seen(Condition::Stopped, true);
+        assert_eq!((killed.note, killed.easing), (None, None));
+        let halted = seen(Condition::Paused, true).note.unwrap();
+        assert!(halted.contains("Ctrl-Z"), "{halted}");
     }
 }

@@ -55,7 +55,7 @@ fn block(seen: &Seen) -> String {
 fn state(condition: Condition) -> &'static str {
     match condition {
         Condition::Running => "running",
-        Condition::Paused => "paused",
+        Condition::Paused | Condition::MakesWay => "paused",
         Condition::Stopped => "stopped",
         Condition::Finished => "finished",
         Condition::Unusable => "unusable",
@@ -284,7 +284,7 @@ const COLUMNS: [Column; 7] = [
         head: "stage",
         width: 9,
         cell: |seen| match (seen.state, &seen.figures) {
-            (Condition::Paused, _) => Some("paused".to_owned()),
+            (Condition::Paused | Condition::MakesWay, _) => Some("paused".to_owned()),
             (_, figures) => Some(text::label(figures.as_ref()?.stage).to_owned()),
         },
     },
@@ -352,19 +352,34 @@ fn jobs(held: &[&Seen], canvas: Canvas, most: Option<usize>) -> Vec<String> {
     let head = row("film", &|column| column.head.to_owned());
     let mut lines = vec![canvas.styled(Style::new().underlined(), &head)];
     let room = most.map_or(usize::MAX, |most| most.saturating_sub(1));
-    // One line says how many there is no room for.
-    let fitting = match held.len() > room {
-        true => room.saturating_sub(1),
-        false => held.len(),
-    };
-    for seen in &held[..fitting] {
-        let cell = |column: &Column| one_line(&(column.cell)(seen).unwrap_or_default());
-        lines.push(row(&name(seen), &cell));
+    let all: Vec<Vec<String>> = held
+        .iter()
+        .map(|seen| {
+            let cell = |column: &Column| one_line(&(column.cell)(seen).unwrap_or_default());
+            let note = seen.note.iter();
+            let note = note.map(|note| canvas.cut(&format!("  {}", one_line(note))).into_owned());
+            [row(&name(seen), &cell)].into_iter().chain(note).collect()
+        })
+        .collect();
+    lines.extend(fitting(all, room, canvas));
+    lines
+}
+
+/// As many of these blocks of lines as there is room for. Of others, one line says how many they are.
+fn fitting(blocks: Vec<Vec<String>>, room: usize, canvas: Canvas) -> Vec<String> {
+    let needed: usize = blocks.iter().map(Vec::len).sum();
+    if needed <= room {
+        return blocks.into_iter().flatten().collect();
     }
-    if fitting < held.len() {
-        let more = format!("and {} more", held.len() - fitting);
-        lines.push(canvas.cut(&more).into_owned());
+    let (mut lines, mut left) = (Vec::new(), blocks.len());
+    for block in blocks {
+        if lines.len() + block.len() >= room {
+            break;
+        }
+        lines.extend(block);
+        left -= 1;
     }
+    lines.push(canvas.cut(&format!("and {left} more")).into_owned());
     lines
 }
 
@@ -446,6 +461,7 @@ mod tests {
             host: Some("tower".to_owned()),
             pid: Some(7),
             figures: Some(figures),
+            easing: None,
             idle_seconds: Some(1),
             go_on: None,
             note: None,
@@ -541,6 +557,44 @@ mod tests {
         ] {
             assert!(lines.contains(part), "{part:?} in\n{lines}");
         }
+    }
+
+    #[test]
+    fn a_job_that_pauses_says_why_below_it() {
+        let paused = || Seen {
+            state: Condition::MakesWay,
+            note: Some("paused because it is hot".to_owned()),
+            ..seen("/films/a.mkv")
+        };
+        let text = listed(
+            &Overview {
+                jobs: vec![paused()],
+                unread: Vec::new(),
+            },
+            None,
+        );
+        assert!(text.contains("\n  paused   Encoding 42 %"), "{text}");
+        assert!(
+            text.ends_with("\n  note     paused because it is hot"),
+            "{text}"
+        );
+        let lines = board(vec![paused()], canvas(80, 24)).join("\n");
+        assert!(lines.contains(" paused     42 %"), "{lines}");
+        assert!(
+            lines.contains("tower\n  paused because it is hot\n"),
+            "{lines}"
+        );
+        let many = board((0..40).map(|_| paused()).collect(), canvas(80, 24));
+        let shown = many.iter().filter(|line| line.contains("tower")).count();
+        let why = many
+            .iter()
+            .filter(|line| line.starts_with("  paused"))
+            .count();
+        let more = format!("and {} more", 40 - shown);
+        assert!(
+            shown > 3 && shown == why && many.contains(&more),
+            "{many:#?}"
+        );
     }
 
     #[test]

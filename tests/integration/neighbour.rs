@@ -9,6 +9,7 @@ use std::{
 };
 
 use nix::{libc, sys::signal::Signal};
+use serde_json::{Value, json};
 
 use crate::{
     clips,
@@ -125,6 +126,13 @@ fn pauses(ended: &Ended) -> Vec<(bool, String)> {
     told.collect()
 }
 
+/// What `av1enc status` shows of the only job there.
+fn status(dir: &Path) -> Value {
+    let ended = Run::bare(dir).args(["status", "--json"]).succeeds();
+    let object: Value = serde_json::from_str(&ended.stdout).unwrap();
+    object["jobs"][0].clone()
+}
+
 /// Begins a pause, and waits until all that encodes has stopped.
 fn pause(dir: &Path) {
     fs::write(dir.join("pause"), "").unwrap();
@@ -143,6 +151,13 @@ fn while_a_command_succeeds_encoders_are_stopped_and_then_go_on_to_the_same_film
     let run = pausing(dir.path(), &["--stall-timeout", "10", "--log-file", "log"]);
     let all = waiting(dir.path());
     pause(dir.path());
+    let why = "the command of --pause-while succeeds (test -e pause)";
+    let easing = json!({"paused": true, "fewer_workers": 0, "message": why});
+    wait_for("status has it", || status(dir.path())["easing"] == easing);
+    let seen = status(dir.path());
+    let note = format!("paused because {why}; it goes on by itself");
+    assert_eq!(seen["state"], "paused", "{seen}");
+    assert_eq!(seen["note"], note.as_str(), "{seen}");
     let_go(dir.path());
     thread::sleep(Duration::from_secs(11));
     assert!(all.iter().all(|pid| is_stopped(*pid)), "they stay stopped");
@@ -151,7 +166,6 @@ fn while_a_command_succeeds_encoders_are_stopped_and_then_go_on_to_the_same_film
     let film = fs::read(dir.path().join("out.mkv")).unwrap();
     ended.expect(film == undisturbed(), "the film");
     let told = pauses(&ended);
-    let why = "the command of --pause-while succeeds (test -e pause)";
     let expected = [
         (true, format!("paused because {why}")),
         (false, format!("going on; it was paused because {why}")),
@@ -302,6 +316,9 @@ fn an_empty_battery_lets_nothing_begin_and_heat_takes_a_worker_away() {
             .count()
     };
     let run = run.wait_until("one rests", || stopped() == 1);
+    let less = "1 worker less: x86_pkg_temp has 90 degrees of --max-temp 80";
+    wait_for("status has it", || status(dir.path())["note"] == less);
+    assert_eq!(status(dir.path())["state"], "running");
     let_go(dir.path());
     let ended = run.ends().exits(0);
     let film = fs::read(dir.path().join("out.mkv")).unwrap();

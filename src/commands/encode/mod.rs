@@ -131,7 +131,9 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     if config.dry_run {
         return Ok(Outcome::Planned(Box::new(plan)));
     }
-    let neighbour = Neighbour::begin(&config.neighbour.limits, watch.children, sink)?;
+    let record = standing::Record::default();
+    let recorded = record.sink(sink);
+    let neighbour = Neighbour::begin(&config.neighbour.limits, watch.children, &recorded)?;
     if has_waited(watch, &neighbour)? {
         // The machine is another one than it was.
         plan = decide(config, &programs, &probed)?.with_tracks(settled);
@@ -142,7 +144,7 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     if is_named(account, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
-    let recorded = standing::recorded(config, &job, sink);
+    record.begin(config, &job, neighbour.board(), sink);
     let run = Run {
         watch: &Watch {
             sink: &recorded,

@@ -1,28 +1,51 @@
 //! What `av1enc status` sees of a run.
 
-use std::{env, ffi::OsString, path::Path, sync::Arc};
+use std::{
+    env,
+    ffi::OsString,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use crate::{
     event::{Sink, Stage, detail},
     job::{Figures, Job, Runner, Standing, Telling},
+    neighbour::Board,
     os::{machine::host, process::quoted},
     settings::Config,
 };
 
-/// The same sink, that also keeps what the directory of the `job` says of this run. It is written by whoever sends an event.
-pub(super) fn recorded(config: &Config, job: &Arc<Job>, sink: &Sink) -> Sink {
-    let (telling, complaint) = Telling::begin(job.clone(), at_the_beginning(config, job));
-    let sink = sink.clone();
-    let tell = move |complaint: Option<String>, sink: &Sink| {
+/// What the directory of a job says of a run, from when there is that directory.
+#[derive(Default)]
+pub(super) struct Record(Arc<OnceLock<Telling>>);
+
+impl Record {
+    /// The same sink, that also keeps the record. It is written by whoever sends an event.
+    pub(super) fn sink(&self, sink: &Sink) -> Sink {
+        let (telling, sink) = (self.0.clone(), sink.clone());
+        Arc::new(move |event| {
+            if let Some(complaint) = telling.get().and_then(|telling| telling.hear(&event)) {
+                detail(&sink, complaint);
+            }
+            sink(event);
+        })
+    }
+
+    /// A run of the `job` begins, of which `sink` hears; how it makes way is posted on the `board`.
+    pub(super) fn begin(&self, config: &Config, job: &Arc<Job>, board: &Board, sink: &Sink) {
+        let standing = Standing {
+            easing: board.easing(),
+            ..at_the_beginning(config, job)
+        };
+        let board = board.clone();
+        let easings = Box::new(move || board.easing());
+        let (telling, complaint) = Telling::begin(job.clone(), standing, easings);
+        // It begins once.
+        let _ = self.0.set(telling);
         if let Some(complaint) = complaint {
             detail(sink, complaint);
         }
-    };
-    tell(complaint, &sink);
-    Arc::new(move |event| {
-        tell(telling.hear(&event), &sink);
-        sink(event);
-    })
+    }
 }
 
 fn at_the_beginning(config: &Config, job: &Job) -> Standing {
@@ -35,6 +58,7 @@ fn at_the_beginning(config: &Config, job: &Job) -> Standing {
         dir: config.job_dir.clone().into_os_string(),
         go_on: go_on(env::args_os().skip(1).collect(), config.restart),
         figures: Figures::of(Stage::Probe),
+        easing: None,
     }
 }
 

@@ -159,7 +159,9 @@ impl Test<'_> {
             room: run.job.room(),
         })?);
         let sink = without_expectations(run.watch.sink);
-        let sink = standing::recorded(&config, &job, &sink);
+        let record = standing::Record::default();
+        record.begin(&config, &job, run.board, &sink);
+        let sink = record.sink(&sink);
         let clip = Run {
             watch: &Watch {
                 sink: &sink,
