@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     io::{BufRead, BufReader, Read},
     os::unix::{
@@ -36,8 +36,22 @@ fn path_with(dir: &Path) -> OsString {
 
 /// One of the examples in `dir`, which finds av1enc.
 pub fn example_in(name: &str, dir: &Path) -> Command {
+    finding_av1enc(example(name), dir)
+}
+
+/// A program in av1enc's source tree, which finds av1enc.
+pub fn in_tree(program: &str) -> Command {
+    finding_av1enc(program, Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+/// av1enc in `dir`.
+pub fn av1enc(dir: &Path) -> Command {
+    finding_av1enc(env!("CARGO_BIN_EXE_av1enc"), dir)
+}
+
+fn finding_av1enc(program: impl AsRef<OsStr>, dir: &Path) -> Command {
     let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
-    let mut command = Command::new(example(name));
+    let mut command = Command::new(program);
     command.current_dir(dir).env("PATH", path_with(bin));
     command.env("AV1ENC_CONFIG", "/dev/null");
     command

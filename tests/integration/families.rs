@@ -250,8 +250,28 @@ fn hardware_that_is_only_preferred_is_replaced_by_software_with_a_word() {
     run.expect(run.stderr.contains("is used"), "what is used instead");
 }
 
+/// What a stand-in for a GPU is to be given.
+pub struct Wanted {
+    /// In ffmpeg's options, as a pattern of the shell.
+    pub options: &'static str,
+    /// How its frames begin,
+    pub head: &'static str,
+    /// how long each of them is,
+    pub frame_bytes: u64,
+    /// and what format they have.
+    pub pixel_format: &'static str,
+}
+
 /// Stands in for a GPU: what it is given is looked at, and then encoded by another encoder. It knows no HDR10.
-fn stand_in(dir: &Path, node: &Path) -> PathBuf {
+pub fn stand_in(dir: &Path, node: &Path, wanted: &Wanted) -> PathBuf {
+    let Wanted {
+        options,
+        head,
+        frame_bytes,
+        pixel_format,
+    } = wanted;
+    // Spaces in a pattern end it, where they are not quoted.
+    let options = options.replace(' ', "\\ ");
     let help =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/ffmpeg-9.0.2-av1_qsv-help.txt");
     let wrong = "wrong() { echo \"the stand-in wants $*\" >&2; exit 70; }";
@@ -263,12 +283,12 @@ case "$*" in *-h\ encoder=*) exec cat '{help}' ;; esac
 case "$*" in *"-init_hw_device qsv=qsv:hw_any,child_device={node} "*) ;; *) wrong the device ;; esac
 case "$*" in *"-c:v av1_qsv -profile:v main "*) ;; *) wrong profile main ;; esac
 case "$*" in */dev/zero*) exit 0 ;; esac
-case "$*" in *",format=p010le "*"-global_quality 26 -preset 7 "*"-async_depth 8 "*) ;; *) wrong other options than "$*" ;; esac
+case "$*" in *{options}*) ;; *) wrong other options than "$*" ;; esac
 for arg; do [ "$last" != -vf ] || vf=${{arg%,format*}}; last=$arg; done
 in={dir}/$$.y4m; cat >"$in"
-[ "$(head -n 1 "$in")" = 'YUV4MPEG2 W256 H144 F24000:1001 Ip A1:1 C420p10 XYSCSS=420P10' ] || wrong "not $(head -n 1 "$in")"
-echo $(($(tail -n +2 "$in" | wc -c) * 2)) $((2 * 6 + 256 * 144 * 6)) >>{dir}/given
-exec "$real" -nostdin -v error -f yuv4mpegpipe -i "$in" -vf "$vf" -pix_fmt yuv420p10le \
+case "$(head -n 1 "$in")" in '{head}'*) ;; *) wrong "not $(head -n 1 "$in")" ;; esac
+echo $(tail -n +2 "$in" | wc -c) {frame_bytes} >>{dir}/given
+exec "$real" -nostdin -v error -f yuv4mpegpipe -i "$in" -vf "$vf" -pix_fmt {pixel_format} \
   -c:v libsvtav1 -preset 12 -svtav1-params keyint=0:scd=0 -f ivf -y "$last""#,
         help = help.display(),
         node = node.display(),
@@ -283,7 +303,13 @@ fn a_gpu_is_told_everything_and_the_film_has_its_hdr10() {
     let dir = dir.path().canonicalize().unwrap();
     let node = dir.join("renderD128");
     fs::write(&node, "").unwrap();
-    let ffmpeg = stand_in(&dir, &node);
+    let wanted = Wanted {
+        options: ",format=p010le *-global_quality 26 -preset 7 *-async_depth 8 ",
+        head: "YUV4MPEG2 W256 H144 F24000:1001 Ip A1:1 C420p10 XYSCSS=420P10",
+        frame_bytes: 6 + 256 * 144 * 3,
+        pixel_format: "yuv420p10le",
+    };
+    let ffmpeg = stand_in(&dir, &node, &wanted);
     let run = encode(&dir, "av1-qsv", &ffmpeg)
         .arg("--device")
         .arg(&node)

@@ -43,6 +43,7 @@ mod memory;
 mod mistakes;
 mod names;
 mod neighbour;
+mod night;
 mod options;
 mod parsers;
 mod places;

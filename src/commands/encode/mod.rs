@@ -284,7 +284,8 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
         shared: config.shared,
         room,
     };
-    Job::open(&claim).map(Arc::new)
+    let opened = room.wait("the job directory", || Job::open(&claim));
+    opened.map(Arc::new)
 }
 
 /// Whether the output is there because an earlier run of this job was ended after it had named it: then nothing is left to
