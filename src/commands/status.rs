@@ -26,7 +26,7 @@ use crate::{
     },
     status::{
         Overview, Trees,
-        history::{History, Tally},
+        past::{Past, Tally},
     },
     ui::{
         self,
@@ -68,7 +68,7 @@ pub fn run(args: &StatusArgs) -> Result<Exit> {
     if let Some(age) = &args.clean {
         return clean(roots, age);
     }
-    let history = args.history.as_deref().map(History::of);
+    let history = args.history.as_deref().map(Past::of);
     match args.watch {
         true => watch(Watching::of(roots, history)),
         false => once(roots, history, args.json),
@@ -81,10 +81,9 @@ fn normal(path: &Path) -> PathBuf {
 }
 
 /// Shows everything once.
-fn once(roots: Vec<PathBuf>, mut history: Option<History>, json: bool) -> Result<Exit> {
+fn once(roots: Vec<PathBuf>, mut history: Option<Past>, json: bool) -> Result<Exit> {
     let overview = Trees::below(roots, host()).look();
-    let tally = history.as_mut().map(read).transpose();
-    let tally = tally.map_err(anyhow::Error::msg)?;
+    let tally = history.as_mut().map(Past::read).transpose()?;
     if json {
         let mut object = json!(overview);
         if let Some(tally) = tally {
@@ -102,13 +101,6 @@ fn tell_unread(overview: &Overview) {
     for unread in &overview.unread {
         ui::print_note(&format!("warning: {unread}"));
     }
-}
-
-/// What came of films, or why that cannot be read.
-fn read(history: &mut History) -> Result<&Tally, String> {
-    let shown = quoted(history.path().as_os_str());
-    let tally = history.read();
-    tally.map_err(|error| format!("--history {shown} cannot be read: {error}"))
 }
 
 /// Removes the jobs on which nobody has worked for so long.
@@ -153,11 +145,11 @@ struct Watching {
     place: String,
     trees: Trees,
     gauges: Gauges,
-    history: Option<History>,
+    history: Option<Past>,
 }
 
 impl Watching {
-    fn of(roots: Vec<PathBuf>, history: Option<History>) -> Self {
+    fn of(roots: Vec<PathBuf>, history: Option<Past>) -> Self {
         let names: Vec<String> = roots.iter().map(|root| quoted(root.as_os_str())).collect();
         Self {
             place: names.join(" "),
@@ -172,7 +164,10 @@ impl Watching {
         Now {
             overview: self.trees.look(),
             machine: self.gauges.read(),
-            history: self.history.as_mut().map(read),
+            history: self.history.as_mut().map(|past| {
+                let tally = past.read();
+                tally.map_err(|error| format!("{error:#}"))
+            }),
             place: &self.place,
         }
     }

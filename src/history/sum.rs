@@ -68,6 +68,12 @@ impl Films {
         }
     }
 
+    /// What all that are encoded come to.
+    #[must_use]
+    pub fn total(&self) -> Sum {
+        Sum::of(self.encoded())
+    }
+
     fn encoded(&self) -> impl Iterator<Item = &Record> {
         self.films.iter().filter(|film| film.sizes().is_some())
     }
@@ -237,7 +243,7 @@ impl Summary {
     pub fn of(films: &Films, sample: Option<Sample>) -> Self {
         let why = |status: Status| reasons(films.films.iter().filter(|film| film.status == status));
         Self {
-            total: Sum::of(films.encoded()),
+            total: films.total(),
             by_class: groups(films.encoded(), |film| {
                 [known(&film.class), known(&film.resolution)]
             }),

@@ -1,6 +1,6 @@
 //! What goes on below some directories: the jobs there, and what came of films. Nothing is written, and nobody disturbed.
 
-pub mod history;
+pub mod past;
 
 use std::{
     ffi::OsStr,

@@ -6,6 +6,7 @@ use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 
 use super::text::{self, one_line};
 use crate::{
+    history::record::{Record, Status},
     job::{Condition, Figures},
     os::{
         gauges::Reading,
@@ -13,10 +14,7 @@ use crate::{
         terminal,
         words::{ago, bytes, clock, count},
     },
-    status::{
-        Overview, Seen,
-        history::{Fate, Past, Tally},
-    },
+    status::{Overview, Seen, past::Tally},
 };
 
 /// Every job in full, and what came of films.
@@ -24,7 +22,7 @@ use crate::{
 pub fn listed(overview: &Overview, history: Option<&Tally>) -> String {
     let blocks = overview.jobs.iter().map(block);
     let past = history.map(|tally| {
-        let films = tally.last.iter().map(|past| format!("  {}", fate(past)));
+        let films = tally.last.iter().map(|film| format!("  {}", fate(film)));
         let lines: Vec<String> = [counts(tally)].into_iter().chain(films).collect();
         lines.join("\n")
     });
@@ -403,10 +401,18 @@ fn counts(tally: &Tally) -> String {
         less @ ..0 => ("-", less.unsigned_abs()),
         saved => ("", saved.unsigned_abs()),
     };
-    let unread =
-        (tally.unread > 0).then(|| format!("; {} unread", count(tally.unread as u64, "line")));
+    let rare = [
+        (tally.waiting, Status::Waiting),
+        (tally.missed, Status::Missed),
+        (tally.refused, Status::Refused),
+    ];
+    let rare = rare.into_iter().filter(|(films, _)| *films > 0);
+    let rare: String = rare
+        .map(|(films, status)| format!(", {films} {}", word(status)))
+        .collect();
+    let unread = (tally.unread > 0).then(|| format!("; {} unread", count(tally.unread, "line")));
     format!(
-        "{} finished, {} skipped, {} failed; {sign}{} saved{}",
+        "{} finished, {} skipped, {} failed{rare}; {sign}{} saved{}",
         tally.finished,
         tally.skipped,
         tally.failed,
@@ -416,14 +422,8 @@ fn counts(tally: &Tally) -> String {
 }
 
 /// What came of a film, in a line.
-fn fate(past: &Past) -> String {
-    let word = match past.status {
-        Fate::Finished => "finished",
-        Fate::Skipped => "skipped",
-        Fate::Failed => "failed",
-    };
-    let sizes = past.original_bytes.zip(past.new_bytes);
-    let saving = sizes.map(|(before, after)| {
+fn fate(film: &Record) -> String {
+    let saving = film.sizes().map(|(before, after)| {
         let percent = 100.0 - 100.0 * after as f64 / before.max(1) as f64;
         format!(
             "{} -> {}, {percent:.0} % saved",
@@ -431,14 +431,27 @@ fn fate(past: &Past) -> String {
             bytes(after)
         )
     });
-    let saving = saving.filter(|_| past.status == Fate::Finished);
-    let why = saving.or_else(|| past.reason.clone()).unwrap_or_default();
-    let line = format!("{word:<8} {}  {why}", file_name(&past.film));
+    let why = saving.or_else(|| film.reason.clone()).unwrap_or_default();
+    let name = file_name(&film.source_path);
+    let line = format!("{:<8} {name}  {why}", word(film.status));
     one_line(line.trim_end())
+}
+
+fn word(status: Status) -> &'static str {
+    match status {
+        Status::Success => "finished",
+        Status::Skipped => "skipped",
+        Status::Waiting => "waiting",
+        Status::Missed => "missed",
+        Status::Refused => "refused",
+        Status::Failed => "failed",
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::event::Stage;
 
@@ -469,25 +482,26 @@ mod tests {
     }
 
     fn tally() -> Tally {
-        let past = |status, reason: Option<&str>| Past {
+        let film = |status, reason: Option<&str>| Record {
             status,
-            film: "/films/b\u{1b}[2Jad.mkv".to_owned(),
             original_bytes: Some(4_200_000_000),
             new_bytes: Some(1_900_000_000),
             reason: reason.map(str::to_owned),
+            ..Record::begin(Path::new("/films/b\u{1b}[2Jad.mkv"), Path::new("/o"))
         };
         Tally {
             finished: 12,
             skipped: 3,
             failed: 1,
+            refused: 2,
             saved_bytes: 45_200_000_000,
-            unread: 0,
             last: [
-                past(Fate::Finished, None),
-                past(Fate::Skipped, Some("it is AV1\nalready")),
-                past(Fate::Failed, Some("no room")),
+                film(Status::Success, None),
+                film(Status::Skipped, Some("it is AV1\nalready")),
+                film(Status::Failed, Some("no room")),
             ]
             .into(),
+            ..Tally::default()
         }
     }
 
@@ -550,7 +564,7 @@ mod tests {
         for part in [
             "CPU 65 % !  iowait 1 %  memory 81 % !  swap 1 B !  80 ",
             "Encoding   42 %   12.3  1:02:03       4   5.2 GB tower",
-            "12 finished, 3 skipped, 1 failed; 45.2 GB saved",
+            "12 finished, 3 skipped, 1 failed, 2 refused; 45.2 GB saved",
             "ad.mkv  4.2 GB -> 1.9 GB, 55 % saved",
             "failed   b",
             "q quits, r redraws",

@@ -14,6 +14,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use av1enc::history::{
+    file::append,
+    record::{Record, Status},
+};
 use console::measure_text_width;
 use nix::{
     fcntl::{FcntlArg, fcntl},
@@ -554,13 +558,26 @@ fn size(columns: u16, lines: u16) -> Winsize {
 
 /// What came of three films.
 fn write_history(dir: &Path) {
-    let lines = [
-        json!({"status": "Success", "source_path": "/b.mkv", "original_bytes": 4_000_000_000_u64, "new_bytes": 1_000_000_000}),
-        json!({"status": "Skipped", "source_path": format!("/{HOSTILE}"), "reason": "it is AV1 already"}),
-        json!({"status": "Failed", "source_path": "/c.mkv", "reason": "no\u{1b}c room"}),
-    ];
-    let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
-    fs::write(dir.join("history"), lines.concat()).unwrap();
+    let film = |name: &str, status| Record {
+        status,
+        ..Record::begin(Path::new(name), Path::new("/out.mkv"))
+    };
+    let encoded = Record {
+        original_bytes: Some(4_000_000_000),
+        new_bytes: Some(1_000_000_000),
+        ..film("/b.mkv", Status::Success)
+    };
+    let skipped = Record {
+        reason: Some("it is AV1 already".to_owned()),
+        ..film(&format!("/{HOSTILE}"), Status::Skipped)
+    };
+    let failed = Record {
+        reason: Some("no\u{1b}c room".to_owned()),
+        ..film("/c.mkv", Status::Failed)
+    };
+    for film in [encoded, skipped, failed] {
+        append(&dir.join("history"), &film).unwrap();
+    }
 }
 
 /// Jobs like this one that run, of films with names that nobody wants.
