@@ -255,6 +255,33 @@ fn a_batch_that_is_ended_passes_that_on() {
 }
 
 #[test]
+fn a_batch_that_is_ended_as_the_first_process_of_a_container_says_so_too() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("films")).unwrap();
+    fs::copy(clips::one_scene(), dir.path().join("films/1.mkv")).unwrap();
+    let path = dir.path().join("av1enc");
+    fs::write(&path, "#!/bin/sh\nkill -s TERM 1\nexec sleep 60\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut first = Command::new("unshare");
+    first.args(["--user", "--map-root-user", "--pid", "--fork"]);
+    if !first.arg("true").status().is_ok_and(|it| it.success()) {
+        return eprintln!("SKIPPED, nothing is tested here: this user has no namespaces");
+    }
+    let mut batch = Command::new("unshare");
+    batch.args(["--user", "--map-root-user", "--pid", "--fork"]);
+    batch.arg(example("batch")).args(["films", "out"]);
+    batch
+        .current_dir(dir.path())
+        .env("PATH", path_with(dir.path()));
+    let ended = batch.output().unwrap();
+    ends(
+        &ended,
+        143,
+        &["stopped: the same command goes on from here"],
+    );
+}
+
+#[test]
 fn find_and_xargs_take_every_film_once() {
     let dir = tempfile::tempdir().unwrap();
     let films = dir.path().join("-films/a\nb");
