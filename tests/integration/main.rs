@@ -31,6 +31,7 @@ mod fillers;
 mod hdr;
 mod history;
 mod house;
+mod image;
 mod interface;
 mod kept;
 mod kill;
