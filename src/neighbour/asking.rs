@@ -1,7 +1,7 @@
 //! Asks a command of the user's, again and again, whether av1enc must not work.
 
 use std::{
-    process::Command,
+    process::{Command, ExitStatus, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     event::{Sink, warn},
     os::{
-        process::{Children, Finished, how_it_ended},
+        process::{Children, how_it_ended},
         task, threads,
     },
 };
@@ -83,37 +83,44 @@ fn ask(command: &str, patience: Duration) -> Result<bool> {
     // Tools that are held are others.
     let children = Children::default();
     let of = children.clone();
-    let asked = task::begin(move || of.finish(shell));
-    let Finished { failure, .. } = match asked.recv_timeout(patience) {
-        Ok(finished) => finished.context("the command of --pause-while cannot be run")?,
+    let asked = task::begin(move || run(&of, shell));
+    let (status, said) = match asked.recv_timeout(patience) {
+        Ok(ended) => ended.context("the command of --pause-while cannot be run")?,
         Err(_) => {
+            // What has left its process group is not killed, and may hold its output open: nobody waits for that.
             children.close();
-            // What is killed ends.
-            let _ = asked.recv();
             bail!(
                 "the command of --pause-while was not done in {} s",
                 patience.as_secs()
             );
         }
     };
-    let Some(status) = failure.as_ref().and_then(|failure| failure.status) else {
-        return Ok(true);
-    };
-    match (status.code(), failure) {
-        (Some(code), _) if !NOT_RUN.contains(&code) => Ok(code == 0),
-        (_, failure) => {
-            let said = failure.map(|failure| failure.line()).unwrap_or_default();
-            let ended = how_it_ended(status);
+    match status.code() {
+        Some(code) if !NOT_RUN.contains(&code) => Ok(code == 0),
+        _ => {
+            let said = said.last().map(|last| format!(": {last}"));
+            let said = said.unwrap_or_default();
             bail!(
-                "the command of --pause-while {}",
-                if said.is_empty() { ended } else { said }
+                "the command of --pause-while {}{said}",
+                how_it_ended(status)
             )
         }
     }
 }
 
+/// Runs `shell` until all that it has started is done: how it ended, and its last words. What it prints is not kept.
+fn run(children: &Children, shell: Command) -> Result<(ExitStatus, Vec<String>)> {
+    let mut running = children.spawn(shell, Stdio::null())?;
+    let (printed, words) = running.drain(|_| ())?;
+    drop(printed.join());
+    let said = words.join().lines();
+    Ok((running.wait()?, said))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -139,5 +146,10 @@ mod tests {
         assert!(error.to_string().contains("not done in"), "{error}");
         let background = ask("sleep 60 & exit 0", Duration::from_millis(100));
         assert!(background.is_err(), "what it leaves behind is waited for");
+        // It is not killed, and holds the output.
+        let begun = Instant::now();
+        let daemon = ask("setsid sleep 4 & exit 0", Duration::from_millis(100));
+        let took = begun.elapsed();
+        assert!(daemon.is_err() && took < Duration::from_secs(2), "{took:?}");
     }
 }
