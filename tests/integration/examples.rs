@@ -141,6 +141,48 @@ fn a_batch_takes_every_film_goes_on_after_a_failure_and_sums_up() {
 }
 
 #[test]
+fn directories_with_names_that_find_takes_for_signs_are_gone_through_and_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["!", "(", "other"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+        fs::write(dir.path().join(name).join("film.ts"), "no film").unwrap();
+    }
+    let mut batch = example_in("batch", dir.path());
+    let said = [
+        "failed (exit code 8): ./!/film.ts",
+        "failed (exit code 8): ./(/film.ts",
+        "2 failed",
+    ];
+    ends(&batch.args(["!", "(", "out"]).output().unwrap(), 1, &said);
+    let found = example_in("find", dir.path())
+        .args(["!", "("])
+        .output()
+        .unwrap();
+    ends(&found, 123, &["./!/film.ts", "./(/film.ts"]);
+    let others = String::from_utf8_lossy(&found.stderr).contains("other");
+    assert!(!others, "{found:?}");
+}
+
+#[test]
+fn a_batch_that_could_not_read_all_says_so_and_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("films")).unwrap();
+    // As find ends that was not let into a directory: root is let into all.
+    let find = dir.path().join("find");
+    fs::write(&find, "#!/bin/sh\nexit 1\n").unwrap();
+    fs::set_permissions(&find, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut batch = batch_of(dir.path(), "films", "out");
+    let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
+    let path = [bin.as_os_str(), path_with(dir.path()).as_os_str()].join(OsStr::new(":"));
+    batch.env("PATH", path);
+    ends(
+        &batch.output().unwrap(),
+        1,
+        &["0 encoded", "not all of it could be read: films"],
+    );
+}
+
+#[test]
 fn a_batch_without_a_film_has_nothing_to_do_and_without_a_directory_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("films")).unwrap();
