@@ -31,7 +31,7 @@ use super::{
 };
 
 /// How many of a tool's last lines are kept for its error message.
-const TAIL_LINES: usize = 20;
+const TAIL_LINES: usize = 30;
 /// A line longer than this is cut: a tool that never prints a newline must not fill our memory.
 const LINE_BYTES: usize = 2000;
 

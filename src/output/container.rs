@@ -308,14 +308,19 @@ impl Said<'_> {
         tracks.any(|track| track.stream == stream && track.carry != Carry::Copy)
     }
 
-    /// Whether so many channels were to be `found` of a track that is to have `wanted`: Opus has silent ones where it has no
-    /// layout without them.
+    /// Whether so many channels were to be `found` of a track that is to have `wanted`: Opus and AAC have silent ones where they
+    /// have no layout without them, and fewer where they have no place for those in between or above. What is in them is another
+    /// finding.
     fn has_channels(&self, fate: &Fate, wanted: u32, found: u32) -> bool {
-        let may_have_more = match &fate.becomes {
-            Becomes::Encoded(new) => new.codec == AudioCodec::Opus && !new.downmix,
+        let may_have_others = match &fate.becomes {
+            Becomes::Encoded(new) => {
+                [AudioCodec::Opus, AudioCodec::Aac].contains(&new.codec) && !new.downmix
+            }
             _ => false,
         };
-        found == wanted || may_have_more && (3..8).contains(&wanted) && found > wanted
+        let has_silent = (3..8).contains(&wanted) && found > wanted;
+        let is_mixed = (6..=8).contains(&wanted) && (4..wanted).contains(&found);
+        found == wanted || may_have_others && (has_silent || is_mixed)
     }
 
     /// Whether each track that was to be dropped is not there.

@@ -1,4 +1,4 @@
-//! Channels of sound for libopus, which takes eight layouts and refuses every other one.
+//! Channels of sound for libopus, which takes eight layouts and refuses every other one, and for AAC.
 //!
 //! What it takes was found by running: libopus of ffmpeg 5.1.9 and 9.0.2 with every layout that `ffmpeg -layouts` names.
 //! A channel keeps its place, or takes that of its twin (side for back) where the layout lacks its own; what a layout has
@@ -344,9 +344,55 @@ pub struct Sound<'a> {
     pub mixed_down: &'a [bool],
 }
 
-/// Layouts of which AAC has a code for the one with the other name: what has none is described channel by channel, which not all
-/// players understand.
-const NAMED_BY_AAC: [&str; 2] = ["5.0(side)", "5.1(side)"];
+/// Layouts that ffmpeg's AAC is read back with, and 6.1, which readers take any seven channels for (ffmpeg 5.1.9). The others it
+/// describes channel by channel; ffmpeg itself then calls them unknown, and whoever plays them goes by their number: the back
+/// of 6.1(back) would be heard at the sides. `downmix` it refuses.
+const NAMED_BY_AAC: [&str; 13] = [
+    "mono",
+    "stereo",
+    "2.1",
+    "3.0",
+    "3.0(back)",
+    "4.0",
+    "quad",
+    "quad(side)",
+    "5.0",
+    "5.1",
+    "6.0(front)",
+    "6.1",
+    "7.1",
+];
+
+/// How sound of `layout` is given to ffmpeg's AAC: what that has no name for fits as it would for Opus.
+fn for_aac(layout: &str) -> Option<Fit> {
+    for_opus(layout).filter(|_| !NAMED_BY_AAC.contains(&layout))
+}
+
+/// An encoder that does not take every layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoder {
+    Opus,
+    Aac,
+}
+
+impl Encoder {
+    /// That of ffmpeg's name, if it is one.
+    fn of(codec: &str) -> Option<Self> {
+        match codec {
+            "libopus" => Some(Self::Opus),
+            "aac" => Some(Self::Aac),
+            _ => None,
+        }
+    }
+
+    /// Its name, and how a layout is given to it.
+    fn fit(self, layout: &str) -> (&'static str, Option<Fit>) {
+        match self {
+            Self::Opus => ("Opus", for_opus(layout)),
+            Self::Aac => ("AAC", for_aac(layout)),
+        }
+    }
+}
 
 impl Sound<'_> {
     /// More options of ffmpeg's for the tracks: those that mix down, and those without which an encoder would not take their
@@ -375,11 +421,13 @@ impl Sound<'_> {
             if self.mixed_down.get(n) == Some(&true) {
                 let filter = to_stereo(layout).ok_or_else(|| no_stereo(*number, layout))?;
                 options.extend([format!("-filter:a:{n}"), filter]);
-            } else if is_opus(self.args, n) {
-                options.extend(fitted((n, *number), layout, sink));
-            } else if codec(self.args, n) == Some("aac") && NAMED_BY_AAC.contains(&layout) {
-                let fit = for_opus(layout).into_iter();
-                options.extend(fit.flat_map(|fit| [format!("-filter:a:{n}"), fit.filter]));
+            } else {
+                let encoder = codec(self.args, n).and_then(Encoder::of);
+                options.extend(
+                    encoder
+                        .into_iter()
+                        .flat_map(|encoder| fitted((n, *number), encoder, layout, sink)),
+                );
             }
         }
         Ok(options)
@@ -394,11 +442,12 @@ fn no_stereo(number: usize, layout: &str) -> UsageError {
     ))
 }
 
-/// Options by which libopus takes track `n` of this `layout`, which is `number` of all.
-fn fitted((n, number): (usize, usize), layout: &str, sink: &Sink) -> Vec<String> {
+/// Options by which an encoder takes track `n` of this `layout`, which is `number` of all.
+fn fitted((n, number): (usize, usize), encoder: Encoder, layout: &str, sink: &Sink) -> Vec<String> {
     let mut options = Vec::new();
-    let fit = for_opus(layout);
-    if EXCHANGED.contains(&fit.as_ref().map_or(layout, |fit| fit.layout)) {
+    let (name, fit) = encoder.fit(layout);
+    let becomes = fit.as_ref().map_or(layout, |fit| fit.layout);
+    if encoder == Encoder::Opus && EXCHANGED.contains(&becomes) {
         options.extend([
             format!("{}:a:{n}", ORDER_OF_VORBIS[0]),
             ORDER_OF_VORBIS[1].to_owned(),
@@ -418,7 +467,7 @@ fn fitted((n, number): (usize, usize), layout: &str, sink: &Sink) -> Vec<String>
         warn(
             sink,
             format!(
-                "sound track {}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: Opus has no place for them",
+                "sound track {}: {layout} becomes {becomes}, of which {mixed} are mixed into the others: {name} has no place for them",
                 number + 1
             ),
         );
@@ -426,7 +475,7 @@ fn fitted((n, number): (usize, usize), layout: &str, sink: &Sink) -> Vec<String>
         note(
             sink,
             format!(
-                "sound track {}: {layout} becomes {becomes} with silent channels: Opus has no {layout}",
+                "sound track {}: {layout} becomes {becomes} with silent channels: {name} has no {layout}",
                 number + 1
             ),
         );
@@ -460,6 +509,26 @@ mod tests {
             "A+B",
         ] {
             assert_eq!(for_opus(layout), None, "{layout}");
+        }
+    }
+
+    #[test]
+    fn aac_has_what_it_is_read_back_with_and_the_rest_as_opus_has_it() {
+        for layout in NAMED_BY_AAC {
+            assert_eq!(for_aac(layout), None, "{layout}");
+        }
+        for (layout, becomes) in [
+            ("5.1(side)", "5.1"),
+            ("6.1(back)", "6.1"),
+            ("7.1(wide)", "5.1"),
+            ("downmix", "stereo"),
+            ("3.1", "5.1"),
+        ] {
+            let fit = for_aac(layout).unwrap();
+            assert_eq!(
+                (fit.layout, Some(&fit)),
+                (becomes, for_opus(layout).as_ref())
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! How loud sound is, by EBU R128: measured by ffmpeg's loudnorm, made what is wanted by it, and measured again by ebur128.
+//! How loud sound is, by EBU R128: measured by ffmpeg's ebur128, its peaks by loudnorm, made what is wanted by that, and measured
+//! again by ebur128.
 
 use std::{path::Path, process::Command};
 
@@ -26,10 +27,9 @@ const SILENCE: f64 = -70.0;
 const TOLERANCE: f64 = 0.5;
 const TOLERANCE_EVENED: f64 = 3.0;
 
-/// What loudnorm prints of what it was given.
+/// What loudnorm prints of what it was given. How loud that is by it, counts for nothing.
 #[derive(Debug, Deserialize)]
 struct Printed {
-    input_i: String,
     input_tp: String,
     input_lra: String,
     input_thresh: String,
@@ -52,7 +52,9 @@ pub fn measure(source: &Original<'_>, stream: usize, filters: &str) -> Result<Lo
     };
     let mut command = source.reading();
     command.args(["-v", "info", "-nostats", "-map", &format!("0:{stream}")]);
-    command.args(["-af", &format!("{before},loudnorm=print_format=json")]);
+    // loudnorm goes by the number of channels, and leaves out those at the sides of 7.1, for example; ebur128 goes by the layout.
+    let both = "ebur128=framelog=verbose,loudnorm=print_format=json";
+    command.args(["-af", &format!("{before},{both}")]);
     command.args(["-f", "null", "-"]);
     keep_clock(&mut command, source.container);
     let finished = source.tools.children.finish(command)?;
@@ -66,8 +68,9 @@ pub fn measure(source: &Original<'_>, stream: usize, filters: &str) -> Result<Lo
     let printed = printed.context(
         "measuring how loud the sound is: ffmpeg's loudnorm did not print what it measured",
     )?;
+    let lufs = integrated(&finished.stderr)
+        .context("measuring how loud the sound is: ffmpeg's ebur128 did not print it")?;
     let number = |text: &str| text.trim().parse::<f64>().unwrap_or(f64::NEG_INFINITY);
-    let lufs = number(&printed.input_i);
     let finite = |value: f64| if value.is_finite() { value } else { -99.0 };
     Ok(LoudnessRecord {
         stream,
@@ -88,7 +91,11 @@ fn is_linear(record: &LoudnessRecord, lufs: f64) -> bool {
 /// What the user should know of sound that was measured, if it does not simply get louder or quieter.
 pub fn remark(record: &LoudnessRecord, lufs: f64) -> Option<String> {
     let Some(is) = record.lufs else {
-        return Some("it is silent, and stays as it is".to_owned());
+        let why = match record.peak_db > SILENCE {
+            true => "it is too short or too quiet to have a loudness by EBU R128",
+            false => "it is silent",
+        };
+        return Some(format!("{why}, and stays as it is"));
     };
     (!is_linear(record, lufs)).then(|| {
         format!(
@@ -224,6 +231,8 @@ mod tests {
         let silent = record(None, -99.0, 0.0);
         assert_eq!(filter(&silent, -23.0, None), None);
         assert!(remark(&silent, -23.0).unwrap().contains("silent"));
+        let short = remark(&record(None, -19.1, 0.0), -23.0).unwrap();
+        assert!(short.contains("too short or too quiet"), "{short}");
     }
 
     #[test]

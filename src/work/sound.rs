@@ -345,11 +345,17 @@ impl Work<'_> {
     }
 }
 
+/// What ffmpeg says of layouts that FLAC itself has no number for. Matroska, into which it is written, has them beside it: the output
+/// is read back with them.
+const OF_LAYOUT: &str =
+    "Channel layout not supported by Flac, output stream will have incorrect channel layout.";
+
 /// Says what ffmpeg complained of, of a film of this `format`: it goes on over damage that it can pass over.
 fn tell_of_complaints(format: &str, stderr: &[String], sink: &Sink) {
     let complaints: Vec<&String> = stderr
         .iter()
         .filter(|line| !packets::is_of_clock(line) && !packets::is_of_the_end(format, line))
+        .filter(|line| !line.ends_with(OF_LAYOUT))
         .collect();
     if let Some(first) = complaints.first() {
         // `[aac @ 0x55d5b1c4e4c0] invalid band type`

@@ -269,6 +269,46 @@ fn opus_has_its_rate_by_channels_and_other_layouts_fit() {
 }
 
 #[test]
+fn aac_has_layouts_that_can_be_read_back_and_flac_has_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let words = "-f lavfi -i testsrc2=s=128x72:r=25:d=1 -f lavfi -i \
+                 aevalsrc=0.1*random(0)|0.1*random(1)|0.1*random(2)|0.1*random(3)|0.1*random(4)|0.1*random(5)|0.1*random(6):c=7.0(front):d=1 \
+                 -f lavfi -i aevalsrc=0.1*random(0)|0.1*random(1)|0.1*random(2)|0.1*random(3):c=4.0:d=1 \
+                 -f lavfi -i sine=440:d=0.3:r=48000 -map 0 -map 1 -map 2 -map 3 -c:v libx264 -preset ultrafast \
+                 -pix_fmt yuv420p -c:a:0 flac -c:a:1 ac3 -c:a:2 mp2 film.mkv";
+    ffmpeg(dir.path(), &words.split_whitespace().collect::<Vec<_>>());
+    let layouts = |name: &str| -> Vec<String> {
+        let file = File::open(&dir.path().join(name));
+        let streams = file.ffprobe["streams"].as_array().unwrap();
+        let layout = |stream: &serde_json::Value| {
+            stream["channel_layout"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        streams[1..].iter().map(layout).collect()
+    };
+    for (codec, name, layout) in [("aac", "AAC", "4.0"), ("opus", "Opus", "6.1")] {
+        let output = format!("{codec}.mkv");
+        let run = Run::encode(dir.path(), "film.mkv", &output).args(["--audio-codec", codec]);
+        let _ = run.succeeds().says(&format!(
+            "sound track 1: 7.0(front) becomes 5.0, of which FLC, FRC are mixed into the others: {name} has no place"
+        ));
+        assert_eq!(layouts(&output), ["5.0", layout, "mono"]);
+    }
+    let flac = Run::encode(dir.path(), "film.mkv", "flac.mkv");
+    let flac = flac
+        .args(["--audio-codec", "flac", "--loudness", "-23"])
+        .succeeds();
+    let of_sound = flac.warnings().into_iter();
+    let of_sound: Vec<&str> = of_sound.filter(|text| text.contains("sound")).collect();
+    let short = "sound track 3: it is too short or too quiet to have a loudness by EBU R128";
+    let is_said = matches!(of_sound.as_slice(), [text] if text.contains(short));
+    flac.expect(is_said, "only of the track of 0.3 s that it stays as it is");
+    assert_eq!(layouts("flac.mkv"), ["7.0(front)", "4.0", "mono"]);
+}
+
+#[test]
 fn what_is_not_chosen_is_copied_packet_by_packet_and_other_sound_uses_the_picture_that_is_finished()
 {
     let dir = tempfile::tempdir().unwrap();
