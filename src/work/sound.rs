@@ -345,8 +345,8 @@ impl Work<'_> {
     }
 }
 
-/// What ffmpeg says of layouts that FLAC itself has no number for. Matroska, into which it is written, has them beside it: the output
-/// is read back with them.
+/// What ffmpeg says of layouts that FLAC itself has no number for. Matroska, into which it is written, has them beside it:
+/// the output is read back with them.
 const OF_LAYOUT: &str =
     "Channel layout not supported by Flac, output stream will have incorrect channel layout.";
 
