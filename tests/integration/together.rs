@@ -142,13 +142,9 @@ fn sound_encoded_anew_stays_with_the_picture_whichever_begins_first() {
 
 #[test]
 fn sound_of_trimmed_films_and_recordings_encoded_anew() {
-    all_agree(
-        [films::trimmed(), films::recordings()]
-            .into_iter()
-            .flatten()
-            .collect(),
-        &OPUS,
-    );
+    let films = [films::trimmed(), films::recordings()];
+    let films = Chance::of(8).some(films.into_iter().flatten());
+    all_agree(films, &OPUS);
 }
 
 /// Has FFMS2 read a film, however short.
@@ -216,7 +212,7 @@ fn what_an_index_gets_wrong_in_the_middle_is_seen_while_it_is_encoded_and_encode
 
 #[test]
 fn sound_encoded_as_aac_stays_with_the_picture() {
-    for lead in [Lead::None, Lead::Sound, Lead::Picture] {
+    for lead in Chance::of(1).some([Lead::None, Lead::Sound, Lead::Picture]) {
         let films = films::containers()
             .into_iter()
             .filter(|film| [".mp4", ".mkv", ".ts"].contains(&film.end));

@@ -83,6 +83,12 @@ fn content(film: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What of the [`content`] is about the pictures.
+fn pictures(content: &str) -> Vec<&str> {
+    let lines = content.lines();
+    lines.filter(|line| line.starts_with("0,")).collect()
+}
+
 /// Encodes `film`, of which a part in the middle is `ill`. Returns how it ended, what it made, and how often that part was
 /// read; `None` where nothing can be mounted.
 fn encode(dir: &Path, film: &Path, method: &str, ill: Ill) -> Option<(Ended, Option<String>, u32)> {
@@ -120,6 +126,11 @@ fn no_wrong_film(film: &Path, method: &str) {
             let here = dir.path().join(format!("{n}-{name}"));
             let (ended, made, _) = encode(&here, film, method, ill).unwrap();
             match &made {
+                // At a reading that fails, mkvmerge may lose sound in its trial: that is then decoded and kept as FLAC.
+                Some(made) if ended.stderr.contains("is decoded and kept as FLAC") => {
+                    let is_alike = pictures(made) == pictures(right.as_deref().unwrap());
+                    ended.exits(0).expect(is_alike, "no other pictures");
+                }
                 Some(_) => ended.exits(0).expect(made == right, "no other film"),
                 None => drop(ended.exits(1)),
             }
@@ -129,14 +140,14 @@ fn no_wrong_film(film: &Path, method: &str) {
 
 #[test]
 fn pictures_that_cannot_be_read_give_no_wrong_film_whoever_reads_them() {
-    for method in ["ffms2", "linear"] {
+    for method in Chance::of(1).some(["ffms2", "linear"]) {
         no_wrong_film(&silent_and_long(), method);
     }
 }
 
 #[test]
 fn tracks_that_cannot_be_read_give_no_wrong_film() {
-    for film in [clips::film(), clips::mp4(), recording()] {
+    for film in Chance::of(2).some([clips::film(), clips::mp4(), recording()]) {
         no_wrong_film(&film, "linear");
     }
 }
