@@ -115,8 +115,7 @@ impl Run<'_> {
             .map(|looking| self.watch.wait(&looking, || None))
             .transpose()?;
         let references = references.clone().or(seen);
-        let listening = listening.unwrap_or_else(|| self.begin_to_listen(media));
-        let concealed = self.watch.wait(&listening, || None)?;
+        let concealed = self.concealed(listening, media)?;
         let mut notes = changes::warnings(&opened.changes);
         let media = match reader {
             Reader::Indexed(..) => {
@@ -315,10 +314,20 @@ impl Run<'_> {
     }
 
     /// Begins to listen for damage that the decoder which delivers the pictures conceals.
-    fn begin_to_listen(&self, media: &Arc<MediaInfo>) -> Task<Vec<String>> {
+    pub(super) fn begin_to_listen(&self, media: &Arc<MediaInfo>) -> Task<Vec<String>> {
         let tools = self.programs.tools.clone();
         let (job, media) = (self.job.clone(), media.clone());
         begin(move || strict::listen(&job.original(&tools, &media.container)))
+    }
+
+    /// What was heard of such damage by who was `listening`. Where memory is short, that begins only now.
+    pub(super) fn concealed(
+        &self,
+        listening: Option<Task<Vec<String>>>,
+        media: &Arc<MediaInfo>,
+    ) -> Result<Vec<String>> {
+        let listening = listening.unwrap_or_else(|| self.begin_to_listen(media));
+        self.watch.wait(&listening, || None)
     }
 
     /// Says what pictures carry beside themselves, where that was not known from the first of them; also returns it.

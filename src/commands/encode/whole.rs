@@ -77,6 +77,8 @@ impl Run<'_> {
             announced,
             notes,
         } = opened;
+        let lean = self.plan.workers.lean;
+        let listening = (!lean).then(|| self.begin_to_listen(&media));
         if let Some(others) = self.others(&media.container) {
             self.watch.over(others)?;
         }
@@ -98,7 +100,8 @@ impl Run<'_> {
                 encoded?
             }
         };
-        let damage = chunk.record().damage.clone();
+        let concealed = self.concealed(listening, &media)?;
+        let damage = [chunk.record().damage.clone(), concealed].concat();
         let chunks = vec![chunk];
         Ok(Made {
             damage,
