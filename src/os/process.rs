@@ -877,17 +877,24 @@ mod tests {
         }
     }
 
+    /// No shell: it would have no state T, but D, when it is stopped with a child that it has begun and that is stopped too.
+    fn sleeper() -> Command {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        command
+    }
+
     #[test]
     fn tools_that_are_held_stop_and_none_starts_until_they_are_released() {
         let children = Children::default();
-        let first = children.spawn(shell("sleep 60"), Stdio::null()).unwrap();
+        let first = children.spawn(sleeper(), Stdio::null()).unwrap();
         children.hold();
         comes_to(first.pid(), true);
         // Who continues all tools, as after Ctrl-Z, continues none that is held.
         children.resume_all();
         let (of, started) = (children.clone(), std::sync::mpsc::channel());
         let second = thread::spawn(move || {
-            let second = of.spawn(shell("sleep 60"), Stdio::null()).unwrap();
+            let second = of.spawn(sleeper(), Stdio::null()).unwrap();
             started.0.send(second.pid()).unwrap();
             second
         });
