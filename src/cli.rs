@@ -1,6 +1,6 @@
 //! The command line as clap sees it, and nothing else. What the flags mean is in `settings`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
     Arg, Args, CommandFactory, Parser, Subcommand, ValueEnum,
@@ -13,7 +13,7 @@ const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 output or other job exists; 4 left as it is; 5 clip waits; \
-7 size missed; 8 this film cannot be taken; 130, 143, 129 stopped by a signal.";
+6 chunks missing; 7 size missed; 8 this film cannot be taken; 75 try again; 130, 143, 129 stopped by a signal.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
@@ -49,7 +49,7 @@ impl Cli {
     #[must_use]
     pub fn options(&self) -> &EncodeArgs {
         match &self.command {
-            Some(Command::Doctor { encode }) => encode,
+            Some(Command::Doctor { encode } | Command::Plan { encode }) => encode,
             _ => &self.encode,
         }
     }
@@ -61,6 +61,9 @@ impl Cli {
             Some(Command::Verify(args)) => args.json,
             Some(Command::Status(args)) => args.json,
             Some(Command::History(args)) => args.json,
+            Some(Command::Chunk(args)) => args.json,
+            Some(Command::Join(args)) => args.json,
+            Some(Command::Submit(args)) => args.json,
             _ => self.options().json,
         }
     }
@@ -121,6 +124,10 @@ pub fn command() -> clap::Command {
     let command = without_rare(in_short(Cli::command()));
     command
         .mut_subcommand("doctor", |doctor| without_rare(in_short(doctor)))
+        .mut_subcommand("plan", |plan| without_rare(in_short(plan)))
+        .mut_subcommand("chunk", in_short)
+        .mut_subcommand("join", in_short)
+        .mut_subcommand("submit", in_short)
         .mut_subcommand("verify", in_short)
         .mut_subcommand("restore", in_short)
         .mut_subcommand("status", in_short)
@@ -130,7 +137,9 @@ pub fn command() -> clap::Command {
 /// The same where only what is typed every day is shown.
 #[must_use]
 pub fn everyday() -> clap::Command {
-    only_everyday(command()).mut_subcommand("doctor", only_everyday)
+    only_everyday(command())
+        .mut_subcommand("doctor", only_everyday)
+        .mut_subcommand("plan", only_everyday)
 }
 
 fn only_everyday(command: clap::Command) -> clap::Command {
@@ -227,6 +236,30 @@ pub enum Command {
     ///
     /// A film counts once: by its last success, and if it has none, by its last line.
     History(HistoryArgs),
+    /// Make the job directory; to look only, `--dry-run`
+    ///
+    /// The first of three steps that together do what the plain command does: plan, chunk, join. Indexes the film, finds all
+    /// scenes, and prints the directory, in which any host then encodes chunks. `av1enc plan INPUT -o OUTPUT [OPTIONS]` takes
+    /// all options of an encode.
+    #[command(mut_arg("input", |arg| arg.required_unless_present(Resettable::Reset)))]
+    Plan {
+        /// The encode that is wanted.
+        #[command(flatten)]
+        encode: Box<EncodeArgs>,
+    },
+    /// Encode chunks of a job that `av1enc plan` has made, on any host that sees it
+    ///
+    /// A chunk that is encoded already is left as it is, and two hosts may work on one job. Exits with 75 if the same command
+    /// may help later, and with 8 if it never will.
+    Chunk(ChunkArgs),
+    /// Join the chunks of a job, prove the film, and give it its name
+    ///
+    /// If chunks are missing it lists them, on standard output with --json, and exits with 6.
+    Join(JoinArgs),
+    /// Hand the chunks of a job to a scheduler: Slurm, GNU parallel, Kubernetes
+    ///
+    /// Once more, it sends only what is missing.
+    Submit(SubmitArgs),
     /// Print the built-in tables, for a file that --tables names
     Tables,
     /// Print a completion script for a shell
@@ -325,8 +358,164 @@ pub struct HistoryArgs {
     pub json: bool,
 }
 
+/// Which chunks are encoded, and how.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true))]
+pub struct ChunkArgs {
+    /// The job directory, as `av1enc plan` prints it
+    #[arg(value_name = "JOB", required_unless_present = "packed")]
+    pub job: Option<PathBuf>,
+
+    /// Chunks A to B, from 0; or only A
+    #[arg(long, value_name = "A-B", group = "which")]
+    pub chunks: Option<String>,
+
+    /// The task with this number in the job's tasks.json; `auto`: the one that a scheduler's environment names
+    ///
+    /// SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX, AWS_BATCH_JOB_ARRAY_INDEX, or PARALLEL_SEQ less one.
+    #[arg(long, value_name = "N|auto", group = "which")]
+    pub task: Option<String>,
+
+    /// Chunks that nobody encodes, until none is left
+    #[arg(long, group = "which")]
+    pub any: bool,
+
+    /// A chunk that `--pack` has written, on a host that sees neither job nor source
+    ///
+    /// Writes the encoded chunk and its record beside FILE.
+    #[arg(long, value_name = "FILE", group = "which", conflicts_with_all = ["job", "source", "pack"])]
+    pub packed: Option<PathBuf>,
+
+    /// Add this to the number of the task
+    #[arg(long, value_name = "N", requires = "task", default_value_t = 0)]
+    pub task_offset: usize,
+
+    /// Write the frames of each chunk into one lossless file, and encode nothing
+    #[arg(long)]
+    pub pack: bool,
+
+    /// Where the source is on this host [default: where the plan has it]
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<PathBuf>,
+
+    /// Encoders at once [default: by processors and memory]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub workers: Option<u32>,
+
+    /// Memory to stay within, in bytes, or with K, M, G, T [default: what is available]
+    #[arg(long, value_name = "SIZE")]
+    pub memory_limit: Option<String>,
+
+    /// After so many seconds without a sign of life, a host that encodes a chunk counts as dead
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub lease_timeout: u64,
+
+    /// The group of the job directory works on it
+    #[arg(long)]
+    pub shared: bool,
+
+    /// Print what happens as JSON lines
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print only errors
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+/// What is joined, and how it is shown.
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The job directory, as `av1enc plan` prints it
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+
+    /// Where the source is on this host [default: where the plan has it]
+    #[arg(long, value_name = "PATH")]
+    pub source: Option<PathBuf>,
+
+    /// The group of the job directory works on it
+    #[arg(long)]
+    pub shared: bool,
+
+    /// Print what happens as JSON lines
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print only errors
+    #[arg(short, long, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+/// To whom chunks are handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// An array job of Slurm, and a job that joins
+    Slurm,
+    /// A line for GNU parallel, over ssh
+    Parallel,
+    /// The manifest of an indexed job of Kubernetes
+    Kubernetes,
+}
+
+/// What is handed to whom.
+#[derive(Debug, Clone, Args)]
+pub struct SubmitArgs {
+    /// The job directory, as `av1enc plan` prints it
+    #[arg(value_name = "JOB")]
+    pub job: PathBuf,
+
+    /// To whom
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub engine: Engine,
+
+    /// Tasks at once, at most [default: the scheduler's own limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub array_limit: Option<u32>,
+
+    /// Seconds of work that a task has at least, about
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub task_seconds: u64,
+
+    /// Only print what would be done
+    #[arg(long)]
+    pub print: bool,
+
+    /// Hosts for GNU parallel: names separated by commas, or a file with one in each line
+    #[arg(long, value_name = "HOSTS")]
+    pub hosts: Option<OsString>,
+
+    /// Chunks go to hosts that do not see the job as packed files (GNU parallel)
+    #[arg(long)]
+    pub packed: bool,
+
+    /// The container's image (Kubernetes)
+    #[arg(long, value_name = "IMAGE", default_value = "av1enc")]
+    pub image: String,
+
+    /// The volume claim on which job and source are (Kubernetes)
+    #[arg(long, value_name = "NAME", default_value = "films")]
+    pub claim: String,
+
+    /// Where av1enc is on the hosts [default: where this one is]
+    #[arg(long, value_name = "PATH")]
+    pub program: Option<PathBuf>,
+
+    /// The group of the job directory works on it
+    #[arg(long)]
+    pub shared: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+
+    /// Further options for the scheduler's own command (sbatch, parallel)
+    #[arg(last = true, value_name = "OPTIONS")]
+    pub further: Vec<OsString>,
+}
+
 /// What an option is set to, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// The option, without its dashes.
     pub name: String,
@@ -335,12 +524,12 @@ pub struct Setting {
     /// Who says so.
     pub from: Layer,
     /// Where it stands there: `class.remux, 1080p`, or a file and its line.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
 }
 
 /// Who says what an option is set to: each goes before those that are listed before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Layer {
     /// av1enc itself.
@@ -1239,6 +1428,10 @@ pub struct EncodeArgs {
     /// What each option is set to, and by whom
     #[arg(skip)]
     pub said: Vec<Setting>,
+
+    /// The words of a plan, as those of an encode, with what was said below them
+    #[arg(skip)]
+    pub words: Vec<OsString>,
 
     /// Decode the whole output as well before it gets its name
     #[arg(long, help_heading = "Output")]

@@ -43,6 +43,9 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
             ui::print_out(&restore::run(film, backup_dir.as_deref())?);
             Ok(Exit::Done)
         }
+        Some(Command::Plan { .. } | Command::Chunk(_) | Command::Join(_) | Command::Submit(_)) => {
+            bail!("not built yet")
+        }
         Some(Command::Status(args)) => status::run(args),
         Some(Command::History(args)) => {
             ui::print_bytes(&history::run(args)?);

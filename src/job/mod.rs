@@ -13,6 +13,7 @@ mod state;
 mod named;
 mod chunks;
 mod records;
+mod tasks;
 mod standing;
 mod look;
 mod abandoned;
@@ -38,6 +39,7 @@ pub use self::{
     scenes::{KnownScenes, SceneLog, parse_scenes},
     standing::{Figures, Runner, Standing, Telling},
     state::{State, UnusableState, parse_state},
+    tasks::{CommandLine, Hints, Submission, Task, Tasks, planned_line},
 };
 use self::{
     files::{

@@ -71,6 +71,20 @@ pub enum Name {
     TrackTags(u64),
     /// mkvmerge's options.
     Join,
+    /// The command line by which the job was planned for other hosts.
+    Line,
+    /// What a host is expected to need for a chunk.
+    Hints,
+    /// Which chunks are one task of a scheduler.
+    Tasks,
+    /// How a film is read that is read in order.
+    Reading,
+    /// Who encodes a chunk right now.
+    ChunkLease(usize),
+    /// What has been tried of a chunk, by whom.
+    Attempts(usize),
+    /// The frames of a chunk, for a host that does not see the source.
+    Packed(usize),
 }
 
 /// Where chunks are.
@@ -78,7 +92,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 40] = [
         Self::Job,
         Self::Lock,
         Self::Standing,
@@ -112,6 +126,13 @@ impl Name {
         Self::Tags,
         Self::TrackTags(0),
         Self::Join,
+        Self::Line,
+        Self::Hints,
+        Self::Tasks,
+        Self::Reading,
+        Self::ChunkLease(0),
+        Self::Attempts(0),
+        Self::Packed(0),
     ];
 
     /// The name under which it is written: `chunks/00012.ivf` -> `chunks/00012.part.ivf`. The ending stays, since tools
@@ -145,6 +166,9 @@ impl fmt::Display for Name {
             Self::ChunkWithHdr10(index) => return write!(f, "{CHUNKS}/{index:05}.hdr10.ivf"),
             Self::ChunkOption(index, n) => return write!(f, "{CHUNKS}/{index:05}.option-{n}.txt"),
             Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
+            Self::ChunkLease(index) => return write!(f, "{CHUNKS}/{index:05}.lease"),
+            Self::Attempts(index) => return write!(f, "{CHUNKS}/{index:05}.attempts.jsonl"),
+            Self::Packed(index) => return write!(f, "{CHUNKS}/{index:05}.mkv"),
             Self::Group(n) => return write!(f, "group-{n:04}.ivf"),
             Self::SourceTimes(id) => return write!(f, "source-times-{id}.txt"),
             Self::SoundTimes(file, track) => return write!(f, "times-{file}-{track}.txt"),
@@ -172,6 +196,10 @@ impl fmt::Display for Name {
             Self::Tags => "tags.xml",
             Self::Joined => "joined.mkv",
             Self::Join => "join.json",
+            Self::Line => "line.json",
+            Self::Hints => "hints.json",
+            Self::Tasks => "tasks.json",
+            Self::Reading => "reading.json",
         };
         f.write_str(plain)
     }

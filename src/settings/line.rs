@@ -20,7 +20,7 @@ use super::{
     mistakes::{self, Mended, Word},
 };
 use crate::{
-    cli::{self, Cli, TRY_VAPOURSYNTH},
+    cli::{self, Cli, EncodeArgs, TRY_VAPOURSYNTH},
     os::{exit::UsageError, process::quoted, words::nearest},
 };
 
@@ -47,7 +47,7 @@ pub fn read(words: &[OsString]) -> Result<Cli, Unread> {
         return Err(Unread::Wrong(error));
     }
     let mended = match words.get(1) {
-        Some(first) if is_command(first) && first != "doctor" => Mended {
+        Some(first) if is_command(first) && !takes_an_encode(first) => Mended {
             words: words.to_vec(),
             ..Mended::default()
         },
@@ -101,7 +101,7 @@ fn understood(words: &[OsString]) -> Result<(Option<Cli>, Vec<UsageError>), Stri
 fn layered(words: &[OsString], cli: Cli) -> Result<Cli, UsageError> {
     let position = match cli.command {
         None => 1,
-        Some(cli::Command::Doctor { .. }) => 2,
+        Some(cli::Command::Doctor { .. } | cli::Command::Plan { .. }) => 2,
         Some(_) => return Ok(cli),
     };
     let unreadable = |error: clap::Error| UsageError(in_our_words(&error));
@@ -131,6 +131,10 @@ fn layered(words: &[OsString], cli: Cli) -> Result<Cli, UsageError> {
     cli.encode.notes = answers.notes;
     match &mut cli.command {
         Some(cli::Command::Doctor { encode }) => encode.said = said,
+        Some(cli::Command::Plan { encode }) => {
+            encode.said = said;
+            encode.words = of_encode_alone(all);
+        }
         _ => cli.encode.said = said,
     }
     Ok(cli)
@@ -158,9 +162,30 @@ fn placed(UsageError(wrong): UsageError, below: &[Below]) -> UsageError {
 /// What clap says of the options of an encode.
 fn of_encode(matches: &ArgMatches) -> &ArgMatches {
     match matches.subcommand() {
-        Some(("doctor", of_encode)) => of_encode,
+        Some(("doctor" | "plan", of_encode)) => of_encode,
         _ => matches,
     }
+}
+
+/// The words of a plan as those of an encode.
+fn of_encode_alone(mut words: Vec<OsString>) -> Vec<OsString> {
+    words.remove(1);
+    words
+}
+
+/// Reads the words again that a plan was made by: all that was said below them is among them.
+///
+/// # Errors
+/// What of them this av1enc does not understand.
+pub fn read_again(words: &[OsString]) -> Result<EncodeArgs, UsageError> {
+    let (mut cli, answers) = parse(words).map_err(|error| UsageError(in_our_words(&error)))?;
+    cli.encode.notes = answers.notes;
+    Ok(cli.encode)
+}
+
+/// Whether a command has the options of an encode.
+fn takes_an_encode(command: &OsStr) -> bool {
+    command == "doctor" || command == "plan"
 }
 
 /// What is wrong with the values of a line that clap understands.
@@ -172,7 +197,7 @@ fn wrong_settings(cli: &Cli) -> Vec<UsageError> {
         Some(cli::Command::Doctor { .. }) if options.input_flag.is_none() => {
             options.input.get_or_insert_with(|| "INPUT".into());
         }
-        Some(cli::Command::Doctor { .. }) => (),
+        Some(cli::Command::Doctor { .. } | cli::Command::Plan { .. }) => (),
         Some(_) => return Vec::new(),
     }
     Config::wrong(&options)
@@ -236,7 +261,9 @@ fn command(words: &[OsString]) -> clap::Command {
         true => cli::everyday(),
         false => cli::command(),
     };
-    av1an::with_flags(ours).mut_subcommand("doctor", av1an::with_flags)
+    av1an::with_flags(ours)
+        .mut_subcommand("doctor", av1an::with_flags)
+        .mut_subcommand("plan", av1an::with_flags)
 }
 
 /// What clap says of these words, one by one.
@@ -250,7 +277,7 @@ fn parse(words: &[OsString]) -> Result<(Cli, Answers), clap::Error> {
     let mut matches = command.try_get_matches_from_mut(words)?;
     let answers = match matches.subcommand() {
         None => av1an::answers(&matches),
-        Some(("doctor", of_encode)) => av1an::answers(of_encode),
+        Some(("doctor" | "plan", of_encode)) => av1an::answers(of_encode),
         Some(_) => Answers::default(),
     };
     let cli =

@@ -137,7 +137,7 @@ impl Mender<'_> {
 
     /// Takes the word at `at`, which is no foreign one. Returns how many words that were, as the others do.
     fn take(&mut self, word: &OsString, at: usize) -> usize {
-        let is_command = at == 1 && word == "doctor";
+        let is_command = at == 1 && (word == "doctor" || word == "plan");
         if at > 0 && !word.as_encoded_bytes().starts_with(b"-") && !is_command {
             self.films.push(self.done.words.len());
         }
