@@ -1,8 +1,11 @@
 //! The commands, one file each: they read like the README's "How it works".
 
 mod manual;
+pub mod chunk;
 pub mod doctor;
 pub mod encode;
+mod join;
+mod plan;
 pub mod history;
 pub mod restore;
 pub mod status;
@@ -25,7 +28,7 @@ use crate::{
         process::{Children, quoted},
         signal, threads, toolbox,
     },
-    settings::{Config, Method, neighbour::Standing, tables},
+    settings::{Config, Method, Step, neighbour::Standing, tables},
     source,
     ui::{self, Mode, Ui, log::Log},
 };
@@ -36,16 +39,17 @@ use crate::{
 /// Those that [`Exit`] knows, and [`Interrupted`](crate::os::signal::Interrupted).
 pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
     match &cli.command {
-        None => encode(&cli.encode, mode),
+        None => encode(Config::new(&cli.encode)?, &cli.encode, mode),
         Some(Command::Doctor { encode }) => examine(encode),
         Some(Command::Verify(args)) => compare(args, mode),
         Some(Command::Restore { film, backup_dir }) => {
             ui::print_out(&restore::run(film, backup_dir.as_deref())?);
             Ok(Exit::Done)
         }
-        Some(Command::Plan { .. } | Command::Chunk(_) | Command::Join(_) | Command::Submit(_)) => {
-            bail!("not built yet")
-        }
+        Some(Command::Plan { encode }) => plan::run(encode, mode),
+        Some(Command::Chunk(args)) => chunk::run(args, mode),
+        Some(Command::Join(args)) => join::run(args, mode),
+        Some(Command::Submit(_)) => bail!("not built yet"),
         Some(Command::Status(args)) => status::run(args),
         Some(Command::History(args)) => {
             ui::print_bytes(&history::run(args)?);
@@ -72,12 +76,14 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
     }
 }
 
-fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
-    let config = Config::new(args)?;
+/// Takes the steps of an encode that `config` asks for; `args` say how they are shown.
+fn encode(config: Config, args: &EncodeArgs, mode: Mode) -> Result<Exit> {
+    let is_object = config.dry_run || config.step == Step::Plan;
+    let job_dir = config.job_dir.clone();
     // Before anything that starts a thread; the bar does.
     let ground = Ground::lay(&Threadless::here()?, &config.neighbour.standing)?;
     // A plan is one object: who reads it wants no other lines.
-    let shown = if config.dry_run && mode == Mode::Json {
+    let shown = if is_object && mode == Mode::Json {
         Mode::Quiet
     } else {
         mode
@@ -104,6 +110,10 @@ fn encode(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
             }
         }
         Outcome::Named | Outcome::Scenes => ui.clear(),
+        Outcome::Prepared(prepared) => {
+            ui.clear();
+            plan::tell(&prepared, &job_dir, mode)?;
+        }
         Outcome::Planned(plan) if mode == Mode::Json => {
             ui::print_out(&serde_json::to_string(&plan)?)
         }

@@ -28,7 +28,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::scout::{Lookout, MOST_THREADS};
+pub use self::{
+    scout::{Lookout, MOST_THREADS},
+    state::LostChunks,
+};
 
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
@@ -45,6 +48,7 @@ use crate::{
     decide::{size::Allowed, target::Course},
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
+    film::media::Chunk,
     job::{Encoded, names::Name},
     neighbour::Board,
     os::{
@@ -120,6 +124,8 @@ pub struct Work {
     pub reader: Reader,
     /// What is to be done beside the chunks.
     pub aside: Option<Aside>,
+    /// The chunks that are to be encoded, where these are known and not all of the film's.
+    pub only: Option<Vec<Chunk>>,
 }
 
 /// Finds the scenes of the film that the `lookout` is for, and encodes nothing. Returns how many frames there are.
@@ -172,7 +178,10 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
-    hall.send_out_scout(wishes.lean)?;
+    match work.only {
+        Some(chunks) => hall.hand_out(chunks)?,
+        None => hall.send_out_scout(wishes.lean)?,
+    }
     let ticks = tick(TICK);
     let mut happening = Ok(Some(Happening::Looked(hall.look())));
     let outcome = loop {
@@ -411,6 +420,17 @@ impl Hall {
         threads::start(name, work).map(drop)
     }
 
+    /// Hands out chunks that are known.
+    fn hand_out(&self, chunks: Vec<Chunk>) -> Result<()> {
+        let frames = chunks.iter().map(Chunk::frames).sum();
+        for chunk in chunks {
+            self.sender
+                .send(Message::Found(Found::known(chunk, &self.shelf)))?;
+            self.sender.send(Message::Found(Found::Closed(chunk)))?;
+        }
+        Ok(self.sender.send(Message::DetectionDone(Ok(frames)))?)
+    }
+
     /// Starts the search for scenes; `alone` with one thread for its decoder, which takes the least memory.
     fn send_out_scout(&self, alone: bool) -> Result<()> {
         let lookout = Lookout {
@@ -420,6 +440,7 @@ impl Hall {
             seen: self.detected.clone(),
             stop: self.stop.clone(),
             threads: if alone { 1 } else { MOST_THREADS },
+            hashes: false,
         };
         let scout = Scout::new(lookout)?;
         if scout.known() > 0 {

@@ -15,12 +15,12 @@ use anyhow::{Context, Result, bail, ensure};
 use super::OtherScenes;
 use crate::{
     film::media::Chunk,
-    job::{KnownScenes, SceneLog},
+    job::{KnownScenes, SceneLog, SceneRecord},
     scenes::{
         Cutter,
         reel::{Held, Reel, Shelf},
     },
-    source::{Frame, Reader},
+    source::{Frame, Reader, frames::FramesHash},
     work::chunk::Workshop,
 };
 
@@ -33,6 +33,13 @@ pub enum Found {
     Opened(Arc<Reel<Frame>>),
     /// The scene that was opened has ended.
     Closed(Chunk),
+}
+
+impl Found {
+    /// A scene begins that is known already.
+    pub fn known(chunk: Chunk, shelf: &Arc<Shelf>) -> Self {
+        Self::Opened(Arc::new(Reel::known(chunk, shelf.clone())))
+    }
 }
 
 /// Where a scout looks, and where what it sees goes.
@@ -49,6 +56,8 @@ pub struct Lookout {
     pub stop: Arc<AtomicBool>,
     /// Threads of the decoder, at most.
     pub threads: usize,
+    /// Whether the hash of the frames of each scene is wanted: other hosts are to encode them.
+    pub hashes: bool,
 }
 
 /// Finds the scenes of a film.
@@ -89,13 +98,12 @@ impl Scout {
             let known = job.damage().and_then(|_| film.learn(&job.pictures()?));
             self.known.complete &= known.is_ok();
         }
+        let hashes = self.at.hashes;
+        self.known.complete &= !hashes || self.known.is_for_all_hosts();
         let all = self.known.complete;
         if all || linear.is_none() {
             for chunk in &self.known.chunks {
-                tell(Found::Opened(Arc::new(Reel::known(
-                    *chunk,
-                    self.at.shelf.clone(),
-                ))));
+                tell(Found::known(*chunk, &self.at.shelf));
                 tell(Found::Closed(*chunk));
             }
         }
@@ -117,9 +125,12 @@ impl Scout {
             given: 0,
             index: 0,
             reel: None,
+            hashing: hashes.then(FramesHash::default),
+            hashed: Vec::new(),
         };
         cutting.begin(0);
         let found = cutting.film(frames)?;
+        let hashed = std::mem::take(&mut cutting.hashed);
         drop(cutting);
         match linear {
             Some(film) => {
@@ -128,9 +139,19 @@ impl Scout {
             }
             None => ensure!(found == frames, "FFMS2 gave {found} of {frames} frames"),
         }
-        self.log.complete(found)?;
+        match hashes {
+            true => self.at.workshop.job.record_scenes(hashed)?,
+            false => self.log.complete(found)?,
+        }
         Ok(found)
     }
+}
+
+/// A frame of which it is not certain yet to which scene it belongs.
+struct Pending {
+    held: Option<Held<Frame>>,
+    /// Its hash, where that is wanted.
+    hash: Option<blake3::Hash>,
 }
 
 /// The film being cut into scenes.
@@ -140,17 +161,21 @@ struct Cutting<'a> {
     /// Whether known scenes are told as they come by.
     in_order: bool,
     /// Frames of which it is not certain yet to which scene they belong.
-    pending: VecDeque<Option<Held<Frame>>>,
+    pending: VecDeque<Pending>,
     /// Number of the first of them: frames that are before.
     given: u64,
     /// The scene that is open.
     index: usize,
     /// Where its frames go; `None` if nobody needs them: an earlier run has found the scene, and has most likely encoded it.
     reel: Option<Arc<Reel<Frame>>>,
+    /// The frames of the open scene, where their hash is wanted.
+    hashing: Option<FramesHash>,
+    /// The scenes that have ended, where the hash of their frames is wanted.
+    hashed: Vec<SceneRecord>,
 }
 
 impl Cutting<'_> {
-    /// Returns how many frames there were.
+    /// Cuts the film. Returns how many frames there were.
     fn film(&mut self, frames: u64) -> Result<u64> {
         let rules = self.scout.at.workshop.recipe.scenes.clone();
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -167,9 +192,11 @@ impl Cutting<'_> {
             let frame = frame?;
             found += 1;
             let ended = cutter.push(&frame.luma(), frame.bit_depth())?;
-            let bytes = frame.bytes();
-            self.pending
-                .push_back(self.scout.at.shelf.hold(frame, bytes));
+            let (bytes, hash) = (frame.bytes(), self.hashing.as_ref().map(|_| frame.hash()));
+            self.pending.push_back(Pending {
+                held: self.scout.at.shelf.hold(frame, bytes),
+                hash,
+            });
             if let Some(chunk) = ended {
                 self.cut(chunk)?;
             }
@@ -213,10 +240,14 @@ impl Cutting<'_> {
     /// Frames before `end` belong to the open scene.
     fn give(&mut self, end: u64) {
         while self.given < end {
-            let frame = self.pending.pop_front().flatten();
+            let frame = self.pending.pop_front();
             self.given += 1;
+            let hash = frame.as_ref().and_then(|frame| frame.hash);
+            if let (Some(hashing), Some(hash)) = (&mut self.hashing, hash) {
+                hashing.add(&hash);
+            }
             if let Some(reel) = &self.reel {
-                reel.add(frame);
+                reel.add(frame.and_then(|frame| frame.held));
             }
         }
     }
@@ -224,6 +255,12 @@ impl Cutting<'_> {
     /// The open scene has turned out to be `chunk`.
     fn close(&mut self, chunk: Chunk) -> Result<()> {
         self.give(chunk.end);
+        if let Some(hashing) = &mut self.hashing {
+            self.hashed.push(SceneRecord {
+                chunk,
+                frames_hash: Some(hashing.take()),
+            });
+        }
         let known = self.scout.known.chunks.get(self.index);
         if known.is_some_and(|known| *known != chunk) {
             return Err(OtherScenes.into());
@@ -236,10 +273,7 @@ impl Cutting<'_> {
         match &self.reel {
             Some(reel) => reel.end(chunk.end),
             None if self.in_order => {
-                (self.tell)(Found::Opened(Arc::new(Reel::known(
-                    chunk,
-                    self.scout.at.shelf.clone(),
-                ))));
+                (self.tell)(Found::known(chunk, &self.scout.at.shelf));
             }
             None => {
                 self.index += 1;

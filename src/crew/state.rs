@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -35,7 +36,7 @@ use crate::{
         words::{count, gib},
     },
     source::places::Mismatch,
-    work::chunk::Failure,
+    work::chunk::{Failure, OtherFrames},
 };
 
 /// So many failures before anything has succeeded mean that nothing will.
@@ -45,6 +46,22 @@ const FAILURES_NAMED: usize = 10;
 /// How long what was seen of the machine holds: with many workers, looking at each of them for every start would cost
 /// more than starting.
 const FRESH: Duration = Duration::from_millis(100);
+
+/// Chunks that could not be encoded.
+#[derive(Debug)]
+pub struct LostChunks {
+    sentence: String,
+    /// Whether what was in the way of all of them may not stay: memory or a disk.
+    pub may_help_later: bool,
+}
+
+impl fmt::Display for LostChunks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for LostChunks {}
 
 /// What happens.
 #[derive(Debug)]
@@ -428,7 +445,7 @@ impl Crew {
         if let Failure::Source(error) = failure {
             self.detail(format!("chunk {index}: {error:#}"));
             // All that this reader has delivered is in doubt.
-            if error.is::<Mismatch>() {
+            if error.is::<Mismatch>() || error.is::<OtherFrames>() {
                 return Err(error);
             }
             self.give_up(scene, Failure::Source(error));
@@ -854,13 +871,21 @@ impl Crew {
             0 => "",
             _ => "\nThe others are kept: the same command tries only these again",
         };
-        anyhow!(
+        let sentence = format!(
             "{} of {} could not be encoded ({}); the first, {}: {failure}{kept}",
             self.lost.len(),
             count(self.extent.chunks as u64, "chunk"),
             numbers.join(", "),
             first.frames()
-        )
+        );
+        let passes = |(_, failure): &(Scene, Failure)| {
+            matches!(failure, Failure::Killed(_) | Failure::Full(_))
+        };
+        LostChunks {
+            sentence,
+            may_help_later: self.lost.iter().all(passes),
+        }
+        .into()
     }
 
     fn progress(&mut self, now: Instant) -> Progress {

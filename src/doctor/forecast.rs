@@ -80,9 +80,15 @@ impl Trial {
 /// Frames that keep an encoder busy for about two seconds on `cores` processors.
 #[must_use]
 pub fn frames_to_try((width, height): (u32, u32), preset: i32, cores: f64) -> u64 {
-    let pixels = f64::from(width) * f64::from(height) / PIXELS_1080P;
-    let each = CORE_SECONDS * pixels * PER_PRESET.powi(6 - preset.clamp(-1, 13));
+    let each = core_seconds_of_a_frame((width, height), preset);
     (AIM_SECONDS * cores / each).clamp(FRAMES.0, FRAMES.1) as u64
+}
+
+/// Processor seconds that a frame of this size takes, about.
+#[must_use]
+pub fn core_seconds_of_a_frame((width, height): (u32, u32), preset: i32) -> f64 {
+    let pixels = f64::from(width) * f64::from(height) / PIXELS_1080P;
+    CORE_SECONDS * pixels * PER_PRESET.powi(6 - preset.clamp(-1, 13))
 }
 
 /// Does `work` with tools of its own, and kills them when [`LIMIT`] is over.

@@ -8,12 +8,14 @@ mod place;
 mod files;
 mod identity;
 mod lease;
+mod attached;
 mod scenes;
 mod state;
 mod named;
 mod chunks;
 mod records;
 mod tasks;
+mod attempts;
 mod standing;
 mod look;
 mod abandoned;
@@ -30,16 +32,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     abandoned::{Removal, remove_abandoned},
+    attached::{Attached, attach},
+    attempts::{AttemptLine, Attempted, now},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,
     look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
     records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
-    scenes::{KnownScenes, SceneLog, parse_scenes},
+    scenes::{KnownScenes, SceneLog, SceneRecord, parse_scenes},
     standing::{Figures, Runner, Standing, Telling},
     state::{State, UnusableState, parse_state},
-    tasks::{CommandLine, Hints, Submission, Task, Tasks, planned_line},
+    tasks::{CommandLine, Hints, Submission, Task, Tasks, Word, planned_line},
 };
 use self::{
     files::{
@@ -86,7 +90,10 @@ pub struct Job {
     input: PathBuf,
     /// Of the source, from before its identity was read.
     stamp: Stamp,
-    lease: Lease,
+    /// The right to work on all of it; whoever only encodes chunks of it has none.
+    lease: Option<Lease>,
+    /// What marks the files that this process writes and has not finished, where others may write the same ones.
+    mark: Option<u32>,
     /// That others can change the job, where its file system cannot keep them from it.
     pub open_to_others: Option<String>,
     source_name: PlainName,
@@ -242,7 +249,8 @@ impl Job {
             source: source.clone(),
             input: input.to_owned(),
             stamp,
-            lease,
+            lease: Some(lease),
+            mark: None,
             open_to_others,
             source_name: PlainName::default(),
             room: claim.room.clone(),
@@ -422,7 +430,7 @@ impl Job {
     /// # Errors
     /// If something of an earlier run is in its place and cannot be removed.
     pub fn part(&self, name: Name) -> Result<PathBuf> {
-        let part = self.place.file(name.part());
+        let part = self.place.file(self.part_of(&name.to_string()));
         remove_if_there(&part)?;
         Ok(part)
     }
@@ -435,8 +443,13 @@ impl Job {
         self.finish_as(&name.to_string())
     }
 
+    /// The name under which a file of this name is written.
+    fn part_of(&self, name: &str) -> String {
+        names::part(name, self.mark)
+    }
+
     fn finish_as(&self, name: &str) -> Result<PathBuf> {
-        let (part, last) = (self.place.file(names::part(name)), self.place.file(name));
+        let (part, last) = (self.place.file(self.part_of(name)), self.place.file(name));
         let finishing = || format!("finishing {}", self.place.shown(&last));
         let wait = |step: &dyn Fn() -> std::io::Result<()>| {
             let step = || step().with_context(finishing);
@@ -463,7 +476,7 @@ impl Job {
     fn write_as(&self, name: &str, bytes: &[u8]) -> Result<()> {
         self.room.wait(&format!("`{name}` of the job"), || {
             let file = self.write_part(name, bytes)?;
-            let part = self.place.file(names::part(name));
+            let part = self.place.file(self.part_of(name));
             let synced = file.sync_all();
             synced.with_context(|| format!("writing {}", self.place.shown(&part)))
         })?;
@@ -472,7 +485,7 @@ impl Job {
 
     /// Writes a whole file before it has its name.
     fn write_part(&self, name: &str, bytes: &[u8]) -> Result<File> {
-        let part = self.place.file(names::part(name));
+        let part = self.place.file(self.part_of(name));
         let write = || -> std::io::Result<File> {
             let mut options = OpenOptions::new();
             let options = options.write(true).create_new(true).mode(0o600);
@@ -489,7 +502,7 @@ impl Job {
     fn put(&self, name: Name, bytes: &[u8]) -> Result<()> {
         let name = name.to_string();
         self.write_part(&name, bytes)?;
-        let (part, last) = (self.place.file(names::part(&name)), self.place.file(&name));
+        let (part, last) = (self.place.file(self.part_of(&name)), self.place.file(&name));
         fs::rename(&part, &last).with_context(|| format!("replacing {}", self.place.shown(&last)))
     }
 
@@ -520,7 +533,8 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn remove(&self) -> Result<()> {
-        remove(&self.place, &self.lease)
+        let lease = self.lease.as_ref();
+        remove(&self.place, lease.context("a job that others hold")?)
     }
 }
 

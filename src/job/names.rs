@@ -139,7 +139,7 @@ impl Name {
     /// go by it.
     #[must_use]
     pub fn part(self) -> String {
-        part(&self.to_string())
+        part(&self.to_string(), None)
     }
 
     /// The name of what was recorded of its content: `source.ffindex` -> `source.ffindex.json`.
@@ -149,11 +149,12 @@ impl Name {
     }
 }
 
-/// The same for the name of a seal.
-pub(super) fn part(name: &str) -> String {
+/// The same for the name of a seal, and with a `mark` where several hosts may write the same file.
+pub(super) fn part(name: &str, mark: Option<u32>) -> String {
+    let mark = mark.map_or_else(String::new, |mark| mark.to_string());
     match name.rsplit_once('.') {
-        Some((stem, ending)) => format!("{stem}.part.{ending}"),
-        None => format!("{name}.part"),
+        Some((stem, ending)) => format!("{stem}.part{mark}.{ending}"),
+        None => format!("{name}.part{mark}"),
     }
 }
 
@@ -214,7 +215,7 @@ pub fn is_ours(relative: &Path) -> bool {
     };
     Name::ALL.into_iter().any(|name| {
         [name.to_string(), name.seal()].into_iter().any(|name| {
-            [part(&name), name]
+            [part(&name, None), part(&name, Some(0)), name]
                 .map(|name| without_numbers(&name))
                 .contains(&given)
         })
@@ -248,7 +249,8 @@ mod tests {
                 name.to_string(),
                 name.part(),
                 name.seal(),
-                part(&name.seal()),
+                part(&name.seal(), None),
+                part(&name.to_string(), Some(4_000_000_000)),
             ] {
                 assert!(is_ours(Path::new(&text)), "{text}");
             }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     decide::target::Trials, film::media::MediaInfo, finding::Finding, settings::params::Crf,
+    source::linear::Reading,
 };
 
 /// Who reads the film, why, and what he finds: `reader.json`.
@@ -193,6 +194,23 @@ impl Job {
     /// Those of the file system.
     pub fn record_reader(&self, record: &ReaderRecord) -> Result<()> {
         self.write(Name::Reader, &serde_json::to_vec(record)?)
+    }
+
+    /// How a film is read that is read in order, if that was recorded for other hosts.
+    ///
+    /// # Errors
+    /// If it was not, or is damaged.
+    pub fn reading(&self) -> Result<Reading> {
+        let text = read(&self.path(Name::Reading)).context("reading `reading.json` of the job")?;
+        serde_json::from_slice(&text).context("`reading.json` of the job is damaged")
+    }
+
+    /// Records how a film is read that is read in order.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_reading(&self, reading: &Reading) -> Result<()> {
+        self.write(Name::Reading, &serde_json::to_vec(reading)?)
     }
 
     /// What is known of the pictures of a film that was read in order to its end.

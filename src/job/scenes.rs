@@ -19,8 +19,19 @@ use crate::{film::media::Chunk, os::room::Room};
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum SceneLine {
-    Chunk(Chunk),
+    Chunk(SceneRecord),
     Complete { complete: u64 },
+}
+
+/// A scene in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneRecord {
+    /// Which part of the film.
+    #[serde(flatten)]
+    pub chunk: Chunk,
+    /// [`FramesHash`](crate::source::frames::FramesHash) of its frames, where other hosts are to encode it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_hash: Option<String>,
 }
 
 /// What an earlier run knows of the scenes.
@@ -28,11 +39,36 @@ enum SceneLine {
 pub struct KnownScenes {
     /// Chunks from the beginning of the film on.
     pub chunks: Vec<Chunk>,
+    /// The hash of the frames of each of them, where it is known.
+    pub hashes: Vec<Option<String>>,
     /// Whether these are all.
     pub complete: bool,
 }
 
+impl KnownScenes {
+    /// Whether other hosts can encode them: all are known, and the frames of each.
+    #[must_use]
+    pub fn is_for_all_hosts(&self) -> bool {
+        self.complete && self.hashes.iter().all(Option::is_some)
+    }
+}
+
 impl Job {
+    /// The scenes of a job that others may work on. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn known_scenes(&self) -> Result<KnownScenes> {
+        let path = self.path(Name::Scenes);
+        match read(&path) {
+            Ok(text) => Ok(parse_scenes(&text).0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(KnownScenes::default()),
+            Err(error) => {
+                Err(error).with_context(|| format!("reading {}", self.place.shown(&path)))
+            }
+        }
+    }
+
     /// What an earlier run knows of the scenes. A last line that was not finished is left out, and cut off.
     ///
     /// # Errors
@@ -83,12 +119,25 @@ impl Job {
         let kept = known.iter().take_while(|chunk| chunk.end < end);
         let mut text = Vec::new();
         for chunk in kept.clone() {
-            text.extend(serde_json::to_vec(&SceneLine::Chunk(*chunk))?);
-            text.push(b'\n');
+            text.extend(line(&SceneLine::Chunk(without_hash(*chunk)))?);
         }
         for chunk in &known[kept.count()..] {
             self.forget(chunk.index)?;
         }
+        self.write(Name::Scenes, &text)
+    }
+
+    /// Writes the list anew: of all scenes of the film, with the hash of their frames.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_scenes(&self, scenes: Vec<SceneRecord>) -> Result<()> {
+        let complete = scenes.last().map_or(0, |scene| scene.chunk.end);
+        let mut text = Vec::new();
+        for scene in scenes {
+            text.extend(line(&SceneLine::Chunk(scene))?);
+        }
+        text.extend(line(&SceneLine::Complete { complete })?);
         self.write(Name::Scenes, &text)
     }
 }
@@ -107,7 +156,7 @@ impl SceneLog {
     /// # Errors
     /// Those of the file system.
     pub fn chunk(&mut self, chunk: Chunk) -> Result<()> {
-        self.line(&SceneLine::Chunk(chunk))
+        self.line(&SceneLine::Chunk(without_hash(chunk)))
     }
 
     /// Says that the chunks are all, and cover `frames` frames.
@@ -118,9 +167,8 @@ impl SceneLog {
         self.line(&SceneLine::Complete { complete: frames })
     }
 
-    fn line(&mut self, line: &SceneLine) -> Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
+    fn line(&mut self, of: &SceneLine) -> Result<()> {
+        let text = line(of)?;
         let Self { file, shown, room } = self;
         let writing = || format!("writing {shown}");
         let good = file.metadata().with_context(writing)?.len();
@@ -134,6 +182,19 @@ impl SceneLog {
     }
 }
 
+fn without_hash(chunk: Chunk) -> SceneRecord {
+    SceneRecord {
+        chunk,
+        frames_hash: None,
+    }
+}
+
+fn line(of: &SceneLine) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(of)?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 /// Reads a list of scenes as far as it is whole and without gap; also returns how many bytes that is.
 #[must_use]
 pub fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
@@ -145,12 +206,13 @@ pub fn parse_scenes(text: &[u8]) -> (KnownScenes, usize) {
             known.chunks.last().map_or(0, |chunk| chunk.end),
         );
         match serde_json::from_slice(line) {
-            Ok(SceneLine::Chunk(chunk))
+            Ok(SceneLine::Chunk(SceneRecord { chunk, frames_hash }))
                 if line.ends_with(b"\n")
                     && (chunk.index, chunk.start) == expected
                     && chunk.end > chunk.start =>
             {
                 known.chunks.push(chunk);
+                known.hashes.push(frames_hash);
             }
             Ok(SceneLine::Complete { complete })
                 if line.ends_with(b"\n") && complete == expected.1 =>
@@ -180,6 +242,7 @@ mod tests {
         let text = b"{\"index\":0,\"start\":0,\"end\":50}\n{\"index\":1,\"start\":50,\"end\":99}\n";
         let known = KnownScenes {
             chunks: vec![chunk(0, 0, 50), chunk(1, 50, 99)],
+            hashes: vec![None, None],
             complete: false,
         };
         assert_eq!(parse_scenes(text), (known, text.len()));
@@ -199,6 +262,14 @@ mod tests {
             );
         }
         let (known, _) = parse_scenes(&[text, b"{\"complete\":99}\n".as_slice()].concat());
-        assert!(known.complete);
+        assert!(known.complete && !known.is_for_all_hosts());
+        let text =
+            b"{\"index\":0,\"start\":0,\"end\":9,\"frames_hash\":\"af\"}\n{\"complete\":9}\n";
+        let (known, good) = parse_scenes(text);
+        assert_eq!(
+            (known.hashes.as_slice(), good),
+            (&[Some("af".to_owned())][..], text.len())
+        );
+        assert!(known.is_for_all_hosts());
     }
 }

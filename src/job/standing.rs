@@ -13,7 +13,7 @@ use std::{
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, identity::SourceIdentity, names::Name};
+use super::{Job, files::remove_if_there, identity::SourceIdentity, names::Name};
 use crate::{
     event::{Easing, Event, Progress, Stage},
     os::process::life,
@@ -147,6 +147,16 @@ impl Standing {
         let easing = self.easing.as_ref();
         let easing = easing.map(|easing| (easing.paused, easing.fewer_workers));
         (self.figures.stage, easing)
+    }
+}
+
+impl Job {
+    /// Removes what was said of a run that has come to its end, where the job stays.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn forget_standing(&self) -> Result<()> {
+        remove_if_there(&self.path(Name::Standing))
     }
 }
 

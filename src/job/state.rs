@@ -324,6 +324,7 @@ mod tests {
         let chunk = |index, start, end| Chunk { index, start, end };
         let known = KnownScenes {
             chunks: vec![chunk(0, 0, 40), chunk(1, 40, 99)],
+            hashes: vec![None, None],
             complete: true,
         };
         let found = State::new(source(), &plan("mainline"), 2);

@@ -1,7 +1,7 @@
 //! What a job says to those who hand its chunks to other hosts: the line that planned it, what a chunk is expected to take,
 //! and which chunks are one task.
 
-use std::{ffi::OsString, io::ErrorKind, ops::Range, path::Path};
+use std::{ffi::OsStr, io::ErrorKind, ops::Range, os::unix::ffi::OsStrExt, path::Path};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -9,19 +9,49 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{Job, files::read, names::Name, place::Place};
 use crate::{cli::Setting, os::process::quoted};
 
+/// A word of a command line, or a path: as text where it is text, else as its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Word {
+    /// Text.
+    Text(String),
+    /// What is no text.
+    Bytes(Vec<u8>),
+}
+
+impl From<&OsStr> for Word {
+    fn from(word: &OsStr) -> Self {
+        match word.to_str() {
+            Some(text) => Self::Text(text.to_owned()),
+            None => Self::Bytes(word.as_bytes().to_owned()),
+        }
+    }
+}
+
+impl Word {
+    /// The word.
+    #[must_use]
+    pub fn as_os(&self) -> &OsStr {
+        match self {
+            Self::Text(text) => OsStr::new(text),
+            Self::Bytes(bytes) => OsStr::from_bytes(bytes),
+        }
+    }
+}
+
 /// The command line by which a job was planned: `line.json`. Whoever joins its chunks reads it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandLine {
     /// Where it was typed: its paths may be relative.
-    pub directory: OsString,
+    pub directory: Word,
     /// The words of an encode, the program's name first, with those of a file of settings.
-    pub words: Vec<OsString>,
+    pub words: Vec<Word>,
     /// What each option was set to, and by whom.
     pub said: Vec<Setting>,
     /// The source, absolute.
-    pub input: OsString,
+    pub input: Word,
     /// The output, absolute.
-    pub output: OsString,
+    pub output: Word,
 }
 
 /// What a host is expected to need for a chunk, as the host that planned has it: `hints.json`. Guesses, which nothing of the

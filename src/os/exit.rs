@@ -22,13 +22,13 @@ pub enum Exit {
     Worthless = 4,
     /// The test clip waits for somebody's approval.
     Approval = 5,
-    /// Chunks are missing that another machine was to encode. Nothing ends like this yet.
+    /// Chunks are missing that were to be joined.
     Missing = 6,
     /// The size that was asked for was not reached.
     Missed = 7,
-    /// The film cannot be taken as it is: the same command never helps.
+    /// The film cannot be taken as it is, or not on this host: the same command never helps.
     Film = 8,
-    /// Somebody else is at work on it: the same command helps later. Nothing ends like this yet.
+    /// Something is in the way that may not stay: the same command may help later.
     Again = 75,
 }
 
@@ -46,8 +46,12 @@ impl Exit {
             Self::Usage
         } else if error.is::<Taken>() {
             Self::Taken
-        } else if error.is::<UnfitFilm>() {
+        } else if error.is::<UnfitFilm>() || error.is::<UnfitHost>() {
             Self::Film
+        } else if error.is::<ChunksMissing>() {
+            Self::Missing
+        } else if error.is::<TryAgain>() {
+            Self::Again
         } else if error.is::<LeftAlone>() || error.is::<TooLarge>() {
             Self::Worthless
         } else if error.is::<Unapproved>() {
@@ -136,6 +140,33 @@ sentence! {
     UnfitFilm
 }
 
+sentence! {
+    /// A host that can never encode chunks of a job: [`Exit::Film`].
+    UnfitHost
+}
+
+sentence! {
+    /// Something is in the way that may not stay: [`Exit::Again`].
+    TryAgain
+}
+
+/// Chunks that were to be joined are not there: [`Exit::Missing`].
+#[derive(Debug, Clone)]
+pub struct ChunksMissing {
+    /// Which, ascending.
+    pub chunks: Vec<usize>,
+    /// For people.
+    pub sentence: String,
+}
+
+impl fmt::Display for ChunksMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+impl std::error::Error for ChunksMissing {}
+
 #[cfg(test)]
 mod tests {
     use anyhow::{Context, anyhow};
@@ -153,6 +184,8 @@ mod tests {
             (anyhow!(TooLarge(sentence())), Exit::Worthless),
             (anyhow!(Unapproved(sentence())), Exit::Approval),
             (anyhow!(Missed(sentence())), Exit::Missed),
+            (anyhow!(UnfitHost(sentence())), Exit::Film),
+            (anyhow!(TryAgain(sentence())), Exit::Again),
             (anyhow!("why"), Exit::Failed),
         ] {
             assert_eq!(Exit::of(&error), exit);

@@ -133,21 +133,27 @@ impl Plan {
         load(&self.recipe, &self.source)
     }
 
-    /// Bytes of video that may be expected: those of the whole output, where somebody says how large that is to be; else a
-    /// guess, and never more than the source.
+    /// Bytes of video that may be expected.
     #[must_use]
     pub fn likely_bytes(&self, media: &MediaInfo) -> u64 {
-        if let Some(aim) = self.recipe.aim {
-            return aim.bytes;
-        }
-        let crf = match self.recipe.video.quality {
-            Quality::Crf(crf) => crf.value(),
-            Quality::Own => CRF_OF_THAT,
-        };
-        let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
-        let bits = pixels * BITS_PER_PIXEL * ((CRF_OF_THAT - crf) / 6.0).exp2();
-        ((bits / 8.0) as u64).min(media.container.bytes)
+        likely_bytes(&self.recipe, media)
     }
+}
+
+/// Bytes of video that may be expected: those of the whole output, where somebody says how large that is to be; else a
+/// guess, and never more than the source.
+#[must_use]
+pub fn likely_bytes(recipe: &Recipe, media: &MediaInfo) -> u64 {
+    if let Some(aim) = recipe.aim {
+        return aim.bytes;
+    }
+    let crf = match recipe.video.quality {
+        Quality::Crf(crf) => crf.value(),
+        Quality::Own => CRF_OF_THAT,
+    };
+    let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
+    let bits = pixels * BITS_PER_PIXEL * ((CRF_OF_THAT - crf) / 6.0).exp2();
+    ((bits / 8.0) as u64).min(media.container.bytes)
 }
 
 /// The name of a film's file, as far as it is text.
@@ -171,7 +177,9 @@ fn likely_chunks(container: &Container) -> u64 {
     (frames / LIKELY_CHUNK).ceil().min(1e9) as u64
 }
 
-fn load(recipe: &Recipe, container: &Container) -> Load {
+/// What a worker will have to do, as far as it decides about memory.
+#[must_use]
+pub fn load(recipe: &Recipe, container: &Container) -> Load {
     let video = &container.video;
     Load {
         encoder: recipe.encoder.clone(),

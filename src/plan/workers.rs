@@ -45,6 +45,12 @@ impl Load {
         self.pixels() * BYTES_PER_PIXEL * FRAMES_HELD
     }
 
+    /// What programs take beside frames, in bytes.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        LEAN_BASE
+    }
+
     /// Memory of the scout and its frames, in bytes.
     fn scout(&self) -> u64 {
         self.pixels() * BYTES_PER_PIXEL * SCOUT_FRAMES

@@ -11,6 +11,7 @@ pub mod neighbour;
 pub mod tracks;
 mod typed;
 pub mod clip;
+pub mod which;
 mod foreign;
 mod mistakes;
 mod layers;
@@ -20,7 +21,7 @@ mod named;
 
 use std::{
     env,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
@@ -58,6 +59,8 @@ fn usage<T>(message: impl Into<String>) -> Result<T, UsageError> {
 /// What the user wants; every value is legal, alone and with the others.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Which steps are taken.
+    pub step: Step,
     /// The film, as an absolute path: a name like `-x.mkv` or `concat:x` can then be nothing but a file.
     pub input: PathBuf,
     /// The file to write, as an absolute path.
@@ -130,6 +133,20 @@ pub struct Config {
     pub notes: Vec<String>,
     /// What each option is set to, and by whom.
     pub said: Vec<Setting>,
+    /// The words of a plan, as those of an encode, with what was said below them.
+    pub words: Vec<OsString>,
+}
+
+/// Which of the steps that make a film a run takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Step {
+    /// All of them.
+    #[default]
+    All,
+    /// Everything that comes before the first chunk is encoded.
+    Plan,
+    /// Everything that comes after the last chunk was encoded.
+    Join,
 }
 
 /// Memory that a run may take: all its processes together.
@@ -145,7 +162,11 @@ pub enum MemoryLimit {
 }
 
 impl MemoryLimit {
-    fn parse(text: &str) -> Result<Self, UsageError> {
+    /// What `--memory-limit` says.
+    ///
+    /// # Errors
+    /// If it says nothing of memory.
+    pub fn parse(text: &str) -> Result<Self, UsageError> {
         match text {
             "auto" => Ok(Self::Available),
             "none" => Ok(Self::None),
@@ -285,6 +306,7 @@ impl Config {
             replacing,
         } = parts.names;
         Ok(Self {
+            step: Step::All,
             input,
             job_dir,
             output,
@@ -325,6 +347,7 @@ impl Config {
             neighbour: parts.neighbour,
             notes: notes(args),
             said: args.said.clone(),
+            words: args.words.clone(),
         })
     }
 }

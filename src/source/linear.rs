@@ -19,6 +19,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use crossbeam_channel::{Receiver, unbounded};
+use serde::{Deserialize, Serialize};
 
 use super::{
     changes::{Change, Divided, Extras, Look, Looks},
@@ -75,6 +76,7 @@ pub struct Linear {
 }
 
 /// How a film is read, beside what its container says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// Size and depth of the frames.
     pub layout: Layout,
@@ -123,6 +125,19 @@ impl Linear {
             changes: Mutex::default(),
             extras: Mutex::default(),
             is_damaged: AtomicBool::new(false),
+        }
+    }
+
+    /// How it is read.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        Reading {
+            layout: self.layout,
+            keys_ms: self.keys_ms.clone(),
+            usual_ms: self.usual_ms,
+            decoder_threads: self.decoder_threads,
+            only_keyframes: self.only_keyframes,
+            keep_on: self.keep_on,
         }
     }
 

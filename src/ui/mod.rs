@@ -23,7 +23,7 @@ use crate::{
     cli::{Cli, ShowProgress},
     event::{Event, Progress, Report, Stage},
     os::{
-        exit::Exit,
+        exit::{ChunksMissing, Exit},
         signal::Interrupted,
         terminal::{self, Terminal},
         words::{bytes, clock, count},
@@ -269,9 +269,14 @@ pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
         _ => ("error", "error"),
     };
     print_note(&format!("{word}: {message}"));
-    if mode == Mode::Json {
-        print_last_event(event, exit.code(), exit, &message);
+    if mode != Mode::Json {
+        return;
     }
+    let mut object = last_event(event, exit.code(), exit, &message);
+    if let Some(missing) = error.downcast_ref::<ChunksMissing>() {
+        object["missing"] = json!(missing.chunks);
+    }
+    print_out(&object.to_string());
 }
 
 /// Prints that the run was stopped, and how to go on.
@@ -291,12 +296,12 @@ pub fn print_stopped(stopped: &Interrupted, cli: &Cli, mode: Mode) {
         print_note(&message);
     }
     if mode == Mode::Json {
-        print_last_event("error", stopped.code(), "stopped", &message);
+        print_out(&last_event("error", stopped.code(), "stopped", &message).to_string());
     }
 }
 
-fn print_last_event(event: &str, code: u8, kind: impl Serialize, message: &str) {
-    print_out(&json!({"event": event, "code": code, "kind": kind, "message": message}).to_string());
+fn last_event(event: &str, code: u8, kind: impl Serialize, message: &str) -> serde_json::Value {
+    json!({"event": event, "code": code, "kind": kind, "message": message})
 }
 
 /// Prints a line for a person. Nobody may be there to read it any more (a closed terminal, `2>&1 | head`): that is no

@@ -23,7 +23,7 @@ use crate::{
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
     settings::params::Crf,
-    source::{Frame, Reader},
+    source::{Frame, Reader, frames::FramesHash},
     stream::{
         bitstream::{self, Ivf},
         y4m,
@@ -53,7 +53,27 @@ pub struct Workshop {
     pub samples: Samples,
     /// Name of this machine.
     pub host: String,
+    /// The hash of the frames of each chunk, where it is known.
+    pub hashes: Arc<Vec<Option<String>>>,
 }
+
+/// The frames of a chunk are others than those with which it was planned.
+#[derive(Debug)]
+pub struct OtherFrames(Chunk);
+
+impl fmt::Display for OtherFrames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Chunk { index, start, end } = self.0;
+        write!(
+            f,
+            "the frames of chunk {index}, {start} to {}, are others on this host than those that were planned: what decodes \
+             the film here is another version, or the film is another one",
+            end - 1
+        )
+    }
+}
+
+impl std::error::Error for OtherFrames {}
 
 /// Why a chunk failed, as far as what happens next depends on it.
 #[derive(Debug)]
@@ -230,6 +250,7 @@ impl Workshop {
             pulse,
             stdin,
             widened: Vec::new(),
+            hashing: self.expected(reel.index).map(|_| FramesHash::default()),
         };
         let fed = match feeder.all(reel) {
             Ok(chunk) => Ok(chunk),
@@ -254,6 +275,11 @@ impl Workshop {
             )
         })?;
         Ok(Written { chunk, ended, part })
+    }
+
+    /// The hash of the frames of a chunk, if it is known.
+    fn expected(&self, index: usize) -> Option<&String> {
+        self.hashes.get(index)?.as_ref()
     }
 
     /// The encoder's command line for the scene of `reel`.
@@ -389,6 +415,8 @@ struct Feeder<'a> {
     stdin: ChildStdin,
     /// Memory for frames whose samples are widened.
     widened: Vec<u8>,
+    /// The frames, where their hash is known.
+    hashing: Option<FramesHash>,
 }
 
 impl Feeder<'_> {
@@ -424,13 +452,27 @@ impl Feeder<'_> {
                     };
                     reader.part(range, write, Feeding::Source)?;
                 }
-                Next::End(chunk) => return Ok(chunk),
+                Next::End(chunk) => {
+                    self.require_planned(chunk).map_err(Feeding::Source)?;
+                    return Ok(chunk);
+                }
                 Next::Abandoned => return Err(Feeding::Abandoned),
             }
         }
     }
 
+    /// Makes sure that the frames were those with which the chunk was planned.
+    fn require_planned(&mut self, chunk: Chunk) -> Result<()> {
+        let fed = self.hashing.as_mut().map(FramesHash::take);
+        let is_planned = fed.is_none() || fed.as_ref() == self.workshop.expected(chunk.index);
+        ensure!(is_planned, OtherFrames(chunk));
+        Ok(())
+    }
+
     fn write(&mut self, frame: &Frame) -> io::Result<()> {
+        if let Some(hashing) = &mut self.hashing {
+            hashing.add(&frame.hash());
+        }
         let planes = frame.planes();
         if frame.bit_depth() < self.workshop.recipe.video.picture.bit_depth {
             y4m::write_frame_widened(&mut self.stdin, &planes, &mut self.widened)?;

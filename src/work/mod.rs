@@ -1,8 +1,9 @@
-//! One piece of work each: who reads, what is handed over, cut options, a trial, sound, a chunk, places
+//! One piece of work each: who reads, on any host too, what is handed over, cut options, a trial, sound, a chunk, places
 //! of a film, a whole one.
 
 pub mod handed;
 pub mod reading;
+pub mod planned;
 pub mod decoded;
 pub mod cut;
 pub mod trial;

@@ -363,7 +363,7 @@ impl Opening<'_> {
             announced.as_ref().clone(),
             references.clone(),
         ));
-        let reader = Reader::Indexed(Arc::new(source), watch);
+        let reader = Reader::Indexed(Arc::new(source), Some(watch));
         Ok(Ok(Opened {
             reader,
             media,
@@ -380,12 +380,7 @@ impl Opening<'_> {
     ) -> Result<Result<(Source, Indexed, References), NotIndexed>> {
         let container = self.container().clone();
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let clips = self.workers + 1;
-        let frame_bytes = u64::from(container.video.width) * u64::from(container.video.height) * 3;
-        vapoursynth.limit(
-            (frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20),
-            clips.max(cores) + 1,
-        );
+        limit(vapoursynth, &container, self.workers);
         let (input, bit_depth, threads) = (
             self.config.input.clone(),
             self.bit_depth,
@@ -594,8 +589,22 @@ pub fn require_whole(watch: &Watch<'_>, config: &Config, truncated: &str) -> Res
     )))
 }
 
+/// Keeps VapourSynth from holding more frames of the film than so many `workers` and the scout read.
+pub fn limit(vapoursynth: VapourSynth, container: &Container, workers: usize) {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let clips = workers + 1;
+    let frame_bytes = u64::from(container.video.width) * u64::from(container.video.height) * 3;
+    vapoursynth.limit(
+        (frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20),
+        clips.max(cores) + 1,
+    );
+}
+
 /// Starts VapourSynth. Another process has shown that it starts.
-fn load() -> Result<VapourSynth> {
+///
+/// # Errors
+/// If it does not.
+pub fn load() -> Result<VapourSynth> {
     let loaded = VapourSynth::load();
     // Embedded Python may have put a handler of its own in place of ours.
     signal::rearm()?;

@@ -26,7 +26,7 @@ use crate::{
         task::Watch,
     },
     plan::Plan,
-    settings::Config,
+    settings::{Config, Step},
 };
 
 /// What is known of a run, as it comes to be known.
@@ -133,7 +133,8 @@ impl<'a> Account<'a> {
         let Some(file) = &self.config.history else {
             return;
         };
-        if self.config.dry_run || self.config.cuts.only {
+        let is_planned = self.config.dry_run || self.config.step == Step::Plan;
+        if is_planned || self.config.cuts.only {
             return;
         }
         record.finished_at = Moment::now();

@@ -26,7 +26,7 @@ use crate::{
         task::{Task, begin},
         words::count,
     },
-    settings::cuts::as_json,
+    settings::{Step, cuts::as_json},
     source::{
         Reader, changes,
         linear::Linear,
@@ -179,6 +179,7 @@ impl Run<'_> {
             workshop: self.workshop(opened.media.clone()),
             reader: opened.reader.clone(),
             aside,
+            only: None,
         };
         let wishes = crew::Wishes {
             course,
@@ -188,14 +189,16 @@ impl Run<'_> {
     }
 
     /// Finds the scenes, and writes them into the file that the user has named. Where FFMS2 turns out to deliver wrong pictures
-    /// on the way, ffmpeg reads the film.
-    pub(super) fn scenes_of(&self, opened: &Opened) -> Result<()> {
-        match self.only_scenes(opened) {
+    /// on the way, ffmpeg reads the film. Returns the film as it was read.
+    pub(super) fn scenes_of(&self, opened: Opened) -> Result<Opened> {
+        match self.only_scenes(&opened) {
             Err(error) if error.is::<Mismatch>() => {
-                self.read_in_order_from_now_on(opened, &error)?;
-                self.only_scenes(&self.opening().open(None)?)
+                self.read_in_order_from_now_on(&opened, &error)?;
+                let opened = self.opening().open(None)?;
+                self.only_scenes(&opened)?;
+                Ok(opened)
             }
-            found => found,
+            found => found.map(|()| opened),
         }
     }
 
@@ -208,6 +211,7 @@ impl Run<'_> {
             seen: seen.clone(),
             stop,
             threads: crew::MOST_THREADS,
+            hashes: self.config.step == Step::Plan,
         };
         let frames = opened.media.frames.max(1) as f64;
         let fraction = || {

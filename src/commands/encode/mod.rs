@@ -8,13 +8,14 @@ mod standing;
 mod replacing;
 mod damaged;
 mod chunks;
+mod prepared;
 mod whole;
 mod worth;
 mod size;
 mod clip;
 mod target;
 
-pub use self::worth::tell;
+pub use self::{prepared::Prepared, worth::tell};
 
 use std::{
     path::{Path, PathBuf},
@@ -58,7 +59,7 @@ use crate::{
         verify::{self, Thorough},
     },
     plan::Plan,
-    settings::{Config, Method},
+    settings::{Config, Method, Step},
     source::{
         packets::Announced,
         places::References,
@@ -82,6 +83,8 @@ pub enum Outcome {
     Planned(Box<Plan>),
     /// Only the scenes were wanted.
     Scenes,
+    /// The job directory is complete: other hosts can encode its chunks.
+    Prepared(Prepared),
 }
 
 /// Encodes a film.
@@ -224,6 +227,7 @@ fn require_places(config: &Config) -> Result<()> {
     if config.cuts.only {
         return Ok(());
     }
+    // Of a plan, too: who would have to find out only once all chunks are encoded?
     part::require_writable(&config.output)?;
     proof::require_place(config)
 }
@@ -411,7 +415,19 @@ impl<'a> Run<'a> {
                 .inspect_err(|error| forget(self.job, error))?;
             return Ok(Outcome::Scenes);
         }
-        Run { watch, ..*self }.require_approval()?;
+        if self.config.step != Step::Join {
+            Run { watch, ..*self }.require_approval()?;
+        }
+        match self.config.step {
+            Step::All => (),
+            Step::Plan => {
+                return self
+                    .prepare()
+                    .map(Outcome::Prepared)
+                    .inspect_err(|error| forget(self.job, error));
+            }
+            Step::Join => self.require_chunks()?,
+        }
         self.film(started)
             .inspect_err(|error| self.reject(error))
             .map_err(|error| self.explained_by_writing(error))
@@ -494,7 +510,7 @@ impl<'a> Run<'a> {
 
     /// Finds the scenes of the film, and encodes nothing.
     fn find_scenes(&self) -> Result<()> {
-        self.scenes_of(&self.opening().open(None)?)?;
+        self.scenes_of(self.opening().open(None)?)?;
         if !self.config.keep {
             self.job.remove()?;
         }
@@ -642,6 +658,10 @@ impl<'a> Run<'a> {
             tools: self.programs.tools.clone(),
             samples: Samples::default(),
             host: host(),
+            hashes: self
+                .job
+                .scenes()
+                .map_or_else(|_| Arc::default(), |known| Arc::new(known.hashes)),
         }
     }
 
@@ -905,7 +925,8 @@ impl<'a> Run<'a> {
         if report.output_bytes <= report.source_bytes {
             return;
         }
-        let has_target = self.plan.recipe.aim.is_some();
+        // Of a plan, the same command is none that encodes.
+        let has_target = self.plan.recipe.aim.is_some() || self.config.step != Step::All;
         let advice = match (self.plan.recipe.video.quality, &self.config.replacing) {
             (Quality::Crf(crf), None) if crf.value() + HALF <= MOST_CRF && !has_target => {
                 format!(

@@ -1,0 +1,80 @@
+//! `av1enc join`: everything that comes after the last chunk was encoded.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use super::encode;
+use crate::{
+    cli::{EncodeArgs, JoinArgs},
+    job::{self, CommandLine},
+    os::{
+        exit::{Exit, Taken},
+        process::quoted,
+    },
+    settings::{Config, Step, line},
+    ui::Mode,
+};
+
+/// Joins the chunks of a job.
+///
+/// # Errors
+/// Those of the encode; [`ChunksMissing`](crate::os::exit::ChunksMissing).
+pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
+    let (config, options) = planned(&args.job, args.source.as_deref())?;
+    let options = EncodeArgs {
+        quiet: args.quiet,
+        json: args.json,
+        shared: args.shared || options.shared,
+        ..options
+    };
+    let config = Config {
+        step: Step::Join,
+        shared: options.shared,
+        restart: false,
+        ..config
+    };
+    encode(config, &options, mode)
+}
+
+/// What the job in `dir` was planned with, where the source may lie elsewhere on this host.
+///
+/// # Errors
+/// [`Taken`] if the job was not planned; what this av1enc does not understand of the line.
+pub(super) fn planned(dir: &Path, source: Option<&Path>) -> Result<(Config, EncodeArgs)> {
+    let here = env::current_dir().context("the current directory is gone")?;
+    let (dir, source) = (here.join(dir), source.map(|source| here.join(source)));
+    let shown = quoted(dir.as_os_str());
+    let line = job::planned_line(&dir)?.with_context(|| {
+        Taken(format!(
+            "{shown} was not made by `av1enc plan`: repeat the command that made it with `plan`, `av1enc plan INPUT -o OUTPUT`"
+        ))
+    })?;
+    // Other paths in it may be relative. Where that directory is not on this host, they are missed by name.
+    let _ = env::set_current_dir(line.directory.as_os());
+    let words: Vec<OsString> = line
+        .words
+        .iter()
+        .map(|word| word.as_os().to_owned())
+        .collect();
+    let mut options = line::read_again(&words)
+        .with_context(|| format!("the line by which {shown} was planned"))?;
+    options.said = line.said.clone();
+    options.words = words;
+    let config = Config::new(&options)?;
+    Ok((moved(config, &line, dir, source), options))
+}
+
+/// The same, where the job is in `dir`, and the source may lie elsewhere.
+fn moved(config: Config, line: &CommandLine, dir: PathBuf, source: Option<PathBuf>) -> Config {
+    Config {
+        input: source.unwrap_or_else(|| PathBuf::from(line.input.as_os())),
+        output: PathBuf::from(line.output.as_os()),
+        job_dir: dir,
+        ..config
+    }
+}

@@ -1,0 +1,109 @@
+//! A job as a host has it that encodes chunks of it, beside others: nobody holds it as a whole, and who has planned it may be
+//! elsewhere.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    io::ErrorKind,
+    path::Path,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{
+    Job, PlainName,
+    files::require_own,
+    identity::{SourceIdentity, Stamp},
+    place::Place,
+    state::{Known, read_state},
+};
+use crate::{
+    film::media::Container,
+    os::{
+        exit::{Taken, TryAgain, UnfitHost},
+        handle::Handle,
+        process::quoted,
+        room::Room,
+    },
+    plan::recipe::Recipe,
+};
+
+/// What a host knows of a job that encodes chunks of it.
+#[derive(Debug)]
+pub struct Attached {
+    /// The job. What is written into it has names of this process until it is finished.
+    pub job: Job,
+    /// How it is encoded.
+    pub recipe: Recipe,
+    /// What the source's container says of the film.
+    pub film: Container,
+}
+
+/// The job in `dir`, of the source `input` as it is named on this host. With `shared`, it may be one of the directory's group.
+///
+/// # Errors
+/// [`TryAgain`] if directory or source are not to be seen; [`UnfitHost`] if that is another source; [`Taken`] if it is no job,
+/// or not ours.
+pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Attached> {
+    let place = match Place::held(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(TryAgain(format!(
+            "there is no job directory {}: is its share mounted on this host, or is the film finished?",
+            quoted(dir.as_os_str())
+        ))),
+        place => place.with_context(|| format!("reading {}", quoted(dir.as_os_str())))?,
+    };
+    let open_to_others = require_own(&place, shared)?;
+    let state = match read_state(&place)? {
+        Known::Nothing => bail!(Taken(format!(
+            "{place} is no job directory: name the one that `av1enc plan` has printed"
+        ))),
+        Known::Unusable(why) => bail!(Taken(why)),
+        Known::State(state) => state,
+    };
+    let (stamp, source) = identify(input)?;
+    ensure!(
+        source == state.source,
+        UnfitHost(format!(
+            "{} is not the film that was planned: name that one with --source",
+            quoted(input.as_os_str())
+        ))
+    );
+    let handle = Handle::on(input).with_context(|| quoted(input.as_os_str()))?;
+    let job = Job {
+        place,
+        lp: state.lp,
+        resumed: true,
+        other_sound: None,
+        source_was_written: false,
+        source,
+        input: input.to_owned(),
+        stamp,
+        lease: None,
+        // Nobody chooses it: the keys of a hash map are as good a chance as any.
+        mark: Some(RandomState::new().hash_one(0) as u32),
+        open_to_others,
+        source_name: PlainName {
+            name: handle.path().to_string_lossy().into_owned(),
+            _handle: Some(handle),
+        },
+        room: room.clone(),
+    };
+    Ok(Attached {
+        job,
+        recipe: state.recipe,
+        film: state.film,
+    })
+}
+
+/// What the source is, as this host sees it.
+fn identify(input: &Path) -> Result<(Stamp, SourceIdentity)> {
+    let shown = quoted(input.as_os_str());
+    match Stamp::of(input) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(TryAgain(format!(
+            "the film is not to be seen at {shown} on this host: mount it, or say with --source where it is"
+        ))),
+        stamp => Ok((
+            stamp.with_context(|| format!("reading {shown}"))?,
+            SourceIdentity::of(input)?,
+        )),
+    }
+}

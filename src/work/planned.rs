@@ -1,0 +1,93 @@
+//! The film of a job that was planned, as any host opens it to encode chunks of it. Whether it delivers the frames that were
+//! planned, their hashes say.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+use anyhow::Result;
+
+use crate::{
+    film::media::Container,
+    job::{Job, ReaderRecord, names::Name},
+    os::toolbox::Toolbox,
+    source::{Files, Reader, Source, VapourSynth, linear::Linear},
+    work::reading::{limit, load},
+};
+
+/// What opening the film of a planned job takes.
+pub struct Planned<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// The film, by its name on this host.
+    pub input: &'a Path,
+    /// ffmpeg and ffprobe.
+    pub tools: &'a Toolbox,
+    /// What the source's container says of it.
+    pub film: &'a Container,
+    /// Who has read it when it was planned.
+    pub record: &'a ReaderRecord,
+    /// Bits per sample that are encoded.
+    pub bit_depth: u8,
+    /// Encoders at once, at most.
+    pub workers: usize,
+    /// A directory of this process alone.
+    pub scratch: &'a Path,
+}
+
+impl Planned<'_> {
+    /// Opens the film, as it was opened when it was planned.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    pub fn open(&self) -> Result<Reader> {
+        match self.record.linear {
+            true => self.in_order(),
+            false => self.by_index(),
+        }
+    }
+
+    fn decoder_threads(&self) -> usize {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        (cores / self.workers).max(1)
+    }
+
+    fn in_order(&self) -> Result<Reader> {
+        let mut reading = self.job.reading()?;
+        reading.decoder_threads = self.decoder_threads();
+        let place = (self.job.dir().to_owned(), self.job.source_link());
+        let film = Arc::new(Linear::new(self.tools, place, self.film.clone(), reading));
+        film.learn(&self.job.pictures()?)?;
+        if !self.job.damage()?.is_empty() {
+            film.decode_damaged();
+        }
+        Ok(Reader::Linear(film))
+    }
+
+    fn by_index(&self) -> Result<Reader> {
+        let vapoursynth = load()?;
+        limit(vapoursynth, self.film, self.workers);
+        let index = self.index(vapoursynth)?;
+        let files = Files {
+            input: self.input,
+            index: &index,
+            scratch: &self.scratch.join("times"),
+        };
+        let (mut source, _) = Source::open(vapoursynth, &files, self.film, self.bit_depth)?;
+        source.set_decoder_threads(self.decoder_threads());
+        Ok(Reader::Indexed(Arc::new(source), None))
+    }
+
+    /// The job's index, or one of this host's own where that is of another FFMS2, or damaged.
+    fn index(&self, vapoursynth: VapourSynth) -> Result<PathBuf> {
+        let is_ours = self.record.reader == format!("FFMS2 {}", vapoursynth.versions().ffms2);
+        if is_ours && self.job.is_intact(Name::Index) {
+            return Ok(self.job.path(Name::Index));
+        }
+        let index = self.scratch.join("index");
+        vapoursynth.index(self.input, &index)?;
+        Ok(index)
+    }
+}
