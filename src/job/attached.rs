@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     Job, PlainName,
-    files::require_own,
+    files::{make_dir, require_own},
     identity::{SourceIdentity, Stamp},
+    names::CHUNKS,
     place::Place,
     state::{Known, read_state},
 };
 use crate::{
-    film::media::Container,
     os::{
         exit::{Taken, TryAgain, UnfitHost},
         handle::Handle,
@@ -34,8 +34,6 @@ pub struct Attached {
     pub job: Job,
     /// How it is encoded.
     pub recipe: Recipe,
-    /// What the source's container says of the film.
-    pub film: Container,
 }
 
 /// The job in `dir`, of the source `input` as it is named on this host. With `shared`, it may be one of the directory's group.
@@ -67,10 +65,37 @@ pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Att
             quoted(input.as_os_str())
         ))
     );
+    Ok(Attached {
+        job: Job {
+            open_to_others,
+            ..part_of_a_job(place, (input, stamp, source), state.lp, room)?
+        },
+        recipe: state.recipe,
+    })
+}
+
+/// A job that consists of one packed chunk, the file `packed`, in `dir`, an empty directory of this process alone.
+///
+/// # Errors
+/// Those of the file system.
+pub fn alone(dir: &Path, packed: &Path, lp: u32, room: &Room) -> Result<Job> {
+    let place = Place::held(dir).with_context(|| quoted(dir.as_os_str()))?;
+    make_dir(&place.within(CHUNKS), false)?;
+    let (stamp, identity) = identify(packed)?;
+    part_of_a_job(place, (packed, stamp, identity), lp, room)
+}
+
+/// A job of which this process works on parts, beside others.
+fn part_of_a_job(
+    place: Place,
+    (input, stamp, source): (&Path, Stamp, SourceIdentity),
+    lp: u32,
+    room: &Room,
+) -> Result<Job> {
     let handle = Handle::on(input).with_context(|| quoted(input.as_os_str()))?;
-    let job = Job {
+    Ok(Job {
         place,
-        lp: state.lp,
+        lp,
         resumed: true,
         other_sound: None,
         source_was_written: false,
@@ -80,17 +105,12 @@ pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Att
         lease: None,
         // Nobody chooses it: the keys of a hash map are as good a chance as any.
         mark: Some(RandomState::new().hash_one(0) as u32),
-        open_to_others,
+        open_to_others: None,
         source_name: PlainName {
             name: handle.path().to_string_lossy().into_owned(),
             _handle: Some(handle),
         },
         room: room.clone(),
-    };
-    Ok(Attached {
-        job,
-        recipe: state.recipe,
-        film: state.film,
     })
 }
 

@@ -10,7 +10,7 @@ use super::{
     files::{hash, read, remove_if_there},
     names::{CHUNKS, Name},
 };
-use crate::{film::media::Chunk, settings::params::Crf};
+use crate::{film::media::Chunk, os::process::quoted, settings::params::Crf};
 
 /// What is known of a finished chunk: `chunks/00012.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +128,25 @@ impl Job {
     #[must_use]
     pub fn has_record(&self, index: usize) -> bool {
         fs::symlink_metadata(self.path(Name::Record(index))).is_ok()
+    }
+
+    /// Moves a finished chunk and its record into another directory of the same file system, under these names.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn hand_over(&self, index: usize, chunk: &Path, record: &Path) -> Result<()> {
+        // The record last: without it, the file is nothing.
+        for (name, to) in [(Name::Chunk(index), chunk), (Name::Record(index), record)] {
+            fs::rename(self.path(name), to)
+                .with_context(|| format!("naming {}", quoted(to.as_os_str())))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the frames of the chunk with this index are packed.
+    #[must_use]
+    pub fn has_packed(&self, index: usize) -> bool {
+        fs::symlink_metadata(self.path(Name::Packed(index))).is_ok()
     }
 
     /// Forgets all chunks that have another CRF than the one with their index in this list.

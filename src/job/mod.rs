@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     abandoned::{Removal, remove_abandoned},
-    attached::{Attached, attach},
+    attached::{Attached, alone, attach},
     attempts::{AttemptLine, Attempted, now},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},

@@ -760,6 +760,27 @@ impl Recipe {
         }
     }
 
+    /// It without what becomes of sound.
+    #[must_use]
+    pub fn without_sound(&self) -> Self {
+        let mut recipe = self.clone();
+        recipe.files.retain(|file| !file.is_of_sound());
+        (recipe.audio_args, recipe.tracks) = (None, Vec::new());
+        recipe
+    }
+
+    /// The file number `n` that options name is at `path` from now on.
+    pub fn move_file(&mut self, n: usize, path: &str) {
+        let Some(file) = self.files.get_mut(n) else {
+            return;
+        };
+        path.clone_into(&mut file.path);
+        let named = self.video.extra.iter_mut();
+        for param in named.filter(|param| file.is_named_by(param)) {
+            param.value = Some(path.to_owned());
+        }
+    }
+
     /// The files that both name, with the same option, and that have another content in `other`.
     fn other_contents(&self, other: &Self) -> Vec<String> {
         let is_other = |ours: &&NamedFile| {

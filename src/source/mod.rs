@@ -3,7 +3,7 @@
 
 use std::{ops, sync::Arc};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 pub use self::{
     frames::Frame,
@@ -14,7 +14,7 @@ pub use self::{
     },
     times::{Indexed, ascending, media_info, timing},
 };
-use self::{index::Reading, linear::Linear, places::Watch};
+use self::{index::Reading, linear::Linear, packed::Packed, places::Watch};
 
 mod heard;
 mod library;
@@ -28,6 +28,7 @@ pub mod packets;
 pub mod strict;
 pub mod stretch;
 pub mod linear;
+pub mod packed;
 pub mod places;
 
 /// Who delivers the pictures of a film.
@@ -37,6 +38,8 @@ pub enum Reader {
     Indexed(Arc<Source>, Option<Arc<Watch>>),
     /// ffmpeg, in order.
     Linear(Arc<Linear>),
+    /// ffmpeg, from a file that holds one chunk.
+    Packed(Arc<Packed>),
 }
 
 /// Pictures on their way out of a [`Reader`], in the order of the film. An error is the last item.
@@ -57,6 +60,7 @@ impl Reader {
                 watch.clone(),
             ),
             Self::Linear(film) => Box::new(film.whole(threads)?),
+            Self::Packed(_) => bail!("one chunk is no film"),
         })
     }
 
@@ -79,6 +83,10 @@ impl Reader {
                 Ok(())
             }
             Self::Linear(film) => film.part(range).try_for_each(&mut take),
+            Self::Packed(chunk) => {
+                let mut part = chunk.part(range).map_err(cannot)?;
+                part.try_for_each(&mut take)
+            }
         }
     }
 
@@ -86,7 +94,7 @@ impl Reader {
     #[must_use]
     pub fn linear(&self) -> Option<&Arc<Linear>> {
         match self {
-            Self::Indexed(..) => None,
+            Self::Indexed(..) | Self::Packed(_) => None,
             Self::Linear(film) => Some(film),
         }
     }

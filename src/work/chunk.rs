@@ -59,7 +59,7 @@ pub struct Workshop {
 
 /// The frames of a chunk are others than those with which it was planned.
 #[derive(Debug)]
-pub struct OtherFrames(Chunk);
+pub struct OtherFrames(pub Chunk);
 
 impl fmt::Display for OtherFrames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

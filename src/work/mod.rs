@@ -12,5 +12,6 @@ pub(crate) mod loudness;
 pub mod sound;
 pub mod weight;
 pub mod chunk;
+pub mod packed;
 pub mod samples;
 pub mod whole;

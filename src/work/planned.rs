@@ -25,8 +25,6 @@ pub struct Planned<'a> {
     pub input: &'a Path,
     /// ffmpeg and ffprobe.
     pub tools: &'a Toolbox,
-    /// What the source's container says of it.
-    pub film: &'a Container,
     /// Who has read it when it was planned.
     pub record: &'a ReaderRecord,
     /// Bits per sample that are encoded.
@@ -49,6 +47,10 @@ impl Planned<'_> {
         }
     }
 
+    fn film(&self) -> &Container {
+        &self.record.film.container
+    }
+
     fn decoder_threads(&self) -> usize {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         (cores / self.workers).max(1)
@@ -58,7 +60,7 @@ impl Planned<'_> {
         let mut reading = self.job.reading()?;
         reading.decoder_threads = self.decoder_threads();
         let place = (self.job.dir().to_owned(), self.job.source_link());
-        let film = Arc::new(Linear::new(self.tools, place, self.film.clone(), reading));
+        let film = Arc::new(Linear::new(self.tools, place, self.film().clone(), reading));
         film.learn(&self.job.pictures()?)?;
         if !self.job.damage()?.is_empty() {
             film.decode_damaged();
@@ -68,14 +70,14 @@ impl Planned<'_> {
 
     fn by_index(&self) -> Result<Reader> {
         let vapoursynth = load()?;
-        limit(vapoursynth, self.film, self.workers);
+        limit(vapoursynth, self.film(), self.workers);
         let index = self.index(vapoursynth)?;
         let files = Files {
             input: self.input,
             index: &index,
             scratch: &self.scratch.join("times"),
         };
-        let (mut source, _) = Source::open(vapoursynth, &files, self.film, self.bit_depth)?;
+        let (mut source, _) = Source::open(vapoursynth, &files, self.film(), self.bit_depth)?;
         source.set_decoder_threads(self.decoder_threads());
         Ok(Reader::Indexed(Arc::new(source), None))
     }

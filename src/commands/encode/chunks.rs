@@ -118,7 +118,7 @@ impl Run<'_> {
         let concealed = self.concealed(listening, media)?;
         let mut notes = changes::warnings(&opened.changes);
         let media = match reader {
-            Reader::Indexed(..) => {
+            Reader::Indexed(..) | Reader::Packed(_) => {
                 let extras = references.as_ref().map_or(&[][..], References::extras);
                 notes.extend(self.tell_of_extras(extras));
                 media.clone()
@@ -131,7 +131,7 @@ impl Run<'_> {
         };
         let announced = announced.clone();
         let damage = match reader {
-            Reader::Indexed(..) => Vec::new(),
+            Reader::Indexed(..) | Reader::Packed(_) => Vec::new(),
             Reader::Linear(film) => match film.damage() {
                 // What was read by an earlier run was heard by it.
                 heard if heard.is_empty() => self.job.damage()?,

@@ -1,0 +1,250 @@
+//! Chunks of a job that this host sees, and the film.
+
+use std::{env, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+
+use super::{Done, Means, on_this_host, require_encoder};
+use crate::{
+    cli::ChunkArgs,
+    commands::join,
+    crew,
+    doctor::{self, Programs, Wanted},
+    event::{Event, Stage},
+    film::media::Chunk,
+    job::{self, Attached, Job, KnownScenes, ReaderRecord},
+    os::{
+        exit::{Taken, UsageError},
+        machine::host,
+        process::quoted,
+        room::Room,
+        task::Watch,
+        words::count,
+    },
+    plan::recipe::Recipe,
+    settings::{
+        Config,
+        which::{Which, require_within},
+    },
+    source::Reader,
+    work::{chunk::Workshop, decoded::Samples, packed::Packing, planned::Planned},
+};
+
+/// Which chunks of which job, and what is done with them.
+pub(super) struct OfJob {
+    which: Which,
+    /// What the job was planned with, with the programs of this host.
+    config: Config,
+    means: Means,
+    /// Whether they are packed, and not encoded.
+    packs: bool,
+    lease_timeout: Duration,
+}
+
+/// The job as it was planned.
+struct Plan {
+    job: Arc<Job>,
+    recipe: Recipe,
+    reader: ReaderRecord,
+    known: KnownScenes,
+}
+
+impl OfJob {
+    pub fn of(args: &ChunkArgs) -> Result<Self> {
+        let which = Which::of(args, |name| env::var(name).ok())?;
+        let dir = args.job.as_deref().context("no job is named")?;
+        let (config, _) = join::planned(dir, args.source.as_deref())?;
+        let (encoder, programs) = on_this_host(config.encoder, config.programs);
+        Ok(Self {
+            which,
+            means: Means::of(args)?,
+            packs: args.pack,
+            lease_timeout: Duration::from_secs(args.lease_timeout),
+            config: Config {
+                encoder,
+                programs,
+                shared: config.shared || args.shared,
+                ..config
+            },
+        })
+    }
+
+    pub fn run(&self, watch: &Watch<'_>) -> Result<Done> {
+        let room = Room::new(self.config.disk_patience, watch.children, watch.sink);
+        let plan = self.plan(&room)?;
+        let chunks = self.chunks(&plan)?;
+        let programs = self.programs(watch, &plan)?;
+        let scratch = tempfile::tempdir().context("making a directory for what is this host's")?;
+        let reader = self.open(watch, &plan, &programs, scratch.path())?;
+        (watch.sink)(Event::Stage {
+            stage: Stage::Encode,
+        });
+        match self.packs {
+            true => pack(watch, &plan, programs, reader, chunks),
+            false => self.encode(watch, &plan, programs, reader, chunks),
+        }
+    }
+
+    fn encode(
+        &self,
+        watch: &Watch<'_>,
+        plan: &Plan,
+        programs: Programs,
+        reader: Reader,
+        chunks: Vec<Chunk>,
+    ) -> Result<Done> {
+        let (before, here) = divided(&chunks, |chunk| plan.job.has_record(chunk.index));
+        let lp = plan.job.lp;
+        let wishes = self
+            .means
+            .wishes(&plan.recipe, &plan.reader.film, lp, chunks.len());
+        let work = crew::Work {
+            workshop: workshop(plan, programs),
+            reader,
+            aside: None,
+            only: Some(chunks),
+        };
+        crew::run(work, &wishes, watch.signals, watch.sink)?;
+        Ok(Done::with("encoded", here, before))
+    }
+
+    /// The job, if it is one of which this host can encode chunks.
+    fn plan(&self, room: &Room) -> Result<Plan> {
+        let config = &self.config;
+        let Attached { job, recipe } =
+            job::attach(&config.job_dir, &config.input, config.shared, room)?;
+        let known = job.known_scenes()?;
+        let reader = job.reader()?.filter(|_| known.is_for_all_hosts());
+        let reader = reader.with_context(|| {
+            let shown = quoted(config.job_dir.as_os_str());
+            Taken(format!(
+                "{shown} is not planned to its end: repeat `av1enc plan` with the words that made it"
+            ))
+        })?;
+        Ok(Plan {
+            job: Arc::new(job),
+            recipe,
+            reader,
+            known,
+        })
+    }
+
+    /// The chunks that are meant.
+    fn chunks(&self, plan: &Plan) -> Result<Vec<Chunk>> {
+        let all = &plan.known.chunks;
+        match &self.which {
+            Which::Any => Ok(all.clone()),
+            Which::Range(range) => {
+                require_within(range, all.len())?;
+                Ok(all[range.clone()].to_vec())
+            }
+            Which::Task(number) => {
+                let tasks = plan.job.tasks()?.unwrap_or_default().tasks;
+                let task = tasks.get(*number).with_context(|| {
+                    UsageError(format!(
+                        "--task {number}: the job has {}; `av1enc submit` makes them",
+                        count(tasks.len() as u64, "task")
+                    ))
+                })?;
+                let chunks = task.chunks.iter().cloned().flatten();
+                chunks
+                    .map(|index| all.get(index).copied().context("a task of another job"))
+                    .collect()
+            }
+        }
+    }
+
+    /// The programs of this host, if they encode as it was planned.
+    fn programs(&self, watch: &Watch<'_>, plan: &Plan) -> Result<Programs> {
+        let config = &self.config;
+        let wanted = Wanted {
+            encoder: &config.encoder,
+            programs: &config.programs,
+            params: &config.video.params,
+            bit_depth: plan.recipe.video.picture.bit_depth,
+            direct: plan.reader.linear,
+        };
+        let programs = doctor::require(watch.children, wanted)?;
+        require_encoder(&plan.recipe, programs.encoder.identity())?;
+        Ok(programs)
+    }
+
+    fn open(
+        &self,
+        watch: &Watch<'_>,
+        plan: &Plan,
+        programs: &Programs,
+        scratch: &Path,
+    ) -> Result<Reader> {
+        let (job, tools) = (plan.job.clone(), programs.tools.clone());
+        let (input, scratch) = (self.config.input.clone(), scratch.to_owned());
+        let (record, recipe) = (plan.reader.clone(), &plan.recipe);
+        let workers = self.means.workers(recipe, &record.film, job.lp, usize::MAX);
+        let bit_depth = recipe.video.picture.bit_depth;
+        watch.over(move || {
+            Planned {
+                job: &job,
+                input: &input,
+                tools: &tools,
+                record: &record,
+                bit_depth,
+                workers: workers.most,
+                scratch: &scratch,
+            }
+            .open()
+        })
+    }
+}
+
+/// Packs the frames of chunks, one after the other.
+fn pack(
+    watch: &Watch<'_>,
+    plan: &Plan,
+    programs: Programs,
+    reader: Reader,
+    chunks: Vec<Chunk>,
+) -> Result<Done> {
+    let is_packed = |chunk: &Chunk| plan.job.has_packed(chunk.index);
+    let (before, here) = divided(&chunks, is_packed);
+    let (job, recipe, film) = (
+        plan.job.clone(),
+        plan.recipe.clone(),
+        plan.reader.film.clone(),
+    );
+    let hashes = plan.known.hashes.clone();
+    watch.over(move || {
+        let packing = Packing {
+            job: &job,
+            tools: &programs.tools,
+            reader: &reader,
+            film: &film,
+            recipe: &recipe,
+        };
+        chunks.iter().try_for_each(|chunk| {
+            let hash = hashes.get(chunk.index).and_then(Option::as_deref);
+            packing.pack(*chunk, hash.context("a chunk without a hash")?)
+        })
+    })?;
+    Ok(Done::with("packed", here, before))
+}
+
+/// The numbers of the chunks of which something is true, and of the others.
+fn divided(chunks: &[Chunk], is_done: impl Fn(&Chunk) -> bool) -> (Vec<usize>, Vec<usize>) {
+    let (done, others): (Vec<Chunk>, Vec<Chunk>) = chunks.iter().partition(|chunk| is_done(chunk));
+    let numbers = |chunks: Vec<Chunk>| chunks.iter().map(|chunk| chunk.index).collect();
+    (numbers(done), numbers(others))
+}
+
+/// What all chunks have in common.
+fn workshop(plan: &Plan, programs: Programs) -> Workshop {
+    Workshop {
+        job: plan.job.clone(),
+        media: Arc::new(plan.reader.film.clone()),
+        recipe: Arc::new(plan.recipe.clone()),
+        encoder: programs.encoder,
+        tools: programs.tools,
+        samples: Samples::default(),
+        host: host(),
+        hashes: Arc::new(plan.known.hashes.clone()),
+    }
+}
