@@ -28,9 +28,18 @@ use crate::os::{exit::Taken, process::quoted};
 /// # Errors
 /// Those of the file system, and what is wrong with what is there.
 pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
-    let (file, dir) = opened(path, options)?;
+    let (file, dir) = opened(path, options, 1)?;
     share(&file, &dir);
     Ok(file)
+}
+
+/// Opens such a file, which may have a second name for a moment: whoever has made it gives it its name in that way. What it
+/// holds tells whose it is.
+///
+/// # Errors
+/// The same.
+pub(super) fn open_with_twin(path: &Path, options: &mut OpenOptions) -> std::io::Result<File> {
+    opened(path, options, 2).map(|(file, _)| file)
 }
 
 /// Opens such a file for reading, and leaves it as it is in every way.
@@ -38,7 +47,7 @@ pub(super) fn open(path: &Path, options: &mut OpenOptions) -> std::io::Result<Fi
 /// # Errors
 /// The same.
 pub(super) fn look_into(path: &Path) -> std::io::Result<File> {
-    opened(path, OpenOptions::new().read(true)).map(|(file, _)| file)
+    opened(path, OpenOptions::new().read(true), 1).map(|(file, _)| file)
 }
 
 /// Reads such a file in that way, up to a size that none of ours has.
@@ -54,8 +63,8 @@ pub(super) fn look_at(path: &Path) -> std::io::Result<Vec<u8>> {
 /// More than a description of a job has, however many chapters its film has.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// A file of ours, opened, and what its directory is.
-fn opened(path: &Path, options: &mut OpenOptions) -> std::io::Result<(File, Metadata)> {
+/// A file of ours that has at most so many `names`, opened, and what its directory is.
+fn opened(path: &Path, options: &mut OpenOptions, names: u64) -> std::io::Result<(File, Metadata)> {
     let file = options
         .mode(0o600)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
@@ -65,7 +74,7 @@ fn opened(path: &Path, options: &mut OpenOptions) -> std::io::Result<(File, Meta
     let is_of_the_group = is_shared(&dir) && found.gid() == dir.gid();
     let wrong = if !found.is_file() {
         "it is no regular file"
-    } else if found.nlink() > 1 {
+    } else if found.nlink() > names {
         "it has a second name (a hard link)"
     } else if found.uid() != dir.uid() && !is_of_the_group {
         "it belongs to another user"

@@ -37,6 +37,7 @@ pub use self::{
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,
+    lease::{ChunkLease, Claimed, Holder, Judgement, Observer, Sighting},
     look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
     records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
@@ -128,7 +129,7 @@ pub struct Claim<'a> {
 }
 
 /// A job directory that this run has taken.
-struct Claimed {
+struct Taking {
     place: Place,
     lease: Lease,
     /// That others can change it, where its file system cannot keep them from it.
@@ -139,7 +140,7 @@ struct Claimed {
 
 impl Claim<'_> {
     /// Takes the lease of the directory, and reads what an earlier run says there of its job.
-    fn take(&self) -> Result<Claimed> {
+    fn take(&self) -> Result<Taking> {
         let (place, lease, open_to_others) = loop {
             make_dir(&Place::named(self.dir), self.shared)?;
             let place = match Place::held(self.dir) {
@@ -174,7 +175,7 @@ impl Claim<'_> {
                 Some(state).filter(|_| !self.restart)
             }
         };
-        Ok(Claimed {
+        Ok(Taking {
             place,
             lease,
             open_to_others,
@@ -193,8 +194,8 @@ impl Claim<'_> {
     }
 
     /// Makes sure that the work of `state` can be gone on with.
-    fn require_same_job(&self, claimed: &Claimed, source: &SourceIdentity) -> Result<()> {
-        let (place, Some(state)) = (&claimed.place, &claimed.earlier) else {
+    fn require_same_job(&self, taking: &Taking, source: &SourceIdentity) -> Result<()> {
+        let (place, Some(state)) = (&taking.place, &taking.earlier) else {
             return Ok(());
         };
         let known = read(&place.file(Name::Scenes.to_string()));
@@ -223,14 +224,14 @@ impl Job {
         let stamp =
             Stamp::of(input).with_context(|| format!("reading {}", quoted(input.as_os_str())))?;
         let source = SourceIdentity::of(input)?;
-        let claimed = claim.take()?;
-        claim.require_same_job(&claimed, &source)?;
-        let Claimed {
+        let taking = claim.take()?;
+        claim.require_same_job(&taking, &source)?;
+        let Taking {
             place,
             lease,
             open_to_others,
             earlier,
-        } = claimed;
+        } = taking;
         let lp = earlier
             .as_ref()
             .filter(|_| plan.recipe.depends_on_lp())

@@ -9,6 +9,10 @@ pub enum Name {
     Job,
     /// Held by whoever works on the job; stays when all else is removed.
     Lock,
+    /// Who that is, for hosts that the lock does not reach.
+    Lease,
+    /// The same on its way there or away, by the number of who moves it.
+    LeaseBeside(u64),
     /// What a run does right now.
     Standing,
     /// A link to the source: tools cannot be trusted with every name.
@@ -81,6 +85,8 @@ pub enum Name {
     Reading,
     /// Who encodes a chunk right now.
     ChunkLease(usize),
+    /// The same on its way there or away, by the number of who moves it.
+    ChunkLeaseBeside(usize, u64),
     /// What has been tried of a chunk, by whom.
     Attempts(usize),
     /// The frames of a chunk, for a host that does not see the source.
@@ -92,9 +98,11 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 40] = [
+    const ALL: [Self; 43] = [
         Self::Job,
         Self::Lock,
+        Self::Lease,
+        Self::LeaseBeside(0),
         Self::Standing,
         Self::Source,
         Self::Index,
@@ -131,6 +139,7 @@ impl Name {
         Self::Tasks,
         Self::Reading,
         Self::ChunkLease(0),
+        Self::ChunkLeaseBeside(0, 0),
         Self::Attempts(0),
         Self::Packed(0),
     ];
@@ -140,6 +149,14 @@ impl Name {
     #[must_use]
     pub fn part(self) -> String {
         part(&self.to_string(), None)
+    }
+
+    /// A name beside that of a lease, for whoever moves it there or away.
+    pub(super) fn beside(self, nonce: u64) -> Self {
+        match self {
+            Self::ChunkLease(index) => Self::ChunkLeaseBeside(index, nonce),
+            _ => Self::LeaseBeside(nonce),
+        }
     }
 
     /// The name of what was recorded of its content: `source.ffindex` -> `source.ffindex.json`.
@@ -168,6 +185,8 @@ impl fmt::Display for Name {
             Self::ChunkOption(index, n) => return write!(f, "{CHUNKS}/{index:05}.option-{n}.txt"),
             Self::Record(index) => return write!(f, "{CHUNKS}/{index:05}.json"),
             Self::ChunkLease(index) => return write!(f, "{CHUNKS}/{index:05}.lease"),
+            Self::ChunkLeaseBeside(index, n) => return write!(f, "{CHUNKS}/{index:05}.{n}.lease"),
+            Self::LeaseBeside(n) => return write!(f, "lease.{n}"),
             Self::Attempts(index) => return write!(f, "{CHUNKS}/{index:05}.attempts.jsonl"),
             Self::Packed(index) => return write!(f, "{CHUNKS}/{index:05}.mkv"),
             Self::Group(n) => return write!(f, "group-{n:04}.ivf"),
@@ -176,6 +195,7 @@ impl fmt::Display for Name {
             Self::TrackTags(id) => return write!(f, "track-tags-{id}.xml"),
             Self::Job => "job.json",
             Self::Lock => "lock",
+            Self::Lease => "lease",
             Self::Standing => "state.json",
             Self::Source => "source",
             Self::Index => "source.ffindex",

@@ -1,6 +1,8 @@
 //! What the machine has to offer: processors, and the memory that is left, in all cgroups above us.
 
-use std::{fs, path::Path, thread};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, thread, time::Duration};
+
+use nix::time::{ClockId, clock_gettime};
 
 use super::process::kib_field;
 
@@ -37,6 +39,37 @@ pub fn host() -> String {
     let name = nix::unistd::gethostname();
     name.map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
+}
+
+/// Which start of this machine's kernel this is: no other, of any machine, has the same. Empty where it does not say.
+#[must_use]
+pub fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.unwrap_or_default().trim().to_owned()
+}
+
+/// By what this installation is told from all others, whatever their hosts are called; `None` where it has no such number.
+/// The number itself is not to be shown to others (machine-id(5)): this is made of it, and of nothing else.
+#[must_use]
+pub fn installation() -> Option<String> {
+    let id = fs::read_to_string("/etc/machine-id").ok()?;
+    // It is empty in an image, and a word until the first start is done.
+    let is_number = |id: &&str| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = Some(id.trim()).filter(is_number)?;
+    let key = blake3::derive_key("av1enc 2026-11-26 installation", id.as_bytes());
+    Some(blake3::Hash::from(key).to_hex()[..16].to_owned())
+}
+
+/// In which space of process numbers this process is; 0 where the kernel does not say.
+#[must_use]
+pub fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").map_or(0, |found| found.ino())
+}
+
+/// How long ago the machine was started; time in which it was asleep counts.
+#[must_use]
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
 }
 
 /// Memory that is available; `root` is `/` but in tests.

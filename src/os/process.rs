@@ -18,8 +18,9 @@ use std::{
 
 use anyhow::{Context, Result};
 use nix::{
+    errno::Errno,
     sys::{
-        signal::{Signal, killpg},
+        signal::{Signal, kill, killpg},
         wait::{Id, WaitPidFlag, waitid},
     },
     unistd::Pid,
@@ -690,6 +691,8 @@ pub struct Life {
     pub began: u64,
     /// Whether it is stopped, as by Ctrl-Z.
     pub stopped: bool,
+    /// Whether it has ended, and only who started it has not asked how.
+    pub ended: bool,
 }
 
 /// What the kernel says of the process with this number, if there is one.
@@ -699,10 +702,24 @@ pub fn life(pid: u32) -> Option<Life> {
     // Its name, in parentheses, may have any in it.
     let (_, rest) = text.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
-    let stopped = fields.next()? == "T";
+    let state = fields.next()?;
     // The 22nd field, of which the name is the second and the state the third.
     let began = fields.nth(18)?.parse().ok()?;
-    Some(Life { began, stopped })
+    Some(Life {
+        began,
+        stopped: state == "T",
+        ended: matches!(state, "Z" | "X"),
+    })
+}
+
+/// Whether the process runs that has had this number since it `began` (see [`Life`]). One that is hidden from us is taken to.
+#[must_use]
+pub fn runs(pid: u32, began: u64) -> bool {
+    if let Some(life) = life(pid) {
+        return life.began == began && !life.ended;
+    }
+    let is_there = |pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH);
+    i32::try_from(pid).is_ok_and(is_there)
 }
 
 fn status_field(pid: i32, field: &str) -> u64 {

@@ -10,6 +10,12 @@
 //! Nobody can ask about such a lock without taking it for a moment, in which a run that begins would find it taken. So its
 //! holder also has the other kind of lock on the file (of the open file, over all bytes), about which anybody can ask.
 
+mod holder;
+mod file;
+mod heart;
+mod observer;
+mod chunk;
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Write},
@@ -25,6 +31,11 @@ use nix::{
     libc::{self, F_UNLCK, F_WRLCK, SEEK_SET},
 };
 
+pub use self::{
+    chunk::{ChunkLease, Claimed},
+    holder::Holder,
+    observer::{Judgement, Observer, Sighting},
+};
 use super::{
     files::{look_into, open},
     names::Name,
