@@ -30,7 +30,7 @@ use std::{
 
 pub use self::{
     scout::{Lookout, MOST_THREADS},
-    state::LostChunks,
+    state::{Elsewhere, LostChunks},
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -114,6 +114,8 @@ pub struct Wishes {
     pub allowed: Option<Allowed>,
     /// The way to the size that it is to have, if somebody wants one.
     pub course: Option<Course>,
+    /// Whether chunks are waited for that others encode, who live.
+    pub waits_for_others: bool,
 }
 
 /// What a crew has to do.
@@ -234,6 +236,7 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
         job: quoted(workshop.job.named().as_os_str()),
         allowed: wishes.allowed.clone(),
         course: wishes.course.clone(),
+        waits_for_others: wishes.waits_for_others,
     };
     Crew::new(rules, memory, media.frames, aside_pending, now)
 }

@@ -126,6 +126,19 @@ impl Queue {
         );
     }
 
+    /// A scene waits again that somebody else encodes: until it is looked at again.
+    pub fn leave(&mut self, scene: Scene, tries: u32, until: Instant) {
+        self.waiting.insert(
+            scene.index,
+            Waiting {
+                scene,
+                tries,
+                not_before: Some(until),
+                is_new: true,
+            },
+        );
+    }
+
     /// A scene waits again that was stopped without any fault of its encoder: after so many `tries` as before.
     pub fn put_back(&mut self, scene: Scene, tries: u32) {
         self.waiting.insert(

@@ -27,7 +27,7 @@ use crate::{
     },
     event::{Event, Progress},
     film::media::Chunk,
-    job::ChunkRecord,
+    job::{ChunkRecord, Judgement, Sighting},
     neighbour::policy::{Pause, Stance},
     os::{
         disk::Space,
@@ -41,6 +41,8 @@ use crate::{
 
 /// So many failures before anything has succeeded mean that nothing will.
 const HOPELESS: usize = 6;
+/// After so long a chunk is asked for again that somebody else encodes.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// How many failed chunks are named.
 const FAILURES_NAMED: usize = 10;
 /// How long what was seen of the machine holds: with many workers, looking at each of them for every start would cost
@@ -62,6 +64,28 @@ impl fmt::Display for LostChunks {
 }
 
 impl std::error::Error for LostChunks {}
+
+/// Chunks that others encode, who live, and for which this run does not wait.
+#[derive(Debug)]
+pub struct Elsewhere {
+    /// Which, and who.
+    pub chunks: Vec<(usize, String)>,
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chunk = |(index, by): &(usize, String)| format!("chunk {index} by {by}");
+        let named: Vec<String> = self.chunks.iter().take(FAILURES_NAMED).map(chunk).collect();
+        let more = self.chunks.len().saturating_sub(named.len());
+        write!(f, "encoded elsewhere right now: {}", named.join(", "))?;
+        match more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for Elsewhere {}
 
 /// What happens.
 #[derive(Debug)]
@@ -162,6 +186,8 @@ pub struct Rules {
     pub allowed: Option<Allowed>,
     /// The way to the size that it is to have, if somebody wants one.
     pub course: Option<Course>,
+    /// Whether chunks are waited for that others encode, who live.
+    pub waits_for_others: bool,
 }
 
 /// An attempt that runs.
@@ -205,6 +231,8 @@ pub struct Crew {
     /// Whether it was said that the output may be too large.
     doubted: bool,
     lost: Vec<(Scene, Failure)>,
+    /// Chunks that others were at when they were last asked for.
+    held: BTreeMap<usize, Sighting>,
     /// Failures for which neither the source nor memory was the reason.
     failures: usize,
     memory: Memory,
@@ -247,6 +275,7 @@ impl Crew {
             sound: 0,
             doubted: false,
             lost: Vec::new(),
+            held: BTreeMap::new(),
             failures: 0,
             memory,
             look: None,
@@ -336,6 +365,9 @@ impl Crew {
             Some(_) => (),
         }
         self.stock();
+        if let Some(elsewhere) = self.elsewhere() {
+            return self.orders.push(Order::End(Err(elsewhere.into())));
+        }
         let all = self.extent.complete && self.queue.is_empty() && self.running.is_empty();
         if (all || self.is_stuck()) && !self.aside_pending {
             let progress = self.progress(now);
@@ -353,6 +385,20 @@ impl Crew {
         };
         let waits = |index| course.waited_for(index) > lost;
         self.running.is_empty() && !self.queue.is_empty() && self.queue.indexes().all(waits)
+    }
+
+    /// The chunks that are left, if others encode all of them, and are not waited for.
+    fn elsewhere(&self) -> Option<Elsewhere> {
+        let is_idle = self.running.is_empty() && !self.queue.is_empty() && !self.aside_pending;
+        if self.rules.waits_for_others || !is_idle || !self.extent.complete {
+            return None;
+        }
+        let lives = |index: usize| {
+            let by = self.held.get(&index)?;
+            (by.judgement == Judgement::Lives).then(|| (index, by.to_string()))
+        };
+        let chunks: Option<Vec<_>> = self.queue.indexes().map(lives).collect();
+        chunks.map(|chunks| Elsewhere { chunks })
     }
 
     fn scene_ends(&mut self, chunk: Chunk, record: Option<ChunkRecord>) {
@@ -387,6 +433,7 @@ impl Crew {
 
     fn encoded(&mut self, record: &ChunkRecord) {
         self.running.remove(&record.chunk.index);
+        self.held.remove(&record.chunk.index);
         self.detail(format!(
             "chunk {}: {}, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
             record.chunk.index,
@@ -440,6 +487,10 @@ impl Crew {
             }
             // Why detection has ended, it will say itself.
             (None, Failure::Abandoned) => return Ok(()),
+            (None, Failure::Held(by)) => {
+                self.leave(scene, tries_before, by, now);
+                return Ok(());
+            }
             (None, failure) => failure,
         };
         if let Failure::Source(error) = failure {
@@ -472,6 +523,21 @@ impl Crew {
         ));
         self.queue.retry(scene, number, now);
         Ok(())
+    }
+
+    /// Somebody else is at this scene: it is asked for again later.
+    fn leave(&mut self, scene: Scene, tries: u32, by: Sighting, now: Instant) {
+        let is_news = !self.held.contains_key(&scene.index);
+        if is_news {
+            self.detail(format!("chunk {} is encoded by {by}", scene.index));
+        }
+        if is_news && self.rules.waits_for_others && self.held.is_empty() {
+            self.note(format!(
+                "other hosts encode chunks of this job, the first {by}: what they finish is taken, what they leave is encoded here"
+            ));
+        }
+        self.held.insert(scene.index, by);
+        self.queue.leave(scene, tries, now + ASK_AGAIN);
     }
 
     /// What an encoder's failure says of the machine, and of the encoder.
@@ -993,6 +1059,7 @@ mod tests {
                 job: "`job`".to_owned(),
                 allowed: None,
                 course: None,
+                waits_for_others: true,
             };
             change(&mut rules);
             Self {

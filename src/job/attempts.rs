@@ -24,8 +24,10 @@ pub enum Attempted {
     Encoded,
     /// It failed.
     Failed,
-    /// The encoder was killed by a signal that av1enc did not send: for memory, most likely.
+    /// The encoder was killed: for memory, most likely.
     Killed,
+    /// The run was stopped.
+    Stopped,
 }
 
 /// A line of the file.

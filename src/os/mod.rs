@@ -12,6 +12,7 @@ pub mod process;
 pub mod toolbox;
 pub mod signal;
 pub mod machine;
+pub mod scheduler;
 pub mod sensors;
 pub mod gauges;
 pub mod task;

@@ -18,7 +18,7 @@ use crate::{
         session::{Ended, Pulse, Session},
     },
     film::media::{Chunk, MediaInfo},
-    job::{Encoded, Job, Made, names::Name},
+    job::{Attempted as Outcome, Encoded, Job, Made, Sighting, names::Name},
     os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
@@ -31,6 +31,7 @@ use crate::{
     work::{
         cut,
         decoded::{Pictures, Samples},
+        shared::{Asked, Shared},
     },
 };
 
@@ -55,6 +56,8 @@ pub struct Workshop {
     pub host: String,
     /// The hash of the frames of each chunk, where it is known.
     pub hashes: Arc<Vec<Option<String>>>,
+    /// Where other hosts may encode chunks of the job as well.
+    pub shared: Option<Arc<Shared>>,
 }
 
 /// The frames of a chunk are others than those with which it was planned.
@@ -86,6 +89,8 @@ pub enum Failure {
     Abandoned,
     /// The disk is full.
     Full(anyhow::Error),
+    /// Somebody else encodes it.
+    Held(Sighting),
     /// Anything else: it is tried again.
     Other(anyhow::Error),
 }
@@ -106,7 +111,7 @@ impl Failure {
             Self::Source(error) | Self::Killed(error) | Self::Full(error) | Self::Other(error) => {
                 error
             }
-            Self::Abandoned => anyhow!("{self}"),
+            Self::Abandoned | Self::Held(_) => anyhow!("{self}"),
         }
     }
 
@@ -136,6 +141,7 @@ impl fmt::Display for Failure {
                 write!(f, "{error:#}")
             }
             Self::Abandoned => f.write_str("the search for scenes has ended"),
+            Self::Held(by) => write!(f, "{by} encodes it"),
         }
     }
 }
@@ -154,6 +160,28 @@ pub struct Manner {
 /// # Errors
 /// What failed, and whether it is worth another try.
 pub fn encode(
+    workshop: &Workshop,
+    reader: &Reader,
+    reel: &Reel<Frame>,
+    manner: Manner,
+    pulse: &Arc<Pulse>,
+) -> Result<Encoded, Failure> {
+    let lease = match workshop.ask(reel)? {
+        Some(Asked::Encoded(encoded)) => return Ok(encoded),
+        Some(Asked::Held(by)) => return Err(Failure::Held(by)),
+        Some(Asked::Ours(lease)) => Some(lease),
+        None => None,
+    };
+    workshop.begun(reel.index)?;
+    let encoded = tried(workshop, reader, reel, manner, pulse);
+    workshop.ended(reel.index, &encoded, pulse);
+    // The record first: whoever gets the lease next finds it.
+    drop(lease);
+    encoded
+}
+
+/// The same, by who has the right to.
+fn tried(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
@@ -227,6 +255,33 @@ struct Written {
 }
 
 impl Workshop {
+    /// Asks for the scene of `reel`, where other hosts may encode it.
+    fn ask(&self, reel: &Reel<Frame>) -> Result<Option<Asked>, Failure> {
+        let (Some(shared), Some(chunk)) = (&self.shared, reel.chunk()) else {
+            return Ok(None);
+        };
+        shared.ask(&self.job, chunk).map(Some).map_err(Failure::of)
+    }
+
+    fn begun(&self, index: usize) -> Result<(), Failure> {
+        let begun = |shared: &Arc<Shared>| shared.begun(&self.job, index, &self.host);
+        self.shared.iter().try_for_each(begun).map_err(Failure::of)
+    }
+
+    /// Writes down what has come of an attempt. Nothing depends on it but what a scheduler is asked for next.
+    fn ended(&self, index: usize, encoded: &Result<Encoded, Failure>, pulse: &Pulse) {
+        let outcome = match encoded {
+            Ok(_) => Outcome::Encoded,
+            Err(_) if self.tools.children.is_closed() => Outcome::Stopped,
+            Err(Failure::Killed(_)) => Outcome::Killed,
+            Err(_) => Outcome::Failed,
+        };
+        let peak = pulse.look().peak_memory;
+        if let Some(shared) = &self.shared {
+            let _ = shared.ended(&self.job, index, outcome, peak);
+        }
+    }
+
     /// Has an encoder write the scene of `reel` into the part of a file of the job.
     fn write(
         &self,

@@ -11,6 +11,7 @@ pub mod layout;
 pub(crate) mod loudness;
 pub mod sound;
 pub mod weight;
+pub mod shared;
 pub mod chunk;
 pub mod packed;
 pub mod samples;

@@ -12,7 +12,7 @@ use self::{of_job::OfJob, packed::Packed};
 use super::Ground;
 use crate::{
     cli::{ChunkArgs, ChunkOrder, ShowProgress},
-    crew::{self, LostChunks},
+    crew::{self, Elsewhere, LostChunks},
     event::Sink,
     film::media::MediaInfo,
     neighbour::Board,
@@ -42,6 +42,8 @@ struct Done {
     here: Vec<usize>,
     /// Those with which it was done before, or by another host.
     before: Vec<usize>,
+    /// Those with which another host is at it.
+    elsewhere: Vec<usize>,
 }
 
 impl Done {
@@ -52,6 +54,7 @@ impl Done {
             what,
             here,
             before,
+            elsewhere: Vec::new(),
         }
     }
 }
@@ -60,10 +63,12 @@ impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chunks = count(self.here.len() as u64, "chunk");
         write!(f, "{chunks} {}", self.what)?;
-        match self.before.len() {
-            0 => Ok(()),
-            before => write!(f, ", {before} there before"),
+        for (chunks, what) in [(&self.before, "there before"), (&self.elsewhere, "elsewhere")] {
+            if !chunks.is_empty() {
+                write!(f, ", {} {what}", chunks.len())?;
+            }
         }
+        Ok(())
     }
 }
 
@@ -117,6 +122,8 @@ fn classified(error: anyhow::Error) -> anyhow::Error {
     let passes = lost.is_some_and(|lost| lost.may_help_later);
     if error.is::<Interrupted>() {
         error
+    } else if let Some(elsewhere) = error.downcast_ref::<Elsewhere>() {
+        TryAgain(format!("{elsewhere}: the same command helps later")).into()
     } else if error.is::<OtherFrames>() {
         UnfitHost(format!("{error:#}")).into()
     } else if passes || is_full(&error) {
@@ -210,6 +217,7 @@ impl Means {
             film_bytes: plan::likely_bytes(recipe, film),
             allowed: None,
             course: None,
+            waits_for_others: false,
         }
     }
 }

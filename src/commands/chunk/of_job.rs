@@ -8,11 +8,11 @@ use super::{Done, Means, on_this_host, require_encoder};
 use crate::{
     cli::ChunkArgs,
     commands::join,
-    crew,
+    crew::{self, Elsewhere},
     doctor::{self, Programs, Wanted},
     event::{Event, Stage},
     film::media::Chunk,
-    job::{self, Attached, Job, KnownScenes, ReaderRecord},
+    job::{self, Attached, Job, KnownScenes, Observer, ReaderRecord},
     os::{
         exit::{Taken, UsageError},
         machine::host,
@@ -27,7 +27,7 @@ use crate::{
         which::{Which, require_within},
     },
     source::Reader,
-    work::{chunk::Workshop, decoded::Samples, packed::Packing, planned::Planned},
+    work::{chunk::Workshop, decoded::Samples, packed::Packing, planned::Planned, shared::Shared},
 };
 
 /// Which chunks of which job, and what is done with them.
@@ -93,19 +93,42 @@ impl OfJob {
         reader: Reader,
         chunks: Vec<Chunk>,
     ) -> Result<Done> {
-        let (before, here) = divided(&chunks, |chunk| plan.job.has_record(chunk.index));
+        let shared = Arc::new(Shared::with(Observer::new(self.lease_timeout)));
+        let all: Vec<usize> = chunks.iter().map(|chunk| chunk.index).collect();
         let lp = plan.job.lp;
         let wishes = self
             .means
             .wishes(&plan.recipe, &plan.reader.film, lp, chunks.len());
         let work = crew::Work {
-            workshop: workshop(plan, programs),
+            workshop: workshop(plan, programs, shared.clone()),
             reader,
             aside: None,
             only: Some(chunks),
         };
-        crew::run(work, &wishes, watch.signals, watch.sink)?;
-        Ok(Done::with("encoded", here, before))
+        let elsewhere = match crew::run(work, &wishes, watch.signals, watch.sink) {
+            Ok(_) => Vec::new(),
+            Err(error) => self.left_to_others(error)?,
+        };
+        let here = shared.encoded();
+        let is_before = |index: &usize| !here.contains(index) && !elsewhere.contains(index);
+        let before = all.into_iter().filter(is_before).collect();
+        Ok(Done {
+            elsewhere,
+            ..Done::with("encoded", here, before)
+        })
+    }
+
+    /// The chunks that others encode, where any are as good as others.
+    ///
+    /// # Errors
+    /// If it is something else, or these very chunks are wanted.
+    fn left_to_others(&self, error: anyhow::Error) -> Result<Vec<usize>> {
+        match error.downcast_ref::<Elsewhere>() {
+            Some(Elsewhere { chunks }) if self.which == Which::Any => {
+                Ok(chunks.iter().map(|(index, _)| *index).collect())
+            }
+            _ => Err(error),
+        }
     }
 
     /// The job, if it is one of which this host can encode chunks.
@@ -236,7 +259,7 @@ fn divided(chunks: &[Chunk], is_done: impl Fn(&Chunk) -> bool) -> (Vec<usize>, V
 }
 
 /// What all chunks have in common.
-fn workshop(plan: &Plan, programs: Programs) -> Workshop {
+fn workshop(plan: &Plan, programs: Programs, shared: Arc<Shared>) -> Workshop {
     Workshop {
         job: plan.job.clone(),
         media: Arc::new(plan.reader.film.clone()),
@@ -246,5 +269,6 @@ fn workshop(plan: &Plan, programs: Programs) -> Workshop {
         samples: Samples::default(),
         host: host(),
         hashes: Arc::new(plan.known.hashes.clone()),
+        shared: Some(shared),
     }
 }

@@ -132,6 +132,7 @@ impl Packed {
                 samples: Samples::default(),
                 host: host(),
                 hashes: Arc::new(hashes),
+                shared: None,
             },
             reader: Reader::Packed(Arc::new(file)),
             aside: None,

@@ -296,6 +296,7 @@ impl Run<'_> {
             film_bytes: plan.likely_bytes(media),
             allowed: self.allowed(),
             course: None,
+            waits_for_others: true,
         })
     }
 

@@ -650,6 +650,8 @@ impl<'a> Run<'a> {
 
     /// What all chunks have in common.
     fn workshop(&self, media: Arc<MediaInfo>) -> Workshop {
+        // Who cannot read them finds them again, and says why.
+        let known = self.job.known_scenes().unwrap_or_default();
         Workshop {
             job: self.job.clone(),
             media,
@@ -658,10 +660,8 @@ impl<'a> Run<'a> {
             tools: self.programs.tools.clone(),
             samples: Samples::default(),
             host: host(),
-            hashes: self
-                .job
-                .scenes()
-                .map_or_else(|_| Arc::default(), |known| Arc::new(known.hashes)),
+            shared: known.is_for_all_hosts().then(Arc::default),
+            hashes: Arc::new(known.hashes),
         }
     }
 
