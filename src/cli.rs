@@ -54,6 +54,16 @@ impl Cli {
         }
     }
 
+    /// Whether only errors are wanted.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        match &self.command {
+            Some(Command::Chunk(args)) => args.quiet,
+            Some(Command::Join(args)) => args.quiet,
+            _ => self.options().quiet,
+        }
+    }
+
     /// Whether the result is wanted as JSON.
     #[must_use]
     pub fn json(&self) -> bool {

@@ -1700,4 +1700,49 @@ mod tests {
         assert!(bench.scenes(&[FRAMES]).encoded(0).ended.is_none());
         assert_eq!(bench.happens(Happening::AsideDone(0)).ended, Some(Ok(())));
     }
+
+    fn by_another(judgement: Judgement) -> Failure {
+        Failure::Held(Sighting {
+            holder: None,
+            judgement,
+        })
+    }
+
+    #[test]
+    fn chunks_of_others_are_left_to_those_who_live() {
+        let mut bench = Bench::with(|rules| rules.waits_for_others = false);
+        bench.scenes(&[FRAMES; 3]).passes(0.25);
+        assert_eq!(bench.at_work(), [0, 1]);
+        bench.fails(0, by_another(Judgement::Lives));
+        assert_eq!(bench.at_work(), [1, 2], "others are not held up");
+        bench.encoded(1).encoded(2).passes(0.25);
+        let ended = bench.ended.as_ref().unwrap().as_ref().unwrap_err();
+        assert!(ended.contains("chunk 0"), "{ended}");
+    }
+
+    #[test]
+    fn who_may_be_dead_is_waited_for_until_it_is_known() {
+        let mut bench = Bench::with(|rules| rules.waits_for_others = false);
+        bench.scenes(&[FRAMES; 1]).passes(0.25);
+        for _ in 0..9 {
+            // No failure of an encoder, however often.
+            bench.fails(0, by_another(Judgement::Unsure)).passes(1.0);
+            assert_eq!((bench.at_work(), &bench.ended), (vec![], &None));
+            bench.passes(1.5);
+            assert_eq!(bench.at_work(), [0], "it is asked for again");
+        }
+        bench.encoded(0).passes(0.25);
+        assert_eq!(bench.ended, Some(Ok(())));
+    }
+
+    #[test]
+    fn a_whole_film_waits_for_what_others_encode() {
+        let mut bench = Bench::with(|_| ());
+        bench.scenes(&[FRAMES; 2]).passes(0.25);
+        bench.fails(0, by_another(Judgement::Lives)).encoded(1);
+        assert_eq!((bench.at_work(), &bench.ended), (vec![], &None));
+        assert!(bench.said[0].contains("other hosts"), "{:?}", bench.said);
+        bench.passes(2.5).encoded(0).passes(0.25);
+        assert_eq!(bench.ended, Some(Ok(())));
+    }
 }

@@ -21,7 +21,13 @@ impl Allotment {
     /// What `variable` knows of it, which looks into the environment.
     fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let number = |name| variable(name)?.parse::<u64>().ok();
-        let array = || Some(format!("{}_{}", variable("SLURM_ARRAY_JOB_ID")?, number("SLURM_ARRAY_TASK_ID")?));
+        let array = || {
+            Some(format!(
+                "{}_{}",
+                variable("SLURM_ARRAY_JOB_ID")?,
+                number("SLURM_ARRAY_TASK_ID")?
+            ))
+        };
         // Slurm counts in MiB, and says 0 of all memory of a node.
         let of_cpus = || Some(number("SLURM_MEM_PER_CPU")? * number("SLURM_CPUS_ON_NODE")?);
         let mebibytes = number("SLURM_MEM_PER_NODE").or_else(of_cpus);
@@ -57,7 +63,11 @@ mod tests {
             memory_bytes: Some(600 << 20),
         };
         assert_eq!(array, wanted);
-        let of_cpus = read(&[("SLURM_MEM_PER_CPU", "100"), ("SLURM_CPUS_ON_NODE", "4"), ("SLURM_JOB_ID", "15")]);
+        let of_cpus = read(&[
+            ("SLURM_MEM_PER_CPU", "100"),
+            ("SLURM_CPUS_ON_NODE", "4"),
+            ("SLURM_JOB_ID", "15"),
+        ]);
         assert_eq!(of_cpus.memory_bytes, Some(400 << 20));
         assert_eq!(of_cpus.task.as_deref(), Some("15"));
         assert_eq!(read(&[("SLURM_MEM_PER_NODE", "0")]).memory_bytes, None);

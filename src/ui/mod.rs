@@ -45,7 +45,7 @@ impl Mode {
     /// What a command line asks for.
     #[must_use]
     pub fn of(cli: &Cli) -> Self {
-        match (cli.json(), cli.options().quiet) {
+        match (cli.json(), cli.quiet()) {
             (true, _) => Self::Json,
             (false, true) => Self::Quiet,
             (false, false) => Self::Human,

@@ -63,7 +63,10 @@ impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chunks = count(self.here.len() as u64, "chunk");
         write!(f, "{chunks} {}", self.what)?;
-        for (chunks, what) in [(&self.before, "there before"), (&self.elsewhere, "elsewhere")] {
+        for (chunks, what) in [
+            (&self.before, "there before"),
+            (&self.elsewhere, "elsewhere"),
+        ] {
             if !chunks.is_empty() {
                 write!(f, ", {} {what}", chunks.len())?;
             }
