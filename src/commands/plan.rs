@@ -41,7 +41,7 @@ fn unplannable(config: &Config) -> Option<(&'static str, &'static str)> {
             "--dry-run",
             "it plans without a directory: leave out `plan`",
         ))
-    } else if config.deciding.size.is_some() {
+    } else if config.deciding.target.is_some() {
         Some((
             "--target-size",
             "each chunk depends on the size of those before it, which one host encodes: leave out `plan`, or name a --crf",

@@ -42,13 +42,7 @@ pub struct Attached {
 /// [`TryAgain`] if directory or source are not to be seen; [`UnfitHost`] if that is another source; [`Taken`] if it is no job,
 /// or not ours.
 pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Attached> {
-    let place = match Place::held(dir) {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(TryAgain(format!(
-            "there is no job directory {}: is its share mounted on this host, or is the film finished?",
-            quoted(dir.as_os_str())
-        ))),
-        place => place.with_context(|| format!("reading {}", quoted(dir.as_os_str())))?,
-    };
+    let place = held(dir)?;
     let open_to_others = require_own(&place, shared)?;
     let state = match read_state(&place)? {
         Known::Nothing => bail!(Taken(format!(
@@ -72,6 +66,20 @@ pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Att
         },
         recipe: state.recipe,
     })
+}
+
+/// The directory of a job that is there, or should be.
+///
+/// # Errors
+/// [`TryAgain`] if it is not to be seen; those of the file system.
+pub(super) fn held(dir: &Path) -> Result<Place> {
+    match Place::held(dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(TryAgain(format!(
+            "there is no job directory {}: is its share mounted on this host, or is the film finished?",
+            quoted(dir.as_os_str())
+        ))),
+        place => place.with_context(|| format!("reading {}", quoted(dir.as_os_str()))),
+    }
 }
 
 /// A job that consists of one packed chunk, the file `packed`, in `dir`, an empty directory of this process alone.

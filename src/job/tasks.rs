@@ -6,8 +6,8 @@ use std::{ffi::OsStr, io::ErrorKind, ops::Range, os::unix::ffi::OsStrExt, path::
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Job, files::read, names::Name, place::Place};
-use crate::{cli::Setting, os::process::quoted};
+use super::{Job, attached::held, files::read, names::Name, place::Place};
+use crate::cli::Setting;
 
 /// A word of a command line, or a path: as text where it is text, else as its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,13 +154,9 @@ impl Job {
 /// The line by which the job in `dir` was planned; `None` if none was recorded.
 ///
 /// # Errors
-/// If there is no such directory, or the line cannot be read.
+/// [`TryAgain`](crate::os::exit::TryAgain) if there is no such directory; others if the line cannot be read.
 pub fn planned_line(dir: &Path) -> Result<Option<CommandLine>> {
-    let place = Place::held(dir).with_context(|| {
-        let shown = quoted(dir.as_os_str());
-        format!("cannot read the job directory {shown}")
-    })?;
-    told(&place, Name::Line)
+    told(&held(dir)?, Name::Line)
 }
 
 fn told<T: DeserializeOwned>(place: &Place, name: Name) -> Result<Option<T>> {

@@ -59,6 +59,7 @@ mod setup;
 mod shared;
 mod size;
 mod sound;
+mod spread;
 mod status;
 mod tasks;
 mod target;
