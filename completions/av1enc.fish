@@ -148,6 +148,10 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -a "verify" -d 'Compare a fi
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "restore" -d 'Put the original back that `--replace` has kept of a film'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "status" -d 'Show what is encoded below a directory, and what was stopped'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "history" -d 'Sum up what `--history` has written, as a table or a page'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "plan" -d 'Make the job directory; to look only, `--dry-run`'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "chunk" -d 'Encode chunks of a job that `av1enc plan` has made, on any host that sees it'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "join" -d 'Join the chunks of a job, prove the film, and give it its name'
+complete -c av1enc -n "__fish_av1enc_needs_command" -a "submit" -d 'Hand the chunks of a job to a scheduler: Slurm, GNU parallel, Kubernetes'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "tables" -d 'Print the built-in tables, for a file that --tables names'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "completions" -d 'Print a completion script for a shell'
 complete -c av1enc -n "__fish_av1enc_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -287,13 +291,168 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand history" -l seed -d 'Choos
 complete -c av1enc -n "__fish_av1enc_using_subcommand history" -l html -d 'Write one page for a browser, which needs nothing else (`-`: to standard output)' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand history" -l json -d 'Print the sums as one JSON object'
 complete -c av1enc -n "__fish_av1enc_using_subcommand history" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s i -l input -d 'The film to encode, as av1an has it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+svt-av1\t'SvtAv1EncApp'
+libsvtav1\t'SVT-AV1 through ffmpeg'
+libaom\t'libaom through ffmpeg'
+librav1e\t'rav1e through ffmpeg'
+av1-qsv\t'An Intel GPU through ffmpeg'
+auto-hw\t'An Intel GPU if there is one that works, else as auto'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l crf -d 'Quality, lower is better and larger: 0 to 63 [default: 28]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l preset -d 'Speed, lower is slower and better: 0 to 13 [default: 6]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s v -l video-params -d 'Options of the encoder by its own names; they win over every default' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s a -l audio-params -d 'Sound, by options of ffmpeg [default: copied]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l audio-codec -d 'Sound, by its codec [default: copy]' -r -f -a "copy\t'It is not'
+opus\t'libopus'
+aac\t'ffmpeg\'s AAC'
+flac\t'FLAC'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l opus-if -d 'Sound that becomes Opus: lossless, or \'bitrate>256\'' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l downmix -d 'Mix sound of more channels down' -r -f -a "stereo\t'Two channels'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l loudness -d 'Loudness of all sound in LUFS, by EBU R128: -23' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l languages -d 'Languages of sound and subtitles to keep: eng,de,und' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l drop-languages -d 'Languages of sound and subtitles to drop: rus' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s f -d 'Colour tags for a source that has none, as ffmpeg\'s options' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+yuv420p\t'8 bit 4:2:0'
+yuv420p10le\t'10 bit 4:2:0'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+auto\t'By rate, sound, codec and name'
+remux\t'A copy of a disc'
+web\t'From the web, as it is sold there'
+low\t'A rip of low quality'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l crf-table -d 'Table for crf and preset' -r -f -a "class\t'By class of source'
+size\t'By size'
+codec\t'By the source\'s codec, and size'
+quick\t'By size, for those in a hurry'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
+very-high\t'Slower'
+archive\t'To keep: better and slower'
+fast\t'Faster'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l tables -d 'Tables to decide by [default: those of `av1enc tables`]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l config -d 'Settings file [default: ~/.config/av1enc/config.toml]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l skip -d 'Films to leave as they are (exit code 4)' -r -f -a "av1\t'It is AV1 already'
+hevc-web\t'It is a clean film of the web, in HEVC or VP9'
+small\t'It has fewer bytes than --min-bytes'
+marked\t'FILM.av1skip is beside it'
+copying\t'It is still being written'
+dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
+own\t'av1enc has made it, or has kept it as the original'
+none\t'None of these'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+refuse\t'The film is not encoded'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l target-size -d 'Size of the whole output: 4G, 700M' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l min-saving -d 'The same by what the output must save: 5%' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+finish\t'Running chunks are finished first'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l nice -d 'How much av1enc makes way for other programs: 0 to 19' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l ionice -d 'When it gets the disks: idle, best-effort:7' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l cpus -d 'Processors to use: 0-7,12' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l numa -d 'Nodes of memory' -r -f -a "interleave\t'Memory is spread over all nodes'
+node\t'Each encoder is kept on one node'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l battery -d 'Pause below this charge, in percent, on battery' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l max-temp -d 'Hottest that the processor may get: 80' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l pause-while -d 'Pause while this command of the shell succeeds' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+ffms2\t'FFMS2 where it is right, else ffmpeg in order'
+linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l force-keyframes -d 'Frames at which a chunk begins in any case: 240,1500' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+bar\t'A bar, wherever it goes'
+lines\t'A line for each stage, and for each twentieth of it'
+none\t'Nothing: notes, warnings and the result are still printed'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s y -d 'Overwrite the output if it exists'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l replace -d 'Have the output take INPUT\'s place (see `av1enc restore`)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l no-backup -d 'Keep no original'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l drop-commentary -d 'Drop commentary, by its flag or title'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l no-config -d 'Read no settings file'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l force-reencode -d 'Encode AV1 again, and HEVC or VP9 of the web'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l why -d 'Write into INPUT.why.txt why it was skipped or failed'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l mark -d 'Write INPUT.av1skip where the output was too large'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l approved -d 'Go on: the clip of these settings is good'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s k -l keep -d 'Keep the job directory after success'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l restart -d 'Throw away what an earlier run has done, and begin anew'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l allow-truncated -d 'Encode what there is of a source that is cut short'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l sc-only -d 'Only find the scenes, and write them into --scenes'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l verify-decode -d 'Decode the whole output as well before it gets its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l verify-source -d 'Compare all pictures with the source\'s before the output gets its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l dry-run -d 'Print the plan and do nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l json -d 'Print progress and result as JSON lines on standard output'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s q -l quiet -d 'Print nothing but errors'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l verbose -d 'Print what each chunk does'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l chunks -d 'Chunks A to B, from 0; or only A' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l task -d 'The task with this number in the job\'s tasks.json; `auto`: the one that a scheduler\'s environment names' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l packed -d 'A chunk that `--pack` has written, on a host that sees neither job nor source' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l task-offset -d 'Add this to the number of the task' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l source -d 'Where the source is on this host [default: where the plan has it]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -s w -l workers -d 'Encoders at once [default: by processors and memory]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l memory-limit -d 'Memory to stay within, in bytes, or with K, M, G, T [default: what is available]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l lease-timeout -d 'After so many seconds without a sign of life, a host that encodes a chunk counts as dead' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l any -d 'Chunks that nobody encodes, until none is left'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l pack -d 'Write the frames of each chunk into one lossless file, and encode nothing'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l shared -d 'The group of the job directory works on it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -l json -d 'Print what happens as JSON lines'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -s q -l quiet -d 'Print only errors'
+complete -c av1enc -n "__fish_av1enc_using_subcommand chunk" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c av1enc -n "__fish_av1enc_using_subcommand join" -l source -d 'Where the source is on this host [default: where the plan has it]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand join" -l shared -d 'The group of the job directory works on it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand join" -l json -d 'Print what happens as JSON lines'
+complete -c av1enc -n "__fish_av1enc_using_subcommand join" -s q -l quiet -d 'Print only errors'
+complete -c av1enc -n "__fish_av1enc_using_subcommand join" -s h -l help -d 'Print help'
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l engine -d 'To whom' -r -f -a "slurm\t'An array job of Slurm, and a job that joins'
+parallel\t'A line for GNU parallel, over ssh'
+kubernetes\t'The manifest of an indexed job of Kubernetes'"
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l array-limit -d 'Tasks at once, at most [default: the scheduler\'s own limit]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l task-seconds -d 'Seconds of work that a task has at least, about' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l hosts -d 'Hosts for GNU parallel: names separated by commas, or a file with one in each line' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l image -d 'The container\'s image (Kubernetes)' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l claim -d 'The volume claim on which job and source are (Kubernetes)' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l program -d 'Where av1enc is on the hosts [default: where this one is]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l print -d 'Only print what would be done'
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l packed -d 'Chunks go to hosts that do not see the job as packed files (GNU parallel)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l shared -d 'The group of the job directory works on it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l json -d 'Print one JSON object'
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c av1enc -n "__fish_av1enc_using_subcommand tables" -s h -l help -d 'Print help'
 complete -c av1enc -n "__fish_av1enc_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "doctor" -d 'Say what an encode lacks on this machine, and what to type'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "verify" -d 'Compare a film with the one that it was made of'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "status" -d 'Show what is encoded below a directory, and what was stopped'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "history" -d 'Sum up what `--history` has written, as a table or a page'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "tables" -d 'Print the built-in tables, for a file that --tables names'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history tables completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "doctor" -d 'Say what an encode lacks on this machine, and what to type'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "verify" -d 'Compare a film with the one that it was made of'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "restore" -d 'Put the original back that `--replace` has kept of a film'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "status" -d 'Show what is encoded below a directory, and what was stopped'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "history" -d 'Sum up what `--history` has written, as a table or a page'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "plan" -d 'Make the job directory; to look only, `--dry-run`'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "chunk" -d 'Encode chunks of a job that `av1enc plan` has made, on any host that sees it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "join" -d 'Join the chunks of a job, prove the film, and give it its name'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "submit" -d 'Hand the chunks of a job to a scheduler: Slurm, GNU parallel, Kubernetes'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "tables" -d 'Print the built-in tables, for a file that --tables names'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c av1enc -n "__fish_av1enc_using_subcommand help; and not __fish_seen_subcommand_from doctor verify restore status history plan chunk join submit tables completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 const STYLES: Styles = Styles::styled();
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong usage; 3 output or other job exists; 4 left as it is; 5 clip waits; \
-6 chunks missing; 7 size missed; 8 this film cannot be taken; 75 try again; 130, 143, 129 stopped by a signal.";
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 output or job exists; 4 left as it is; 5 clip waits; \
+6 chunks missing; 7 size missed; 8 never this film; 75 try again; 130, 143, 129 signals.";
 
 /// The heading of options that decide whether and how well a film is encoded.
 const DECISIONS: &str = "Decisions";
@@ -102,8 +102,11 @@ const EVERYDAY: [&str; 18] = [
 ];
 
 /// What only the manual shows, and a shell completes: what is typed rarely, and named by the message that brings it up.
-const RARE: [&str; 22] = [
+const RARE: [&str; 25] = [
     "input_flag",
+    "ionice",
+    "battery",
+    "min_saving",
     "keep_backup",
     "allow_truncated",
     "on_change",
@@ -127,6 +130,9 @@ const RARE: [&str; 22] = [
     "progress",
 ];
 
+/// Commands that `-h` leaves out: `plan` says what comes after it.
+const LATER: [&str; 5] = ["chunk", "join", "submit", "tables", "completions"];
+
 /// The command line with short texts: a line for each flag, wherever the terminal has room for it. The manual page has all
 /// texts whole, and what is typed rarely as well.
 #[must_use]
@@ -147,9 +153,13 @@ pub fn command() -> clap::Command {
 /// The same where only what is typed every day is shown.
 #[must_use]
 pub fn everyday() -> clap::Command {
-    only_everyday(command())
+    let mut command = only_everyday(command())
         .mut_subcommand("doctor", only_everyday)
-        .mut_subcommand("plan", only_everyday)
+        .mut_subcommand("plan", only_everyday);
+    for later in LATER {
+        command = command.mut_subcommand(later, |later| later.hide(true));
+    }
+    command
 }
 
 fn only_everyday(command: clap::Command) -> clap::Command {

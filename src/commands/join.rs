@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::encode;
 use crate::{
     cli::{EncodeArgs, JoinArgs},
     job::{self, CommandLine},
     os::{
-        exit::{Exit, Taken},
+        exit::{Exit, Taken, TryAgain},
         process::quoted,
     },
     settings::{Config, Step, line},
@@ -44,7 +44,7 @@ pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
 /// What the job in `dir` was planned with, where the source may lie elsewhere on this host.
 ///
 /// # Errors
-/// [`Taken`] if the job was not planned; what this av1enc does not understand of the line.
+/// [`Taken`] if the job was not planned, [`TryAgain`] if it or the film is not to be seen; what this av1enc does not understand of the line.
 pub(super) fn planned(dir: &Path, source: Option<&Path>) -> Result<(Config, EncodeArgs)> {
     let here = env::current_dir().context("the current directory is gone")?;
     let (dir, source) = (here.join(dir), source.map(|source| here.join(source)));
@@ -65,8 +65,15 @@ pub(super) fn planned(dir: &Path, source: Option<&Path>) -> Result<(Config, Enco
         .with_context(|| format!("the line by which {shown} was planned"))?;
     options.said = line.said.clone();
     options.words = words;
-    let config = Config::new(&options)?;
-    Ok((moved(config, &line, dir, source), options))
+    let config = moved(Config::new(&options)?, &line, dir, source);
+    ensure!(
+        config.input.exists(),
+        TryAgain(format!(
+            "the film is not to be seen at {} on this host: mount it, or say with --source where it is",
+            quoted(config.input.as_os_str())
+        ))
+    );
+    Ok((config, options))
 }
 
 /// The same, where the job is in `dir`, and the source may lie elsewhere.

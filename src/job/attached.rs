@@ -39,7 +39,7 @@ pub struct Attached {
 /// The job in `dir`, of the source `input` as it is named on this host. With `shared`, it may be one of the directory's group.
 ///
 /// # Errors
-/// [`TryAgain`] if directory or source are not to be seen; [`UnfitHost`] if that is another source; [`Taken`] if it is no job,
+/// [`TryAgain`] if the directory is not to be seen; [`UnfitHost`] if that is another source; [`Taken`] if it is no job,
 /// or not ours.
 pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Attached> {
     let place = held(dir)?;
@@ -125,13 +125,6 @@ fn part_of_a_job(
 /// What the source is, as this host sees it.
 fn identify(input: &Path) -> Result<(Stamp, SourceIdentity)> {
     let shown = quoted(input.as_os_str());
-    match Stamp::of(input) {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(TryAgain(format!(
-            "the film is not to be seen at {shown} on this host: mount it, or say with --source where it is"
-        ))),
-        stamp => Ok((
-            stamp.with_context(|| format!("reading {shown}"))?,
-            SourceIdentity::of(input)?,
-        )),
-    }
+    let stamp = Stamp::of(input).with_context(|| format!("reading {shown}"))?;
+    Ok((stamp, SourceIdentity::of(input)?))
 }

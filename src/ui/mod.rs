@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    cli::{Cli, ShowProgress},
+    cli::{Cli, Command, ShowProgress},
     event::{Event, Progress, Report, Stage},
     os::{
         exit::{ChunksMissing, Exit},
@@ -282,6 +282,9 @@ pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
 /// Prints that the run was stopped, and how to go on.
 pub fn print_stopped(stopped: &Interrupted, cli: &Cli, mode: Mode) {
     let message = match (&cli.command, cli.encode.restart) {
+        (Some(Command::Plan { .. } | Command::Chunk(_) | Command::Join(_)), _) => {
+            format!("{stopped}; finished work is kept: the same command goes on from here")
+        }
         (Some(_), _) => stopped.to_string(),
         (None, restarted) => {
             let command = if restarted {

@@ -616,6 +616,7 @@ fn help_fits_a_screen_and_the_manual_has_what_it_leaves_out() {
             assert!(text.contains(range), "{range:?} in {text}");
         }
     }
+    assert!(short.contains("  plan ") && !short.contains("  join ") && long.contains("  join "));
     assert!(!short.contains("--max-temp") && long.contains("--max-temp"));
     let last = long.trim_end().lines().last().unwrap();
     assert!(!long.contains("--stall-timeout") && last.contains("man av1enc"));
