@@ -542,7 +542,7 @@ impl Hall {
     }
 
     fn sign(&self, chunk: usize, pulse: &Pulse) -> Sign {
-        let part = self.workshop.job.dir().join(Name::Chunk(chunk).part());
+        let part = self.workshop.job.unfinished(Name::Chunk(chunk));
         let Vitals {
             pid,
             fed,

@@ -426,12 +426,18 @@ impl Job {
         self.place.file(name.to_string())
     }
 
+    /// Where something is, or will be, that has no final name yet.
+    #[must_use]
+    pub fn unfinished(&self, name: Name) -> PathBuf {
+        self.place.file(self.part_of(&name.to_string()))
+    }
+
     /// Where something may be written to which [`Job::finish`] then gives its final name.
     ///
     /// # Errors
     /// If something of an earlier run is in its place and cannot be removed.
     pub fn part(&self, name: Name) -> Result<PathBuf> {
-        let part = self.place.file(self.part_of(&name.to_string()));
+        let part = self.unfinished(name);
         remove_if_there(&part)?;
         Ok(part)
     }

@@ -77,5 +77,8 @@ fn write(job: &Job, name: Name, text: &str) -> Result<String> {
     let mut file =
         File::create_new(&path).with_context(|| format!("writing {}", job.shown(&path)))?;
     file.write_all(text.as_bytes())?;
-    Ok(name.part())
+    let relative = job.relative(&path).to_str();
+    Ok(relative
+        .context("a name of ours that is no text")?
+        .to_owned())
 }

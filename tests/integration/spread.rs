@@ -345,3 +345,34 @@ fn packed_chunks_are_encoded_where_neither_job_nor_film_nor_vapoursynth_is() {
     );
     let _ = goes_on(at, join(at), CHUNKS);
 }
+
+#[test]
+fn files_that_options_name_go_with_a_packed_chunk() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    // Two scenes of 28 pictures: another quality for each.
+    let lines = [("20\n", 28), ("60\n", 28)].map(|(line, times)| line.repeat(times));
+    fs::write(at.join("the file.txt"), lines.concat()).unwrap();
+    let _ = Run::bare(at)
+        .args(["plan", "--preset", "10", "-o", "out.mkv", "--encoder-path"])
+        .arg(real())
+        .args(["-v", "--use-q-file 1 --qpfile 'the file.txt'"])
+        .arg(clips::hdr10())
+        .succeeds();
+    let _ = chunk(at, JOB).args(["--any", "--pack"]).succeeds();
+    let _ = chunk(at, JOB).arg("--any").succeeds();
+    fs::remove_file(at.join("the file.txt")).unwrap();
+    let chunks = at.join(JOB).join("chunks");
+    let far = tempfile::tempdir().unwrap();
+    for n in ["00000", "00001"] {
+        fs::copy(
+            chunks.join(n).with_extension("mkv"),
+            far.path().join("it.mkv"),
+        )
+        .unwrap();
+        let packed = Run::bare(far.path()).args(["chunk", "--packed", "it.mkv"]);
+        let _ = packed.env("AV1ENC_ENCODER_PATH", real()).succeeds();
+        let ours = fs::read(chunks.join(n).with_extension("ivf")).unwrap();
+        assert!(fs::read(far.path().join("it.ivf")).unwrap() == ours, "{n}");
+    }
+}
