@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// Those of the encode; [`ChunksMissing`](crate::os::exit::ChunksMissing).
 pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
-    let (config, options) = planned(&args.job, args.source.as_deref())?;
+    let (config, options) = planned(&args.job, args.source.as_deref(), args.shared)?;
     let options = EncodeArgs {
         quiet: args.quiet,
         json: args.json,
@@ -45,11 +45,15 @@ pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
 ///
 /// # Errors
 /// [`Taken`] if the job was not planned, [`TryAgain`] if it or the film is not to be seen; what this av1enc does not understand of the line.
-pub(super) fn planned(dir: &Path, source: Option<&Path>) -> Result<(Config, EncodeArgs)> {
+pub(super) fn planned(
+    dir: &Path,
+    source: Option<&Path>,
+    shared: bool,
+) -> Result<(Config, EncodeArgs)> {
     let here = env::current_dir().context("the current directory is gone")?;
     let (dir, source) = (here.join(dir), source.map(|source| here.join(source)));
     let shown = quoted(dir.as_os_str());
-    let line = job::planned_line(&dir)?.with_context(|| {
+    let line = job::planned_line(&dir, shared)?.with_context(|| {
         Taken(format!(
             "{shown} was not made by `av1enc plan`: repeat the command that made it with `plan`, `av1enc plan INPUT -o OUTPUT`"
         ))

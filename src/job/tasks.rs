@@ -6,7 +6,13 @@ use std::{ffi::OsStr, io::ErrorKind, ops::Range, os::unix::ffi::OsStrExt, path::
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Job, attached::held, files::read, names::Name, place::Place};
+use super::{
+    Job,
+    attached::held,
+    files::{read, require_own},
+    names::Name,
+    place::Place,
+};
 use crate::cli::Setting;
 
 /// A word of a command line, or a path: as text where it is text, else as its bytes.
@@ -151,12 +157,17 @@ impl Job {
     }
 }
 
-/// The line by which the job in `dir` was planned; `None` if none was recorded.
+/// The line by which the job in `dir` was planned; `None` if none was recorded. With `shared`, it may be one of the directory's
+/// group.
 ///
 /// # Errors
+/// [`Taken`](crate::os::exit::Taken) if somebody else may have written it;
 /// [`TryAgain`](crate::os::exit::TryAgain) if there is no such directory; others if the line cannot be read.
-pub fn planned_line(dir: &Path) -> Result<Option<CommandLine>> {
-    told(&held(dir)?, Name::Line)
+pub fn planned_line(dir: &Path, shared: bool) -> Result<Option<CommandLine>> {
+    let place = held(dir)?;
+    // It names programs.
+    require_own(&place, shared)?;
+    told(&place, Name::Line)
 }
 
 fn told<T: DeserializeOwned>(place: &Place, name: Name) -> Result<Option<T>> {

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -154,6 +154,13 @@ fn a_host_refuses_what_was_not_planned() {
         .succeeds();
     let job = at.join(JOB);
     let any = || chunk(at, JOB).arg("--any");
+    // Others may have written what it is to run.
+    let mode = |mode| fs::set_permissions(&job, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o777);
+    for run in [any(), join(at)] {
+        let _ = run.ends().exits(3).says("can be written by other users");
+    }
+    mode(0o700);
     // The film is not to be seen: its share may be mounted later, or somewhere else.
     let moved = at.join("-moved\nfilm.mkv");
     fs::rename(&film, &moved).unwrap();

@@ -53,7 +53,7 @@ impl OfJob {
     pub fn of(args: &ChunkArgs) -> Result<Self> {
         let which = Which::of(args, |name| env::var(name).ok())?;
         let dir = args.job.as_deref().context("no job is named")?;
-        let (config, _) = join::planned(dir, args.source.as_deref())?;
+        let (config, _) = join::planned(dir, args.source.as_deref(), args.shared)?;
         let (encoder, programs) = on_this_host(config.encoder, config.programs);
         Ok(Self {
             which,
