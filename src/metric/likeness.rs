@@ -21,6 +21,7 @@ use crate::{
     finding::{Finding, Property},
     os::{process::outcome, toolbox::Toolbox, words::count},
     source::{
+        listener::Listener,
         packets::{Original, keep_clock},
         probe::file_url,
     },
@@ -737,6 +738,14 @@ impl Other<'_> {
             Self::Of(film, streams) => decoding(film, streams, options),
         }
     }
+
+    /// Whoever has ffmpeg decode them.
+    fn listener<'a>(&'a self, tools: &'a Toolbox) -> Listener<'a> {
+        match self {
+            Self::All(_) => Listener::of_ours(tools),
+            Self::Of(film, _) => film.listener(),
+        }
+    }
 }
 
 /// ffmpeg, decoding streams of a film with these options.
@@ -813,12 +822,15 @@ impl Sounds<'_> {
 
     /// Lets the sounds of two decoders come, those of the source first.
     fn listen_to(&self, films: [Command; 2], mut pairs: Vec<Pair>) -> Result<Vec<Likeness>> {
-        let children = &self.source.tools.children;
+        let (of_source, of_other) = (
+            self.source.listener(),
+            self.other.listener(self.source.tools),
+        );
         let ((from_source, ours), (from_encoded, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         let [source, encoded] = films;
         thread::scope(|scope| {
-            let a = scope.spawn(move || children.stream(source, |avi| send(avi, &from_source)));
-            let b = scope.spawn(move || children.stream(encoded, |avi| send(avi, &from_encoded)));
+            let a = scope.spawn(move || of_source.stream(source, |avi| send(avi, &from_source)));
+            let b = scope.spawn(move || of_other.stream(encoded, |avi| send(avi, &from_encoded)));
             listen(&mut pairs, [&ours, &theirs]);
             drop((ours, theirs));
             outcome(a).context("decoding the source's sound")?;

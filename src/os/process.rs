@@ -484,7 +484,8 @@ impl TailReader {
     }
 }
 
-/// The last lines of a stream. A progress line (ended by a carriage return) counts as a line but is not kept.
+/// The last lines of a stream, and those before them that speak of a disk. A progress line (ended by a carriage return) counts
+/// as a line but is not kept.
 #[derive(Default)]
 pub struct Tail {
     kept: VecDeque<String>,
@@ -528,7 +529,8 @@ impl Tail {
         }
         if keep(line) && end == b'\n' {
             if self.kept.len() == TAIL_LINES {
-                self.kept.pop_front();
+                let oldest = self.kept.iter().position(|kept| !is_of_a_disk(kept));
+                self.kept.remove(oldest.unwrap_or(0));
             }
             self.kept.push_back(line.to_owned());
         }
@@ -596,6 +598,20 @@ pub fn tells_of_no_room(text: &str) -> bool {
 fn tell_of_full_disk(lines: &[String]) -> bool {
     let tells = |line: &String| NO_ROOM.iter().any(|words| line.contains(words));
     lines.iter().any(tells)
+}
+
+/// What ffmpeg says where a disk does not give it what it asks for: its readers of some containers, and it itself.
+const UNREADABLE: [&str; 2] = ["Read error", ": Input/output error"];
+
+/// Whether a `line` says that a disk has not given what was asked for.
+#[must_use]
+pub fn tells_of_unreadable(line: &str) -> bool {
+    UNREADABLE.iter().any(|end| line.ends_with(end))
+}
+
+/// Whether a `line` speaks of a disk: that is why, whatever was said before or is said after it.
+fn is_of_a_disk(line: &str) -> bool {
+    tells_of_unreadable(line) || NO_ROOM.iter().any(|words| line.contains(words))
 }
 
 impl ToolFailure {
@@ -825,6 +841,16 @@ mod tests {
             error.contains("--- stdout\nto-out\n--- stderr\nto-err"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_is_said_of_a_disk_is_kept_however_much_is_said_behind_it() {
+        let script =
+            "for word in 'file:x: Input/output error' one; do echo $word >&2; done; seq 100 >&2";
+        let said = Children::default().finish(shell(script)).unwrap().stderr;
+        assert_eq!(said.len(), TAIL_LINES);
+        assert_eq!([&said[0], &said[1]], ["file:x: Input/output error", "72"]);
+        assert!(tells_of_unreadable(&said[0]) && !tells_of_unreadable("Input/output errors"));
     }
 
     #[test]

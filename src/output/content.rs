@@ -18,8 +18,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
     finding::{Finding, Property, What},
-    os::{process::outcome, words::count},
+    os::{
+        process::{ToolFailure, outcome},
+        words::count,
+    },
     source::{
+        listener::Listener,
         packets::{Original, filling, keep_clock},
         probe::file_url,
     },
@@ -129,6 +133,19 @@ impl<'a> Films<'a> {
         }
     }
 
+    /// Whoever has ffmpeg read a file of ours.
+    fn listener(&self) -> Listener<'a> {
+        Listener::of_ours(self.source.tools)
+    }
+
+    /// Whoever has ffmpeg read the output.
+    fn output_listener(&self) -> Listener<'a> {
+        match self.output {
+            Output::Ours(_) => self.listener(),
+            Output::Any(film) => film.listener(),
+        }
+    }
+
     fn read_output(&self) -> Command {
         match self.output {
             Output::Ours(file) => self.reading(file),
@@ -196,8 +213,11 @@ impl<'a> Films<'a> {
                     Some(self.samples(pair)?).filter(|finding| finding.agrees)
                 }
                 TrackKind::Audio => None,
-                // Pictures have no words.
-                TrackKind::Subtitles => Some(self.texts(pair).unwrap_or(of_packets)),
+                TrackKind::Subtitles => Some(match self.texts(pair) {
+                    // Pictures have no words.
+                    Err(error) if error.is::<ToolFailure>() => of_packets,
+                    texts => texts?,
+                }),
             })
         };
         pairs.iter().zip(&packets).map(finding).collect()
@@ -230,6 +250,7 @@ impl<'a> Films<'a> {
         }
         keep_clock(hashed(&mut source), self.source.container);
         self.keep_output_clock(hashed(&mut output));
+        let source = (self.source.listener(), source);
         self.in_lockstep(source, output, &vec![self.later_ms; pairs.len()])
     }
 
@@ -253,7 +274,7 @@ impl<'a> Films<'a> {
             hashed(command.args(["-c", "copy"]));
         }
         let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
-        let compared = self.in_lockstep(source, output, &offsets_ms)?;
+        let compared = self.in_lockstep((self.listener(), source), output, &offsets_ms)?;
         let by = "hashes and times of all packets that were encoded, by ffmpeg";
         let finding = |(number, packets): (&usize, &Packets)| {
             packets.finding(Property::SoundPackets.of_track(number + 1), by)
@@ -282,26 +303,16 @@ impl<'a> Films<'a> {
     /// Compares packets of both, as they come; those of each stream are later in the output by one of `offsets_ms`.
     fn in_lockstep(
         &self,
-        source: Command,
+        (of_source, source): (Listener<'_>, Command),
         output: Command,
         offsets_ms: &[f64],
     ) -> Result<Vec<Packets>> {
-        let Original {
-            tools, container, ..
-        } = self.source;
+        let (of_output, restarts) = (self.output_listener(), self.source.container.restarts);
         let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
-            let a = scope.spawn(move || {
-                tools
-                    .children
-                    .stream(source, |text| send(text, &from_source))
-            });
-            let b = scope.spawn(move || {
-                tools
-                    .children
-                    .stream(output, |text| send(text, &from_output))
-            });
-            let packets = compare(&ours, &theirs, offsets_ms, container.restarts);
+            let a = scope.spawn(move || of_source.stream(source, |text| send(text, &from_source)));
+            let b = scope.spawn(move || of_output.stream(output, |text| send(text, &from_output)));
+            let packets = compare(&ours, &theirs, offsets_ms, restarts);
             drop((ours, theirs));
             outcome(a).context("reading the source's other tracks again")?;
             outcome(b).context("reading the output's other tracks")?;
@@ -313,6 +324,7 @@ impl<'a> Films<'a> {
     fn one_track(&self, mut source: Command, mut output: Command) -> Result<Packets> {
         keep_clock(hashed(&mut source), self.source.container);
         self.keep_output_clock(hashed(&mut output));
+        let source = (self.source.listener(), source);
         let mut packets = self.in_lockstep(source, output, &[self.later_ms])?;
         Ok(packets.pop().unwrap_or_default())
     }
@@ -359,12 +371,12 @@ impl<'a> Films<'a> {
         keep_clock(&mut source, self.source.container);
         output.args(["-c:s", "srt", "-f", "srt", "pipe:1"]);
         self.keep_output_clock(&mut output);
-        let texts = |command| -> Result<Vec<Text>> {
-            let children = &self.source.tools.children;
-            let read = children.output(command).context("reading subtitles")?;
+        let texts = |listener: Listener<'_>, command| -> Result<Vec<Text>> {
+            let read = listener.output(command).context("reading subtitles")?;
             Ok(subtitles(&String::from_utf8_lossy(&read)))
         };
-        let (mut ours, mut theirs) = (texts(source)?, texts(output)?);
+        let mut ours = texts(self.source.listener(), source)?;
+        let mut theirs = texts(self.output_listener(), output)?;
         if let Output::Any(_) = self.output {
             (ours, theirs) = (without_markup(ours), without_markup(theirs));
         }

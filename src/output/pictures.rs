@@ -19,6 +19,7 @@ use crate::{
     os::{process::outcome, toolbox::Toolbox, words::count},
     output::container::MAX_TIME_ERROR_MS,
     source::{
+        listener::Listener,
         packets::{Announced, Original},
         places::{self, Comparison, Film, References, Seen},
         probe::file_url,
@@ -94,7 +95,8 @@ impl Joined<'_> {
         let mut command = self.reading(&[]);
         command.args(["-c", "copy", "-f", "ivf", "-"]);
         let other = |ivf: &mut dyn Read| disagreement(ivf, chunks, picture);
-        Ok(of_bitstream(self.tools.children.stream(command, other)?))
+        let listener = Listener::of_ours(self.tools);
+        Ok(of_bitstream(listener.stream(command, other)?))
     }
 
     /// Decodes every frame; there should be as many as `frames`.
@@ -104,9 +106,7 @@ impl Joined<'_> {
     pub fn decoded(&self, frames: u64) -> Result<Finding> {
         let mut command = self.reading(&["-xerror"]);
         command.args(["-fps_mode", "passthrough", "-f", "framecrc", "-"]);
-        let output = self
-            .tools
-            .children
+        let output = Listener::of_ours(self.tools)
             .output(command)
             .context("decoding the output")?;
         Ok(of_decoded(&String::from_utf8_lossy(&output), frames))

@@ -24,13 +24,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     changes::{Change, Divided, Extras, Look, Looks},
     frames::{Frame, Layout},
-    packets::{SAME_TIME_MS, is_of_clock, is_of_the_end, keep_clock, require_readable},
+    listener::{Listener, is_of_the_end},
+    packets::{SAME_TIME_MS, is_of_clock, keep_clock},
 };
 use crate::{
     film::media::{Container, Range as SampleRange, Subsampling, Video},
     os::{
         exit::UnfitFilm,
-        process::{Children, Running, TailReader, ToolFailure},
+        process::{Children, Running, TailReader, ToolFailure, tells_of_unreadable},
         toolbox::Toolbox,
     },
 };
@@ -379,7 +380,8 @@ impl Iterator for Whole {
         {
             return Some(Err(UnfitFilm(divided.to_string()).into()));
         }
-        if let Err(error) = self.pipe.require_readable(&self.film.container.format) {
+        let listener = Listener::of_source(&self.film.tools, &self.film.container.format);
+        if let Err(error) = self.pipe.require_all(listener) {
             return Some(Err(error));
         }
         match next {
@@ -657,7 +659,7 @@ impl Pipe {
             let complaint = complaint.filter(|_| !is_of_clock(line) && !is_of_ticks(line));
             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((_, said)) = complaint
-                && kept.len() < COMPLAINTS
+                && (kept.len() < COMPLAINTS || tells_of_unreadable(said))
             {
                 let said = said.trim();
                 // Decoders are a few pictures ahead of what is shown.
@@ -782,10 +784,10 @@ impl Pipe {
             .collect()
     }
 
-    /// Fails if ffmpeg has said so far that it was not given some of the film, which is of this `format`.
-    fn require_readable(&self, format: &str) -> Result<()> {
+    /// Fails if ffmpeg has said so far that it was not given some of the film.
+    pub(super) fn require_all(&self, listener: Listener<'_>) -> Result<()> {
         let complaints = self.complaints.lock();
-        require_readable(format, &complaints.unwrap_or_else(PoisonError::into_inner))
+        listener.require_all(&complaints.unwrap_or_else(PoisonError::into_inner))
     }
 }
 

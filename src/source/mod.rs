@@ -17,6 +17,7 @@ pub use self::{
 use self::{index::Reading, linear::Linear, packed::Packed, places::Watch};
 
 mod heard;
+pub mod listener;
 mod library;
 pub mod ending;
 pub mod probe;

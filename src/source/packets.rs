@@ -9,12 +9,12 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
     os::{process::ToolFailure, toolbox::Toolbox, words::count},
-    source::probe::LOOKING_FAR,
+    source::{listener::Listener, probe::LOOKING_FAR},
 };
 
 /// A packet of the picture.
@@ -257,20 +257,16 @@ pub struct Handed<'a> {
 /// # Errors
 /// If ffmpeg fails.
 pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<Packets> {
-    let Original {
-        tools, container, ..
-    } = *source;
+    let container = source.container;
     let header = HEADERS
         .iter()
         .find(|(codec, _)| *codec == container.video.codec)
         .map(|(_, unit)| *unit);
     let run = |header| {
         let command = listing(source, others, header);
-        let (packets, said) = tools.children.stream_and_words(command, |lines| {
+        source.listener().stream(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
-        })?;
-        require_readable(&container.format, &said)?;
-        Ok(packets)
+        })
     };
     let complains_of_filter = |error: &anyhow::Error| {
         error
@@ -343,6 +339,14 @@ impl Original<'_> {
     }
 }
 
+impl<'a> Original<'a> {
+    /// Whoever has ffmpeg read the film.
+    #[must_use]
+    pub fn listener(&self) -> Listener<'a> {
+        Listener::of_source(self.tools, &self.container.format)
+    }
+}
+
 /// Has ffmpeg read all tracks of sound and subtitles, beside what `command` takes of the film. Where clocks begin, and what
 /// is done where they restart, depends on which tracks are read, and by what: it must be the same every time. Sound that is
 /// decoded has a clock that goes on without a gap where a recording is put behind another.
@@ -373,34 +377,6 @@ pub fn keep_clock(command: &mut Command, container: &Container) {
 #[must_use]
 pub fn is_of_clock(line: &str) -> bool {
     line.starts_with("[null @ ")
-}
-
-/// Whether `said` is what ffmpeg says at the end of every file of a `format`, for its reader has no other word for the end.
-#[must_use]
-pub fn is_of_the_end(format: &str, said: &str) -> bool {
-    const ENDS: [(&str, &str); 2] = [
-        ("gxf", ": Operation not permitted"),
-        ("roq", ": Input/output error"),
-    ];
-    ENDS.iter()
-        .any(|(of, end)| *of == format && said.ends_with(end))
-}
-
-/// What ffmpeg says where a disk does not give it what it asks for: its readers of some containers, and it itself.
-const UNREADABLE: [&str; 2] = ["Read error", ": Input/output error"];
-
-/// Fails if ffmpeg has `said`, while it read a film of the `format`, that it was not given some of it. It goes on behind that, and ends well:
-/// what is missing looks like damage of the film.
-pub(super) fn require_readable(format: &str, said: &[String]) -> Result<()> {
-    let unreadable = |line: &&String| {
-        UNREADABLE.iter().any(|end| line.ends_with(end)) && !is_of_the_end(format, line)
-    };
-    match said.iter().find(unreadable) {
-        Some(line) => bail!(
-            "the source could not be read, for a moment at least ({line}): look at its disk, and repeat the command"
-        ),
-        None => Ok(()),
-    }
 }
 
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an

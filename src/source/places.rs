@@ -19,6 +19,7 @@ use super::{
     frames::{Frame, Layout, SMALL, Small},
     heard,
     linear::{Pipe, seeks},
+    listener::Listener,
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
 use crate::{
@@ -227,6 +228,7 @@ impl<'a> Film<'a> {
                 break;
             }
         }
+        pipe.require_all(self.listener())?;
         Ok(Aside {
             keys_ms,
             extras: pipe.extras(),
@@ -273,6 +275,14 @@ impl<'a> Film<'a> {
             }
         }
         Ok(looked)
+    }
+
+    /// Whoever has ffmpeg read it.
+    fn listener(&self) -> Listener<'_> {
+        match self.container {
+            Some(container) => Listener::of_source(self.tools, &container.format),
+            None => Listener::of_ours(self.tools),
+        }
     }
 
     /// Whether ffmpeg, decoding from there on, shows the times of the container.

@@ -161,8 +161,8 @@ impl<'a> Cutter<'a> {
         let (mut command, _) = self.reading(from_ms);
         command.args(["-frames:v", "3", "-vf", &measuring("null")]);
         command.args(["-f", "null", "-"]);
-        let children = &self.film.tools.children;
-        let looks = children.stream(self.keeping_clock(command, from_ms), parse)?;
+        let listener = self.film.listener();
+        let looks = listener.stream(self.keeping_clock(command, from_ms), parse)?;
         Ok(Look::mean(&looks))
     }
 
@@ -206,9 +206,9 @@ impl<'a> Cutter<'a> {
             let (mut command, origin_ms) = self.reading(from_ms);
             limit(&mut command, stretch, origin_ms);
             command.args(["-f", "framehash", "-hash", "md5", "pipe:1"]);
-            let children = &self.film.tools.children;
+            let listener = self.film.listener();
             found = (
-                children.stream(self.keeping_clock(command, from_ms), digests)?,
+                listener.stream(self.keeping_clock(command, from_ms), digests)?,
                 from_ms,
             );
             if found.0.len() == stretch.pictures.len() {
@@ -238,7 +238,7 @@ impl<'a> Cutter<'a> {
         command.args(["-to", &format!("{:.6}", last + REORDERED_MS / 1000.0)]);
         finish(&mut command, stretch, origin_ms, file);
         let command = self.keeping_clock(command, stretch.begins_ms);
-        match self.film.tools.children.output(command) {
+        match self.film.listener().output(command) {
             Ok(_) => Ok(true),
             // It does not get into Matroska as it is, for example.
             Err(error) if error.is::<ToolFailure>() && !is_of_full_disk(&error) => Ok(false),
@@ -253,8 +253,8 @@ impl<'a> Cutter<'a> {
         command.args(["-c:v", "ffv1", "-level", "3", "-enc_time_base", "-1"]);
         finish(&mut command, stretch, origin_ms, file);
         let command = self.keeping_clock(command, from_ms);
-        let children = &self.film.tools.children;
-        children
+        let listener = self.film.listener();
+        listener
             .output(command)
             .context("encoding the stretch without loss")?;
         Ok(())

@@ -91,7 +91,7 @@ fn ear(film: &Original<'_>) -> Result<Option<Ear>> {
 fn takes_first_picture(film: &Original<'_>, ear: &Ear) -> Result<bool> {
     let mut command = decoding(film, ear);
     command.args(["-frames:v", "1", "-f", "null", "-"]);
-    let tried = film.tools.children.finish(command)?;
+    let tried = film.listener().finish(command)?;
     Ok(tried.failure.is_none() && !tried.stderr.iter().any(|line| line.contains(ear.tells)))
 }
 
@@ -113,6 +113,7 @@ fn lines_with(film: &Original<'_>, command: Command, word: &'static str) -> Resu
     })?;
     let status = running.wait()?;
     let said = said.join().lines();
+    film.listener().require_all(&said)?;
     ensure!(
         status.success(),
         "listening for damage in the source: ffmpeg failed ({status}): {}",

@@ -11,6 +11,7 @@ use crate::{
     job::LoudnessRecord,
     os::toolbox::Toolbox,
     source::{
+        listener::Listener,
         packets::{ON_TIME, Original, keep_clock},
         probe::file_url,
     },
@@ -57,7 +58,7 @@ pub fn measure(source: &Original<'_>, stream: usize, filters: &str) -> Result<Lo
     command.args(["-af", &format!("{before},{both}")]);
     command.args(["-f", "null", "-"]);
     keep_clock(&mut command, source.container);
-    let finished = source.tools.children.finish(command)?;
+    let finished = source.listener().finish(command)?;
     if let Some(failure) = finished.failure {
         return Err(anyhow::anyhow!(failure).context("measuring how loud the sound is"));
     }
@@ -134,7 +135,7 @@ pub fn of_encoded(tools: &Toolbox, file: &Path, n: usize) -> Result<f64> {
     command.arg(file_url(file));
     command.args(["-map", &format!("0:a:{n}"), "-af"]);
     command.args(["ebur128=framelog=verbose", "-f", "null", "-"]);
-    let finished = tools.children.finish(command)?;
+    let finished = Listener::of_ours(tools).finish(command)?;
     if let Some(failure) = finished.failure {
         return Err(anyhow::anyhow!(failure).context("measuring how loud the new sound is"));
     }

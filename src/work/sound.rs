@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, sync::Arc};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
     event::{Sink, detail, warn},
@@ -15,6 +15,7 @@ use crate::{
     metric::likeness::{Freedom, Likeness, Other, Sounds, longest_seconds},
     os::{exit::UsageError, process::Finished, toolbox::Toolbox},
     source::{
+        listener::is_of_the_end,
         packets::{self, ON_TIME, Original, keep_clock},
         probe::{self, IdentifiedTrack, LOOKING_FAR, file_url},
     },
@@ -114,7 +115,8 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, wanted: &Wante
     command.args(on_time([args.as_slice(), &fitted].concat(), kept.len()));
     // Some filters give sound for ever. No disk can be full of what nobody keeps.
     command.args(["-t", TRIED, "-f", "matroska", "/dev/null"]);
-    match tools.children.finish(command)?.failure {
+    let listener = job.original(tools, container).listener();
+    match listener.finish(command)?.failure {
         None => Ok(()),
         Some(failure) if failure.signal().is_some() => {
             Err(anyhow!(failure).context("trying to encode the sound"))
@@ -161,7 +163,11 @@ pub fn encode(
     let part = job.part(Name::Audio)?;
     let Finished {
         stderr, failure, ..
-    } = tools.children.finish(work.command(job.relative(&part)))?;
+    } = work
+        .source
+        .listener()
+        .finish(work.command(job.relative(&part)))
+        .context("encoding the sound")?;
     if let Some(failure) = failure {
         return Err(anyhow!(failure).context("encoding the sound"));
     }
@@ -354,7 +360,7 @@ const OF_LAYOUT: &str =
 fn tell_of_complaints(format: &str, stderr: &[String], sink: &Sink) {
     let complaints: Vec<&String> = stderr
         .iter()
-        .filter(|line| !packets::is_of_clock(line) && !packets::is_of_the_end(format, line))
+        .filter(|line| !packets::is_of_clock(line) && !is_of_the_end(format, line))
         .filter(|line| !line.ends_with(OF_LAYOUT))
         .collect();
     if let Some(first) = complaints.first() {

@@ -16,7 +16,8 @@ use crate::{
     source::{
         self,
         changes::Look,
-        packets::{Original, is_of_the_end},
+        listener::is_of_the_end,
+        packets::Original,
         places::{Aside, Comparison, Film},
     },
 };
