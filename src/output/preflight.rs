@@ -6,7 +6,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::{
     film::media::{Container, Track, TrackKind},
@@ -49,24 +49,58 @@ pub fn prove(handing: &Handing<'_>) -> Result<()> {
         return Ok(());
     }
     while !handing.job.carried().is_some_and(|record| record.proven) {
-        let refused = refused(handing)?;
+        let refused = refused_again(handing)?;
         if refused.is_empty() {
             let record = handing.job.carried().unwrap_or_default();
             handing.job.record_carried(&CarriedRecord {
                 proven: true,
                 ..record
             })?;
-        } else {
-            handing
-                .decode(refused)
-                .context("handing over the tracks that do not get into Matroska as they are")?;
+            continue;
         }
+        if let Some(Refused {
+            lost: Some(said), ..
+        }) = refused.iter().find(|it| it.lost.is_some())
+        {
+            bail!(UnfitFilm(said.clone()));
+        }
+        let streams = refused.into_iter().map(|it| (it.stream, it.why));
+        handing
+            .decode(streams.collect())
+            .context("handing over the tracks that do not get into Matroska as they are")?;
     }
     Ok(())
 }
 
-/// Streams of which mkvmerge does not take all as it is, and why; all sound among them can be decoded.
-fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
+/// A track that mkvmerge does not take as it is.
+#[derive(PartialEq)]
+struct Refused {
+    stream: usize,
+    why: String,
+    /// What is said if the track cannot be kept in another way and must not be left out.
+    lost: Option<String>,
+}
+
+/// What mkvmerge does not take, each time: whoever reads a file may not be given a part of it, for a moment, and take that for
+/// damage or for the end. So all is read again, and tried again, before any track is kept in another way.
+fn refused_again(handing: &Handing<'_>) -> Result<Vec<Refused>> {
+    let first = refused(handing)?;
+    if first.is_empty() {
+        return Ok(first);
+    }
+    handing
+        .again()
+        .context("handing over the film's other tracks again")?;
+    let second = refused(handing)?;
+    ensure!(
+        second.is_empty() || second == first,
+        "the film's other tracks are something else each time they are read: look at the source's disk, and repeat the command"
+    );
+    Ok(second)
+}
+
+/// Tracks that mkvmerge does not take as they are.
+fn refused(handing: &Handing<'_>) -> Result<Vec<Refused>> {
     let Handing { tools, job, .. } = *handing;
     let container = on_trial(&Handing::as_carried(
         handing.container,
@@ -89,34 +123,32 @@ fn refused(handing: &Handing<'_>) -> Result<Vec<(usize, String)>> {
     let films = Films::of_job(job.original(tools, &container), &file);
     let findings = films.copied(&pairs);
     remove(job, &file)?;
-    let wrong: Vec<(&Pair<'_>, Finding)> = pairs
-        .iter()
-        .zip(findings?)
-        .filter(|(_, finding)| !finding.agrees)
-        .collect();
-    let shown = |Finding {
-                     source, output, by, ..
-                 }: &Finding| {
-        format!("{source} in the source, {output} in what mkvmerge makes of it ({by})")
-    };
-    let is_lost =
-        |pair: &Pair<'_>| pair.track.kind == TrackKind::Audio && !pair.track.can_be_decoded();
-    if let Some((pair, finding)) = wrong.iter().find(|(pair, _)| is_lost(pair)) {
-        let (name, codec, why) = (&pair.what, &pair.track.codec, shown(finding));
-        bail!(UnfitFilm(format!(
-            "{name} ({codec}) does not get into Matroska whole: {why}. Have the sound encoded anew: add -a \"-c:a libopus\""
-        )));
-    }
-    let why = |finding: &Finding| {
-        format!(
-            "as it is, mkvmerge does not take all of it: {}",
-            shown(finding)
-        )
-    };
+    let wrong = pairs.iter().zip(findings?);
     Ok(wrong
-        .iter()
-        .map(|(pair, finding)| (pair.track.stream, why(finding)))
+        .filter(|(_, finding)| !finding.agrees)
+        .map(|(pair, finding)| Refused::of(pair, &finding))
         .collect())
+}
+
+impl Refused {
+    /// The track of a pair, of which something else was found in what mkvmerge makes.
+    fn of(pair: &Pair<'_>, finding: &Finding) -> Self {
+        let Finding {
+            source, output, by, ..
+        } = finding;
+        let shown = format!("{source} in the source, {output} in what mkvmerge makes of it ({by})");
+        let track = pair.track;
+        let is_lost = track.kind == TrackKind::Audio && !track.can_be_decoded();
+        let lost = format!(
+            "{} ({}) does not get into Matroska whole: {shown}. Have the sound encoded anew: add -a \"-c:a libopus\"",
+            pair.what, track.codec
+        );
+        Self {
+            stream: track.stream,
+            why: format!("as it is, mkvmerge does not take all of it: {shown}"),
+            lost: is_lost.then_some(lost),
+        }
+    }
 }
 
 fn remove(job: &Job, file: &Path) -> Result<()> {
@@ -127,18 +159,38 @@ fn remove(job: &Job, file: &Path) -> Result<()> {
 /// anew.
 ///
 /// # Errors
-/// If it does not: the sound is forgotten then. Others if it cannot be tried.
+/// If it does not, twice: the sound is forgotten then. Others if it cannot be tried.
 pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
+    let job = handing.job;
+    let record = job.sound()?;
+    if record.proven {
+        return Ok(());
+    }
+    let mut findings = new_sound(handing, &record)?;
+    if findings.iter().any(|finding| !finding.agrees) {
+        findings = new_sound(handing, &record)?;
+    }
+    if let Err(wrong) = finding::all_agree(findings) {
+        remove(job, &job.path(Name::Audio))?;
+        return Err(anyhow!(wrong).context(
+            "the sound that was encoded anew does not get into Matroska as it is: choose another encoder for it, \
+             -a \"-c:a flac\" for example",
+        ));
+    }
+    job.record_sound(&SoundRecord {
+        proven: true,
+        ..record
+    })
+}
+
+/// Compares sound that was encoded anew, as the `record` says, with what mkvmerge makes of it.
+fn new_sound(handing: &Handing<'_>, record: &SoundRecord) -> Result<Vec<Finding>> {
     let Handing {
         tools,
         job,
         container,
         ..
     } = *handing;
-    let record = job.sound()?;
-    if record.proven {
-        return Ok(());
-    }
     let (sound, file) = (job.path(Name::Audio), job.part(Name::OthersJoined)?);
     disk::require(
         job.named(),
@@ -151,17 +203,7 @@ pub fn prove_sound(handing: &Handing<'_>) -> Result<()> {
     let alone: Vec<usize> = (0..record.sync_ms.len()).collect();
     let findings = films.encoded(&sound, &record.sync_ms, &alone);
     remove(job, &file)?;
-    if let Err(wrong) = finding::all_agree(findings?) {
-        remove(job, &sound)?;
-        return Err(anyhow!(wrong).context(
-            "the sound that was encoded anew does not get into Matroska as it is: choose another encoder for it, \
-             -a \"-c:a flac\" for example",
-        ));
-    }
-    job.record_sound(&SoundRecord {
-        proven: true,
-        ..record
-    })
+    findings
 }
 
 #[cfg(test)]

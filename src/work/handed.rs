@@ -77,6 +77,20 @@ impl Handing<'_> {
         })
     }
 
+    /// Hands over all tracks once more, each as it was.
+    ///
+    /// # Errors
+    /// If ffmpeg fails.
+    pub fn again(&self) -> Result<()> {
+        let record = self.job.carried().unwrap_or_default();
+        let container = Self::as_carried(self.container, Some(&record));
+        if container.handed().is_empty() {
+            return Ok(());
+        }
+        self.job.forget_others()?;
+        self.write(&record).map(drop)
+    }
+
     fn tell(&self, stream: usize, why: &str) {
         if let Some(said) = of_decoded(self.container, stream, why) {
             warn(self.sink, said);
@@ -145,7 +159,8 @@ impl Handing<'_> {
             .flat_map(|handed| handed.tracks);
         let mut refused = Vec::new();
         for track in copied.filter(|track| track.can_be_decoded()) {
-            let mut command = self.job.original(self.tools, &container).reading();
+            let source = self.job.original(self.tools, &container);
+            let mut command = source.reading();
             command.args([
                 "-map",
                 &format!("0:{}", track.stream),
@@ -155,7 +170,7 @@ impl Handing<'_> {
                 "matroska",
                 "/dev/null",
             ]);
-            if let Some(failure) = self.tools.children.finish(command)?.failure {
+            if let Some(failure) = source.listener().finish(command)?.failure {
                 detail(
                     self.sink,
                     format!(

@@ -233,11 +233,28 @@ fn sound_that_does_not_get_through_in_any_way_is_refused_before_the_film_is_join
         !ended.stderr.contains("Joining"),
         "before the film is joined",
     );
-    assert_eq!(tried(dir.path()), 2, "as it is, and decoded");
+    assert_eq!(tried(dir.path()), 4, "as it is, and decoded, twice each");
     assert!(!dir.path().join("out.mkv").exists());
     // What it says helps, with the same mkvmerge.
     let again = encode(dir.path(), "film.mp4").args(["-a", "-c:a libopus"]);
     let _ = with_fakes(dir.path(), again).succeeds();
+    judge::agree(&dir.path().join("film.mp4"), &dir.path().join("out.mkv"));
+}
+
+#[test]
+fn sound_that_does_not_get_through_once_is_tried_again_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    film(dir.path(), &format!("{H264} -c:a ac3"), "film.mp4");
+    // As where a disk has not given all, for a moment.
+    let moved = "sed -i 's/\"--disable-lacing\"/\"--disable-lacing\", \"--sync\", \"0:300\"/' others-join.json";
+    let trials = dir.path().join("trials");
+    let once = format!("[ $(wc -l <'{}') -gt 1 ] || {moved}", trials.display());
+    fake(dir.path(), "mkvmerge", &counting(dir.path(), &once));
+    let ended = with_fakes(dir.path(), encode(dir.path(), "film.mp4")).succeeds();
+    ended.expect(!ended.stderr.contains("kept as FLAC"), "as it is");
+    assert_eq!(tried(dir.path()), 2, "moved, and as it is");
+    let output = File::open(&dir.path().join("out.mkv"));
+    assert_eq!(output.ffprobe["streams"][1]["codec_name"], "ac3");
     judge::agree(&dir.path().join("film.mp4"), &dir.path().join("out.mkv"));
 }
 
@@ -254,7 +271,7 @@ fn how_a_track_is_kept_is_decided_once_and_again_where_that_is_damaged() {
     fake(dir.path(), "mkvmerge", &counting(dir.path(), ""));
     for (damaged, trials) in [
         (None, 0),
-        (Some("others-carried.json"), 2),
+        (Some("others-carried.json"), 3),
         (Some("others-0.mkv"), 1),
     ] {
         fs::remove_file(&output).unwrap();
@@ -324,7 +341,7 @@ fn damaged_sound_of_matroska_is_tried_while_the_film_is_encoded_and_kept() {
                 .any(|text| text.contains("is decoded and kept as FLAC")),
             "a warning of the sound",
         );
-        assert_eq!(tried(dir.path()), 2, "as it is, and decoded");
+        assert_eq!(tried(dir.path()), 3, "as it is, twice, and decoded");
         let output = File::open(&dir.path().join("out.mkv"));
         assert_eq!(output.ffprobe["streams"][1]["codec_name"], "flac");
         judge::agree(&dir.path().join("film.mkv"), &dir.path().join("out.mkv"));
