@@ -30,8 +30,8 @@ const TTL: Duration = Duration::from_secs(60);
 pub enum Ill {
     /// At these readings that touch it, by whomever: numbers, from 0.
     At(Range<u32>),
-    /// At the first reading by a program that has all these words in its command line.
-    FirstBy(&'static [&'static str]),
+    /// At one reading, from 0, by programs that have all these words in their command lines.
+    By(&'static [&'static str], u32),
 }
 
 impl Ill {
@@ -39,11 +39,11 @@ impl Ill {
     fn strikes(&self, pid: u32, readings: &AtomicU32) -> bool {
         match self {
             Self::At(ill) => ill.contains(&readings.fetch_add(1, SeqCst)),
-            Self::FirstBy(words) => {
+            Self::By(words, nth) => {
                 let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
                 let line: Vec<_> = line.split(|byte| *byte == 0).collect();
                 let is_meant = words.iter().all(|word| line.contains(&word.as_bytes()));
-                is_meant && readings.fetch_add(1, SeqCst) == 0
+                is_meant && readings.fetch_add(1, SeqCst) == *nth
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         media::{Clock, Extra, SoundFormat, SoundSpan, TrackKind},
         tags,
     },
-    os::toolbox::Toolbox,
+    os::{process::tells_of_unreadable, toolbox::Toolbox},
 };
 
 /// What ffmpeg's demuxers of one file with a film in it are called, and those of sound, so that it can be said what is
@@ -38,16 +38,29 @@ pub(super) fn command(tools: &Toolbox, input: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Runs ffprobe on `input` and reads its JSON.
+/// What ffprobe says where it lacks a part of a file and goes on, beside what tells of a disk: a name of a chapter, of which
+/// nothing but an empty one is left.
+const LACKING: &str = " not found in file";
+
+/// Runs ffprobe on `input` and reads its JSON. Where it lacks a part of the file, it is asked again, and believed then: what a
+/// disk has not given for a moment is there the next time.
 pub(crate) fn ffprobe<T: DeserializeOwned>(
     tools: &Toolbox,
     input: &Path,
     args: &[&str],
 ) -> Result<T> {
-    let command = command(tools, input, &[&["-print_format", "json"], args].concat());
-    let output = tools.children.output(command)?;
+    let args = [&["-print_format", "json"], args].concat();
+    let ask = || tools.children.finish(command(tools, input, &args));
+    let lacks = |line: &String| line.ends_with(LACKING) || tells_of_unreadable(line);
+    let mut asked = ask()?;
+    if asked.stderr.iter().any(lacks) {
+        asked = ask()?;
+    }
+    if let Some(failure) = asked.failure {
+        return Err(failure.into());
+    }
     // Tags may hold bytes that are not UTF-8.
-    serde_json::from_str(&String::from_utf8_lossy(&output))
+    serde_json::from_str(&String::from_utf8_lossy(&asked.stdout))
         .context("ffprobe printed what is not its JSON")
 }
 

@@ -56,6 +56,10 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
         unfit::describe::<FfFile>(tools, input, &DESCRIPTION)
     });
     let mut file = file?;
+    if film_of(&file, input).is_ok_and(|film| film.pix_fmt.is_none()) {
+        // It may be that its first pictures could not be read, for a moment.
+        file = unfit::describe(tools, input, &DESCRIPTION)?;
+    }
     let unknown = file.unknown_sound();
     if unknown > 0 {
         file = unfit::describe(
