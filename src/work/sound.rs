@@ -116,7 +116,8 @@ pub fn try_out(tools: &Toolbox, job: &Job, container: &Container, wanted: &Wante
     // Some filters give sound for ever. No disk can be full of what nobody keeps.
     command.args(["-t", TRIED, "-f", "matroska", "/dev/null"]);
     let listener = job.original(tools, container).listener();
-    match listener.finish(command)?.failure {
+    let tried = listener.finish(command);
+    match tried.context("trying to encode the sound")?.failure {
         None => Ok(()),
         Some(failure) if failure.signal().is_some() => {
             Err(anyhow!(failure).context("trying to encode the sound"))
