@@ -352,6 +352,11 @@ impl Job {
                 .with_context(|| format!("replacing {}", self.place.shown(&link)))?;
         }
         let linked = match symlink(&self.input, &link) {
+            // sshfs makes links that lead out of its mount, and lets nobody follow them.
+            Ok(()) if fs::metadata(&link).is_err() => {
+                remove_if_there(&link)?;
+                Handle::on(&self.input).map(Some)
+            }
             Ok(()) => Ok(None),
             Err(error) if has_no_links(&error) => Handle::on(&self.input).map(Some),
             Err(error) => Err(error),
