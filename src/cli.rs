@@ -102,7 +102,7 @@ const EVERYDAY: [&str; 18] = [
 ];
 
 /// What only the manual shows, and a shell completes: what is typed rarely, and named by the message that brings it up.
-const RARE: [&str; 25] = [
+const RARE: [&str; 26] = [
     "input_flag",
     "ionice",
     "battery",
@@ -115,6 +115,7 @@ const RARE: [&str; 25] = [
     "ffprobe",
     "device",
     "shared",
+    "wait",
     "on_interrupt",
     "stall_timeout",
     "disk_timeout",
@@ -1218,6 +1219,17 @@ pub struct EncodeArgs {
     /// The accounts work on it one after the other.
     #[arg(long, help_heading = "Machine")]
     pub shared: bool,
+
+    /// If another run works on the job, wait for its end
+    ///
+    /// If it was killed, or its machine has died, this one goes on with the job. Without --wait, it ends with exit code 3 as long
+    /// as the other lives.
+    #[arg(long, help_heading = "Machine")]
+    pub wait: bool,
+
+    /// After so many seconds without a sign of life, another host that works on the job counts as dead [default: 60]
+    #[arg(long, value_name = "SECONDS", help_heading = "Machine", hide = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub lease_timeout: Option<u64>,
 
     /// What the first Ctrl-C does
     ///

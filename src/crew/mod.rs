@@ -367,6 +367,7 @@ impl Hall {
                 Happening::Encoded(record)
             }
             Message::Failed(chunk, failure) => {
+                self.workshop.job.require_lease()?;
                 if matches!(failure, Failure::Source(_)) {
                     self.workshop.job.require_same_source()?;
                 }

@@ -1705,6 +1705,8 @@ mod tests {
         Failure::Held(Sighting {
             holder: None,
             judgement,
+            modified: None,
+            timeout: Duration::ZERO,
         })
     }
 

@@ -7,7 +7,7 @@ use nix::unistd::geteuid;
 
 use super::{
     files::{discard, is_shared, require_own},
-    lease::Lease,
+    lease::{Lease, Observer, forget_expired},
     look::touched,
     names::{self, CHUNKS},
     place::Place,
@@ -48,7 +48,8 @@ pub fn remove_abandoned(dir: &Path, before: SystemTime) -> Result<Removal> {
     if !is_old() {
         return Ok(Removal::NotAbandoned);
     }
-    let Some(lease) = Lease::take(&place)? else {
+    forget_expired(&place, before)?;
+    let Some(lease) = Lease::take(&place, &Observer::default())? else {
         return Ok(Removal::NotAbandoned);
     };
     // Another run may have come and gone meanwhile.

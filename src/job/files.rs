@@ -246,10 +246,13 @@ pub(super) fn has_no_links(error: &std::io::Error) -> bool {
 /// Makes sure that nothing of somebody else's is in a directory that has no job file.
 pub(super) fn require_empty(place: &Place) -> Result<()> {
     let mut entries = fs::read_dir(place.at()).with_context(|| format!("reading {place}"))?;
-    // A directory of ours whose making was interrupted holds the lock, or a half-written job file.
+    // A directory of ours whose making was interrupted holds the lock, a lease, or a half-written job file.
     let half_written = Name::Job.part();
-    let is_ours =
-        |name: &OsStr| name == OsStr::new(&Name::Lock.to_string()) || name == half_written.as_str();
+    let is_ours = |name: &OsStr| {
+        names::is_lease(Path::new(name))
+            || name == OsStr::new(&Name::Lock.to_string())
+            || name == half_written.as_str()
+    };
     if entries.any(|entry| entry.is_ok_and(|entry| !is_ours(&entry.file_name()))) {
         let why = format!(
             "{place} exists and is not a job directory of av1enc: name another one with --temp"
@@ -284,7 +287,7 @@ pub(super) fn discard(part: &Path) {
     }
 }
 
-/// Removes what av1enc makes in a job directory, by name; the lock stays.
+/// Removes what av1enc makes in a job directory, by name; the lease stays, with its lock.
 pub(super) fn clear(place: &Place) -> Result<()> {
     let reading = || format!("removing what is in {place}");
     let dir = place.at();
@@ -304,6 +307,7 @@ pub(super) fn clear(place: &Place) -> Result<()> {
 fn clear_folder(dir: &Path, folder: &Path) -> Result<()> {
     let stays = [
         Name::Lock.to_string(),
+        Name::Lease.to_string(),
         Name::Job.to_string(),
         Name::Job.part(),
     ];

@@ -8,11 +8,12 @@ use std::{
     time::SystemTime,
 };
 
+use anyhow::Result;
 use serde::Serialize;
 
 use super::{
     files::look_at,
-    lease,
+    lease::{self, Observer, Worker},
     names::{CHUNKS, Name},
     place::Place,
     standing::Standing,
@@ -57,6 +58,8 @@ pub struct Look {
     pub why: Option<String>,
     /// Whether the directory is where that run has it.
     pub is_in_its_place: bool,
+    /// The host that works on it, if one does and says so.
+    pub holder: Option<String>,
 }
 
 /// Whether a directory may be one of a job.
@@ -65,11 +68,12 @@ pub fn is_job(dir: &Path) -> bool {
     fs::symlink_metadata(dir.join(Name::Job.to_string())).is_ok_and(|found| found.is_file())
 }
 
-/// Looks at the job in `dir` from the host of this name; `None` if there is none.
+/// Looks at the job in `dir` from the host of this name; `None` if there is none. Whether another host lives whose lock does not
+/// reach this one, the `observer` knows better the more often he looks.
 ///
 /// # Errors
 /// If it cannot be read.
-pub fn look(dir: &Path, host: &str) -> io::Result<Option<Look>> {
+pub fn look(dir: &Path, host: &str, observer: &Observer) -> Result<Option<Look>> {
     let there = |seen: io::Result<_>| match seen {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         seen => seen.map(Some),
@@ -87,7 +91,7 @@ pub fn look(dir: &Path, host: &str) -> io::Result<Option<Look>> {
     {
         return Ok(None);
     }
-    Seen { place, state }.from(host).map(Some)
+    Seen { place, state }.from(host, observer).map(Some)
 }
 
 /// Whether the directory is a job's although its file is of no use.
@@ -111,9 +115,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn from(self, host: &str) -> io::Result<Look> {
-        let holder = lease::holder(&self.place)?;
-        let standing = self.standing(holder.as_deref());
+    fn from(self, host: &str, observer: &Observer) -> Result<Look> {
+        let holder = lease::holder(&self.place, observer)?;
+        let standing = self.standing(holder.as_ref());
         let dir = fs::metadata(self.place.at())?;
         let is_paused = |standing: &Standing| standing.runner.is_paused(host);
         let makes_way =
@@ -137,16 +141,21 @@ impl Seen {
             dir: self.place.name().to_owned(),
             why: self.state.err().map(|unusable| unusable.why),
             standing,
+            holder: holder.and_then(|holder| holder.host),
         })
     }
 
     /// How the last run stands: of this job, and of the process that holds it if one does.
-    fn standing(&self, holder: Option<&str>) -> Option<Standing> {
+    fn standing(&self, holder: Option<&Worker>) -> Option<Standing> {
         let state = self.state.as_ref().ok()?;
         let text = look_at(&self.place.file(Name::Standing.to_string())).ok()?;
         let standing: Standing = serde_json::from_slice(&text).ok()?;
         let is_of_it = standing.source == state.source;
-        let is_holders = holder.is_none_or(|holder| holder == standing.runner.pid.to_string());
+        let runner = &standing.runner;
+        let is_holders = holder.is_none_or(|holder| {
+            let is_there = holder.host.as_ref().is_none_or(|host| *host == runner.host);
+            is_there && holder.pid == runner.pid.to_string()
+        });
         (is_of_it && is_holders).then_some(standing)
     }
 }

@@ -37,7 +37,7 @@ pub use self::{
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,
-    lease::{ChunkLease, Claimed, Holder, Judgement, Observer, Sighting},
+    lease::{ChunkLease, Claimed, Holder, Judgement, Observer, Sighting, wait_for_holder},
     look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
     records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
@@ -126,6 +126,8 @@ pub struct Claim<'a> {
     pub shared: bool,
     /// How a full disk is waited for.
     pub room: &'a Room,
+    /// Who takes its lease.
+    pub observer: &'a Observer,
 }
 
 /// A job directory that this run has taken.
@@ -155,7 +157,7 @@ impl Claim<'_> {
             if let Known::Nothing = read_state(&place)? {
                 require_empty(&place)?;
             }
-            if let Some(lease) = Lease::take(&place)? {
+            if let Some(lease) = Lease::take(&place, self.observer)? {
                 break (place, lease, open_to_others);
             }
         };
@@ -378,6 +380,17 @@ impl Job {
         })
     }
 
+    /// Makes sure that no other host has taken the job over, because this process gave no sign of life for too long. Nothing of
+    /// it is then touched any more.
+    ///
+    /// # Errors
+    /// [`Taken`] if one has.
+    pub fn require_lease(&self) -> Result<()> {
+        self.lease
+            .as_ref()
+            .map_or(Ok(()), |lease| Ok(lease.require()?))
+    }
+
     /// How a full disk is waited for.
     #[must_use]
     pub fn room(&self) -> &Room {
@@ -442,6 +455,7 @@ impl Job {
     /// # Errors
     /// If something of an earlier run is in its place and cannot be removed.
     pub fn part(&self, name: Name) -> Result<PathBuf> {
+        self.require_lease()?;
         let part = self.unfinished(name);
         remove_if_there(&part)?;
         Ok(part)
@@ -461,6 +475,7 @@ impl Job {
     }
 
     fn finish_as(&self, name: &str) -> Result<PathBuf> {
+        self.require_lease()?;
         let (part, last) = (self.place.file(self.part_of(name)), self.place.file(name));
         let finishing = || format!("finishing {}", self.place.shown(&last));
         let wait = |step: &dyn Fn() -> std::io::Result<()>| {
@@ -506,6 +521,7 @@ impl Job {
             file.write_all(bytes)?;
             Ok(file)
         };
+        self.require_lease()?;
         remove_if_there(&part)?;
         write().with_context(|| format!("writing {}", self.place.shown(&part)))
     }
@@ -551,6 +567,7 @@ impl Job {
 }
 
 fn remove(place: &Place, lease: &Lease) -> Result<()> {
+    lease.require()?;
     clear(place)?;
     lease.give_up();
     // Whoever has made the link has made what it leads to: both stay for the next job.
@@ -578,5 +595,5 @@ pub fn require_place(dir: &Path, shared: bool) -> Result<()> {
     }
     let trial = tempfile::tempdir_in(place)
         .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;
-    Lease::take(&Place::named(trial.path())).map(drop)
+    Lease::take(&Place::named(trial.path()), &Observer::default()).map(drop)
 }

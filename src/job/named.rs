@@ -9,7 +9,7 @@ use super::{
     Job,
     files::require_own,
     identity::{OutputIdentity, SourceIdentity},
-    lease::Lease,
+    lease::{Lease, Observer},
     names::Name,
     place::Place,
     remove,
@@ -46,14 +46,14 @@ impl Leftover {
     ///
     /// # Errors
     /// [`Taken`](crate::os::exit::Taken) if another run works on it.
-    pub fn find(dir: &Path, shared: bool) -> Result<Option<Self>> {
+    pub fn find(dir: &Path, shared: bool, observer: &Observer) -> Result<Option<Self>> {
         let Ok(place) = Place::held(dir) else {
             return Ok(None);
         };
         if named(&place).is_none() || require_own(&place, shared).is_err() {
             return Ok(None);
         }
-        let Some(lease) = Lease::take(&place)? else {
+        let Some(lease) = Lease::take(&place, observer)? else {
             return Ok(None);
         };
         // Another run may have cleared up meanwhile.

@@ -242,6 +242,13 @@ pub fn is_ours(relative: &Path) -> bool {
     })
 }
 
+/// Whether a path is that of the lease of the job, or on its way there or away.
+pub(super) fn is_lease(relative: &Path) -> bool {
+    let given = relative.to_str().map(without_numbers);
+    let names = [Name::Lease, Name::LeaseBeside(0)].map(|name| name.to_string());
+    given.is_some_and(|given| names.contains(&given))
+}
+
 /// A name in which every number has become a zero: names of one kind differ in nothing else.
 fn without_numbers(name: &str) -> String {
     let mut text = String::with_capacity(name.len());

@@ -77,6 +77,10 @@ pub struct Config {
     pub restart: bool,
     /// Whether the accounts of the job directory's group work on the job together.
     pub shared: bool,
+    /// Whether the end of another run of this job is waited for.
+    pub waits: bool,
+    /// After how long without a sign of life a run of this job on another host counts as dead.
+    pub lease_timeout: Duration,
     /// Encoders at once; `None`: as many as the machine carries.
     pub workers: Option<usize>,
     /// Memory that the whole run may take.
@@ -318,6 +322,8 @@ impl Config {
             keep: args.keep,
             restart: args.restart,
             shared: args.shared,
+            waits: args.wait,
+            lease_timeout: Duration::from_secs(args.lease_timeout.unwrap_or(60)),
             workers: parts.workers,
             memory: parts.memory,
             encoder: parts.encoder,

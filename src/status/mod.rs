@@ -4,7 +4,7 @@ pub mod past;
 
 use std::{
     ffi::OsStr,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 
 use crate::{
     event::{Easing, lossy_path},
-    job::{self, Condition, Figures, Look, Standing},
+    job::{self, Condition, Figures, Look, Observer, Standing},
     os::{process::quoted, words::count},
 };
 
@@ -61,7 +61,7 @@ impl Seen {
             state: look.condition,
             film: of_run(|run| &run.film).or(link),
             output: of_run(|run| &run.output),
-            host: of_run(|run| &run.runner.host),
+            host: of_run(|run| &run.runner.host).or(look.holder),
             pid: standing.as_ref().map(|run| run.runner.pid),
             easing: easing(look.condition, standing.as_ref()),
             figures: standing.map(|run| run.figures),
@@ -158,6 +158,7 @@ pub struct Overview {
 pub struct Trees {
     roots: Vec<PathBuf>,
     host: String,
+    observer: Observer,
     jobs: Vec<PathBuf>,
     unread: Vec<String>,
     /// When they were walked last, and how long that took.
@@ -174,6 +175,7 @@ impl Trees {
         Self {
             roots,
             host,
+            observer: Observer::default(),
             jobs: Vec::new(),
             unread: Vec::new(),
             walked: None,
@@ -199,12 +201,12 @@ impl Trees {
         };
         let now = SystemTime::now();
         for dir in &self.jobs {
-            match job::look(dir, &self.host) {
+            match job::look(dir, &self.host, &self.observer) {
                 Ok(look) => {
                     let seen = look.map(|look| Seen::of(look, &self.host, now));
                     overview.jobs.extend(seen);
                 }
-                Err(error) => overview.unread.push(unread(dir, &error)),
+                Err(error) => overview.unread.push(unread(dir, format!("{error:#}"))),
             }
         }
         overview
@@ -228,7 +230,7 @@ impl Trees {
                         let path = error.path().unwrap_or(root).to_owned();
                         let error = error.into_io_error();
                         let error = error.unwrap_or_else(|| io::Error::other("it is a loop"));
-                        self.unread.push(unread(&path, &error));
+                        self.unread.push(unread(&path, error));
                     }
                 }
             }
@@ -244,7 +246,7 @@ fn is_gone(error: &walkdir::Error) -> bool {
         .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
-fn unread(path: &Path, error: &io::Error) -> String {
+fn unread(path: &Path, error: impl fmt::Display) -> String {
     let shown: &OsStr = path.as_os_str();
     format!("{} cannot be read: {error}", quoted(shown))
 }
@@ -286,6 +288,7 @@ mod tests {
             owner: geteuid().as_raw(),
             why: None,
             is_in_its_place: in_its_place,
+            holder: None,
         }
     }
 

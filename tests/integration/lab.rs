@@ -210,7 +210,7 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, String> {
             } else {
                 blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string()
             };
-            if path.file_name().unwrap() != "lock" {
+            if !["lock", "lease"].contains(&path.file_name().unwrap().to_str().unwrap()) {
                 let (mode, times) = (metadata.mode(), (metadata.mtime(), metadata.mtime_nsec()));
                 let times = if metadata.is_dir() { (0, 0) } else { times };
                 all.insert(path, format!("{mode:o} {times:?} {content}"));

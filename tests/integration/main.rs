@@ -30,6 +30,7 @@ mod fields;
 mod fillers;
 mod hdr;
 mod history;
+mod hosts;
 mod house;
 mod image;
 mod interface;

@@ -105,11 +105,12 @@ fn marks(dir: &Path) -> Vec<(PathBuf, u64, u64, i64)> {
 fn look_often(job: PathBuf) -> JoinHandle<()> {
     thread::spawn(move || {
         let host = av1enc::os::machine::host();
+        let observer = av1enc::job::Observer::default();
         while !job.exists() {
             thread::yield_now();
         }
         for _ in 0..LOOKS {
-            av1enc::job::look(&job, &host).unwrap();
+            av1enc::job::look(&job, &host, &observer).unwrap();
             thread::sleep(Duration::from_millis(1));
         }
     })

@@ -38,7 +38,7 @@ use crate::{
     event::{Decided, Easing, Event, Proof, Report, Sink, Stage, detail, note, warn},
     film::media::{Chunk, Container, MediaInfo},
     finding::Unproven,
-    job::{self, Claim, Encoded, Job, names::Name},
+    job::{self, Claim, Encoded, Job, Observer, names::Name},
     neighbour::{Board, Neighbour},
     os::{
         disk,
@@ -110,7 +110,9 @@ pub fn run(
 /// What becomes of a film, of which the `account` learns what the history is to know.
 fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<Outcome> {
     let (started, sink) = (Instant::now(), watch.sink);
-    if replacing::is_finished(watch, config, account)? {
+    let observer = Arc::new(Observer::new(config.lease_timeout));
+    wait_for_other_run(watch, config, &observer)?;
+    if replacing::is_finished(watch, config, account, &observer)? {
         return Ok(Outcome::Named);
     }
     let first = worth::by_file(config)?;
@@ -143,7 +145,7 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
     }
     require_places(config)?;
     let room = Room::new(config.disk_patience, watch.children, sink);
-    let job = open_job(config, &plan, &room)?;
+    let job = open_job(config, &plan, &room, &observer)?;
     if is_named(account, &job).inspect_err(|error| forget(&job, error))? {
         return Ok(Outcome::Named);
     }
@@ -160,9 +162,20 @@ fn come_to(account: &Account<'_>, watch: &Watch<'_>, config: &Config) -> Result<
         plan: &plan,
         probed: &probed,
         board: neighbour.board(),
+        observer: &observer,
         is_clip: false,
     };
     run.all(watch, started)
+}
+
+/// Waits until it is known whether another run works on the job, where only its lease says so, and if that is wanted for its end.
+fn wait_for_other_run(watch: &Watch<'_>, config: &Config, observer: &Arc<Observer>) -> Result<()> {
+    if config.dry_run {
+        return Ok(());
+    }
+    let (dir, waits) = (config.job_dir.clone(), config.waits);
+    let (observer, sink) = (observer.clone(), watch.sink.clone());
+    watch.over(move || job::wait_for_holder(&dir, &observer, waits, |message| note(&sink, message)))
 }
 
 fn tell_of_probing(sink: &Sink) {
@@ -278,7 +291,7 @@ fn settle_tracks(
     ))
 }
 
-fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
+fn open_job(config: &Config, plan: &Plan, room: &Room, observer: &Observer) -> Result<Arc<Job>> {
     let claim = Claim {
         dir: &config.job_dir,
         input: &config.input,
@@ -287,6 +300,7 @@ fn open_job(config: &Config, plan: &Plan, room: &Room) -> Result<Arc<Job>> {
         restart: config.restart,
         shared: config.shared,
         room,
+        observer,
     };
     let opened = room.wait("the job directory", || Job::open(&claim));
     opened.map(Arc::new)
@@ -403,6 +417,8 @@ struct Run<'a> {
     is_clip: bool,
     /// Where it is posted how much it works, for the sake of the machine's other work.
     board: &'a Board,
+    /// Who takes leases.
+    observer: &'a Observer,
 }
 
 impl<'a> Run<'a> {

@@ -1,12 +1,14 @@
 //! An output that takes the place of its original.
 
+use std::sync::Arc;
+
 use anyhow::{Result, bail};
 
 use super::{Run, account::Account};
 use crate::{
     cli::SkipRule,
     event::{Proof, Sink, note, warn},
-    job::Leftover,
+    job::{Leftover, Observer},
     os::{
         exit::{LeftAlone, UnfitFilm},
         process::quoted,
@@ -24,13 +26,14 @@ pub(super) fn is_finished(
     watch: &Watch<'_>,
     config: &Config,
     account: &Account<'_>,
+    observer: &Arc<Observer>,
 ) -> Result<bool> {
     let Some(original) = Original::of(config).filter(|_| !config.dry_run) else {
         return Ok(false);
     };
-    let (dir, shared) = (config.job_dir.clone(), config.shared);
+    let (dir, shared, observer) = (config.job_dir.clone(), config.shared, observer.clone());
     let finished = watch.over(move || {
-        let Some(leftover) = Leftover::find(&dir, shared)? else {
+        let Some(leftover) = Leftover::find(&dir, shared, &observer)? else {
             return Ok(None);
         };
         Ok(original.finish(&leftover)?.then_some(leftover))

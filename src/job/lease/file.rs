@@ -35,7 +35,8 @@ const MOST_BYTES: u64 = 64 << 10;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
     text: Vec<u8>,
-    modified: Option<SystemTime>,
+    /// When it was written last, by the clock of the file system.
+    pub modified: Option<SystemTime>,
     /// Who holds it; `None` where what is written is of no use, or nothing is written yet.
     pub holder: Option<Holder>,
 }

@@ -21,7 +21,12 @@ pub(super) struct Hold {
     file: LeaseFile,
     own: Mutex<Own>,
     lost: AtomicBool,
+    /// Has the thread go on.
+    _beats: Beats,
 }
+
+/// As long as one of these is there, leases are renewed.
+type Beats = Arc<Sender<Infallible>>;
 
 #[derive(Debug)]
 struct Own {
@@ -32,7 +37,7 @@ struct Own {
 }
 
 impl Hold {
-    fn of(file: LeaseFile, holder: Holder) -> Self {
+    fn of(file: LeaseFile, holder: Holder, beats: Beats) -> Self {
         Self {
             file,
             own: Mutex::new(Own {
@@ -41,7 +46,13 @@ impl Hold {
                 given_up: false,
             }),
             lost: AtomicBool::new(false),
+            _beats: beats,
         }
+    }
+
+    /// After how long without a sign of life it expires.
+    pub fn timeout(&self) -> Duration {
+        self.own().holder.timeout()
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -96,13 +107,12 @@ impl Drop for Hold {
     }
 }
 
-/// Has leases be renewed as long as it lives.
+/// Has leases be renewed, by a thread that is started for the first one.
 #[derive(Debug)]
 pub(super) struct Heart {
     every: Duration,
     holds: Arc<Mutex<Vec<Weak<Hold>>>>,
-    /// The end of this is the end of the thread, which is started for the first lease.
-    thread: Mutex<Option<Sender<Infallible>>>,
+    beats: Mutex<Option<Beats>>,
 }
 
 impl Heart {
@@ -110,7 +120,7 @@ impl Heart {
         Self {
             every,
             holds: Arc::default(),
-            thread: Mutex::default(),
+            beats: Mutex::default(),
         }
     }
 
@@ -119,15 +129,24 @@ impl Heart {
     /// # Errors
     /// If the system gives no thread: then it is given up.
     pub fn hold(&self, file: LeaseFile, holder: Holder) -> Result<Arc<Hold>> {
-        let hold = Arc::new(Hold::of(file, holder));
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if thread.is_none() {
-            *thread = Some(self.start()?);
-        }
+        let beats = self.beats().inspect_err(|_| {
+            // That there is no thread is what the user must hear of.
+            let _ = file.take_away(|found| found.is_of(holder.nonce));
+        })?;
+        let hold = Arc::new(Hold::of(file, holder, beats));
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
         holds.push(Arc::downgrade(&hold));
         drop(holds);
         Ok(hold)
+    }
+
+    fn beats(&self) -> Result<Beats> {
+        let mut beats = self.beats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(beats) = &*beats {
+            return Ok(beats.clone());
+        }
+        let new = Arc::new(self.start()?);
+        Ok(beats.insert(new).clone())
     }
 
     fn start(&self) -> Result<Sender<Infallible>> {

@@ -6,7 +6,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +41,20 @@ pub struct Sighting {
     pub holder: Option<Holder>,
     /// Whether he lives.
     pub judgement: Judgement,
+    /// When he has last shown that, by the clock of the file system.
+    pub modified: Option<SystemTime>,
+    /// After how long without a sign of life he counts as dead.
+    pub timeout: Duration,
+}
+
+impl Sighting {
+    /// Whether he has shown within the time that he has named that he lives, as far as the clocks of two machines agree.
+    pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
+        // The other clock may be ahead of ours.
+        let age = |modified| now.duration_since(modified).unwrap_or_default();
+        self.modified
+            .is_some_and(|modified| age(modified) <= self.timeout)
+    }
 }
 
 impl fmt::Display for Sighting {
@@ -91,8 +105,25 @@ impl Observer {
     /// # Errors
     /// If it cannot be read.
     pub(super) fn look(&self, file: &LeaseFile) -> Result<Option<Sighting>> {
-        let seen = self.seen(file, None)?;
+        self.look_beside(file, None)
+    }
+
+    /// The same of a lease whose holder has a lock as well, where nobody has that on the file system with the number `device`.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn look_beside(
+        &self,
+        file: &LeaseFile,
+        device: Option<u64>,
+    ) -> Result<Option<Sighting>> {
+        let seen = self.seen(file, device)?;
         Ok(seen.map(|(_, sighting)| sighting))
+    }
+
+    /// After how long without a sign of life its own leases expire.
+    pub(super) fn timeout(&self) -> Duration {
+        self.here.timeout()
     }
 
     /// Takes a lease, unless somebody holds it who may live. `device` is the number of the file system if this process holds a
@@ -154,7 +185,13 @@ impl Observer {
             None => sights.judge(key, &found, self.here.timeout(), now),
         };
         let holder = found.holder.clone();
-        Ok(Some((found, Sighting { holder, judgement })))
+        let sighting = Sighting {
+            timeout: holder.as_ref().map_or(self.here.timeout(), Holder::timeout),
+            modified: found.modified,
+            holder,
+            judgement,
+        };
+        Ok(Some((found, sighting)))
     }
 }
 
@@ -209,8 +246,6 @@ impl Sights {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::job::{lease::file::LeaseFile, names::Name, place::Place};
 

@@ -157,6 +157,7 @@ impl Test<'_> {
             restart: !resumes || config.restart,
             shared: config.shared,
             room: run.job.room(),
+            observer: run.observer,
         })?);
         let sink = without_expectations(run.watch.sink);
         let record = standing::Record::default();
@@ -174,6 +175,7 @@ impl Test<'_> {
             plan: &plan,
             probed: &probed,
             board: run.board,
+            observer: run.observer,
             is_clip: true,
         };
         let shown = quoted(files.clip.as_os_str());
