@@ -21,14 +21,14 @@ use nix::{
 
 use crate::clips;
 
-fn example(name: &str) -> PathBuf {
+pub fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples")
         .join(name)
 }
 
 /// PATH with `dir` in front.
-fn path_with(dir: &Path) -> OsString {
+pub fn path_with(dir: &Path) -> OsString {
     let rest = env::var_os("PATH").unwrap();
     let all = [dir.to_owned()].into_iter().chain(env::split_paths(&rest));
     env::join_paths(all).unwrap()
@@ -258,7 +258,7 @@ fn two_batches_over_the_same_films_encode_each_once() {
     let ended = two.map(|batch| batch.wait_with_output().unwrap());
     let encoded = ended.iter().map(|output| {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!([Some(0), Some(3)].contains(&output.status.code()), "{said}");
+        assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains(" 0 failed"), "{said}");
         let sum = said.lines().find_map(|line| line.split_once(" encoded, "));
         sum.unwrap().0.parse::<usize>().unwrap()

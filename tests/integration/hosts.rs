@@ -8,14 +8,17 @@ use std::{
 };
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use crate::{
     check, clips,
     encoders::script,
+    examples,
     run::{Run, Started},
 };
 
-/// What becomes a host: name, export, mount and a place for pipes, then a command line. The command begins once there is `GATE`. Nothing outlives the first process.
+/// What becomes a host: name, export, mount and a place for pipes, then a command line, of which `PROGRAM` takes the place of
+/// the program if it is set. The command begins once there is `GATE`. Nothing outlives the first process.
 const HOST: &str = r#"
 mkfifo "$4-in" "$4-out"
 /usr/lib/openssh/sftp-server <"$4-in" >"$4-out" &
@@ -26,6 +29,7 @@ exec unshare --net --uts --pid --fork --kill-child --mount --mount-proc sh -ec '
   cd "$3"
   touch "is-up-$1"
   shift 4
+  if [ -n "${PROGRAM-}" ]; then shift; set -- "$PROGRAM" "$@"; fi
   until [ -z "${GATE-}" ] || [ -e "$GATE" ]; do sleep 0.05; done
   "$@"
   exit' sh "$@"
@@ -120,4 +124,67 @@ fn a_second_host_is_refused_while_the_first_works_and_takes_over_when_that_has_d
     third.expect(resumed >= Some(2), "what the first has made is used");
     check::is_whole(&share.path("out.mkv"), &share.path("film.mkv"), 130);
     third.expect(!share.path("out.mkv.av1enc").exists(), "no job is left");
+}
+
+/// A loop over the films in `films`, on a host of this name.
+fn batch(share: &Share, name: &str, encoder: &Path) -> Started {
+    let bin = Path::new(env!("CARGO_BIN_EXE_av1enc")).parent().unwrap();
+    let run = share.on(name).env("PROGRAM", examples::example("batch"));
+    run.env("PATH", examples::path_with(bin))
+        .args(["films", "out", "-w", "1", "--preset", "8"])
+        .args(["--lease-timeout", "4", "--history"])
+        .arg(format!("{name}.jsonl"))
+        .arg("--encoder-path")
+        .arg(encoder)
+        .start()
+}
+
+/// The films that a host has encoded.
+fn encoded(share: &Share, name: &str) -> Vec<String> {
+    let history = fs::read_to_string(share.path(&format!("{name}.jsonl"))).unwrap_or_default();
+    let lines = history
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let encoded = lines.filter(|line: &Value| line["status"] == "Success");
+    encoded
+        .map(|line| line["output_path"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn two_loops_of_which_one_dies_encode_every_film_once() {
+    let Some(share) = Share::new() else { return };
+    fs::create_dir(share.path("films")).unwrap();
+    let films = ["1.mkv", "2.mkv", "3.mkv", "4.mkv"];
+    for name in films {
+        fs::copy(clips::one_scene(), share.path("films").join(name)).unwrap();
+    }
+    let hangs = "case $(hostname)$PWD in east*/2.mkv*) exec sleep 1000 ;; esac";
+    let encoder = script(share.0.path(), hangs);
+    let output = |name: &str| share.path(&format!("out/{name}.av1.mkv"));
+    let east = batch(&share, "east", &encoder);
+    let east = east.wait_until("its second film", || {
+        output("1.mkv").exists() && share.path("out/2.mkv.av1.mkv.av1enc/scenes.jsonl").exists()
+    });
+    let west = batch(&share, "west", &encoder);
+    let west = west.wait_until("all others", || {
+        ["3.mkv", "4.mkv"].map(output).iter().all(|it| it.exists())
+    });
+    dies(east);
+    let west = west
+        .ends()
+        .exits(0)
+        .prints("3 encoded, 1 finished before, 0 failed");
+    let west = west.says(" on east) works on ").says(" right now");
+    let mut all = [encoded(&share, "east"), encoded(&share, "west")].concat();
+    all.sort();
+    let names = films.map(|name| format!("{name}.av1.mkv"));
+    let is_of = |(path, name): (&String, &String)| path.ends_with(name.as_str());
+    let once = all.len() == films.len() && all.iter().zip(&names).all(is_of);
+    west.expect(once, &format!("every film is encoded once: {all:?}"));
+    for name in films {
+        check::is_whole(&output(name), &share.path("films").join(name), 48);
+    }
+    let left = fs::read_dir(share.path("out")).unwrap().count();
+    west.expect(left == films.len(), "no job is left");
 }
