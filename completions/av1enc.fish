@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_av1enc_global_optspecs
-    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= audio-codec= opus-if= downmix= loudness= languages= drop-languages= drop-commentary f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared on-interrupt= stall-timeout= disk-timeout= nice= ionice= cpus= numa= battery= max-temp= schedule= pause-while= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
+    string join \n i/input= o/output= y replace backup-dir= no-backup keep-backup= e/encoder= crf= preset= v/video-params= a/audio-params= audio-codec= opus-if= downmix= loudness= languages= drop-languages= drop-commentary f= ffmpeg= ffprobe= device= pix-format= source-class= crf-table= tier= tables= config= no-config skip= force-reencode min-bytes= stable-secs= dynamic-hdr= why target-size= max-size-ratio= min-saving= mark test-clip= approve= approved encoder-path= w/workers= lp= memory-limit= temp= k/keep restart shared wait on-interrupt= stall-timeout= disk-timeout= nice= ionice= cpus= numa= battery= max-temp= schedule= pause-while= no-chunks allow-truncated on-change= x/extra-split= m/chunk-method= s/scenes= sc-only force-keyframes= l/log-file= verify-decode verify-source proof= history= dry-run progress= json q/quiet verbose h/help V/version
 end
 
 function __fish_av1enc_needs_command
@@ -132,6 +132,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l approved -d 'Go on: the c
 complete -c av1enc -n "__fish_av1enc_needs_command" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l wait -d 'If another run works on the job, wait for its end'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_needs_command" -l sc-only -d 'Only find the scenes, and write them into --scenes'
@@ -263,6 +264,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l approved -d 'Go
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l wait -d 'If another run works on the job, wait for its end'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l sc-only -d 'Only find the scenes, and write them into --scenes'
@@ -399,6 +401,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l approved -d 'Go o
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s k -l keep -d 'Keep the job directory after success'
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l restart -d 'Throw away what an earlier run has done, and begin anew'
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l shared -d 'Let all of the job directory\'s group go on with the job'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l wait -d 'If another run works on the job, wait for its end'
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l no-chunks -d 'Encode the film in one go with ffmpeg\'s libsvtav1'
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l allow-truncated -d 'Encode what there is of a source that is cut short'
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l sc-only -d 'Only find the scenes, and write them into --scenes'

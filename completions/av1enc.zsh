@@ -142,6 +142,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \
 '--shared[Let all of the job directory'\''s group go on with the job]' \
+'--wait[If another run works on the job, wait for its end]' \
 '--no-chunks[Encode the film in one go with ffmpeg'\''s libsvtav1]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--sc-only[Only find the scenes, and write them into --scenes]' \
@@ -295,6 +296,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \
 '--shared[Let all of the job directory'\''s group go on with the job]' \
+'--wait[If another run works on the job, wait for its end]' \
 '--no-chunks[Encode the film in one go with ffmpeg'\''s libsvtav1]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--sc-only[Only find the scenes, and write them into --scenes]' \
@@ -482,6 +484,7 @@ none\:"Nothing\: notes, warnings and the result are still printed"))' \
 '--keep[Keep the job directory after success]' \
 '--restart[Throw away what an earlier run has done, and begin anew]' \
 '--shared[Let all of the job directory'\''s group go on with the job]' \
+'--wait[If another run works on the job, wait for its end]' \
 '--no-chunks[Encode the film in one go with ffmpeg'\''s libsvtav1]' \
 '--allow-truncated[Encode what there is of a source that is cut short]' \
 '--sc-only[Only find the scenes, and write them into --scenes]' \

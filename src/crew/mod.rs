@@ -291,7 +291,12 @@ impl Hall {
         while let Some(happening) = happens.take() {
             for order in crew.handle(happening, Instant::now()) {
                 match order {
-                    Order::Look => happens = Some(Happening::Looked(self.look())),
+                    Order::Look => {
+                        if let Err(lost) = self.workshop.job.require_lease() {
+                            return Some(Err(lost));
+                        }
+                        happens = Some(Happening::Looked(self.look()));
+                    }
                     Order::Start(attempt) => {
                         if let Err(error) = self.start(attempt) {
                             return Some(Err(error));

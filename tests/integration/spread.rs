@@ -16,8 +16,8 @@ use crate::{
     clips,
     encoders::{old, real},
     lab::{
-        CHUNKS, FRAMES, JOB, all_but_one, copy, encode, finished_in, gated, gives_the_film,
-        goes_on, let_go, names, undisturbed, waiting,
+        CHUNKS, FRAMES, JOB, all_but_one, encode, finished_in, gated, gives_the_film, goes_on,
+        let_go, names, undisturbed, waiting,
     },
     run::{Ended, Run, nothing_is_left_running},
 };
