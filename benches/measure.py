@@ -38,6 +38,39 @@ ENTER = 'while [ "$1" != -- ]; do echo $$ >>"$1" || exit 125; shift; done; shift
 # Stands in PATH in place of the encoder, and becomes the encoder once it is counted as one.
 ENCODER = '#!/bin/sh\necho $$ >>"$BENCH_ENCODERS" && exec "$BENCH_ENCODER" "$@"\n'
 
+# Throws its frames away, and says that they are grey. The first time, when av1enc tries the encoder, the real one makes
+# as many grey frames as the longest chunk has, with the same options.
+SINK = """#!/usr/bin/env python3
+import os, subprocess, sys
+real, options, output = os.environ["BENCH_SINK_ENCODER"], sys.argv[1:-1], sys.argv[-1]
+if {"--version", "--help", "--full-help"} & set(sys.argv):
+    os.execv(real, sys.argv)
+head = bytearray()
+while head[-1:] != b"\\n":
+    head += os.read(0, 1)
+fields = {field[:1]: field[1:] for field in head.decode().split()[1:]}
+samples = int(fields["W"]) * int(fields["H"]) * 3 // 2
+sample = b"\\0\\2" if "p10" in fields["C"] else b"\\x80"
+frame = b"FRAME\\n" + sample * samples
+total, nowhere = 0, os.open("/dev/null", os.O_WRONLY)
+while taken := os.splice(0, nowhere, 1 << 20):
+    total += taken
+kept = os.path.join(os.environ["BENCH_SINK_KEPT"], "{W}x{H}.ivf".format(**fields))
+if not os.path.exists(kept):
+    with subprocess.Popen([real, *options, kept], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as encoder:
+        encoder.stdin.write(head)
+        for _ in range(300):
+            encoder.stdin.write(frame)
+        encoder.stdin.close()
+with open(kept, "rb") as file:
+    grey = file.read()
+end = 32
+for _ in range(total // len(frame)):
+    end += 12 + int.from_bytes(grey[end : end + 4], "little")
+with open(output, "wb") as file:
+    file.write(grey[:end])
+"""
+
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
@@ -392,6 +425,17 @@ def help_text(command):
 def tail(directory, lines=15):
     """The last lines of a run's log."""
     return "\n".join((directory / "log").read_text(errors="replace").replace("\r", "\n").splitlines()[-lines:])
+
+
+def sink(directory, encoder):
+    """Writes an encoder that costs nothing into `directory`, for films up to 300 frames a chunk: its path."""
+    kept = directory / "kept"
+    kept.mkdir()
+    os.environ.update(BENCH_SINK_ENCODER=str(encoder), BENCH_SINK_KEPT=str(kept))
+    program = directory / "SvtAv1EncApp"
+    program.write_text(SINK)
+    program.chmod(0o755)
+    return program
 
 
 # ---- Tables ----------------------------------------------------------------------------------------------------------
