@@ -15,6 +15,7 @@ mod run;
 mod advice;
 mod asked;
 mod av1an;
+mod benches;
 mod carried;
 mod clip;
 mod deciding;
