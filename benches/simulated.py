@@ -1,6 +1,7 @@
-"""A cluster on paper: nodes take tasks from one scheduler, fetch what they need over one network, encode, and send back.
+"""A cluster on paper, and a film for it that is drawn from measured chunks: nodes take tasks from one scheduler, fetch what they
+need over one network, encode, and send back.
 
-Nothing is measured here, and no lots are drawn: the same tasks and cluster take the same seconds. Units: seconds and bytes.
+Nothing is measured here. The same tasks and cluster take the same seconds. Units: seconds and bytes.
 `python3 benches/simulated_test.py` compares it with cases that are computed by hand.
 """
 
@@ -9,6 +10,7 @@ import dataclasses
 import heapq
 import itertools
 import math
+import random
 
 OWN, SCHEDULER, NETWORK = range(3)  # what a node uses for a while: itself, or what there is only one of
 
@@ -106,6 +108,59 @@ def longest_first(tasks):
 def speeds(nodes, every=0, slow=0.5):
     """Speeds of that many nodes, the last of `every` so many slow."""
     return tuple(slow if every and number % every == every - 1 else 1.0 for number in range(nodes))
+
+
+# ---- A film -----------------------------------------------------------------------------------------------------------
+
+
+class Film:
+    """A film whose scenes are drawn from the chunks of a clip at a preset: the same ones each time. What is known of both is
+    what `benches/cluster measure` writes."""
+
+    def __init__(self, clip, preset, minutes):
+        self.clip, self.costs = clip, preset
+        self.frames = round(minutes * 60 * clip["rate"])
+        # As fast as the CPU time says, each by its share of what the clock said.
+        clock = sum(chunk["seconds"] for chunk in preset["chunks"])
+        self.factor = (preset["seconds"] + self.decoding(clip["frames"])) / clock
+        chunks = [{**chunk, "seconds": self.factor * chunk["seconds"]} for chunk in preset["chunks"]]
+        lots, self.scenes, left = random.Random(1), [], self.frames
+        while left > 0:
+            self.scenes.append(lots.choice(chunks))
+            left -= self.scenes[-1]["frames"]
+        self.frames -= left  # the last scene is whole
+        self.plan, self.join = (clip[step]["once"] + clip[step]["frame"] * self.frames for step in ("plan", "join"))
+        self.pack = clip["pack_seconds"] * self.frames
+        self.encoding = sum(scene["seconds"] for scene in self.scenes)
+
+    def chunks(self, split, packed=False):
+        """Its chunks in order, none longer than `split`."""
+        for scene in self.scenes:
+            parts = -(-scene["frames"] // split)
+            for part in range(parts):
+                first, end = (scene["frames"] * edge // parts for edge in (part, part + 1))
+                yield self.chunk(scene, end - first, part, packed)
+
+    def chunk(self, scene, frames, part, packed):
+        """A part of a scene. A keyframe lies before all but the first as far as before any frame of the clip."""
+        share = frames / scene["frames"]
+        lead = 0 if packed else self.clip["lead"] if part else scene["lead"]
+        once = min(self.costs["chunk_seconds"], scene["seconds"])
+        own = once + share * (scene["seconds"] - once)
+        read = scene["read"] * (frames + lead) / (scene["frames"] + scene["lead"])
+        fetched = scene["packed"] * share if packed else read
+        returned = scene["bytes"] * share + (self.costs["chunk_bytes"] if part else 0)
+        return Chunk(frames, own + self.decoding(lead), round(fetched), round(returned))
+
+    def decoding(self, frames):
+        return self.clip["decode_seconds"] * frames
+
+    def planned_meanwhile(self, tasks):
+        """The same tasks, each ready as soon as its cuts are known."""
+        once, frame, frames = *self.clip["plan"].values(), 0
+        for task in tasks:
+            frames += task.frames
+            yield dataclasses.replace(task, ready=once + frame * frames)
 
 
 # ---- On paper --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from simulated import (  # noqa: E402
-    Chunk, Cluster, Task, alone, amdahl, bounds, grouped, longest_first, moved, seconds, speeds,
+    Chunk, Cluster, Film, Task, alone, amdahl, bounds, grouped, longest_first, moved, seconds, speeds,
 )
 
 
@@ -89,6 +89,56 @@ class Simulated(unittest.TestCase):
         found = grouped(chunks(1, 2, 3, 4, 5), 2)
         self.assertEqual([[chunk.seconds for chunk in task.chunks] for task in found], [[1, 2], [3, 4], [5]])
         self.assertEqual([task.frames for task in found], [30, 70, 50])
+
+
+def film(*chunks, seconds, minutes=1, **costs):
+    """Of these measured chunks, of 10 frames a second, each decoded in 0.1 s; the encoders took `seconds`."""
+    fixed = {"once": 20, "frame": 0.5}
+    clip = {"rate": 10, "frames": sum(chunk["frames"] for chunk in chunks), "decode_seconds": 0.1, "lead": 5, "plan": fixed}
+    clip |= {"join": {"once": 1, "frame": 0}, "pack_seconds": 2}
+    return Film(clip, {"chunks": chunks, "seconds": seconds, "chunk_seconds": 0, "chunk_bytes": 0, **costs}, minutes)
+
+
+SCENE = {"frames": 40, "seconds": 12, "bytes": 400, "lead": 10, "read": 1000, "packed": 4000}
+
+
+class Drawn(unittest.TestCase):
+    def test_a_film_of_one_chunk_is_that_chunk_again_and_again(self):
+        found = film(SCENE, seconds=8, minutes=2)
+        self.assertEqual(found.frames, 1200)
+        # As long as CPU time says: 8 s, and 4 s of decoding; and another second for the frames on the way to the first.
+        self.assertEqual(list(found.chunks(240)), [Chunk(40, 13, 1000, 400)] * 30)
+        self.assertEqual(list(found.chunks(240, packed=True)), [Chunk(40, 12, 4000, 400)] * 30)
+        self.assertEqual((found.encoding, found.plan, found.join, found.pack), (360, 620, 1, 2400))
+
+    def test_the_last_scene_is_whole(self):
+        self.assertEqual(film(SCENE, seconds=8, minutes=0.1).frames, 80)
+
+    def test_what_the_clock_said_is_scaled_to_the_cpu_time(self):
+        self.assertEqual(film({**SCENE, "seconds": 99}, seconds=8).encoding, 180)
+
+    def test_a_scene_that_is_split_costs_a_chunk_more_for_each_part(self):
+        found = film(SCENE, seconds=8, minutes=1 / 15, chunk_seconds=2, chunk_bytes=30)
+        # Of 12 s, 2 are paid once: 10 s for 40 frames. Before the first part lie 10 frames, before the others 5; each is
+        # read with a 50th of 1000 bytes.
+        first, other = Chunk(13, 2 + 3.25 + 1, 460, 130), Chunk(13, 2 + 3.25 + 0.5, 360, 160)
+        last = Chunk(14, 2 + 3.5 + 0.5, 380, 170)
+        self.assertEqual(list(found.chunks(15)), [first, other, last])
+
+    def test_no_chunk_is_faster_than_what_it_costs_to_have_one(self):
+        parts = list(film(SCENE, seconds=8, minutes=1 / 15, chunk_seconds=50).chunks(20))
+        self.assertEqual([part.seconds for part in parts], [13, 12.5])
+
+    def test_the_same_film_is_drawn_each_time_from_all_chunks(self):
+        other = {**SCENE, "frames": 20}
+        found = [list(film(SCENE, other, seconds=8, minutes=10).chunks(240)) for _ in range(2)]
+        self.assertEqual(found[0], found[1])
+        self.assertEqual({chunk.frames for chunk in found[0]}, {20, 40})
+
+    def test_a_task_is_ready_when_its_last_cut_is_known(self):
+        found = film(SCENE, seconds=8, minutes=1 / 5)
+        ready = [task.ready for task in found.planned_meanwhile(grouped(found.chunks(240), 2))]
+        self.assertEqual(ready, [20 + 40, 20 + 60])
 
 
 class OnPaper(unittest.TestCase):
