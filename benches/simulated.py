@@ -1,5 +1,5 @@
-"""A cluster on paper, and a film for it that is drawn from measured chunks: nodes take tasks from one scheduler, fetch what they
-need over one network, encode, and send back.
+"""A cluster on paper, and a film for it that is drawn from measured chunks: nodes take tasks from one scheduler, fetch what
+they need over one network, encode, and send back.
 
 Nothing is measured here. The same tasks and cluster take the same seconds. Units: seconds and bytes.
 `python3 benches/simulated_test.py` compares it with cases that are computed by hand.
