@@ -9,5 +9,8 @@ fn the_simulated_cluster_agrees_with_what_is_computed_by_hand() {
     let said = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}");
     // It exits with 0 as well where it has found no test.
-    assert!(said.contains("\nOK\n") && !said.contains("Ran 0 "), "{said}");
+    assert!(
+        said.contains("\nOK\n") && !said.contains("Ran 0 "),
+        "{said}"
+    );
 }
