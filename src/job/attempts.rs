@@ -60,6 +60,53 @@ pub enum AttemptLine {
     },
 }
 
+/// An attempt, by its lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// On which host.
+    pub host: String,
+    /// By which process there.
+    pub pid: u32,
+    /// What a scheduler calls it.
+    pub job: Option<String>,
+    /// What that allowed it of memory, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// What came of it; `None` while it goes on, and if it was ended from outside.
+    pub outcome: Option<Attempted>,
+}
+
+/// The attempts that a list tells of, in the order in which they began. What is no line is left out, for two hosts may write
+/// at once.
+#[must_use]
+pub fn attempts_of(text: &[u8]) -> Vec<Attempt> {
+    let mut attempts: Vec<Attempt> = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(AttemptLine::Begun {
+                host,
+                pid,
+                job,
+                memory_limit_bytes,
+                ..
+            }) => attempts.push(Attempt {
+                host,
+                pid,
+                job,
+                memory_limit_bytes,
+                outcome: None,
+            }),
+            Ok(AttemptLine::Ended { pid, outcome, .. }) => {
+                let is_it = |one: &&mut Attempt| one.pid == pid && one.outcome.is_none();
+                if let Some(one) = attempts.iter_mut().rev().find(is_it) {
+                    one.outcome = Some(outcome);
+                }
+            }
+            Err(_) => (),
+        }
+    }
+    attempts
+}
+
 /// Seconds since 1970.
 #[must_use]
 pub fn now() -> u64 {
@@ -88,5 +135,31 @@ impl Job {
         lines
             .filter_map(|line| serde_json::from_slice(line).ok())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_without_an_end_has_none_and_half_a_line_is_no_line() {
+        let text =
+            br#"{"event":"begun","host":"a","pid":7,"memory_limit_bytes":null,"at":1,"job":"12_3"}
+{"event":"begun","host":"b","pid":8,"memory_limit_bytes":100,"at":3,"job":null}
+{"event":"ended","pid":7,"outcome":"killed","peak_memory":5,"at":4}
+{"event":"ended","pid":8,"outcome":"enc"#;
+        let attempt = |host: &str, pid, job: Option<&str>, outcome| Attempt {
+            host: host.to_owned(),
+            pid,
+            job: job.map(str::to_owned),
+            memory_limit_bytes: (pid == 8).then_some(100),
+            outcome,
+        };
+        let all = [
+            attempt("a", 7, Some("12_3"), Some(Attempted::Killed)),
+            attempt("b", 8, None, None),
+        ];
+        assert_eq!(attempts_of(text), all);
     }
 }

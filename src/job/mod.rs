@@ -16,6 +16,7 @@ mod chunks;
 mod records;
 mod tasks;
 mod attempts;
+mod planned;
 mod standing;
 mod look;
 mod abandoned;
@@ -33,13 +34,14 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     abandoned::{Removal, remove_abandoned},
     attached::{Attached, alone, attach},
-    attempts::{AttemptLine, Attempted, now},
+    attempts::{Attempt, AttemptLine, Attempted, attempts_of, now},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,
     lease::{ChunkLease, Claimed, Holder, Judgement, Observer, Sighting, wait_for_holder},
     look::{Condition, Look, is_job, look},
     named::{Leftover, may_have_named},
+    planned::{Planned, Stand},
     records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, SceneRecord, parse_scenes},
     standing::{Figures, Runner, Standing, Telling},

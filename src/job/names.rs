@@ -91,6 +91,12 @@ pub enum Name {
     Attempts(usize),
     /// The frames of a chunk, for a host that does not see the source.
     Packed(usize),
+    /// What is said by a task of Slurm: number of the job, and of the task.
+    SlurmTask(usize, usize),
+    /// What is said by a job of Slurm that is none of several, by its number.
+    SlurmJob(usize),
+    /// What is said by all of them, where Slurm does not put numbers into the name.
+    Slurm,
 }
 
 /// Where chunks are.
@@ -98,7 +104,7 @@ pub const CHUNKS: &str = "chunks";
 
 impl Name {
     /// One of each kind.
-    const ALL: [Self; 43] = [
+    const ALL: [Self; 46] = [
         Self::Job,
         Self::Lock,
         Self::Lease,
@@ -142,6 +148,9 @@ impl Name {
         Self::ChunkLeaseBeside(0, 0),
         Self::Attempts(0),
         Self::Packed(0),
+        Self::SlurmTask(0, 0),
+        Self::SlurmJob(0),
+        Self::Slurm,
     ];
 
     /// The name under which it is written: `chunks/00012.ivf` -> `chunks/00012.part.ivf`. The ending stays, since tools
@@ -189,6 +198,8 @@ impl fmt::Display for Name {
             Self::LeaseBeside(n) => return write!(f, "lease.{n}"),
             Self::Attempts(index) => return write!(f, "{CHUNKS}/{index:05}.attempts.jsonl"),
             Self::Packed(index) => return write!(f, "{CHUNKS}/{index:05}.mkv"),
+            Self::SlurmTask(job, task) => return write!(f, "slurm-{job}_{task}.log"),
+            Self::SlurmJob(job) => return write!(f, "slurm-{job}.log"),
             Self::Group(n) => return write!(f, "group-{n:04}.ivf"),
             Self::SourceTimes(id) => return write!(f, "source-times-{id}.txt"),
             Self::SoundTimes(file, track) => return write!(f, "times-{file}-{track}.txt"),
@@ -221,6 +232,7 @@ impl fmt::Display for Name {
             Self::Hints => "hints.json",
             Self::Tasks => "tasks.json",
             Self::Reading => "reading.json",
+            Self::Slurm => "slurm.log",
         };
         f.write_str(plain)
     }

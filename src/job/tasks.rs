@@ -170,7 +170,8 @@ pub fn planned_line(dir: &Path, shared: bool) -> Result<Option<CommandLine>> {
     told(&place, Name::Line)
 }
 
-fn told<T: DeserializeOwned>(place: &Place, name: Name) -> Result<Option<T>> {
+/// Reads one of the files of this kind in a place; `None` if it is not there.
+pub(super) fn told<T: DeserializeOwned>(place: &Place, name: Name) -> Result<Option<T>> {
     let path = place.file(name.to_string());
     match read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

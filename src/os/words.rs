@@ -61,6 +61,18 @@ pub fn count(number: u64, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
 }
 
+/// `3-7, 9`: ascending numbers, neighbours together.
+#[must_use]
+pub fn ranges(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let range = |run: &[usize]| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        all => all.iter().map(usize::to_string).collect(),
+    };
+    let ranges: Vec<String> = runs.map(range).collect();
+    ranges.join(", ")
+}
+
 /// Which of the `known` words somebody meant who has typed another one, if any is like it.
 #[must_use]
 pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -81,6 +93,12 @@ mod tests {
             (count(1, "chapter"), count(0, "chapter")),
             ("1 chapter".to_owned(), "0 chapters".to_owned())
         );
+    }
+
+    #[test]
+    fn neighbours_are_one_range() {
+        assert_eq!(ranges(&[3, 4, 5, 9, 11, 12]), "3-5, 9, 11-12");
+        assert_eq!(ranges(&[]), "");
     }
 
     #[test]
