@@ -24,5 +24,6 @@ pub mod output;
 pub mod doctor;
 pub mod history;
 pub mod status;
+pub mod submit;
 pub mod ui;
 pub mod commands;
