@@ -1295,7 +1295,7 @@ _av1enc() {
             return 0
             ;;
         av1enc__subcmd__submit)
-            opts="-h --engine --array-limit --task-seconds --print --hosts --packed --image --claim --program --shared --json --help"
+            opts="-h --engine --array-limit --task-seconds --print --hosts --packed --image --claim --program --lease-timeout --shared --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1326,6 +1326,10 @@ _av1enc() {
                     return 0
                     ;;
                 --program)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -440,6 +440,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l hosts -d 'Hosts
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l image -d 'The container\'s image (Kubernetes)' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l claim -d 'The volume claim on which job and source are (Kubernetes)' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l program -d 'Where av1enc is on the hosts [default: where this one is]' -r -F
+complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l lease-timeout -d 'After so many seconds without a sign of life, a host that encodes a chunk counts as dead [default: 60]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l print -d 'Only print what would be done'
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l packed -d 'Chunks go to hosts that do not see the job as packed files (GNU parallel)'
 complete -c av1enc -n "__fish_av1enc_using_subcommand submit" -l shared -d 'The group of the job directory works on it'

@@ -545,6 +545,7 @@ kubernetes\:"The manifest of an indexed job of Kubernetes"))' \
 '--image=[The container'\''s image (Kubernetes)]:IMAGE:_default' \
 '--claim=[The volume claim on which job and source are (Kubernetes)]:NAME:_default' \
 '--program=[Where av1enc is on the hosts \[default\: where this one is\]]:PATH:_files' \
+'--lease-timeout=[After so many seconds without a sign of life, a host that encodes a chunk counts as dead \[default\: 60\]]:SECONDS:_default' \
 '--print[Only print what would be done]' \
 '--packed[Chunks go to hosts that do not see the job as packed files (GNU parallel)]' \
 '--shared[The group of the job directory works on it]' \

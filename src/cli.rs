@@ -522,6 +522,10 @@ pub struct SubmitArgs {
     #[arg(long, value_name = "PATH")]
     pub program: Option<PathBuf>,
 
+    /// After so many seconds without a sign of life, a host that encodes a chunk counts as dead [default: 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub lease_timeout: Option<u64>,
+
     /// The group of the job directory works on it
     #[arg(long)]
     pub shared: bool,

@@ -9,6 +9,7 @@ mod plan;
 pub mod history;
 pub mod restore;
 pub mod status;
+mod submit;
 pub mod verify;
 
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub fn run(cli: &Cli, mode: Mode) -> Result<Exit> {
         Some(Command::Plan { encode }) => plan::run(encode, mode),
         Some(Command::Chunk(args)) => chunk::run(args, mode),
         Some(Command::Join(args)) => join::run(args, mode),
-        Some(Command::Submit(_)) => bail!("not built yet"),
+        Some(Command::Submit(args)) => submit::run(args, mode),
         Some(Command::Status(args)) => status::run(args),
         Some(Command::History(args)) => {
             ui::print_bytes(&history::run(args)?);
