@@ -114,7 +114,8 @@ fn clean(roots: Vec<PathBuf>, age: &str) -> Result<Exit> {
     let before = SystemTime::now().checked_sub(longer).ok_or_else(wrong)?;
     let overview = Trees::below(roots, host()).look();
     tell_unread(&overview);
-    let is_left = |condition| matches!(condition, Condition::Stopped | Condition::Unusable);
+    use Condition::{Planned, Stopped, Unusable};
+    let is_left = |condition| matches!(condition, Stopped | Planned | Unusable);
     let (mut removed, mut failed) = (0, None);
     for seen in overview.jobs.iter().filter(|seen| is_left(seen.state)) {
         let shown = quoted(seen.directory.as_os_str());

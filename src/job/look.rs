@@ -16,6 +16,7 @@ use super::{
     lease::{self, Observer, Worker},
     names::{CHUNKS, Name},
     place::Place,
+    shares::{self, Shares},
     standing::Standing,
     state::{State, UnusableState, parse_state},
 };
@@ -33,6 +34,8 @@ pub enum Condition {
     MakesWay,
     /// Nobody works on it: it was stopped, or killed.
     Stopped,
+    /// Nobody works on it: it was planned for any host to encode its chunks.
+    Planned,
     /// Its output has its name, and the directory was kept.
     Finished,
     /// This av1enc cannot go on with it.
@@ -48,6 +51,8 @@ pub struct Look {
     pub condition: Condition,
     /// How its last run stands, or stood, as far as that is known to be of it.
     pub standing: Option<Standing>,
+    /// How far its chunks are, if it was planned for any host to encode them.
+    pub shares: Option<Shares>,
     /// The film, by the link in the directory.
     pub film: Option<PathBuf>,
     /// When anybody has last done anything for it, by the clock of its file system.
@@ -119,6 +124,7 @@ impl Seen {
         let holder = lease::holder(&self.place, observer)?;
         let standing = self.standing(holder.as_ref());
         let dir = fs::metadata(self.place.at())?;
+        let shares = shares::look(&self.place)?;
         let is_paused = |standing: &Standing| standing.runner.is_paused(host);
         let makes_way =
             |standing: &Standing| standing.easing.as_ref().is_some_and(|easing| easing.paused);
@@ -128,7 +134,11 @@ impl Seen {
             (Some(_), _) => Condition::Running,
             (None, Err(_)) => Condition::Unusable,
             (None, Ok(state)) if state.named.is_some() => Condition::Finished,
-            (None, Ok(_)) => Condition::Stopped,
+            (None, Ok(_)) => match &shares {
+                Some(shares) if shares.encoding.iter().any(|one| one.lives) => Condition::Running,
+                Some(_) => Condition::Planned,
+                None => Condition::Stopped,
+            },
         };
         let is_it = |named: fs::Metadata| (named.dev(), named.ino()) == (dir.dev(), dir.ino());
         let in_its_place = |standing: &Standing| fs::metadata(&standing.dir).is_ok_and(is_it);
@@ -142,6 +152,7 @@ impl Seen {
             why: self.state.err().map(|unusable| unusable.why),
             standing,
             holder: holder.and_then(|holder| holder.host),
+            shares,
         })
     }
 

@@ -18,6 +18,7 @@ mod tasks;
 mod attempts;
 mod planned;
 mod standing;
+mod shares;
 mod look;
 mod abandoned;
 
@@ -44,6 +45,7 @@ pub use self::{
     planned::{Planned, Stand},
     records::{CarriedRecord, LoudnessRecord, ReaderRecord, SizeRecord, SoundRecord},
     scenes::{KnownScenes, SceneLog, SceneRecord, parse_scenes},
+    shares::{Share, Shares},
     standing::{Figures, Runner, Standing, Telling},
     state::{State, UnusableState, parse_state},
     tasks::{CommandLine, Hints, Submission, Task, Tasks, Word, planned_line},

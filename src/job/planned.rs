@@ -13,7 +13,7 @@ use super::{
     attempts::{Attempt, attempts_of},
     chunks::{ChunkRecord, parse_record},
     files::{read, remove_if_there, require_own, share},
-    lease::Lease,
+    lease::{Lease, Observer},
     names::Name,
     place::Place,
     scenes::parse_scenes,
@@ -65,7 +65,7 @@ impl Planned {
             Known::Unusable(why) => bail!(Taken(why)),
             Known::State(_) => (),
         }
-        let lease = Lease::take(&place)?;
+        let lease = Lease::take(&place, &Observer::default())?;
         let lease = lease.with_context(|| Taken(format!("the job {place} is gone")))?;
         Ok(Self {
             place,

@@ -15,7 +15,7 @@ use walkdir::WalkDir;
 
 use crate::{
     event::{Easing, lossy_path},
-    job::{self, Condition, Figures, Look, Observer, Standing},
+    job::{self, Condition, Figures, Look, Observer, Shares, Standing},
     os::{process::quoted, words::count},
 };
 
@@ -40,6 +40,8 @@ pub struct Seen {
     pub figures: Option<Figures>,
     /// How it makes way for the machine's other work, and why, if somebody works on it and does.
     pub easing: Option<Easing>,
+    /// How far its chunks are, if it was planned for any host to encode them.
+    pub shares: Option<Shares>,
     /// Seconds since anything was done for it.
     pub idle_seconds: Option<u64>,
     /// What to type to go on with it, if nobody does.
@@ -53,18 +55,24 @@ impl Seen {
     fn of(look: Look, host: &str, now: SystemTime) -> Self {
         let (go_on, note) = advice(&look, host);
         let idle = look.touched.map(|then| now.duration_since(then));
-        let (standing, link) = (look.standing, look.film);
-        let link = link.map(|film| film.to_string_lossy().into_owned());
+        let (standing, shares) = (look.standing, look.shares);
+        let of_plan = |text: fn(&Shares) -> &String| shares.as_ref().map(text).cloned();
+        let link = look.film.map(|film| film.to_string_lossy().into_owned());
         let of_run = |text: fn(&Standing) -> &String| standing.as_ref().map(text).cloned();
         Self {
             directory: look.dir,
             state: look.condition,
-            film: of_run(|run| &run.film).or(link),
-            output: of_run(|run| &run.output),
+            film: of_run(|run| &run.film)
+                .or_else(|| of_plan(|plan| &plan.film))
+                .or(link),
+            output: of_run(|run| &run.output).or_else(|| of_plan(|plan| &plan.output)),
             host: of_run(|run| &run.runner.host).or(look.holder),
             pid: standing.as_ref().map(|run| run.runner.pid),
             easing: easing(look.condition, standing.as_ref()),
-            figures: standing.map(|run| run.figures),
+            figures: standing
+                .map(|run| run.figures)
+                .or_else(|| shares.as_ref().map(Shares::figures)),
+            shares,
             // Another host's clock may be ahead of ours.
             idle_seconds: idle.map(|idle| idle.unwrap_or_default().as_secs()),
             go_on,
@@ -115,13 +123,16 @@ fn advice(look: &Look, host: &str) -> (Option<String>, Option<String>) {
                 format!("`job.json` {why}: the command that began it, with --restart, begins anew");
             return note(&text);
         }
-        Condition::Stopped => (),
+        Condition::Stopped | Condition::Planned => (),
     }
     if look.owner != geteuid().as_raw() {
         let owner = look.owner;
         return note(&format!(
             "it belongs to user {owner}, who goes on by the command that began it"
         ));
+    }
+    if let (Condition::Planned, Some(shares)) = (look.condition, &look.shares) {
+        return (Some(next_step(&look.dir, shares)), None);
     }
     let Some(run) = &look.standing else {
         return note(UNKNOWN);
@@ -141,6 +152,15 @@ fn advice(look: &Look, host: &str) -> (Option<String>, Option<String>) {
         )),
     };
     (Some(line.clone()), before)
+}
+
+/// What to type where chunks can be encoded on any host.
+fn next_step(dir: &Path, shares: &Shares) -> String {
+    let dir = quoted(dir.as_os_str());
+    match shares.missing.is_empty() {
+        true => format!("av1enc join {dir}"),
+        false => format!("av1enc chunk {dir} --any"),
+    }
 }
 
 const UNKNOWN: &str = "what was typed is not known any more: the command that began it goes on";
@@ -283,6 +303,7 @@ mod tests {
             dir: "/a job".into(),
             condition,
             standing: Some(standing),
+            shares: None,
             film: None,
             touched: None,
             owner: geteuid().as_raw(),

@@ -7,12 +7,12 @@ use console::{Alignment, Style, measure_text_width, pad_str, truncate_str};
 use super::text::{self, one_line};
 use crate::{
     history::record::{Record, Status},
-    job::{Condition, Figures},
+    job::{Condition, Figures, Shares},
     os::{
         gauges::Reading,
         process::quoted,
         terminal,
-        words::{ago, bytes, clock, count},
+        words::{ago, bytes, clock, count, ranges},
     },
     status::{Overview, Seen, past::Tally},
 };
@@ -41,6 +41,9 @@ fn block(seen: &Seen) -> String {
         line("film", film);
     }
     line(state(seen.state), &progress(seen));
+    if let Some(shares) = &seen.shares {
+        line("chunks", &chunks(shares));
+    }
     if let Some(note) = &seen.note {
         line("note", note);
     }
@@ -55,9 +58,31 @@ fn state(condition: Condition) -> &'static str {
         Condition::Running => "running",
         Condition::Paused | Condition::MakesWay => "paused",
         Condition::Stopped => "stopped",
+        Condition::Planned => "planned",
         Condition::Finished => "finished",
         Condition::Unusable => "unusable",
     }
+}
+
+/// How many chunks are there, who encodes which, and which are left: `3 of 8, 4 on north, 5 on south; missing 4-7`.
+fn chunks(shares: &Shares) -> String {
+    let encoding = shares.encoding.iter().map(|one| {
+        let host = one.host.as_deref().unwrap_or("a host that cannot be read");
+        let silent = match one.lives {
+            true => String::new(),
+            false => format!(" (silent for {})", clock(one.silent_seconds as f64)),
+        };
+        format!(", {} on {host}{silent}", one.chunk)
+    });
+    let encoding: String = encoding.collect();
+    let missing = match shares.missing.as_slice() {
+        [] => String::new(),
+        missing => format!("; missing {}", ranges(missing)),
+    };
+    format!(
+        "{} of {}{encoding}{missing}",
+        shares.finished, shares.chunks
+    )
 }
 
 /// How far a job is, or was when it was left.
@@ -453,7 +478,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::event::Stage;
+    use crate::{event::Stage, job::Share};
 
     fn seen(film: &str) -> Seen {
         let figures = Figures {
@@ -475,6 +500,7 @@ mod tests {
             pid: Some(7),
             figures: Some(figures),
             easing: None,
+            shares: None,
             idle_seconds: Some(1),
             go_on: None,
             note: None,
@@ -641,6 +667,29 @@ mod tests {
         let marked = |encodes| gauges(&HOT, encodes).iter().filter(|one| one.1).count();
         assert_eq!((marked(true), marked(false)), (4, 3));
         assert!(gauges(&Reading::default(), true).is_empty());
+    }
+
+    #[test]
+    fn a_planned_job_is_shown_with_who_encodes_what_and_what_is_missing() {
+        let share = |chunk, host: Option<&str>, lives| Share {
+            chunk,
+            host: host.map(str::to_owned),
+            pid: None,
+            silent_seconds: 75,
+            lives,
+        };
+        let shares = Shares {
+            film: String::new(),
+            output: String::new(),
+            chunks: 9,
+            finished: 4,
+            frames: 90,
+            finished_frames: 40,
+            missing: vec![2, 3, 4, 7, 8],
+            encoding: vec![share(2, Some("attic"), true), share(7, None, false)],
+        };
+        let text = "4 of 9, 2 on attic, 7 on a host that cannot be read (silent for 1:15); missing 2-4, 7-8";
+        assert_eq!(chunks(&shares), text);
     }
 
     #[test]
