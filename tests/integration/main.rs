@@ -11,6 +11,7 @@ mod fuse;
 mod judge;
 mod lab;
 mod run;
+mod slurm;
 
 mod advice;
 mod asked;
@@ -18,6 +19,7 @@ mod av1an;
 mod benches;
 mod carried;
 mod clip;
+mod cluster;
 mod deciding;
 mod direct;
 mod disks;
