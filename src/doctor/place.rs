@@ -39,7 +39,7 @@ pub fn job_dir(dir: &Path) -> Option<Check> {
     Some(
         Check::warning(
             "job directory",
-            format!("is on {network}: av1enc writes much here, and locks may not hold"),
+            format!("is on {network}: av1enc writes much here"),
         )
         .at(Some(dir.to_string_lossy()))
         .advise(["av1enc --temp DIR INPUT  # DIR on a disk of this machine"]),

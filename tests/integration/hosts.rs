@@ -7,7 +7,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering::SeqCst},
 };
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{
@@ -75,55 +78,98 @@ impl Share {
     }
 }
 
-/// The command that is typed on each host, with an encoder that is told by `hang` to do so.
+/// The command that is typed on each host.
 fn encode(on: Run, encoder: &Path) -> Run {
     on.args(["film.mkv", "-o", "out.mkv", "-w", "1", "--preset", "12"])
         .args(["--json", "--lease-timeout", "4", "--encoder-path"])
         .arg(encoder)
 }
 
-/// The host dies, with all that runs on it.
-fn dies(host: Started) {
-    host.signal(Signal::SIGKILL);
-    let _ = host.ends().dies_of(Signal::SIGKILL);
+/// A run on the host `east` that has encoded two chunks, and hangs in the third one as long as there is `hang`.
+struct Begun {
+    share: Share,
+    encoder: PathBuf,
+    hang: PathBuf,
+    east: Started,
+}
+
+impl Begun {
+    fn new() -> Option<Self> {
+        let share = Share::new()?;
+        fs::copy(clips::five_scenes(), share.path("film.mkv")).unwrap();
+        let hang = share.0.path().join("hang");
+        let hangs = "[ $chunk != 00002 ] || while [ -e \"${0%/lab/*}/hang\" ]; do sleep 0.1; done";
+        let encoder = script(share.0.path(), hangs);
+        fs::write(&hang, "").unwrap();
+        let east = encode(share.on("east"), &encoder).start();
+        let east = east.wait_until("two chunks", || {
+            share.path("out.mkv.av1enc/chunks/00001.json").exists()
+        });
+        Some(Self {
+            share,
+            encoder,
+            hang,
+            east,
+        })
+    }
+
+    /// Begins the same on a host that is there now, and types the command once there is `gate`.
+    fn on(&self, name: &str) -> Started {
+        let run = encode(self.share.on(name), &self.encoder).env("GATE", self.gate());
+        let up = self.share.path(&format!("is-up-{name}"));
+        run.start().wait_until("it has its mount", || up.exists())
+    }
+
+    fn gate(&self) -> PathBuf {
+        self.share.0.path().join("gate")
+    }
+
+    /// What was begun on another host was taken over by this one, and finished.
+    fn was_finished_by(&self, host: Started) {
+        fs::remove_file(&self.hang).unwrap();
+        fs::write(self.gate(), "").unwrap();
+        let host = host.ends().exits(0);
+        let host = host.prints("waiting up to 4 s to see whether process ");
+        let resumed = host.finished()["resumed_chunks"].as_u64();
+        host.expect(resumed >= Some(2), "what the first has made is used");
+        let [film, output] = ["film.mkv", "out.mkv"].map(|name| self.share.path(name));
+        check::is_whole(&output, &film, 130);
+        host.expect(
+            !self.share.path("out.mkv.av1enc").exists(),
+            "no job is left",
+        );
+    }
 }
 
 #[test]
 fn a_second_host_is_refused_while_the_first_works_and_takes_over_when_that_has_died() {
-    let Some(share) = Share::new() else { return };
-    fs::copy(clips::five_scenes(), share.path("film.mkv")).unwrap();
-    let hang = share.0.path().join("hang");
-    let hangs = format!(
-        "[ $chunk != 00002 ] || [ ! -e '{}' ] || exec sleep 1000",
-        hang.display()
-    );
-    let encoder = script(share.0.path(), &hangs);
-    fs::write(&hang, "").unwrap();
-    let first = encode(share.on("east"), &encoder).start();
-    let first = first.wait_until("two chunks", || {
-        share.path("out.mkv.av1enc/chunks/00001.json").exists()
-    });
-    let second = encode(share.on("west"), &encoder).ends().exits(3);
-    let second = second.prints("waiting up to 4 s to see whether process ");
-    let _ = second.says(" on east) works on ").says(" right now");
-    let status = Run::bare(&share.path(".")).arg("status").succeeds();
-    let _ = status.prints("running").prints(" on east (process ");
-    let gate = share.0.path().join("gate");
-    let third = encode(share.on("north"), &encoder)
-        .env("GATE", &gate)
-        .start();
-    let third = third.wait_until("it has its mount", || share.path("is-up-north").exists());
-    dies(first);
-    fs::remove_file(hang).unwrap();
-    fs::write(gate, "").unwrap();
-    let third = third
+    let Some(begun) = Begun::new() else { return };
+    let west = encode(begun.share.on("west"), &begun.encoder)
         .ends()
-        .exits(0)
-        .prints("waiting up to 4 s to see whether process ");
-    let resumed = third.finished()["resumed_chunks"].as_u64();
-    third.expect(resumed >= Some(2), "what the first has made is used");
-    check::is_whole(&share.path("out.mkv"), &share.path("film.mkv"), 130);
-    third.expect(!share.path("out.mkv.av1enc").exists(), "no job is left");
+        .exits(3);
+    let west = west.prints("waiting up to 4 s to see whether process ");
+    let _ = west.says(" on east) works on ").says(" right now");
+    let status = Run::bare(&begun.share.path(".")).arg("status").succeeds();
+    let _ = status.prints("running").prints(" on east (process ");
+    let north = begun.on("north");
+    begun.east.signal(Signal::SIGKILL);
+    begun.was_finished_by(north);
+    let _ = begun.east.ends().dies_of(Signal::SIGKILL);
+}
+
+#[test]
+fn a_host_that_was_stopped_for_long_finds_its_job_taken_over_and_touches_nothing() {
+    let Some(begun) = Begun::new() else { return };
+    let north = begun.on("north");
+    let all = Pid::from_raw(begun.east.number());
+    killpg(all, Signal::SIGSTOP).unwrap();
+    begun.was_finished_by(north);
+    let output = fs::read(begun.share.path("out.mkv")).unwrap();
+    killpg(all, Signal::SIGCONT).unwrap();
+    let east = begun.east.ends().exits(3);
+    let east = east.says("is no longer this run's: it gave no sign of life for 4 s");
+    let now = fs::read(begun.share.path("out.mkv")).unwrap();
+    east.expect(now == output, "the output is the other's");
 }
 
 /// A loop over the films in `films`, on a host of this name.
@@ -170,7 +216,8 @@ fn two_loops_of_which_one_dies_encode_every_film_once() {
     let west = west.wait_until("all others", || {
         ["3.mkv", "4.mkv"].map(output).iter().all(|it| it.exists())
     });
-    dies(east);
+    east.signal(Signal::SIGKILL);
+    let _ = east.ends().dies_of(Signal::SIGKILL);
     let west = west
         .ends()
         .exits(0)
