@@ -38,7 +38,7 @@ pub enum Judgement {
 #[derive(Debug, Clone)]
 pub struct Sighting {
     /// Who holds it; `None` where its file is damaged, or not written yet.
-    pub holder: Option<Holder>,
+    pub holder: Option<Box<Holder>>,
     /// Whether he lives.
     pub judgement: Judgement,
     /// When he has last shown that, by the clock of the file system.
@@ -184,11 +184,11 @@ impl Observer {
             Some(false) => Judgement::Dead,
             None => sights.judge(key, &found, self.here.timeout(), now),
         };
-        let holder = found.holder.clone();
+        let holder = found.holder.as_ref();
         let sighting = Sighting {
-            timeout: holder.as_ref().map_or(self.here.timeout(), Holder::timeout),
+            timeout: holder.map_or(self.here.timeout(), Holder::timeout),
             modified: found.modified,
-            holder,
+            holder: holder.cloned().map(Box::new),
             judgement,
         };
         Ok(Some((found, sighting)))
@@ -323,7 +323,8 @@ mod tests {
         let Attempt::Held(seen) = observer.take(&file, None).unwrap() else {
             panic!("it was taken from a process that runs")
         };
-        assert_eq!((seen.judgement, seen.holder), (Judgement::Lives, Some(his)));
+        assert_eq!(seen.judgement, Judgement::Lives);
+        assert_eq!(seen.holder.as_deref(), Some(&his));
         child.kill().unwrap();
         // Ended, and not asked how: his number is not free yet.
         while runs(pid, began) {
