@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,7 @@ use crate::{
     cli::{EncodeArgs, JoinArgs},
     job::{self, CommandLine},
     os::{
-        exit::{Exit, Taken, TryAgain},
+        exit::{Exit, Taken, TryAgain, UsageError},
         process::quoted,
     },
     settings::{Config, Step, line},
@@ -26,6 +27,7 @@ use crate::{
 /// Those of the encode; [`ChunksMissing`](crate::os::exit::ChunksMissing).
 pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
     let (config, options) = planned(&args.job, args.source.as_deref(), args.shared)?;
+    job::require_source(&config.job_dir, &config.input)?;
     let options = EncodeArgs {
         quiet: args.quiet,
         json: args.json,
@@ -70,14 +72,24 @@ pub(super) fn planned(
     options.said = line.said.clone();
     options.words = words;
     let config = moved(Config::new(&options)?, &line, dir, source);
-    ensure!(
-        config.input.exists(),
-        TryAgain(format!(
-            "the film is not to be seen at {} on this host: mount it, or say with --source where it is",
-            quoted(config.input.as_os_str())
-        ))
-    );
+    require_film(&config.input)?;
     Ok((config, options))
+}
+
+/// Makes sure that the film is to be seen.
+fn require_film(input: &Path) -> Result<()> {
+    let shown = quoted(input.as_os_str());
+    let found = fs::metadata(input);
+    let found = found.map_err(|error| {
+        TryAgain(format!(
+            "the film is not to be seen at {shown} on this host ({error}): mount it, or say with --source where it is"
+        ))
+    })?;
+    ensure!(
+        found.is_file(),
+        UsageError(format!("--source: {shown} is no regular file"))
+    );
+    Ok(())
 }
 
 /// The same, where the job is in `dir`, and the source may lie elsewhere.

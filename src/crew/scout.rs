@@ -96,7 +96,8 @@ impl Scout {
         if let Some(film) = &linear {
             let job = &self.at.workshop.job;
             let known = job.damage().and_then(|_| film.learn(&job.pictures()?));
-            self.known.complete &= known.is_ok();
+            let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
+            self.known.complete &= known.is_ok() && film.times_ms().len() as u64 == end;
         }
         let hashes = self.at.hashes;
         self.known.complete &= !hashes || self.known.is_for_all_hosts();

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Error, Result, anyhow, bail, ensure};
 
 use super::{
     clock::Clock,
@@ -32,6 +32,7 @@ use crate::{
     os::{
         disk::Space,
         exit::TooLarge,
+        room::NoRoom,
         signal::{Interrupted, Signal},
         words::{count, gib},
     },
@@ -55,6 +56,8 @@ pub struct LostChunks {
     sentence: String,
     /// Whether what was in the way of all of them may not stay: memory or a disk.
     pub may_help_later: bool,
+    /// Whether all failed because their frames could not be read.
+    pub are_of_source: bool,
 }
 
 impl fmt::Display for LostChunks {
@@ -785,10 +788,10 @@ impl Crew {
             }
             Turn::Free => self.note("there is room on the disk again: going on".to_owned()),
             Turn::Hopeless(figures) => {
-                return Err(anyhow!(
+                bail!(NoRoom(format!(
                     "the disk of {job} is full: {figures} to go on. Free some, and repeat the command: finished work is \
                      kept"
-                ));
+                )));
             }
         }
         Ok(())
@@ -950,6 +953,10 @@ impl Crew {
         LostChunks {
             sentence,
             may_help_later: self.lost.iter().all(passes),
+            are_of_source: self
+                .lost
+                .iter()
+                .all(|(_, failure)| matches!(failure, Failure::Source(_))),
         }
         .into()
     }
@@ -1222,6 +1229,7 @@ mod tests {
             encoder: String::new(),
             host: String::new(),
             damage: Vec::new(),
+            job: String::new(),
         }
     }
 

@@ -52,20 +52,37 @@ pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Att
         Known::State(state) => state,
     };
     let (stamp, source) = identify(input)?;
+    require_planned(&source, &state.source, input)?;
+    Ok(Attached {
+        job: Job {
+            open_to_others,
+            fingerprint: state.fingerprint()?,
+            ..part_of_a_job(place, (input, stamp, source), state.lp, room)?
+        },
+        recipe: state.recipe,
+    })
+}
+
+/// Makes sure that the film `input` is the one of the job in `dir`, as far as that says which one that is.
+///
+/// # Errors
+/// [`UnfitHost`] if it is another one; those of the file system.
+pub fn require_source(dir: &Path, input: &Path) -> Result<()> {
+    let Known::State(state) = read_state(&held(dir)?)? else {
+        return Ok(());
+    };
+    require_planned(&identify(input)?.1, &state.source, input)
+}
+
+fn require_planned(found: &SourceIdentity, planned: &SourceIdentity, input: &Path) -> Result<()> {
     ensure!(
-        source == state.source,
+        found == planned,
         UnfitHost(format!(
             "{} is not the film that was planned: name that one with --source",
             quoted(input.as_os_str())
         ))
     );
-    Ok(Attached {
-        job: Job {
-            open_to_others,
-            ..part_of_a_job(place, (input, stamp, source), state.lp, room)?
-        },
-        recipe: state.recipe,
-    })
+    Ok(())
 }
 
 /// The directory of a job that is there, or should be.
@@ -82,15 +99,23 @@ pub(super) fn held(dir: &Path) -> Result<Place> {
     }
 }
 
-/// A job that consists of one packed chunk, the file `packed`, in `dir`, an empty directory of this process alone.
+/// A job that consists of one chunk of the job with this `fingerprint`, the file `packed`, in `dir`, an empty directory of this process alone.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn alone(dir: &Path, packed: &Path, lp: u32, room: &Room) -> Result<Job> {
+pub fn alone(
+    dir: &Path,
+    (packed, fingerprint): (&Path, &str),
+    lp: u32,
+    room: &Room,
+) -> Result<Job> {
     let place = Place::held(dir).with_context(|| quoted(dir.as_os_str()))?;
     make_dir(&place.within(CHUNKS), false)?;
     let (stamp, identity) = identify(packed)?;
-    part_of_a_job(place, (packed, stamp, identity), lp, room)
+    Ok(Job {
+        fingerprint: fingerprint.to_owned(),
+        ..part_of_a_job(place, (packed, stamp, identity), lp, room)?
+    })
 }
 
 /// A job of which this process works on parts, beside others.
@@ -108,6 +133,7 @@ fn part_of_a_job(
         other_sound: None,
         source_was_written: false,
         source,
+        fingerprint: String::new(),
         input: input.to_owned(),
         stamp,
         lease: None,

@@ -41,6 +41,9 @@ pub struct ChunkRecord {
     /// What was complained of in the source, where the program that encodes also decodes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
+    /// The fingerprint of its job; nothing where an earlier version of av1enc has not recorded it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
 }
 
 /// A chunk whose encoder exited 0 and whose file holds exactly its frames, is on the disk and has its final name. Only a
@@ -116,6 +119,7 @@ impl Job {
             encoder,
             host,
             damage,
+            job: self.fingerprint.clone(),
         };
         self.write(
             Name::Record(chunk.index),
@@ -184,6 +188,10 @@ impl Job {
             Err(error) => return Err(format!("its record: {error}")),
         };
         let record = parse_record(&text, chunk)?;
+        // Whoever carries files from host to host may mistake one for another: they have the same names in all jobs.
+        if !record.job.is_empty() && record.job != self.fingerprint {
+            return Err("it is of another job".to_owned());
+        }
         let (bytes, hash) = hash(&self.path(Name::Chunk(chunk.index)))
             .map_err(|error| format!("its file: {error}"))?;
         if bytes != record.bytes {

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     abandoned::{Removal, remove_abandoned},
-    attached::{Attached, alone, attach},
+    attached::{Attached, alone, attach, require_source},
     attempts::{Attempt, AttemptLine, Attempted, attempts_of, now},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
@@ -92,6 +92,8 @@ pub struct Job {
     pub source_was_written: bool,
     /// Identity of the source.
     pub source: SourceIdentity,
+    /// What its chunks have in common, and with those of no other job.
+    pub fingerprint: String,
     input: PathBuf,
     /// Of the source, from before its identity was read.
     stamp: Stamp,
@@ -242,7 +244,12 @@ impl Job {
             .as_ref()
             .filter(|_| plan.recipe.depends_on_lp())
             .map_or(plan.workers.lp, |state| state.lp);
+        let new = || State::new(source.clone(), plan, lp).of_time(stamp.modified());
+        let state = earlier
+            .as_deref()
+            .map_or_else(|| new().fingerprint(), State::fingerprint);
         let mut job = Self {
+            fingerprint: state?,
             place,
             lp,
             resumed: earlier.is_some(),

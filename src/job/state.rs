@@ -69,6 +69,16 @@ impl State {
         }
     }
 
+    /// What chunks of this job have in common, and with those of no other: a hash of the source and of all that decides about
+    /// the picture.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub(super) fn fingerprint(&self) -> Result<String> {
+        let all = serde_json::to_vec(&(&self.source, self.recipe.without_sound()))?;
+        Ok(blake3::hash(&all).to_hex().to_string())
+    }
+
     /// The same, of a source that was written last at this time.
     pub(super) fn of_time(self, modified: (i64, i64)) -> Self {
         Self {

@@ -506,6 +506,7 @@ mod tests {
             encoder: String::new(),
             host: String::new(),
             damage: Vec::new(),
+            job: String::new(),
         }
     }
 

@@ -147,7 +147,9 @@ impl Linear {
         self.is_damaged.store(true, Ordering::Relaxed);
     }
 
-    fn decodes_damaged(&self) -> bool {
+    /// Whether that is so.
+    #[must_use]
+    pub fn decodes_damaged(&self) -> bool {
         self.is_damaged.load(Ordering::Relaxed)
     }
 

@@ -181,6 +181,7 @@ mod tests {
             encoder: String::new(),
             host: String::new(),
             damage: Vec::new(),
+            job: String::new(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     film::media::{Chunk, MediaInfo},
     job::{Job, digest, names::Name, parse_record},
     os::{
-        exit::Taken,
+        exit::{Taken, UnfitFilm},
         handle::Handle,
         process::{Running, TailReader, ToolFailure, quoted},
         toolbox::Toolbox,
@@ -46,6 +46,8 @@ pub struct Pack {
     pub frames_hash: String,
     /// How its frames lie in memory.
     pub layout: Layout,
+    /// The fingerprint of its job.
+    pub job: String,
     /// The encoder's level of parallelism.
     pub lp: u32,
     /// How it is encoded.
@@ -159,6 +161,7 @@ impl Packing<'_> {
                 height: self.film.height as usize,
                 bit_depth: frame.bit_depth(),
             },
+            job: self.job.fingerprint.clone(),
             lp: self.job.lp,
             recipe: self.recipe.without_sound(),
             film: self.film.clone(),
@@ -202,15 +205,15 @@ impl Writing {
     }
 }
 
-/// Whether `file` is the encoded `chunk`, as the `record` beside it says.
+/// Whether `file` is the chunk of this `pack`, encoded, as the `record` beside it says.
 #[must_use]
-pub fn is_encoded(chunk: Chunk, file: &Path, record: &Path) -> bool {
+pub fn is_encoded(pack: &Pack, file: &Path, record: &Path) -> bool {
     let text = fs::read(record).unwrap_or_default();
     let hash = || digest(File::open(file)?);
-    let (Ok(record), Ok((bytes, hash))) = (parse_record(&text, chunk), hash()) else {
+    let (Ok(record), Ok((bytes, hash))) = (parse_record(&text, pack.chunk), hash()) else {
         return false;
     };
-    (record.bytes, record.hash) == (bytes, hash)
+    record.job == pack.job && (record.bytes, record.hash) == (bytes, hash)
 }
 
 impl Pack {
@@ -218,7 +221,7 @@ impl Pack {
     /// What its options name as files is written into `scratch`, a directory of this process alone.
     ///
     /// # Errors
-    /// [`Taken`], if it is no packed chunk, or another av1enc's.
+    /// [`UnfitFilm`], if it is no packed chunk; [`Taken`], if it is another av1enc's.
     pub fn read(tools: &Toolbox, file: &Path, at: &Path, scratch: &Path) -> Result<Self> {
         let plan = scratch.join(PLAN);
         let mut command = Command::new(&tools.ffmpeg);
@@ -232,14 +235,13 @@ impl Pack {
             .args("-map 0:v -frames:v 0 -f null -".split(' '));
         let shown = quoted(file.as_os_str());
         let dumped = tools.children.output(command);
-        let none = || {
-            Taken(format!(
+        let text = dumped.and_then(|_| Ok(fs::read(&plan)?));
+        let pack = text.and_then(|text| Ok(serde_json::from_slice::<Self>(&text)?));
+        let mut pack = pack.map_err(|_| {
+            UnfitFilm(format!(
                 "{shown} is no chunk that `av1enc chunk --pack` has written"
             ))
-        };
-        dumped.with_context(none)?;
-        let text = fs::read(&plan).with_context(none)?;
-        let mut pack: Self = serde_json::from_slice(&text).with_context(none)?;
+        })?;
         ensure!(
             pack.made_by == "av1enc" && pack.format == FORMAT,
             Taken(format!("{shown} was packed by another version of av1enc"))

@@ -2,12 +2,13 @@
 //! planned, their hashes say.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, ensure};
 
 use crate::{
     film::media::Container,
@@ -27,6 +28,8 @@ pub struct Planned<'a> {
     pub tools: &'a Toolbox,
     /// Who has read it when it was planned.
     pub record: &'a ReaderRecord,
+    /// Its frames.
+    pub frames: u64,
     /// Bits per sample that are encoded.
     pub bit_depth: u8,
     /// Encoders at once, at most.
@@ -34,6 +37,18 @@ pub struct Planned<'a> {
     /// A directory of this process alone.
     pub scratch: &'a Path,
 }
+
+/// What was recorded of the film is damaged.
+#[derive(Debug)]
+pub struct Damaged(String);
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Damaged {}
 
 impl Planned<'_> {
     /// Opens the film, as it was opened when it was planned.
@@ -57,12 +72,18 @@ impl Planned<'_> {
     }
 
     fn in_order(&self) -> Result<Reader> {
-        let mut reading = self.job.reading()?;
+        let damaged = |error: anyhow::Error| anyhow!(Damaged(format!("{error:#}")));
+        let mut reading = self.job.reading().map_err(damaged)?;
         reading.decoder_threads = self.decoder_threads();
         let place = (self.job.dir().to_owned(), self.job.source_link());
         let film = Arc::new(Linear::new(self.tools, place, self.film().clone(), reading));
-        film.learn(&self.job.pictures()?)?;
-        if !self.job.damage()?.is_empty() {
+        let pictures = self.job.pictures().map_err(damaged)?;
+        film.learn(&pictures).map_err(damaged)?;
+        ensure!(
+            film.times_ms().len() as u64 == self.frames,
+            Damaged("`pictures.bin` of the job has not all pictures".to_owned())
+        );
+        if !self.job.damage().map_err(damaged)?.is_empty() {
             film.decode_damaged();
         }
         Ok(Reader::Linear(film))

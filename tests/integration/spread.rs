@@ -342,8 +342,11 @@ fn packed_chunks_are_encoded_where_neither_job_nor_film_nor_vapoursynth_is() {
             .arg(file)
             .ends()
     };
-    let _ = packed(&far.path().join("3.mkv")).exits_with_one_of(&[1, 8]);
-    let _ = packed(&clips::one_scene()).exits(3).says("--pack");
+    let _ = packed(&far.path().join("3.mkv"))
+        .exits(75)
+        .says("is damaged");
+    let _ = packed(&clips::one_scene()).exits(8).says("--pack");
+    let _ = packed(Path::new("nothing.mkv")).exits(75);
     assert!(!far.path().join("3.ivf").exists());
     let done = last(&chunk(at, JOB).args(["--any", "--json"]).succeeds());
     assert_eq!(
@@ -382,4 +385,61 @@ fn files_that_options_name_go_with_a_packed_chunk() {
         let ours = fs::read(chunks.join(n).with_extension("ivf")).unwrap();
         assert!(fs::read(far.path().join("it.ivf")).unwrap() == ours, "{n}");
     }
+}
+
+#[test]
+fn a_chunk_of_another_job_is_none_of_this_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let job = planned_with(at, &[]);
+    let _ = plan(at).args(["--crf", "55", "--temp", "other"]).succeeds();
+    for job in [JOB, "other"] {
+        let _ = chunk(at, job).args(["--chunks", "2"]).succeeds();
+    }
+    for name in ["00002.ivf", "00002.json"] {
+        fs::copy(
+            at.join("other/chunks").join(name),
+            job.join("chunks").join(name),
+        )
+        .unwrap();
+    }
+    assert_eq!(
+        last(&join(at).ends().exits(6))["missing"],
+        json!([0, 1, 2, 3, 4])
+    );
+    // What lies beside a packed chunk may be of another job, too.
+    let _ = chunk(at, JOB).args(["--chunks", "2", "--pack"]).succeeds();
+    let packed = job.join("chunks/00002.mkv");
+    let packed = Run::bare(at)
+        .args(["chunk", "--json", "--packed"])
+        .arg(packed);
+    assert_eq!(last(&packed.succeeds())["here"], json!([2]));
+    let _ = chunk(at, JOB).arg("--any").succeeds();
+    let _ = join(at).succeeds();
+    let theirs = at.join("alone.mkv");
+    fs::write(&theirs, undisturbed()).unwrap();
+    assert_eq!(
+        File::open(&at.join("out.mkv")).hashes(),
+        File::open(&theirs).hashes()
+    );
+}
+
+#[test]
+fn a_damaged_film_is_the_same_to_every_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::damaged(at, "3000");
+    let _ = Run::bare(at)
+        .args(["plan", "--preset", "12", "-o", "out.mkv"])
+        .arg(film)
+        .succeeds();
+    let _ = chunk(at, JOB).args(["--any", "-w", "1"]).succeeds();
+    assert_eq!(finished_in(&at.join(JOB)), last_index(at) + 1);
+    let _ = join(at).succeeds();
+}
+
+/// The number of the last chunk that was planned.
+fn last_index(dir: &Path) -> u64 {
+    let scenes = fs::read_to_string(dir.join(JOB).join("scenes.jsonl")).unwrap();
+    scenes.matches("frames_hash").count() as u64 - 1
 }

@@ -13,6 +13,7 @@ use super::Ground;
 use crate::{
     cli::{ChunkArgs, ChunkOrder, ShowProgress},
     crew::{self, Elsewhere, LostChunks},
+    doctor::{self, Programs, Wanted},
     event::Sink,
     film::media::MediaInfo,
     neighbour::Board,
@@ -20,6 +21,7 @@ use crate::{
         exit::{Exit, TryAgain, UnfitHost, UsageError},
         guard::Threadless,
         machine::Machine,
+        process::Children,
         room::{self, is_full},
         signal::{self, Interrupted},
         task::Watch,
@@ -77,7 +79,7 @@ impl fmt::Display for Done {
 
 /// What is to be done.
 enum Errand {
-    OfJob(OfJob),
+    OfJob(Box<OfJob>),
     Packed(Packed),
 }
 
@@ -88,7 +90,7 @@ enum Errand {
 pub(super) fn run(args: &ChunkArgs, mode: Mode) -> Result<Exit> {
     let errand = match &args.packed {
         Some(file) => Errand::Packed(Packed::of(args, file)?),
-        None => Errand::OfJob(OfJob::of(args)?),
+        None => Errand::OfJob(Box::new(OfJob::of(args)?)),
     };
     let ground = Ground::lay(&Threadless::here()?, &Standing::default())?;
     let ui = Arc::new(Ui::new(mode, false, ShowProgress::Auto, None));
@@ -103,8 +105,8 @@ pub(super) fn run(args: &ChunkArgs, mode: Mode) -> Result<Exit> {
             sink: &sink,
         };
         let done = match &errand {
-            Errand::OfJob(chunks) => chunks.run(&watch),
-            Errand::Packed(chunk) => chunk.run(&watch),
+            Errand::OfJob(chunks) => chunks.run(&watch).map_err(|error| chunks.explained(error)),
+            Errand::Packed(chunk) => chunk.run(&watch).map_err(|error| chunk.explained(error)),
         };
         done.map_err(classified)
     };
@@ -154,6 +156,14 @@ fn on_this_host(encoder: EncoderChoice, programs: NamedPrograms) -> (EncoderChoi
         ffprobe: here("AV1ENC_FFPROBE", programs.ffprobe),
     };
     (encoder, programs)
+}
+
+/// The programs of this host that are wanted.
+///
+/// # Errors
+/// [`UnfitHost`] if one is missing, or does not work.
+fn require_programs(children: &Children, wanted: Wanted<'_>) -> Result<Programs, UnfitHost> {
+    doctor::require(children, wanted).map_err(|error| UnfitHost(format!("{error:#}")))
 }
 
 /// Makes sure that the encoder of this host is the one with which it was planned.

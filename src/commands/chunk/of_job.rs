@@ -4,20 +4,21 @@ use std::{env, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 
-use super::{Done, Means, on_this_host, require_encoder};
+use super::{Done, Means, on_this_host, require_encoder, require_programs};
 use crate::{
     cli::ChunkArgs,
     commands::join,
     crew::{self, Elsewhere},
-    doctor::{self, Programs, Wanted},
+    doctor::{Programs, Wanted},
     event::{Event, Stage},
     film::media::Chunk,
     job::{self, Attached, Job, KnownScenes, Observer, ReaderRecord},
     os::{
-        exit::{Taken, UsageError},
+        exit::{Taken, TryAgain, UsageError},
         machine::host,
         process::quoted,
         room::Room,
+        signal::Interrupted,
         task::Watch,
         words::count,
     },
@@ -27,7 +28,13 @@ use crate::{
         which::{Which, require_within},
     },
     source::Reader,
-    work::{chunk::Workshop, decoded::Samples, packed::Packing, planned::Planned, shared::Shared},
+    work::{
+        chunk::Workshop,
+        decoded::Samples,
+        packed::Packing,
+        planned::{Damaged, Planned},
+        shared::Shared,
+    },
 };
 
 /// Which chunks of which job, and what is done with them.
@@ -85,6 +92,18 @@ impl OfJob {
         }
     }
 
+    /// What has failed because the job is there no more, which somebody has joined, said so.
+    pub fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.is::<Interrupted>() || self.config.job_dir.exists() {
+            return error;
+        }
+        let shown = quoted(self.config.job_dir.as_os_str());
+        TryAgain(format!(
+            "there is no job directory {shown} any more: its film may be finished"
+        ))
+        .into()
+    }
+
     fn encode(
         &self,
         watch: &Watch<'_>,
@@ -137,7 +156,8 @@ impl OfJob {
         let Attached { job, recipe } =
             job::attach(&config.job_dir, &config.input, config.shared, room)?;
         let known = job.known_scenes()?;
-        let reader = job.reader()?.filter(|_| known.is_for_all_hosts());
+        let reader = job.reader().map_err(unplanned)?;
+        let reader = reader.filter(|_| known.is_for_all_hosts());
         let reader = reader.with_context(|| {
             let shown = quoted(config.job_dir.as_os_str());
             Taken(format!(
@@ -187,7 +207,7 @@ impl OfJob {
             bit_depth: plan.recipe.video.picture.bit_depth,
             direct: plan.reader.linear,
         };
-        let programs = doctor::require(watch.children, wanted)?;
+        let programs = require_programs(watch.children, wanted)?;
         require_encoder(&plan.recipe, programs.encoder.identity())?;
         Ok(programs)
     }
@@ -204,19 +224,33 @@ impl OfJob {
         let (record, recipe) = (plan.reader.clone(), &plan.recipe);
         let workers = self.means.workers(recipe, &record.film, job.lp, usize::MAX);
         let bit_depth = recipe.video.picture.bit_depth;
+        let frames = plan.known.chunks.last().map_or(0, |chunk| chunk.end);
         watch.over(move || {
             Planned {
                 job: &job,
                 input: &input,
                 tools: &tools,
                 record: &record,
+                frames,
                 bit_depth,
                 workers: workers.most,
                 scratch: &scratch,
             }
             .open()
+            .map_err(|error| match error.is::<Damaged>() {
+                true => unplanned(error),
+                false => error,
+            })
         })
     }
+}
+
+/// What the plan has recorded is damaged.
+fn unplanned(error: anyhow::Error) -> anyhow::Error {
+    Taken(format!(
+        "{error:#}: repeat `av1enc plan` with the words that made the job"
+    ))
+    .into()
 }
 
 /// Packs the frames of chunks, one after the other.

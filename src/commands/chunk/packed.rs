@@ -1,22 +1,23 @@
 //! One packed chunk: a file that was carried to a host which sees neither the job nor the film.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use super::{Done, Means, on_this_host, require_encoder};
+use super::{Done, Means, on_this_host, require_encoder, require_programs};
 use crate::{
     cli::{ChunkArgs, EncoderName},
-    crew,
-    doctor::{self, Programs, Wanted},
+    crew::{self, LostChunks},
+    doctor::{Programs, Wanted},
     encoder::Family,
     event::{Event, Stage},
     job::{self, Job},
     os::{
+        exit::{TryAgain, UsageError},
         handle::Handle,
         machine::host,
         process::quoted,
@@ -27,7 +28,7 @@ use crate::{
     settings::{EncoderChoice, NamedPrograms},
     source::{Reader, packed},
     work::{
-        chunk::Workshop,
+        chunk::{OtherFrames, Workshop},
         decoded::Samples,
         packed::{Pack, is_encoded},
     },
@@ -55,6 +56,12 @@ impl Packed {
 
     pub fn run(&self, watch: &Watch<'_>) -> Result<Done> {
         let shown = quoted(self.file.as_os_str());
+        let found = fs::metadata(&self.file);
+        let found = found.map_err(|error| TryAgain(format!("reading {shown}: {error}")))?;
+        ensure!(
+            found.is_file(),
+            UsageError(format!("--packed: {shown} is no regular file"))
+        );
         let handle = Handle::on(&self.file).with_context(|| format!("reading {shown}"))?;
         let beside = self.file.parent().unwrap_or(Path::new("/"));
         let scratch = tempfile::Builder::new()
@@ -64,13 +71,27 @@ impl Packed {
         let pack = self.read(watch, &handle, scratch.path())?;
         let index = pack.chunk.index;
         let (chunk, record) = (self.result("ivf"), self.result("json"));
-        if is_encoded(pack.chunk, &chunk, &record) {
+        if is_encoded(&pack, &chunk, &record) {
             return Ok(Done::with("encoded", Vec::new(), vec![index]));
         }
         let programs = self.programs(watch, &pack)?;
         let job = self.encode(watch, pack, programs, (&handle, scratch.path()))?;
         job.hand_over(index, &chunk, &record)?;
         Ok(Done::with("encoded", vec![index], Vec::new()))
+    }
+
+    /// What has failed because the file is damaged, said so.
+    pub fn explained(&self, error: anyhow::Error) -> anyhow::Error {
+        let lost = error.downcast_ref::<LostChunks>();
+        let is_of_file = lost.is_some_and(|lost| lost.are_of_source) || error.is::<OtherFrames>();
+        match is_of_file {
+            true => TryAgain(format!(
+                "{} is damaged: send it once more, or pack the chunk anew",
+                quoted(self.file.as_os_str())
+            ))
+            .into(),
+            false => error,
+        }
     }
 
     /// Where the encoded chunk or its record goes.
@@ -103,7 +124,7 @@ impl Packed {
             bit_depth: pack.recipe.video.picture.bit_depth,
             direct: true,
         };
-        let programs = doctor::require(watch.children, wanted)?;
+        let programs = require_programs(watch.children, wanted)?;
         require_encoder(&pack.recipe, programs.encoder.identity())?;
         Ok(programs)
     }
@@ -117,7 +138,12 @@ impl Packed {
         (at, scratch): (&Handle, &Path),
     ) -> Result<Arc<Job>> {
         let room = Room::new(room::PATIENCE, watch.children, watch.sink);
-        let job = Arc::new(job::alone(scratch, &self.file, pack.lp, &room)?);
+        let job = Arc::new(job::alone(
+            scratch,
+            (&self.file, &pack.job),
+            pack.lp,
+            &room,
+        )?);
         let file = packed::Packed::new(&programs.tools, &at.path(), pack.layout, pack.chunk.start);
         let wishes = self.means.wishes(&pack.recipe, &pack.film, pack.lp, 1);
         let mut hashes = vec![None; pack.chunk.index];

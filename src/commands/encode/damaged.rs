@@ -8,9 +8,10 @@ use super::{Made, Run};
 use crate::{
     finding::{Property, Unproven},
     job::{ChunkRecord, Job, names::Name},
-    os::{signal::Interrupted, toolbox::Toolbox, words::count},
+    os::{process::quoted, signal::Interrupted, toolbox::Toolbox, words::count},
     output::container::MAX_TIME_ERROR_MS,
     plan::recipe::Recipe,
+    settings::Step,
     work::decoded::Pictures,
 };
 
@@ -42,8 +43,9 @@ impl Run<'_> {
             Ok(damaged) if damaged.is_empty() => error,
             Ok(damaged) => {
                 let chunks: Vec<String> = damaged.iter().map(usize::to_string).collect();
+                let again = self.encoding_again();
                 error.context(format!(
-                    "{} damaged ({}): the same command encodes what is damaged again",
+                    "{} damaged ({}): {again} encodes what is damaged again",
                     count(chunks.len() as u64, "chunk"),
                     chunks.join(", ")
                 ))
@@ -51,6 +53,19 @@ impl Run<'_> {
             Err(other) if other.is::<Interrupted>() => other,
             // What has failed first is what the user must hear of.
             Err(_) => error,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// What encodes what is missing, in words.
+    fn encoding_again(&self) -> String {
+        match self.config.step {
+            Step::Join => format!(
+                "`av1enc chunk {} --any`",
+                quoted(self.config.job_dir.as_os_str())
+            ),
+            _ => "the same command".to_owned(),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Run<'_> {
         self.settle_sound()?;
         let opened = self.opening().open(trial)?;
         self.require_scenes_of(&opened.media)?;
-        let opened = self.scenes_of(opened)?;
+        let opened = self.alike_each_time(self.scenes_of(opened)?)?;
         self.try_tracks(&opened)?;
         if let Reader::Linear(film) = &opened.reader {
             job.record_reading(&film.reading())?;
@@ -66,6 +66,19 @@ impl Run<'_> {
             encoder: self.plan.recipe.encoder.version.clone(),
             hints,
         })
+    }
+
+    /// What several threads make of damaged pictures is another one each time: they are read once more, by one.
+    fn alike_each_time(&self, opened: Opened) -> Result<Opened> {
+        let Reader::Linear(film) = &opened.reader else {
+            return Ok(opened);
+        };
+        if film.damage().is_empty() || film.decodes_damaged() {
+            return Ok(opened);
+        }
+        film.decode_damaged();
+        self.job.forget_from(0)?;
+        self.scenes_of(opened)
     }
 
     /// Tries whether the film's other tracks get into an output: nobody is to hear of it only after the last chunk.

@@ -24,6 +24,7 @@ use crate::{
     },
     output::part,
     settings::{
+        Step,
         clip::{Approval, AtLeast, Measure},
         line,
     },
@@ -219,7 +220,8 @@ impl<'a> Test<'a> {
         let mut words = typed.clone();
         if *self.approval() != Approval::Given {
             // In front of what may be behind a `--`.
-            words.insert(1, "--approved".into());
+            let is_plan = self.run.config.step == Step::Plan;
+            words.insert(1 + usize::from(is_plan), "--approved".into());
         }
         bail!(Unapproved(format!(
             "{} waits for approval. If it is good, type `{}`; with another --crf or --preset there is another clip",
