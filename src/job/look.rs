@@ -124,7 +124,7 @@ impl Seen {
         let holder = lease::holder(&self.place, observer)?;
         let standing = self.standing(holder.as_ref());
         let dir = fs::metadata(self.place.at())?;
-        let shares = shares::look(&self.place)?;
+        let shares = shares::look(&self.place, observer)?;
         let is_paused = |standing: &Standing| standing.runner.is_paused(host);
         let makes_way =
             |standing: &Standing| standing.easing.as_ref().is_some_and(|easing| easing.paused);

@@ -4,15 +4,16 @@ use std::{
     collections::HashSet,
     ffi::{OsStr, OsString},
     fs,
-    io::{self, ErrorKind, Read},
-    time::{Duration, SystemTime},
+    io::ErrorKind,
+    time::SystemTime,
 };
 
+use anyhow::Result;
 use serde::Serialize;
 
 use super::{
-    files::{look_at, look_into},
-    lease::Holder,
+    files::look_at,
+    lease::{Observer, holder_of_chunk},
     names::{CHUNKS, Name},
     place::Place,
     scenes::parse_scenes,
@@ -20,9 +21,6 @@ use super::{
     tasks::CommandLine,
 };
 use crate::{event::Stage, film::media::Chunk};
-
-/// More than a lease has.
-const LEASE_BYTES: u64 = 64 << 10;
 
 /// Who encodes a chunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,8 +32,8 @@ pub struct Share {
     /// In which process there.
     pub pid: Option<u32>,
     /// Seconds since its last sign of life, by the clock of the file system and that of this host.
-    pub silent_seconds: u64,
-    /// Whether that is no longer than it takes until others think it dead.
+    pub silent_seconds: Option<u64>,
+    /// Whether it seems to live.
     pub lives: bool,
 }
 
@@ -81,7 +79,7 @@ impl Shares {
 ///
 /// # Errors
 /// If it cannot be read.
-pub(super) fn look(place: &Place) -> io::Result<Option<Shares>> {
+pub(super) fn look(place: &Place, observer: &Observer) -> Result<Option<Shares>> {
     let text = |name: Name| match look_at(&place.file(name.to_string())) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         text => text,
@@ -101,6 +99,7 @@ pub(super) fn look(place: &Place) -> io::Result<Option<Shares>> {
     let missing: Vec<&Chunk> = known.chunks.iter().filter(is_missing).collect();
     let claimed = missing.iter().map(|chunk| chunk.index);
     let claimed = claimed.filter(|index| has(Name::ChunkLease(*index)));
+    let encoding = claimed.filter_map(|index| share(place, index, observer).transpose());
     let frames = known.chunks.last().map_or(0, |chunk| chunk.end);
     let shown = |word: &OsStr| word.to_string_lossy().into_owned();
     Ok(Some(Shares {
@@ -110,28 +109,24 @@ pub(super) fn look(place: &Place) -> io::Result<Option<Shares>> {
         finished: known.chunks.len() - missing.len(),
         frames,
         finished_frames: frames - missing.iter().map(|chunk| chunk.frames()).sum::<u64>(),
-        encoding: claimed.filter_map(|index| share(place, index)).collect(),
+        encoding: encoding.collect::<Result<_>>()?,
         missing: missing.iter().map(|chunk| chunk.index).collect(),
     }))
 }
 
 /// Who encodes the chunk with this index; `None` if its lease was given up meanwhile.
-fn share(place: &Place, index: usize) -> Option<Share> {
-    let file = look_into(&place.file(Name::ChunkLease(index).to_string())).ok()?;
-    let modified = file.metadata().ok()?.modified().ok()?;
-    // Another host's clock may be ahead of ours.
-    let silent = SystemTime::now()
-        .duration_since(modified)
-        .unwrap_or_default();
-    let mut text = Vec::new();
-    file.take(LEASE_BYTES).read_to_end(&mut text).ok()?;
-    let holder: Option<Holder> = serde_json::from_slice(&text).ok();
-    let timeout = holder.as_ref().map_or(Duration::ZERO, Holder::timeout);
-    Some(Share {
-        chunk: index,
-        pid: holder.as_ref().map(|holder| holder.pid),
-        host: holder.map(|holder| holder.host),
-        silent_seconds: silent.as_secs(),
-        lives: silent <= timeout,
-    })
+fn share(place: &Place, index: usize, observer: &Observer) -> Result<Option<Share>> {
+    let now = SystemTime::now();
+    let seen = holder_of_chunk(place, index, observer)?;
+    Ok(seen.map(|seen| {
+        // Another host's clock may be ahead of ours.
+        let silent = |modified| now.duration_since(modified).unwrap_or_default().as_secs();
+        Share {
+            chunk: index,
+            lives: seen.seems_to_live(now),
+            silent_seconds: seen.modified.map(silent),
+            pid: seen.holder.as_ref().map(|holder| holder.pid),
+            host: seen.holder.map(|holder| holder.host),
+        }
+    }))
 }

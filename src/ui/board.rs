@@ -68,9 +68,10 @@ fn state(condition: Condition) -> &'static str {
 fn chunks(shares: &Shares) -> String {
     let encoding = shares.encoding.iter().map(|one| {
         let host = one.host.as_deref().unwrap_or("a host that cannot be read");
-        let silent = match one.lives {
-            true => String::new(),
-            false => format!(" (silent for {})", clock(one.silent_seconds as f64)),
+        let silent = match (one.lives, one.silent_seconds) {
+            (true, _) => String::new(),
+            (false, None) => " (dead)".to_owned(),
+            (false, Some(seconds)) => format!(" (silent for {})", clock(seconds as f64)),
         };
         format!(", {} on {host}{silent}", one.chunk)
     });
@@ -675,7 +676,7 @@ mod tests {
             chunk,
             host: host.map(str::to_owned),
             pid: None,
-            silent_seconds: 75,
+            silent_seconds: Some(75),
             lives,
         };
         let shares = Shares {

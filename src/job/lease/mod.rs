@@ -132,12 +132,20 @@ pub fn holder(place: &Place, observer: &Observer) -> Result<Option<Worker>> {
         let host = his.filter(|his| his.pid == pid).and_then(|his| his.host);
         return Ok(Some(Worker { pid, host }));
     }
-    let lives = |sighting: &Sighting| match sighting.judgement {
-        Judgement::Lives => true,
-        Judgement::Dead => false,
-        Judgement::Unsure => sighting.is_fresh(SystemTime::now()),
-    };
+    let lives = |sighting: &Sighting| sighting.seems_to_live(SystemTime::now());
     Ok(found?.filter(lives).as_ref().map(Worker::of))
+}
+
+/// Who encodes the chunk with this index in this place, if anybody has its lease; nothing is taken.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn holder_of_chunk(
+    place: &Place,
+    index: usize,
+    observer: &Observer,
+) -> Result<Option<Sighting>> {
+    observer.look(&LeaseFile::of(place, Name::ChunkLease(index)))
 }
 
 /// The file system on which nobody has a lock of the job.

@@ -48,8 +48,18 @@ pub struct Sighting {
 }
 
 impl Sighting {
+    /// Whether he seems to live: of another host, which was not watched for long enough, the clocks have to tell.
+    #[must_use]
+    pub fn seems_to_live(&self, now: SystemTime) -> bool {
+        match self.judgement {
+            Judgement::Lives => true,
+            Judgement::Dead => false,
+            Judgement::Unsure => self.is_fresh(now),
+        }
+    }
+
     /// Whether he has shown within the time that he has named that he lives, as far as the clocks of two machines agree.
-    pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
+    fn is_fresh(&self, now: SystemTime) -> bool {
         // The other clock may be ahead of ours.
         let age = |modified| now.duration_since(modified).unwrap_or_default();
         self.modified
