@@ -213,6 +213,25 @@ fn lines_for_slurm_that_are_only_printed_are_those_that_a_shell_runs() {
             "{word} in {told:#?}"
         );
     }
+    // What README has takes the same way.
+    fs::rename(dir.path().join(HOSTILE), dir.path().join("out.mkv.av1enc")).unwrap();
+    fs::write(dir.path().join("hosts.txt"), "attic\n").unwrap();
+    let (_, text) = include_str!("../../README.md")
+        .split_once("### By a scheduler\n")
+        .unwrap();
+    let text = text.split("\n#").next().unwrap();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("av1enc submit"))
+        .collect();
+    assert!(lines.len() > 4, "{lines:?}");
+    for line in lines {
+        let line = line.split(" | ").next().unwrap();
+        let line = line.replace("av1enc submit", "av1enc submit --print");
+        let line = format!("export {}; {line}", cluster.variable());
+        assert!(!typed(dir.path(), &line).is_empty(), "{line}");
+    }
 }
 
 #[test]

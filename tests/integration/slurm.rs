@@ -153,6 +153,11 @@ impl Cluster {
         run.env("SLURM_CONF", self.conf())
     }
 
+    /// The same for a shell.
+    pub fn variable(&self) -> String {
+        format!("SLURM_CONF={}", self.conf().display())
+    }
+
     /// What one of Slurm's commands prints; `None` if it fails.
     pub fn asked(&self, words: &[&str]) -> Option<String> {
         let mut command = Command::new(words[0]);
