@@ -96,11 +96,10 @@ impl Scout {
         if let Some(film) = &linear {
             let job = &self.at.workshop.job;
             let known = job.damage().and_then(|_| film.learn(&job.pictures()?));
-            let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
-            self.known.complete &= known.is_ok() && film.times_ms().len() as u64 == end;
+            self.known.complete &= known.is_ok();
         }
         let hashes = self.at.hashes;
-        self.known.complete &= !hashes || self.known.is_for_all_hosts();
+        self.known.complete &= !hashes || self.is_for_all_hosts();
         let all = self.known.complete;
         if all || linear.is_none() {
             for chunk in &self.known.chunks {
@@ -145,6 +144,17 @@ impl Scout {
             false => self.log.complete(found)?,
         }
         Ok(found)
+    }
+
+    /// Whether all is known that other hosts need of the scenes.
+    fn is_for_all_hosts(&self) -> bool {
+        let end = self.known.chunks.last().map_or(0, |chunk| chunk.end);
+        let pictures = self
+            .at
+            .reader
+            .linear()
+            .map(|film| film.times_ms().len() as u64);
+        self.known.is_for_all_hosts() && pictures.is_none_or(|pictures| pictures == end)
     }
 }
 

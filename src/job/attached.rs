@@ -48,7 +48,10 @@ pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Att
         Known::Nothing => bail!(Taken(format!(
             "{place} is no job directory: name the one that `av1enc plan` has printed"
         ))),
-        Known::Unusable(why) => bail!(Taken(why)),
+        Known::Unusable(_) => bail!(Taken(format!(
+            "what the job directory {place} says of its job is damaged, or of another version of av1enc: repeat `av1enc plan` \
+             with the words that made it, and --restart"
+        ))),
         Known::State(state) => state,
     };
     let (stamp, source) = identify(input)?;

@@ -3,7 +3,9 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -210,7 +212,10 @@ pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, String> {
             } else {
                 blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string()
             };
-            if !["lock", "lease"].contains(&path.file_name().unwrap().to_str().unwrap()) {
+            if !["lock", "lease"]
+                .map(OsStr::new)
+                .contains(&path.file_name().unwrap())
+            {
                 let (mode, times) = (metadata.mode(), (metadata.mtime(), metadata.mtime_nsec()));
                 let times = if metadata.is_dir() { (0, 0) } else { times };
                 all.insert(path, format!("{mode:o} {times:?} {content}"));

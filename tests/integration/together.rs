@@ -99,7 +99,7 @@ fn recordings_that_begin_in_the_middle_and_clocks_that_wrap_and_restart() {
 
 #[test]
 fn every_kind_of_sound() {
-    all_agree(Chance::of(12).some(films::sounds()), &[]);
+    all_agree(Chance::of(9).some(films::sounds()), &[]);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn sound_encoded_anew_stays_with_the_picture_whichever_begins_first() {
 #[test]
 fn sound_of_trimmed_films_and_recordings_encoded_anew() {
     let films = [films::trimmed(), films::recordings()];
-    let films = Chance::of(8).some(films.into_iter().flatten());
+    let films = Chance::of(6).some(films.into_iter().flatten());
     all_agree(films, &OPUS);
 }
 

@@ -189,10 +189,12 @@ impl Observer {
                 false => holder.is_seen_to_run(&self.here, runs),
             }
         });
-        let judgement = match known {
-            Some(true) => Judgement::Lives,
-            Some(false) => Judgement::Dead,
-            None => sights.judge(key, &found, self.here.timeout(), now),
+        let by_signs = sights.judge(key, &found, self.here.timeout(), now);
+        let judgement = match (known, by_signs) {
+            (Some(false), _) => Judgement::Dead,
+            // One that was stopped, as by Ctrl-Z, gives no signs either.
+            (Some(true), Judgement::Unsure) => Judgement::Lives,
+            (_, by_signs) => by_signs,
         };
         let holder = found.holder.as_ref();
         let sighting = Sighting {
