@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many runs are killed, unless the environment says another number.
-const KILLS: usize = 3;
+const KILLS: usize = 2;
 
 /// With sound that is encoded anew: everything that av1enc does is in it.
 fn encode(dir: &Path, reader: &str) -> Run {

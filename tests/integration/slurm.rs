@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -23,6 +24,8 @@ pub struct Cluster {
     nodes: Vec<Process>,
     _controller: Process,
     _munge: Process,
+    /// Four of them at once would take a machine of two cores all its time, and each other's ports. The last to go.
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// A process that ends when this is dropped, and with the test in any case.
@@ -93,6 +96,8 @@ impl Cluster {
         if !has(&["munged", "slurmctld", "slurmd", "sbatch"]) {
             return None;
         }
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().unwrap();
         // Whoever runs a task looks into it.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -106,6 +111,7 @@ impl Cluster {
         let conf = at("slurm.conf");
         let words = [programs[1], "-D", "-c", "-f", conf.to_str().unwrap()];
         let mut cluster = Self {
+            _alone: alone,
             nodes: Vec::new(),
             _controller: Process::start(&words, &at("slurmctld.out")),
             _munge: munge,
