@@ -56,7 +56,7 @@ pub fn join(tools: &Toolbox, parts: &Parts<'_>, file: &Path, sink: &Sink) -> Res
     let (job, media) = (parts.job, parts.media);
     let rate = format!("0:{}/{}fps", media.fps.numer(), media.fps.denom());
     let video = few_files(parts)?;
-    let mut args = strings(&["--deterministic", &seed(parts), "--output"]);
+    let mut args = strings(&[EACH_ITS_TIME, "--deterministic", &seed(parts), "--output"]);
     args.push(file.display().to_string());
     args.extend(appended(&picture_options(parts, &rate)?, &video));
     args.extend(source_args(tools, parts, video.len())?);
@@ -448,6 +448,10 @@ fn source_args(tools: &Toolbox, parts: &Parts<'_>, video_files: usize) -> Result
     Ok(inputs.in_order())
 }
 
+/// Every packet of sound has a time of its own: where several are in one block, all but the first have one that players reckon,
+/// and that may be 3 ms from the source's.
+const EACH_ITS_TIME: &str = "--disable-lacing";
+
 /// What is not taken from a file beside its tracks.
 const NOTHING_ELSE: [&str; 3] = ["--no-chapters", "--no-track-tags", "--no-global-tags"];
 
@@ -463,7 +467,7 @@ impl Inputs {
     /// Nothing yet, to be joined into the file `output`.
     fn into(output: &str) -> Self {
         Self {
-            args: strings(&["--output", output]),
+            args: strings(&[EACH_ITS_TIME, "--output", output]),
             order: Vec::new(),
             files: 0,
         }
