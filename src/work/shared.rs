@@ -1,6 +1,6 @@
 //! Chunks that several hosts encode: who has one, and what is said of each attempt.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 
@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// What a process knows that encodes chunks of a job beside others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
-    observer: Observer,
+    observer: Arc<Observer>,
     allotment: Allotment,
     /// The chunks that this process has encoded.
     encoded: Mutex<Vec<usize>>,
@@ -33,7 +33,7 @@ pub enum Asked {
 impl Shared {
     /// One that takes leases with this `observer`.
     #[must_use]
-    pub fn with(observer: Observer) -> Self {
+    pub fn with(observer: Arc<Observer>) -> Self {
         Self {
             observer,
             allotment: Allotment::of_this(),

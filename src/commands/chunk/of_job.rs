@@ -112,7 +112,7 @@ impl OfJob {
         reader: Reader,
         chunks: Vec<Chunk>,
     ) -> Result<Done> {
-        let shared = Arc::new(Shared::with(Observer::new(self.lease_timeout)));
+        let shared = Arc::new(Shared::with(Arc::new(Observer::new(self.lease_timeout))));
         let all: Vec<usize> = chunks.iter().map(|chunk| chunk.index).collect();
         let lp = plan.job.lp;
         let wishes = self

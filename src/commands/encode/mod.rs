@@ -68,7 +68,8 @@ use crate::{
     stream::y4m,
     ui::plan::intended,
     work::{
-        chunk::Workshop, decoded::Samples, handed::Handing, reading::Opening, sound, trial::Trial,
+        chunk::Workshop, decoded::Samples, handed::Handing, reading::Opening, shared::Shared,
+        sound, trial::Trial,
     },
 };
 
@@ -418,7 +419,7 @@ struct Run<'a> {
     /// Where it is posted how much it works, for the sake of the machine's other work.
     board: &'a Board,
     /// Who takes leases.
-    observer: &'a Observer,
+    observer: &'a Arc<Observer>,
 }
 
 impl<'a> Run<'a> {
@@ -668,6 +669,7 @@ impl<'a> Run<'a> {
     fn workshop(&self, media: Arc<MediaInfo>) -> Workshop {
         // Who cannot read them finds them again, and says why.
         let known = self.job.known_scenes().unwrap_or_default();
+        let share = || Arc::new(Shared::with(self.observer.clone()));
         Workshop {
             job: self.job.clone(),
             media,
@@ -676,7 +678,7 @@ impl<'a> Run<'a> {
             tools: self.programs.tools.clone(),
             samples: Samples::default(),
             host: host(),
-            shared: known.is_for_all_hosts().then(Arc::default),
+            shared: known.is_for_all_hosts().then(share),
             hashes: Arc::new(known.hashes),
         }
     }
