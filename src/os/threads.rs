@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail};
 use super::processors::{self, Numbers};
 
 /// Processes and threads that run beside the first one at most, on one core, with one worker. Measured on two cores with SVT-AV1
-/// 4.2.0 and ffmpeg 5.1.9: 18 while the machine is looked at, 20 with one worker of `--lp 1`, and 23 with two.
-const LEAST: usize = 20;
+/// 4.2.0 and ffmpeg 5.1.9: 18 while the machine is looked at, 21 with one worker of `--lp 1`, and 24 with two.
+const LEAST: usize = 21;
 /// What each further core adds: decoders take them all.
 const PER_CORE: usize = 2;
 /// Decoders of ffmpeg use no more cores than these.

@@ -39,6 +39,10 @@ pub struct Comparisons {
 impl Comparisons {
     /// Of frames of this size (width, height).
     pub fn new(size: (usize, usize), method: SceneMethod) -> Self {
+        // It is there already behind the first film of a test.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .thread_name(|_| "compare".to_owned())
+            .build_global();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             method,

@@ -7,10 +7,9 @@
 
 use std::{
     fmt,
-    io::Read,
     ops::Range,
     path::PathBuf,
-    process::{ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -26,6 +25,7 @@ use super::{
     frames::{Frame, Layout},
     listener::{Listener, is_of_the_end},
     packets::{SAME_TIME_MS, is_of_clock, keep_clock},
+    raw::{Next, Raw},
 };
 use crate::{
     film::media::{Container, Range as SampleRange, Subsampling, Video},
@@ -246,7 +246,7 @@ impl Linear {
         self.marks().clear();
         Ok(Whole {
             film: self.clone(),
-            pipe: self.decode(threads, None)?,
+            pipe: self.decode(threads, None)?.ahead()?,
         })
     }
 
@@ -552,8 +552,6 @@ impl Iterator for Part {
 const LEVELS: [&str; 3] = ["[error] ", "[fatal] ", "[panic] "];
 /// Complaints of ffmpeg that are kept: the first ones say what it is.
 const COMPLAINTS: usize = 8;
-/// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
-const PIPE_BYTES: i32 = 1 << 20;
 
 /// What ffmpeg goes back by itself from where it is told to seek, in containers whose index has the times of packets and not
 /// of pictures: 3/23 of a second (`fftools/ffmpeg_demux.c`). From a keyframe's own time that is one group of pictures too many.
@@ -600,7 +598,7 @@ fn is_of_ticks(line: &str) -> bool {
 /// A decoder, and the frames and times that come out of it.
 pub(super) struct Pipe {
     running: Option<Running>,
-    stdout: ChildStdout,
+    raw: Raw,
     said: Option<TailReader>,
     shown: Receiver<Shown>,
     /// Whether the last frame that was taken is a keyframe.
@@ -609,7 +607,6 @@ pub(super) struct Pipe {
     /// How many of them came before the first picture.
     early: Arc<OnceLock<usize>>,
     looks: Arc<Mutex<Looks>>,
-    layout: Layout,
     origin_ms: f64,
     back: Option<(Option<f64>, Frame)>,
 }
@@ -625,8 +622,6 @@ impl Pipe {
     ) -> Result<Self> {
         let mut running = children.spawn(command, Stdio::null())?;
         let stdout = running.take_stdout().context("ffmpeg has no output")?;
-        // Without a larger pipe it works as well, a little slower.
-        let _ = nix::fcntl::fcntl(&stdout, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         let (sender, shown) = unbounded();
         let complaints = Arc::new(Mutex::new(Vec::new()));
         let looks = Arc::new(Mutex::new(Looks::default()));
@@ -675,16 +670,26 @@ impl Pipe {
         let (running, said, back) = (Some(running), Some(said), None);
         Ok(Self {
             running,
-            stdout,
+            raw: Raw::new(stdout, layout),
             said,
             shown,
             key: false,
             complaints,
             early,
             looks,
-            layout,
             origin_ms,
             back,
+        })
+    }
+
+    /// Has the next frame be read while the last is looked at.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    fn ahead(self) -> Result<Self> {
+        Ok(Self {
+            raw: self.raw.ahead()?,
+            ..self
         })
     }
 
@@ -693,23 +698,17 @@ impl Pipe {
         if let Some(back) = self.back.take() {
             return Ok(Some(back));
         }
-        let wanted = self.layout.bytes();
-        let mut data = Vec::with_capacity(wanted);
-        Read::by_ref(&mut self.stdout)
-            .take(wanted as u64)
-            .read_to_end(&mut data)
-            .context("reading from ffmpeg")?;
-        if data.len() == wanted {
-            let Shown { ms, key } = self
-                .shown
-                .recv()
-                .map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
-            self.key = key;
-            return Ok(Some((
-                ms.map(|ms| ms - self.origin_ms),
-                Frame::of_bytes(data, self.layout),
-            )));
-        }
+        let rest = match self.raw.next().context("reading from ffmpeg")? {
+            Next::Frame(frame) => {
+                let Shown { ms, key } = self
+                    .shown
+                    .recv()
+                    .map_err(|_| anyhow!("ffmpeg gives a frame without saying when it is shown"))?;
+                self.key = key;
+                return Ok(Some((ms.map(|ms| ms - self.origin_ms), frame)));
+            }
+            Next::End(rest) => rest,
+        };
         if let Some(running) = self.running.take() {
             let command = running.command().to_owned();
             let status = running.wait()?;
@@ -728,10 +727,7 @@ impl Pipe {
                 .into());
             }
         }
-        ensure!(
-            data.is_empty(),
-            "ffmpeg's output ends in the middle of a frame"
-        );
+        ensure!(rest == 0, "ffmpeg's output ends in the middle of a frame");
         Ok(None)
     }
 

@@ -24,6 +24,7 @@ pub mod probe;
 mod times;
 pub mod changes;
 pub mod frames;
+mod raw;
 mod index;
 pub mod packets;
 pub mod strict;
