@@ -41,7 +41,7 @@ pub struct ChunkRecord {
     /// What was complained of in the source, where the program that encodes also decodes it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damage: Vec<String>,
-    /// The fingerprint of its job; nothing where an earlier version of av1enc has not recorded it.
+    /// The fingerprint of its job. Earlier versions of av1enc have not recorded it: their chunks may be of any.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub job: String,
 }
@@ -189,8 +189,11 @@ impl Job {
         };
         let record = parse_record(&text, chunk)?;
         // Whoever carries files from host to host may mistake one for another: they have the same names in all jobs.
-        if !record.job.is_empty() && record.job != self.fingerprint {
-            return Err("it is of another job".to_owned());
+        if record.job != self.fingerprint {
+            return Err(match record.job.as_str() {
+                "" => "it does not say of which job it is".to_owned(),
+                _ => "it is of another job".to_owned(),
+            });
         }
         let (bytes, hash) = hash(&self.path(Name::Chunk(chunk.index)))
             .map_err(|error| format!("its file: {error}"))?;

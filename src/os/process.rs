@@ -280,13 +280,7 @@ impl Children {
     /// # Errors
     /// If it cannot be started or does not succeed; the error shows the command, how it ended and its last lines.
     pub fn output(&self, command: Command) -> Result<Vec<u8>> {
-        let Finished {
-            stdout, failure, ..
-        } = self.finish(command)?;
-        match failure {
-            None => Ok(stdout),
-            Some(failure) => Err(failure.into()),
-        }
+        self.finish(command)?.output()
     }
 
     /// Runs `command` and has its standard output read by `reader` while it runs; memory does not grow with it.
@@ -313,23 +307,10 @@ impl Children {
         let mut running = self.spawn(command, Stdio::null())?;
         let mut stdout = running.child.stdout.take().context("no pipe")?;
         let stderr = running.listen(|_| true)?;
-        let command = running.shown.clone();
         // An error kills the tool, by dropping it.
         let read = reader(&mut stdout)?;
         drop(stdout);
-        let status = running.wait()?;
-        let stderr = stderr.join().lines();
-        if status.success() && !tell_of_full_disk(&stderr) {
-            Ok((read, stderr))
-        } else {
-            Err(ToolFailure {
-                command,
-                status: Some(status),
-                stdout: Vec::new(),
-                stderr,
-            }
-            .into())
-        }
+        Ok((read, running.succeed(stderr)?))
     }
 
     /// As [`Children::output`], but a tool that ran and failed is a value: its output and how it ended.
@@ -374,6 +355,19 @@ pub struct Finished {
     pub stderr: Vec<String>,
     /// How it failed, if it did.
     pub failure: Option<ToolFailure>,
+}
+
+impl Finished {
+    /// Its standard output.
+    ///
+    /// # Errors
+    /// [`ToolFailure`] if it failed.
+    pub fn output(self) -> Result<Vec<u8>> {
+        match self.failure {
+            None => Ok(self.stdout),
+            Some(failure) => Err(failure.into()),
+        }
+    }
 }
 
 /// A tool that runs. Dropped, it is killed and waited for.
@@ -445,6 +439,26 @@ impl Running {
     /// If the system cannot say how it ended.
     pub fn wait(mut self) -> Result<ExitStatus> {
         self.reap()
+    }
+
+    /// Waits for its end and that of its `words`, and returns their last lines.
+    ///
+    /// # Errors
+    /// [`ToolFailure`] if it does not succeed; if the system cannot say how it ended.
+    pub fn succeed(self, words: TailReader) -> Result<Vec<String>> {
+        let command = self.shown.clone();
+        let status = self.wait()?;
+        let stderr = words.join().lines();
+        if status.success() && !tell_of_full_disk(&stderr) {
+            return Ok(stderr);
+        }
+        Err(ToolFailure {
+            command,
+            status: Some(status),
+            stdout: Vec::new(),
+            stderr,
+        }
+        .into())
     }
 
     fn reap(&mut self) -> Result<ExitStatus> {

@@ -31,7 +31,7 @@ use crate::{
     film::media::{Container, Range as SampleRange, Subsampling, Video},
     os::{
         exit::UnfitFilm,
-        process::{Children, Running, TailReader, ToolFailure, tells_of_unreadable},
+        process::{Children, Running, TailReader, tells_of_unreadable},
         toolbox::Toolbox,
     },
 };
@@ -710,22 +710,7 @@ impl Pipe {
             Next::End(rest) => rest,
         };
         if let Some(running) = self.running.take() {
-            let command = running.command().to_owned();
-            let status = running.wait()?;
-            let stderr = self
-                .said
-                .take()
-                .map(|said| said.join().lines())
-                .unwrap_or_default();
-            if !status.success() {
-                return Err(ToolFailure {
-                    command,
-                    status: Some(status),
-                    stdout: Vec::new(),
-                    stderr,
-                }
-                .into());
-            }
+            running.succeed(self.said.take().unwrap_or_default())?;
         }
         ensure!(rest == 0, "ffmpeg's output ends in the middle of a frame");
         Ok(None)

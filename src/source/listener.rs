@@ -75,13 +75,7 @@ impl<'a> Listener<'a> {
     /// # Errors
     /// The same, and if some of the file was not given.
     pub fn output(self, command: Command) -> Result<Vec<u8>> {
-        let Finished {
-            stdout, failure, ..
-        } = self.finish(command)?;
-        match failure {
-            None => Ok(stdout),
-            Some(failure) => Err(failure.into()),
-        }
+        self.finish(command)?.output()
     }
 
     /// Fails if ffmpeg has `said`, while it read the file, that it was not given some of it.

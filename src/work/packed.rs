@@ -19,7 +19,7 @@ use crate::{
     os::{
         exit::{Taken, UnfitFilm},
         handle::Handle,
-        process::{Running, TailReader, ToolFailure, quoted},
+        process::{Running, TailReader, quoted},
         toolbox::Toolbox,
     },
     plan::recipe::Recipe,
@@ -189,18 +189,7 @@ impl Writing {
 
     fn end(self) -> Result<()> {
         drop(self.stdin);
-        let command = self.running.command().to_owned();
-        let status = self.running.wait()?;
-        let stderr = self.stderr.join().lines();
-        if !status.success() {
-            return Err(ToolFailure {
-                command,
-                status: Some(status),
-                stdout: Vec::new(),
-                stderr,
-            }
-            .into());
-        }
+        self.running.succeed(self.stderr)?;
         self.failed.map_or(Ok(()), |error| Err(error.into()))
     }
 }
