@@ -1,6 +1,6 @@
 //! Sound that is encoded anew.
 
-use std::{f64::consts::PI, fs, path::Path};
+use std::{collections::BTreeSet, f64::consts::PI, fs, path::Path};
 
 use serde_json::Value;
 
@@ -118,6 +118,39 @@ fn sound_of_a_recording_that_begins_beyond_where_ffprobe_looks_is_copied_as_it_i
     let late = |file: &File| first(file, "a") - first(file, "v");
     let (late_before, late_after) = (late(&File::open(&source)), late(&output));
     assert!(late_before > 11.0 && (late_after - late_before).abs() < 0.0015);
+}
+
+/// The packets of a film's sound, as ffprobe reads them: their times in milliseconds, and where the blocks are that hold them.
+fn packets_of_sound(film: &Path) -> (Vec<f64>, BTreeSet<String>) {
+    let of_sound = "-v error -select_streams a:0 -show_entries packet=pts_time,pos -of csv=p=0 @";
+    let of_sound: Vec<&str> = of_sound.split(' ').collect();
+    let text = File::open(film).tool("ffprobe", &of_sound);
+    let packets = text.lines().map(|line| line.split_once(',').unwrap());
+    packets
+        .map(|(time, at)| (time.parse::<f64>().unwrap() * 1000.0, at.to_owned()))
+        .unzip()
+}
+
+#[test]
+fn sound_of_which_several_packets_are_in_one_block_is_in_blocks_of_its_own_at_the_same_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let tone = "sine=440:r=48000:d=32,volume=0.1";
+    let aac = ["-c:a", "aac", "-b:a", "64k", "sound.m4a"];
+    ffmpeg(at, &[["-f", "lavfi", "-i", tone].as_slice(), &aac].concat());
+    // mkvmerge puts up to eight packets of AAC into a block, unless it is told not to.
+    let pictures = clips::thirty_scenes();
+    let films = ["-o", "laced.mkv", pictures.to_str().unwrap(), "sound.m4a"];
+    clips::mkvmerge(at, &films);
+    let (should, blocks) = packets_of_sound(&at.join("laced.mkv"));
+    assert!(blocks.len() < should.len() / 4, "{} blocks", blocks.len());
+    Run::encode(at, &at.join("laced.mkv"), "out.mkv").succeeds();
+    let (are, blocks) = packets_of_sound(&at.join("out.mkv"));
+    assert_eq!((are.len(), blocks.len()), (should.len(), should.len()));
+    // A reader leaves out the parts of a millisecond that it reckons within a block.
+    let off = are.iter().zip(&should).map(|(is, should)| is - should);
+    let most = off.map(f64::abs).fold(0.0, f64::max);
+    assert!(most < 2.1, "a packet is {most} ms off");
 }
 
 #[test]
