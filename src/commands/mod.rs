@@ -1,11 +1,11 @@
 //! The commands, one file each: they read like the README's "How it works".
 
 mod manual;
-pub mod chunk;
 pub mod doctor;
 pub mod encode;
 mod join;
 mod plan;
+pub mod chunk;
 pub mod history;
 pub mod restore;
 pub mod status;

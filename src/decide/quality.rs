@@ -13,7 +13,7 @@ use crate::{
     settings::{
         deciding::Deciding,
         params::Crf,
-        tables::{self, Own, Row, Table, Tables},
+        tables::{self, Row, Table, Tables},
     },
 };
 
@@ -47,7 +47,7 @@ pub fn choose(deciding: &Deciding, family: Family, film: &Film<'_>) -> Result<Ch
     let class = (deciding.class != SourceClass::Off).then(|| class::of(deciding, film));
     let codec = film.container.video.codec.as_str();
     let Some(wanted) = deciding.table else {
-        let crf = (family == Family::Av1Qsv).then(|| of_qsv(&deciding.tables, film));
+        let crf = (!family.has_crf()).then(|| of_qsv(&deciding.tables, film));
         return Ok(Choice {
             class,
             crf: crf.flatten(),
@@ -99,13 +99,9 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn choice(&self) -> Result<Choice, UsageError> {
-        let (name, own) = self.own();
-        // A global_quality is on another scale than a crf.
-        let common = self
-            .table
-            .crf
-            .as_ref()
-            .filter(|_| self.family != Family::Av1Qsv);
+        let (name, own) = self.family.own(self.table);
+        let common = self.table.crf.as_ref();
+        let common = common.filter(|_| self.family.has_crf());
         let crf = self.value(&format!("{name}.crf"), own.crf.as_ref());
         let crf = crf.or_else(|| self.value("crf", common));
         if crf.is_none() {
@@ -121,16 +117,6 @@ impl Found<'_> {
             preset: self.value(&format!("{name}.preset"), own.preset.as_ref()),
             grain: self.value(&format!("{name}.grain"), own.grain.as_ref()),
         })
-    }
-
-    /// What is the family's own.
-    fn own(&self) -> (&'static str, &Own) {
-        match self.family {
-            Family::SvtAv1 | Family::Libsvtav1 => ("svt-av1", &self.table.svt_av1),
-            Family::Libaom => ("libaom", &self.table.libaom),
-            Family::Librav1e => ("librav1e", &self.table.librav1e),
-            Family::Av1Qsv => ("av1-qsv", &self.table.av1_qsv),
-        }
     }
 
     fn value<T: Copy>(&self, what: &str, row: Option<&Row<T>>) -> Option<Chosen<T>> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cli::EncoderName,
-    encoder::{self, Capabilities, Encoder, Family, Ffmpegs, Fork, NotFound, svt_av1},
+    encoder::{self, Capabilities, Encoder, Ffmpegs, Fork, NotFound, svt_av1},
     os::process::{Children, ToolFailure, quoted},
     settings::EncoderChoice,
     source::private_dirs,
@@ -258,9 +258,9 @@ pub fn encoder(
         Err(error) => return (no_encoder(choice, &error, system), None),
     };
     let capabilities = found.encoder.capabilities();
-    let check = match capabilities.identity.family {
-        Family::SvtAv1 => encoder_that_runs(capabilities, wanted.bit_depth, system),
-        _ => Check::ok("encoder").version(&capabilities.identity.version),
+    let check = match capabilities.identity.family.is_program() {
+        true => encoder_that_runs(capabilities, wanted.bit_depth, system),
+        false => Check::ok("encoder").version(&capabilities.identity.version),
     };
     let check = check.at(Some(shown(found.encoder.program())));
     let works = !check.state.stops();
@@ -511,7 +511,7 @@ mod tests {
     use super::*;
     use crate::{
         doctor::{advice, check::State},
-        encoder::Identity,
+        encoder::{Family, Identity},
     };
 
     fn debian() -> System {

@@ -563,10 +563,14 @@ pub fn memory_estimate(
     ((mib * MARGIN * slower) as u64).saturating_mul(1024 * 1024)
 }
 
+/// Whether it is older than this version. The number of an unknown fork says nothing: it is taken for a new one.
+fn is_before(identity: &Identity, number: (u32, u32)) -> bool {
+    identity.fork != Fork::Other && identity.number < number
+}
+
 /// What an encoder takes in MiB at the sizes of [`MEGAPIXELS`], as far as it was measured; at two of them at least.
 fn measured(identity: &Identity, preset: i32, lp: u32) -> Vec<f64> {
-    // Of an unknown fork the number says nothing.
-    if identity.number.0 < 2 && identity.fork != Fork::Other {
+    if is_before(identity, (2, 0)) {
         let column = usize::from(lp > 1);
         return vec![OLD_MIB_1080P[column], OLD_MIB_2160P[column]];
     }
@@ -599,7 +603,7 @@ fn between(measured: &[f64], megapixels: f64) -> f64 {
 /// (`svt_aom_get_parallel_level` in SVT-AV1); before, it is a number of threads.
 #[must_use]
 pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
-    if identity.number < (2, 2) {
+    if is_before(identity, (2, 2)) {
         return f64::from(lp.max(1));
     }
     match lp {
@@ -615,7 +619,7 @@ pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
 /// The largest `lp` that is of use.
 #[must_use]
 pub fn max_lp(identity: &Identity) -> u32 {
-    if identity.number < (2, 2) { 16 } else { 6 }
+    if is_before(identity, (2, 2)) { 16 } else { 6 }
 }
 
 /// The largest level of parallelism that gives the same bytes as `lp`. Seen with lp 1, 2 and 4: mainline 1.4.1, 2.3.0 and
@@ -953,5 +957,8 @@ Options:
             mib(1920, 1080, 6, 4),
             "its number is not mainline's"
         );
+        let mainline = identify("SVT-AV1 v4.2.0").unwrap();
+        assert_eq!(max_lp(&unknown), max_lp(&mainline));
+        assert_eq!(busy_cores(&unknown, 4), busy_cores(&mainline, 4));
     }
 }

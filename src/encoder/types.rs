@@ -9,9 +9,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cli::EncoderName,
     film::{hdr::Hdr10, media::Color},
     os::words,
-    settings::params::{Crf, Param},
+    settings::{
+        params::{Crf, Param},
+        tables::{Own, Table},
+    },
 };
 
 /// Programs that are run and spoken to in the same way.
@@ -28,6 +32,49 @@ pub enum Family {
     Librav1e,
     /// An Intel GPU through ffmpeg.
     Av1Qsv,
+}
+
+impl Family {
+    /// By what name it is asked for.
+    #[must_use]
+    pub fn name(self) -> EncoderName {
+        match self {
+            Self::SvtAv1 => EncoderName::SvtAv1,
+            Self::Libsvtav1 => EncoderName::Libsvtav1,
+            Self::Libaom => EncoderName::Libaom,
+            Self::Librav1e => EncoderName::Librav1e,
+            Self::Av1Qsv => EncoderName::Av1Qsv,
+        }
+    }
+
+    /// What a `table` says of it alone, and what that is called there.
+    #[must_use]
+    pub fn own(self, table: &Table) -> (&'static str, &Own) {
+        match self {
+            Self::SvtAv1 | Self::Libsvtav1 => ("svt-av1", &table.svt_av1),
+            Self::Libaom => ("libaom", &table.libaom),
+            Self::Librav1e => ("librav1e", &table.librav1e),
+            Self::Av1Qsv => ("av1-qsv", &table.av1_qsv),
+        }
+    }
+
+    /// Whether its quality is a constant rate factor: a global_quality is on another scale.
+    #[must_use]
+    pub fn has_crf(self) -> bool {
+        self != Self::Av1Qsv
+    }
+
+    /// Whether it is a program by itself, and not one of ffmpeg's.
+    #[must_use]
+    pub fn is_program(self) -> bool {
+        self == Self::SvtAv1
+    }
+
+    /// Whether a preset of its is aomenc's `--cpu-used`.
+    #[must_use]
+    pub fn has_cpu_used(self) -> bool {
+        self == Self::Libaom
+    }
 }
 
 /// Which line of development an SVT-AV1 comes from: the same option can mean another thing.

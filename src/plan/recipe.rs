@@ -11,7 +11,7 @@ use crate::{
         target::{Aim, Scale},
     },
     encoder::{
-        Capabilities, Family, Identity, Picture, Quality, Video,
+        Capabilities, Identity, Picture, Quality, Video,
         files::{Named, NamedFile},
     },
     film::{
@@ -410,7 +410,7 @@ fn limit_preset(params: &mut [Param], capabilities: &Capabilities, warnings: &mu
     let most = ranges
         .iter()
         .fold(0.0_f64, |most, (_, high)| most.max(*high));
-    let is_of_libaom = capabilities.identity.family == Family::Libaom;
+    let is_of_libaom = capabilities.identity.family.has_cpu_used();
     for param in params
         .iter_mut()
         .filter(|param| is_of_libaom && param.name == "preset")
@@ -837,7 +837,7 @@ mod tests {
     use super::*;
     use crate::{
         cli::Cli,
-        encoder::{Fork, svt_av1},
+        encoder::{Family, Fork, svt_av1},
         film::{
             hdr::{ContentLight, MasteringDisplay},
             media::{ChromaLocation, Range, examples},

@@ -11,13 +11,18 @@ fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
-/// A file without its unit tests.
+/// A file without its unit tests, which are its last modules.
 fn read(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    text.split("#[cfg(test)]\nmod tests")
-        .next()
-        .unwrap()
-        .to_owned()
+    let is_module = |(_, rest): &(usize, &str)| {
+        let line = rest.lines().next().unwrap_or_default();
+        line.contains("mod ") && line.ends_with('{')
+    };
+    let mut tests = text
+        .match_indices("\n#[cfg(test)]\n")
+        .map(|(at, mark)| (at, &text[at + mark.len()..]));
+    let end = tests.find(is_module).map(|(at, _)| at);
+    text[..end.unwrap_or(text.len())].to_owned()
 }
 
 /// The modules that a file declares, in order.
@@ -71,101 +76,116 @@ fn named(tree: &str) -> Vec<String> {
     paths
 }
 
-/// What a file uses of our own, from `crate::` on.
-fn used(text: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    for (at, _) in text.match_indices("crate::") {
-        let rest = &text[at + "crate::".len()..];
-        let is_use = text[..at].ends_with("use ");
-        let end = match is_use {
-            true => rest.find(';'),
-            false => rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)),
-        };
-        paths.extend(named(&rest[..end.unwrap_or(rest.len())]));
-    }
-    paths
+/// The path of the module that is in a file: `a::b` of `a/b.rs` and of `a/b/mod.rs`.
+fn module(file: &Path) -> Vec<String> {
+    let names = file.with_extension("");
+    let names = names.iter().map(|name| name.to_str().unwrap().to_owned());
+    names.filter(|name| name != "mod").collect()
 }
 
-/// The room in which a file is: its folder, or itself.
-fn room(file: &Path) -> String {
-    let first = file
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_str()
-        .unwrap();
-    first.trim_end_matches(".rs").to_owned()
+/// What a file uses of our own: paths from the root on.
+fn used(text: &str, module: &[String]) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for start in ["crate::", "super::"] {
+        for (at, _) in text.match_indices(start) {
+            // Of `super::super::`, the first says it all.
+            if text[..at].ends_with("::") {
+                continue;
+            }
+            let rest = &text[at..];
+            let is_use = text[..at].ends_with("use ");
+            let end = match is_use {
+                true => rest.find(';'),
+                false => rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c)),
+            };
+            for path in named(&rest[..end.unwrap_or(rest.len())]) {
+                let mut absolute = module.to_vec();
+                for name in path.split("::") {
+                    match name {
+                        "crate" => absolute.clear(),
+                        "super" => drop(absolute.pop()),
+                        name => absolute.push(name.to_owned()),
+                    }
+                }
+                paths.push(absolute);
+            }
+        }
+    }
+    paths
 }
 
 #[test]
 fn a_use_tree_is_read_as_the_compiler_reads_it() {
     let tree = "a::{self, b, c::{d, e as f}, }";
     assert_eq!(named(tree), ["a::self", "a::b", "a::c::d", "a::c::easf"]);
-    assert_eq!(
-        used("use crate::x::y;\n let a = crate::z::w(1);"),
-        ["x::y", "z::w"]
-    );
+    let used = |text, file| {
+        let paths = used(text, &module(Path::new(file)));
+        paths.iter().map(|path| path.join("::")).collect::<Vec<_>>()
+    };
+    let text = "use crate::x::y;\n let a = crate::z::w(1);";
+    assert_eq!(used(text, "a.rs"), ["x::y", "z::w"]);
+    let text = "use super::{b, c::d};\n let a = super::super::e();";
+    assert_eq!(used(text, "a/b/f.rs"), ["a::b::b", "a::b::c::d", "a::e"]);
+    assert_eq!(used(text, "a/b/mod.rs"), ["a::b", "a::c::d", "e"]);
 }
 
 #[test]
-fn a_room_uses_only_rooms_that_the_map_lists_before_it() {
-    let map = read(&src().join("lib.rs"));
-    let rooms = declared(&map);
-    let floor: HashMap<&str, usize> = rooms.iter().copied().zip(0..).collect();
-    assert!(rooms.len() > 10, "{rooms:?}");
+fn a_module_uses_only_those_that_the_lists_name_before_it() {
+    // Of each folder, what it declares, in order. The root has no name.
+    let all = files(&src());
+    let folder = |file: &&PathBuf| file.ends_with("mod.rs") || file.as_path() == "lib.rs";
+    let lists: HashMap<Vec<String>, Vec<String>> = all
+        .iter()
+        .filter(folder)
+        .map(|file| {
+            let path = match file.to_str() {
+                Some("lib.rs") => Vec::new(),
+                _ => module(file),
+            };
+            let names = declared(&read(&src().join(file)))
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
+            (path, names)
+        })
+        .collect();
+    assert!(lists[&Vec::new()].len() > 10 && lists.len() > 20);
     let mut wrong = Vec::new();
-    for file in files(&src()).iter().filter(|file| {
-        !["lib.rs", "main.rs"]
-            .map(Path::new)
-            .contains(&file.as_path())
-    }) {
-        let here = floor[room(file).as_str()];
-        for path in used(&read(&src().join(file))) {
-            let there = path.split("::").next().unwrap();
-            if floor.get(there).is_none_or(|there| *there > here) {
-                wrong.push(format!("{} uses crate::{path}", file.display()));
-            }
-        }
-    }
-    assert_eq!(wrong, [""; 0], "against the order in src/lib.rs");
-}
-
-#[test]
-fn a_file_uses_only_its_neighbours_that_its_folder_lists_before_it() {
-    let mut wrong = Vec::new();
-    for folder in files(&src()).iter().filter(|file| file.ends_with("mod.rs")) {
-        let dir = folder.parent().unwrap();
-        let text = read(&src().join(folder));
-        let neighbours = declared(&text);
-        let place: HashMap<&str, usize> = neighbours.iter().copied().zip(0..).collect();
-        let prefix = format!("{}::", dir.to_str().unwrap().replace('/', "::"));
-        for (name, here) in neighbours.iter().zip(0..) {
-            let file = src().join(dir).join(format!("{name}.rs"));
-            let Ok(text) = fs::read_to_string(&file) else {
+    for file in all
+        .iter()
+        .filter(|file| !["lib.rs", "main.rs"].contains(&file.to_str().unwrap()))
+    {
+        let here = module(file);
+        for path in used(&read(&src().join(file)), &here) {
+            // Where the two part, both are of one folder, whose list says which comes first.
+            let shared = here.iter().zip(&path).take_while(|(a, b)| a == b).count();
+            let (Some(own), Some(other)) = (here.get(shared), path.get(shared)) else {
                 continue;
             };
-            let text = text
-                .split("#[cfg(test)]\nmod tests")
-                .next()
-                .unwrap()
-                .to_owned();
-            let absolute = used(&text)
-                .into_iter()
-                .filter_map(|path| path.strip_prefix(&prefix).map(str::to_owned));
-            let relative = text.match_indices("use super::").flat_map(|(at, found)| {
-                let rest = &text[at + found.len()..];
-                named(&rest[..rest.find(';').unwrap()])
-            });
-            for path in absolute.chain(relative) {
-                let other = path.split("::").next().unwrap();
-                if place.get(other).is_some_and(|there| *there > here) {
-                    wrong.push(format!("{} uses its neighbour {other}", file.display()));
-                }
+            let list = &lists[&here[..shared]];
+            let place = |name| list.iter().position(|listed| listed == name);
+            if place(other).is_some_and(|other| Some(other) > place(own))
+                || shared == 0 && place(other).is_none()
+            {
+                wrong.push(format!("{} uses {}", file.display(), path.join("::")));
             }
         }
     }
-    assert_eq!(wrong, [""; 0], "against the order in the folder's mod.rs");
+    assert_eq!(wrong, [""; 0], "against the order in lib.rs or a mod.rs");
+}
+
+#[test]
+fn which_family_an_encoder_is_of_is_asked_in_its_own_room_alone() {
+    let outside = files(&src())
+        .into_iter()
+        .filter(|file| !file.starts_with("encoder"));
+    // VapourSynth has families of colours.
+    let asks = |file: &PathBuf| {
+        let text = read(&src().join(file)).replace("ColorFamily::", "");
+        text.contains("Family::")
+    };
+    let asking: Vec<PathBuf> = outside.filter(asks).collect();
+    assert!(asking.is_empty(), "{asking:?}");
 }
 
 #[test]

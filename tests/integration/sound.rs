@@ -144,7 +144,7 @@ fn sound_of_which_several_packets_are_in_one_block_is_in_blocks_of_its_own_at_th
     clips::mkvmerge(at, &films);
     let (should, blocks) = packets_of_sound(&at.join("laced.mkv"));
     assert!(blocks.len() < should.len() / 4, "{} blocks", blocks.len());
-    Run::encode(at, &at.join("laced.mkv"), "out.mkv").succeeds();
+    Run::encode(at, at.join("laced.mkv"), "out.mkv").succeeds();
     let (are, blocks) = packets_of_sound(&at.join("out.mkv"));
     assert_eq!((are.len(), blocks.len()), (should.len(), should.len()));
     // A reader leaves out the parts of a millisecond that it reckons within a block.

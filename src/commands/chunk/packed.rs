@@ -10,10 +10,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::{Done, Means, on_this_host, require_encoder, require_programs};
 use crate::{
-    cli::{ChunkArgs, EncoderName},
+    cli::ChunkArgs,
     crew::{self, LostChunks},
     doctor::{Programs, Wanted},
-    encoder::Family,
     event::{Event, Stage},
     job::{self, Job},
     os::{
@@ -114,7 +113,7 @@ impl Packed {
     /// The programs of this host, if they encode as it was planned.
     fn programs(&self, watch: &Watch<'_>, pack: &Pack) -> Result<Programs> {
         let encoder = EncoderChoice {
-            name: name_of(pack.recipe.encoder.family),
+            name: pack.recipe.encoder.family.name(),
             ..self.encoder.clone()
         };
         let wanted = Wanted {
@@ -169,16 +168,5 @@ impl Packed {
         });
         crew::run(work, &wishes, watch.signals, watch.sink)?;
         Ok(job)
-    }
-}
-
-/// By what name an encoder is asked for.
-fn name_of(family: Family) -> EncoderName {
-    match family {
-        Family::SvtAv1 => EncoderName::SvtAv1,
-        Family::Libsvtav1 => EncoderName::Libsvtav1,
-        Family::Libaom => EncoderName::Libaom,
-        Family::Librav1e => EncoderName::Librav1e,
-        Family::Av1Qsv => EncoderName::Av1Qsv,
     }
 }
