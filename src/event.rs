@@ -284,7 +284,7 @@ pub enum Event {
         /// One line.
         message: String,
     },
-    /// How far indexing, joining or verifying is.
+    /// How far a stage is, where [`Stage::has_fraction`].
     Fraction {
         /// Which stage.
         stage: Stage,

@@ -702,7 +702,7 @@ impl Crew {
             .busy()
             .saturating_add(verdict.more)
             .clamp(1, self.rules.most);
-        // What will not be used is not told.
+        // Workers that nothing is left for are not worth a message.
         let is_of_use = !self.queue.is_empty() || !self.extent.complete;
         if let Some(before) = self.memory.is_news(allowed, now).filter(|_| is_of_use) {
             let left = verdict.left.map_or_else(|| "any amount".to_owned(), gib);

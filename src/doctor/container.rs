@@ -1,13 +1,11 @@
 //! Tools that are here, but inside a container in which this process is not.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 
 use super::{advice::System, check::Check};
+use crate::os::dirs;
 
 /// Name of the check.
 pub const NAME: &str = "container";
@@ -17,9 +15,7 @@ pub fn check(missing: &[&'static str], system: &System) -> Option<Check> {
     if system.in_container || missing.is_empty() {
         return None;
     }
-    let data = env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".local/share")))?;
+    let data = dirs::data()?;
     let enter = ["distrobox", "toolbox", "podman"]
         .into_iter()
         .find(|name| which::which(name).is_ok())?;

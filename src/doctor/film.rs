@@ -442,10 +442,12 @@ fn room(dir: &Path, room: u64, needed: u64) -> Check {
         bytes(needed),
         bytes(room)
     );
-    let state = match () {
-        () if (room as f64) < needed as f64 / UNCERTAINTY => State::Missing,
-        () if room < needed => State::Warning,
-        () => State::Ok,
+    let state = if (room as f64) < needed as f64 / UNCERTAINTY {
+        State::Missing
+    } else if room < needed {
+        State::Warning
+    } else {
+        State::Ok
     };
     let check = Check {
         state,

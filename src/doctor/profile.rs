@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::check::Check;
-use crate::os::process::quoted;
+use crate::os::{dirs, process::quoted};
 
 /// Variables whose values are files or directories, and which break programs or are useless when those are gone.
 const VARIABLES: [&str; 6] = [
@@ -37,7 +37,7 @@ pub fn checks() -> Vec<Check> {
     let Some(home) = env::home_dir() else {
         return Vec::new();
     };
-    let config = env::var_os("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
+    let config = dirs::config().unwrap_or_else(|| home.join(".config"));
     let zsh = env::var_os("ZDOTDIR").map_or_else(|| home.clone(), PathBuf::from);
     let dir_of = |name: &str| {
         if name.starts_with(".z") {

@@ -17,7 +17,10 @@ use super::{
     check::Check,
 };
 use crate::{
-    os::process::{Children, quoted},
+    os::{
+        dirs,
+        process::{Children, quoted},
+    },
     source::{self, Tried, Unusable, VSSCRIPT_PATH, Versions, private_dirs},
 };
 
@@ -115,7 +118,7 @@ pub fn try_out(inquiry: Inquiry<'_>) -> Result<Versions, Unusable> {
 
 /// What the script library, VapourSynth and the system's loader read and do not keep open.
 fn settings() -> impl Iterator<Item = PathBuf> {
-    let ours = config_dir().map(|dir| dir.join("vapoursynth/vapoursynth.toml"));
+    let ours = dirs::config().map(|dir| dir.join("vapoursynth/vapoursynth.toml"));
     let plugin_dirs = env::var_os(PLUGIN_DIRS).unwrap_or_default();
     let plugin_dirs: Vec<PathBuf> = env::split_paths(&plugin_dirs).collect();
     ours.into_iter()
@@ -175,16 +178,10 @@ pub fn look_around(children: &Children, trial: &Result<Versions, Unusable>) -> A
 
 /// The Python of a script library: its line in the user's `vapoursynth.toml`.
 fn python_of(library: &Path) -> Option<Python> {
-    let text = fs::read_to_string(config_dir()?.join("vapoursynth/vapoursynth.toml")).ok()?;
+    let text = fs::read_to_string(dirs::config()?.join("vapoursynth/vapoursynth.toml")).ok()?;
     let mut python = python_in(&text, &library.to_string_lossy())?;
     python.library_exists = python.library.exists();
     Some(python)
-}
-
-fn config_dir() -> Option<PathBuf> {
-    env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".config")))
 }
 
 /// `"path of libvsscript" = ["python","libpython","modification time of python"]`.

@@ -215,7 +215,7 @@ pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
     Ok(shown.replace("ffmpeg version", "ffmpeg"))
 }
 
-/// Asks ffmpeg what an encoder of its understands.
+/// Asks ffmpeg what one of its encoders understands.
 ///
 /// # Errors
 /// If ffmpeg is too old, has no such encoder, or the encoder does not work.

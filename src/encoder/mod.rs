@@ -307,7 +307,7 @@ impl std::error::Error for NotFound {}
 /// An encoder that works.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// It.
+    /// The encoder.
     pub encoder: Encoder,
     /// What did not work and would have come before it.
     pub passed_over: Vec<String>,

@@ -61,7 +61,7 @@ impl Encoded {
 
 /// What is known of a chunk whose file was checked and has no final name yet. For the fields see [`ChunkRecord`].
 #[derive(Debug)]
-#[allow(missing_docs, reason = "they are those of the record")]
+#[expect(missing_docs, reason = "they are those of the record")]
 pub struct Made {
     pub chunk: Chunk,
     pub pictures: String,

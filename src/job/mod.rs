@@ -81,7 +81,8 @@ struct Seal {
 #[derive(Debug)]
 pub struct Job {
     place: Place,
-    /// Level of parallelism that every chunk of this job is encoded with.
+    /// Level of parallelism that chunks of this job are encoded with, but for the last ones, which may have more where that
+    /// gives the same bytes.
     pub lp: u32,
     /// Whether an earlier run has begun it.
     pub resumed: bool,

@@ -9,7 +9,7 @@
 //! and is part of the question: it proves that it runs, and shows a library that was exchanged behind it.
 
 use std::{
-    env, fs,
+    fs,
     io::{Read, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -17,6 +17,8 @@ use std::{
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::dirs;
 
 /// A directory of answers. The one by default forgets everything.
 #[derive(Debug, Clone, Default)]
@@ -55,13 +57,8 @@ impl Cache {
     /// The cache of this user; one that forgets everything where there is no place for it.
     #[must_use]
     pub fn of_user() -> Self {
-        let base = env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .filter(|dir| dir.is_absolute());
         Self {
-            dir: base
-                .or_else(|| Some(env::home_dir()?.join(".cache")))
-                .map(|base| base.join("av1enc")),
+            dir: dirs::cache().map(|base| base.join("av1enc")),
         }
     }
 

@@ -17,7 +17,7 @@ use toml::{Spanned, Value};
 use super::{tables::line_of, typed::Typed};
 use crate::{
     cli::{Cli, EncodeArgs, Layer, Setting},
-    os::{exit::UsageError, process::quoted, words},
+    os::{dirs, exit::UsageError, process::quoted, words},
 };
 
 /// Options that are about one film or one run.
@@ -132,11 +132,7 @@ fn file(args: &EncodeArgs) -> Result<Option<(PathBuf, String)>, UsageError> {
 
 /// `~/.config/av1enc/config.toml`.
 fn of_user() -> Option<PathBuf> {
-    let base = env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute());
-    let base = base.or_else(|| Some(env::home_dir()?.join(".config")))?;
-    Some(base.join("av1enc/config.toml"))
+    Some(dirs::config()?.join("av1enc/config.toml"))
 }
 
 /// The settings of a file.

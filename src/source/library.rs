@@ -26,7 +26,7 @@ use super::heard;
 use crate::{
     cli::TRY_VAPOURSYNTH,
     os::{
-        disk,
+        dirs, disk,
         guard::Threadless,
         process::{Children, how_it_ended},
     },
@@ -45,10 +45,7 @@ const FOR_ALL: &str = "/usr/local/lib/av1enc";
 
 /// The directories in which `./setup` installs what the distribution does not have: the user's own, and that of all users.
 pub fn private_dirs() -> impl Iterator<Item = PathBuf> {
-    let data = env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .filter(|dir| dir.is_absolute());
-    data.or_else(|| Some(env::home_dir()?.join(".local/share")))
+    dirs::data()
         .map(|dir| dir.join("av1enc"))
         .into_iter()
         .chain([PathBuf::from(FOR_ALL)])
@@ -104,10 +101,7 @@ pub fn choose_library(alone: &Threadless, children: &Children) {
 /// libvsscript learns its Python from the user's `vapoursynth.toml`. `./setup` writes the entry for who runs it; where
 /// another configuration directory is in use now, and for the other users of the machine, this does it.
 fn configure(children: &Children, library: &Path) {
-    let config = env::var_os("XDG_CONFIG_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(env::home_dir()?.join(".config")));
-    let Some((config, environment)) = config.zip(library.ancestors().nth(5)) else {
+    let Some((config, environment)) = dirs::config().zip(library.ancestors().nth(5)) else {
         return;
     };
     let file = config.join("vapoursynth/vapoursynth.toml");
