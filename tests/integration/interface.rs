@@ -2,12 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::Read,
+    io::{Read, Write},
+    num::NonZero,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
 
-use nix::pty::{OpenptyResult as Pty, openpty};
+use nix::{
+    pty::{OpenptyResult as Pty, Winsize, openpty},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use crate::{check, clips, run::Run};
@@ -207,6 +212,47 @@ fn at_a_terminal_what_must_be_done_alone_is_done_before_the_bar_is_there() {
     // av1enc looks for itself whether another thread runs already, and ends if one does.
     assert!(status.success(), "{text}");
     assert!(text.contains("Encoding"), "{text}");
+}
+
+#[test]
+fn a_ctrl_c_that_is_typed_leaves_nothing_of_the_bar() {
+    const CTRL_C: u8 = 3;
+    let dir = tempfile::tempdir().unwrap();
+    let run = Run::encode(dir.path(), clips::thirty_scenes(), "out.mkv");
+    let run = run.env("TERM", "xterm");
+    let (lines, columns) = (NonZero::new(24).unwrap(), NonZero::new(80).unwrap());
+    let size = Winsize {
+        ws_row: lines.get(),
+        ws_col: columns.get(),
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let Pty { master, slave } = openpty(Some(&size), None).unwrap();
+    let mut child = run.on(&slave);
+    drop(slave);
+    let mut terminal = File::from(master);
+    let mut shown = vt100::Parser::new(lines, columns, 0);
+    let mut bytes = [0; 4096];
+    let mut typed = false;
+    // The end of a terminal is an error, of a kind that differs between systems.
+    while let Ok(n @ 1..) = terminal.read(&mut bytes) {
+        shown.process(&bytes[..n]);
+        if !typed && shown.screen().contents().contains("Encoding") {
+            // The terminal shows `^C` where its cursor is. The signal goes to whom it belongs, which is nobody here.
+            terminal.write_all(&[CTRL_C]).unwrap();
+            kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+            typed = true;
+        }
+    }
+    let _ = child.wait().unwrap();
+    let screen = shown.screen().contents();
+    assert!(typed && screen.contains("stopped by SIGINT"), "{screen}");
+    for part in ["Encoding", "eta", "%"] {
+        assert!(
+            !screen.contains(part),
+            "{part} of the bar is left: {screen}"
+        );
+    }
 }
 
 #[test]
