@@ -539,7 +539,7 @@ pub struct WholeFilm<'a> {
     /// Which of its streams.
     pub stream: usize,
     /// What ffmpeg is told before its input, so that it turns pictures as is meant.
-    pub turning: &'a [&'a str],
+    pub input_options: &'a [&'a str],
     /// Width and height to which it is cut at its top left, once it is upright.
     pub size: (u32, u32),
     /// Frames per second that the encoder is told, whatever their times are.
@@ -560,7 +560,7 @@ impl Encoder {
         let WholeFilm {
             file,
             stream,
-            turning,
+            input_options,
             size: (width, height),
             fps,
         } = film;
@@ -568,7 +568,7 @@ impl Encoder {
         let mut command = Command::new(self.program());
         command
             .args(["-nostdin", "-hide_banner", "-v", "warning", "-stats"])
-            .args(*turning)
+            .args(*input_options)
             .arg("-i")
             .arg(file_url(file));
         command.args(["-map", &format!("0:{stream}"), "-fps_mode", "passthrough"]);

@@ -364,18 +364,26 @@ pub struct Video {
     pub fields: Option<Fields>,
     /// Clockwise rotation for display, in degrees: 0, 90, 180 or 270.
     pub rotation: u16,
+    /// Whether ffmpeg crops its pictures as the container says, unless it is told not to: since 7.1, where that says it.
+    #[serde(default)]
+    pub crops: bool,
 }
 
+/// What ffmpeg is told before an input whose pictures are wanted as they are coded: the container's cropping stays in the
+/// container.
+pub const UNCROPPED: [&str; 2] = ["-apply_cropping", "codec"];
+
 impl Video {
-    /// What ffmpeg is told before its input, so that it turns pictures as [`Self::rotation`] says and no other way: by itself it
-    /// turns them by any angle.
+    /// What ffmpeg is told before its input, so that it turns pictures as [`Self::rotation`] says and no other way, and shows all
+    /// of them: by itself it turns them by any angle, and crops them.
     #[must_use]
-    pub fn turning(&self) -> &'static [&'static str] {
-        if self.rotation == 0 {
-            &["-noautorotate"]
-        } else {
-            &[]
-        }
+    pub fn input_options(&self) -> Vec<&'static str> {
+        let turning = (self.rotation == 0).then_some("-noautorotate");
+        let cropping = self.crops.then_some(UNCROPPED);
+        turning
+            .into_iter()
+            .chain(cropping.into_iter().flatten())
+            .collect()
     }
 
     /// Size in which it is encoded: upright, and even as 4:2:0 needs it. Width and height.
@@ -683,7 +691,16 @@ impl Default for TrackFlags {
     }
 }
 
-/// How a picture lies in space: for two eyes, or around the viewer. Numbers are those of Matroska.
+/// Which part of its pictures a container has players show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cropping {
+    /// Pixels that are left out: left, top, right, bottom.
+    pub edges: [u32; 4],
+    /// Width and height at which the rest is shown, where the container says it in pixels.
+    pub shown: Option<(u32, u32)>,
+}
+
+/// How a picture lies in space: for two eyes, or around the viewer; and which part of it is shown. Numbers are those of Matroska.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Space {
     /// StereoMode, where it is not that of one eye.
@@ -692,8 +709,28 @@ pub struct Space {
     pub projection: u8,
     /// ProjectionPrivate, as hexadecimal digits.
     pub private: Option<String>,
-    /// Yaw, pitch and roll, in degrees.
+    /// Yaw, pitch and roll, in degrees. The roll of a plane is its rotation, and is none of this: it is encoded upright.
     pub pose: [f64; 3],
+    /// The part that is shown, if it is not all.
+    #[serde(default)]
+    pub crop: Option<Cropping>,
+}
+
+impl Space {
+    /// The same for pictures as this `video` is encoded: what they are not cropped by any more is warned of.
+    #[must_use]
+    pub fn of(self, video: &Video, warnings: &mut Vec<String>) -> Self {
+        let is_as_coded =
+            video.encoded_size() == (video.width, video.height) && video.rotation == 0;
+        if is_as_coded || self.crop.is_none() {
+            return self;
+        }
+        warnings.push(
+            "the cropping that its container says is left out: its pictures are encoded turned, or without an odd row or column"
+                .to_owned(),
+        );
+        Self { crop: None, ..self }
+    }
 }
 
 /// `StereoMode 3, ProjectionType 1, pose 10.5 -5 2`, or `a plane for one eye`.
@@ -708,9 +745,17 @@ impl fmt::Display for Space {
             "StereoMode {}, ProjectionType {}, pose {yaw} {pitch} {roll}",
             self.stereo, self.projection
         )?;
-        self.private
-            .as_ref()
-            .map_or(Ok(()), |private| write!(f, ", {private}"))
+        if let Some(private) = &self.private {
+            write!(f, ", {private}")?;
+        }
+        if let Some(Cropping { edges, shown }) = self.crop {
+            let [left, top, right, bottom] = edges;
+            write!(f, ", cropped by {left},{top},{right},{bottom}")?;
+            if let Some((width, height)) = shown {
+                write!(f, ", shown as {width}x{height}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -994,6 +1039,7 @@ pub(crate) mod examples {
             extras: Vec::new(),
             fields: None,
             rotation: 0,
+            crops: false,
         }
     }
 

@@ -17,8 +17,8 @@ use crate::{
     film::{
         hdr::{Hdr10, decimal},
         media::{
-            Carry, Color, Container, Fields, MediaInfo, Range, Space, Timing, Track, TrackKind,
-            UNSPECIFIED,
+            Carry, Color, Container, Cropping, Fields, MediaInfo, Range, Space, Timing, Track,
+            TrackKind, UNSPECIFIED,
         },
         tags,
     },
@@ -319,6 +319,9 @@ fn track_options(track: &Track, id: usize) -> Vec<String> {
 
 /// Shape of the video track's pixels.
 fn shape_options(media: &MediaInfo) -> Vec<String> {
+    if let Some((width, height)) = media.container.space.crop.and_then(|crop| crop.shown) {
+        return strings(&["--display-dimensions", &format!("0:{width}x{height}")]);
+    }
     // With two eyes in one picture, the size is that of one of them (matroskadec.c, mkv_stereo_mode_display_mul).
     let one_eye = match media.container.space.stereo {
         1 | 8 | 9 | 11 => Ratio::new(1, 2),
@@ -373,6 +376,10 @@ fn space_options(space: &Space) -> Vec<String> {
     }
     if let Some(private) = &space.private {
         set("projection-private", private.clone());
+    }
+    if let Some(Cropping { edges, .. }) = space.crop {
+        let edges = edges.map(|pixels| pixels.to_string());
+        set("cropping", edges.join(","));
     }
     for (angle, degrees) in ["yaw", "pitch", "roll"].into_iter().zip(space.pose) {
         if degrees != 0.0 {

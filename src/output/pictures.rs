@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     encoder::Picture,
-    film::media::{self, Clock, MediaInfo},
+    film::media::{self, Clock, Container, MediaInfo},
     finding::{Finding, Property},
     job::ChunkRecord,
     os::{process::outcome, toolbox::Toolbox, words::count},
@@ -118,9 +118,9 @@ impl Joined<'_> {
         self.file.file_name().unwrap_or_default().to_string_lossy()
     }
 
-    /// It as a film that is decoded by its `name`; `full`, if its samples have full range.
+    /// It as a film that is decoded by its `name`; `full`, if its samples have full range. It is cropped as the `source` is.
     #[must_use]
-    pub fn film<'a>(&'a self, name: &'a str, full: bool) -> Film<'a> {
+    pub fn film<'a>(&'a self, name: &'a str, full: bool, source: &Container) -> Film<'a> {
         Film {
             tools: self.tools,
             dir: self.file.parent().unwrap_or(Path::new("/")),
@@ -131,6 +131,7 @@ impl Joined<'_> {
             full_range: full,
             threads: None,
             crop: None,
+            crops: source.video.crops,
         }
     }
 
@@ -142,7 +143,7 @@ impl Joined<'_> {
         full: bool,
     ) -> Result<Vec<Seen>> {
         let name = self.name();
-        let film = self.film(&name, full);
+        let film = self.film(&name, full, &media.container);
         let clock = media.container.clock;
         let look = |run: &Range<f64>| {
             let (from, until) = (clock.output_ms(run.start), clock.output_ms(run.end));

@@ -287,7 +287,7 @@ impl Linear {
             command.args(["-skip_frame", "nokey"]);
         }
         let video = &self.container.video;
-        command.args(video.turning());
+        command.args(video.input_options());
         command.arg("-i").arg(format!("file:{}", self.source));
         command.args([
             "-map",

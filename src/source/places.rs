@@ -23,7 +23,7 @@ use super::{
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
 use crate::{
-    film::media::{Container, Crop, Extra, Range as SampleRange},
+    film::media::{Container, Crop, Extra, Range as SampleRange, UNCROPPED},
     os::toolbox::Toolbox,
 };
 
@@ -149,6 +149,8 @@ pub struct Film<'a> {
     pub threads: Option<u32>,
     /// The part of each picture that counts; `None`: all of it.
     pub crop: Option<Crop>,
+    /// Whether ffmpeg would crop the pictures as the container says: they are wanted as they are coded.
+    pub crops: bool,
 }
 
 impl<'a> Film<'a> {
@@ -175,6 +177,7 @@ impl<'a> Film<'a> {
             // Beside the encoders: several threads would decode pictures ahead that nobody looks at.
             threads: Some(1),
             crop: None,
+            crops: container.video.crops,
         }
     }
 
@@ -310,8 +313,14 @@ impl<'a> Film<'a> {
             let seconds = format!("{:.6}", (ms + self.origin_ms) / 1000.0);
             command.args(["-seek_timestamp", "1", "-noaccurate_seek", "-ss", &seconds]);
         }
-        if let Some(container) = self.container {
-            command.args(container.video.turning());
+        match self.container {
+            Some(container) => {
+                command.args(container.video.input_options());
+            }
+            None if self.crops => {
+                command.args(UNCROPPED);
+            }
+            None => (),
         }
         command.arg("-i").arg(format!("file:{}", self.name));
         command.args(["-map", &self.stream, "-fps_mode", "passthrough"]);

@@ -137,7 +137,7 @@ impl<'a> Cutter<'a> {
         if container.begins_late {
             command.args(LOOKING_FAR);
         }
-        command.args(container.video.turning());
+        command.args(container.video.input_options());
         command.arg("-i").arg(format!("file:{name}"));
         command.args(["-map", &format!("0:{}", container.video.stream)]);
         (command, origin_ms)

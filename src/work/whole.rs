@@ -38,10 +38,11 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     } = workshop;
     let started = Instant::now();
     let part = job.part(Name::Chunk(0))?;
+    let input_options = media.container.video.input_options();
     let film = WholeFilm {
         file: Path::new(job.source_link()),
         stream: media.container.video.stream,
-        turning: media.container.video.turning(),
+        input_options: &input_options,
         size: (media.width, media.height),
         fps: encoder::rate(media.fps),
     };

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     chance::Chance,
     check::File,
-    clips::{ffmpeg, mkvmerge},
+    clips::{self, ffmpeg, mkvmerge},
     lab::messages,
     run::{Ended, Run},
 };
@@ -438,6 +438,62 @@ fn the_faces_of_a_cube_and_a_part_of_a_sphere_stay_such() {
             );
             assert_eq!(warnings(&ended), [""; 0]);
         }
+    }
+}
+
+#[test]
+fn what_a_container_crops_is_cropped_by_the_output_and_nothing_is_cut_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::one_scene();
+    let film = film.to_str().unwrap();
+    // The second is shown stretched.
+    for (n, shown) in ["192x96", "256x96"].into_iter().enumerate() {
+        let (name, shown) = (format!("cropped-{n}.mkv"), format!("0:{shown}"));
+        let crop = ["--cropping", "0:4,6,2,6", "--display-dimensions", &shown];
+        mkvmerge(at, &[&["-o", &name], &crop[..], &[film]].concat());
+        let run = Run::encode(at, at.join(&name), "out.mkv").args(["-y", "--verify-source"]);
+        run.succeeds();
+        let (source, output) = (File::open(&at.join(&name)), File::open(&at.join("out.mkv")));
+        assert_eq!(source.video_properties()["cropping"], "4,6,2,6");
+        for property in ["cropping", "display_dimensions", "pixel_dimensions"] {
+            let (is, should) = (output.video_properties(), source.video_properties());
+            assert_eq!(is[property], should[property], "{property}");
+        }
+        assert!(output.worst_psnr(&source) > 25.0);
+    }
+}
+
+#[test]
+fn a_cropping_of_pictures_that_are_turned_is_left_out_with_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::one_scene();
+    let turn = ["--projection-type", "0:0", "--projection-pose-roll", "0:90"];
+    let crop = ["--cropping", "0:4,6,2,6", film.to_str().unwrap()];
+    mkvmerge(at, &[&["-o", "turned.mkv"], &turn[..], &crop].concat());
+    Run::encode(at, at.join("turned.mkv"), "out.mkv")
+        .succeeds()
+        .says("the cropping that its container says is left out");
+}
+
+#[test]
+fn a_matroska_film_that_is_turned_is_encoded_upright() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::one_scene();
+    for (roll, size) in [("90", "108x192"), ("-90", "108x192"), ("180", "192x108")] {
+        let roll = format!("0:{roll}");
+        let turn = ["--projection-type", "0:0", "--projection-pose-roll", &roll];
+        let film = [film.to_str().unwrap()];
+        mkvmerge(at, &[&["-o", "turned.mkv"], &turn[..], &film].concat());
+        Run::encode(at, at.join("turned.mkv"), "out.mkv")
+            .arg("-y")
+            .succeeds();
+        let output = File::open(&at.join("out.mkv"));
+        assert_eq!(output.video_properties()["pixel_dimensions"], size);
+        assert!(output.video_properties()["projection_pose_roll"].is_null());
+        assert!(output.worst_psnr(&File::open(&at.join("turned.mkv"))) > 25.0);
     }
 }
 

@@ -55,7 +55,7 @@ pub fn every(
     let later_ms = media.container.clock.output_ms(0.0);
     let seen = whole(
         &ours,
-        &joined.film(&name, full),
+        &joined.film(&name, full, &media.container),
         Some(later_ms),
         Leeway::default(),
     )

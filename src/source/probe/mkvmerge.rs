@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::{
-    film::media::{Carry, Color, Range, Space, Track, TrackFlags, TrackKind, UNSPECIFIED},
+    film::media::{
+        Carry, Color, Cropping, Range, Space, Track, TrackFlags, TrackKind, UNSPECIFIED,
+    },
     os::{
         handle::Handle,
         process::{Finished, quoted},
@@ -97,8 +99,13 @@ impl Identified {
             pose: [
                 p.projection_pose_yaw,
                 p.projection_pose_pitch,
-                p.projection_pose_roll,
+                match p.projection_type {
+                    // That of a plane is its rotation, and it is encoded upright.
+                    0 => 0.0,
+                    _ => p.projection_pose_roll,
+                },
             ],
+            crop: p.cropping(),
         }
     }
 
@@ -192,6 +199,29 @@ struct TrackProperties {
     projection_pose_yaw: f64,
     projection_pose_pitch: f64,
     projection_pose_roll: f64,
+    /// `left,top,right,bottom`.
+    cropping: Option<String>,
+    /// `640x360`,
+    display_dimensions: Option<String>,
+    /// in pixels, where this is 0.
+    display_unit: u8,
+}
+
+impl TrackProperties {
+    fn cropping(&self) -> Option<Cropping> {
+        let numbers = |text: &str, between| {
+            let numbers = text.split(between).map(|number| number.parse::<u32>().ok());
+            numbers.collect::<Option<Vec<u32>>>()
+        };
+        let edges: [u32; 4] = numbers(self.cropping.as_deref()?, ',')?.try_into().ok()?;
+        let shown = self.display_dimensions.as_deref();
+        let shown = shown.filter(|_| self.display_unit == 0);
+        let shown = shown.and_then(|text| <[u32; 2]>::try_from(numbers(text, 'x')?).ok());
+        (edges != [0; 4]).then_some(Cropping {
+            edges,
+            shown: shown.map(|[width, height]| (width, height)),
+        })
+    }
 }
 
 impl IdentifiedTrack {

@@ -88,6 +88,11 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let (video_track, other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
     look.tell_of_covers(&seen, &mut warnings);
 
+    let space = match direct {
+        true => seen.identified.space(look.position()),
+        false => film.space(),
+    };
+    let space = space.of(&video, &mut warnings);
     let sound = file.sound_spans(|stream| other_tracks.iter().any(|track| track.stream == stream));
     let rates = [&film.r_frame_rate, &film.avg_frame_rate];
     let identified = &seen.identified;
@@ -111,10 +116,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             other_tracks,
             title: look.title(&seen),
             tags: identified.tag_count(),
-            space: match direct {
-                true => identified.space(look.position()),
-                false => film.space(),
-            },
+            space,
             tag_list: match direct {
                 true => Vec::new(),
                 false => look.tags(),

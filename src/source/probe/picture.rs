@@ -10,7 +10,7 @@ use crate::{
     film::{
         hdr::{ContentLight, Hdr10, MasteringDisplay},
         media::{
-            ChromaLocation, Color, DynamicHdr, Extra, Fields, Range, Space, Subsampling,
+            ChromaLocation, Color, Cropping, DynamicHdr, Extra, Fields, Range, Space, Subsampling,
             UNSPECIFIED, Video,
         },
     },
@@ -67,8 +67,12 @@ pub(super) fn video(
         extras,
         fields,
         rotation,
+        crops: stream.is_cropped(),
     })
 }
+
+/// What ffprobe calls the cropping of a container, since ffmpeg heeds it (7.1).
+const CROPPING: &str = "Frame Cropping";
 
 impl FfStream {
     /// The order of fields that the container says, or the headers of the stream.
@@ -113,7 +117,18 @@ impl FfStream {
             space.private = self.projection_private(data, text(data, "projection").as_deref());
             space.pose = ["yaw", "pitch", "roll"].map(|name| data.value(name).unwrap_or(0.0));
         }
+        if let Some(data) = find(CROPPING) {
+            let edges = ["crop_left", "crop_top", "crop_right", "crop_bottom"];
+            let edges = edges.map(|name| data.value(name).map_or(0, |pixels| pixels as u32));
+            space.crop = (edges != [0; 4]).then_some(Cropping { edges, shown: None });
+        }
         space
+    }
+
+    /// Whether ffmpeg would crop its pictures as the container says.
+    fn is_cropped(&self) -> bool {
+        let mut data = self.side_data_list.iter();
+        data.any(|data| data.side_data_type == CROPPING)
     }
 
     /// What Matroska has beside the kind of projection: what is in MP4's box `cbmp` or `equi` (Spherical Video V2), as
