@@ -24,7 +24,7 @@ use crate::{
     },
     source::{
         listener::Listener,
-        packets::{Original, filling, keep_clock},
+        packets::{Original, filling, keep_clock, without_first},
         probe::file_url,
     },
 };
@@ -234,12 +234,15 @@ impl<'a> Films<'a> {
             output.args(["-map", &pair.output]);
         }
         source.args(["-c", "copy"]);
-        for (n, _) in (0..)
-            .zip(pairs)
-            .filter(|(_, pair)| pair.track.codec == "aac")
-        {
+        for (n, pair) in pairs.iter().enumerate() {
+            // What an edit list hides before the beginning is passed over by its time.
+            let hidden = (pair.track.hidden_in_pause > 0).then(|| without_first(pair.track.hidden));
             // Transport streams have headers in front of every packet that Matroska has not.
-            source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
+            let plain = (pair.track.codec == "aac").then(|| "aac_adtstoasc".to_owned());
+            let filters: Vec<String> = hidden.into_iter().chain(plain).collect();
+            if !filters.is_empty() {
+                source.args([format!("-bsf:{n}"), filters.join(",")]);
+            }
         }
         output.args(["-c", "copy"]);
         for (n, _) in (0..)

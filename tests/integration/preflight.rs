@@ -166,6 +166,28 @@ fn sound_of_mp4_that_was_cut_by_several_edits_is_kept() {
     }
 }
 
+#[test]
+fn sound_that_an_edit_list_hides_is_not_heard_in_the_pause_before_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = film(dir.path(), &format!("{H264} -c:a aac"), "film.mp4");
+    let bytes = fs::read(&path).unwrap();
+    let edits = [(0.1, None), (2.0, Some(1.3))];
+    let mut bytes = with_edits(&bytes, &edits, (0, 0));
+    // Of the sound, the second track, the first edit, which is a pause, is longer than the picture's.
+    let mut lists = bytes
+        .windows(4)
+        .enumerate()
+        .filter(|(_, kind)| kind == b"elst");
+    let (of_sound, _) = lists.next_back().unwrap();
+    let pause_ms = 900_u32.to_be_bytes();
+    bytes[of_sound + 12..of_sound + 16].copy_from_slice(&pause_ms);
+    assert_eq!(number(&bytes, b"mvhd", 12), 1000);
+    fs::write(&path, bytes).unwrap();
+    let run = Run::bare(dir.path()).args(["film.mp4", "-o", "out.mkv"]);
+    run.args(["--preset", "10", "--crf", "18"]).succeeds();
+    judge::agree(&path, &dir.path().join("out.mkv"));
+}
+
 /// A transport stream in whose sound `change` changes packets, from one number on.
 fn with_damage(dir: &Path, codec: &str, from: f64, change: impl Fn(&mut Vec<&mut [u8]>, usize)) {
     const SOUND: u16 = 257;

@@ -368,6 +368,7 @@ impl FfStream {
             carry,
             begins_ms: None,
             hidden: 0,
+            hidden_in_pause: 0,
             sync_ms: 0,
             opus_delay: if self.codec_name == "opus" {
                 self.extradata.as_deref().map_or(0, opus_delay)
@@ -389,9 +390,16 @@ impl FfPackets {
         let Some(first) = ours.clone().find(|packet| !is_hidden(packet)) else {
             return;
         };
-        track.hidden = u32::try_from(ours.take_while(is_hidden).count()).unwrap_or(0);
         let seconds =
             |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f64>().ok());
+        let origin = clock.origin_ms / 1000.0;
+        // A millionth is what ffprobe rounds to.
+        let is_in_film =
+            |packet: &&FfPacket| seconds(&packet.pts_time).is_some_and(|at| at - origin > -1e-6);
+        let hidden = ours.take_while(is_hidden);
+        let number = |count: usize| u32::try_from(count).unwrap_or(0);
+        track.hidden_in_pause = number(hidden.clone().filter(is_in_film).count());
+        track.hidden = number(hidden.count());
         track.begins_ms =
             seconds(&first.pts_time).map(|seconds| seconds * 1000.0 - clock.origin_ms);
         if is_vorbis {
