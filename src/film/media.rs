@@ -479,9 +479,9 @@ pub struct Track {
     pub begins_ms: Option<f64>,
     /// Packets at its beginning that an edit list hides.
     pub hidden: u32,
-    /// How many of them lie behind the beginning of the film: in the pause that the list makes before what is heard.
+    /// Whether some of them lie behind the beginning of the film: in the pause that the list makes before what is heard.
     #[serde(default)]
-    pub hidden_in_pause: u32,
+    pub hides_in_pause: bool,
     /// Samples at 48 kHz by which Opus is decoded before it is heard.
     pub opus_delay: u32,
     /// By how many milliseconds mkvmerge must be told to move it, since it moves it the other way by itself.
@@ -1019,7 +1019,7 @@ pub(crate) mod examples {
             carry: Carry::Copy,
             begins_ms: None,
             hidden: 0,
-            hidden_in_pause: 0,
+            hides_in_pause: false,
             opus_delay: 0,
             sync_ms: 0,
         }

@@ -24,7 +24,7 @@ use crate::{
     },
     source::{
         listener::Listener,
-        packets::{Original, filling, keep_clock, without_first},
+        packets::{Original, filling, keep_clock},
         probe::file_url,
     },
 };
@@ -234,15 +234,12 @@ impl<'a> Films<'a> {
             output.args(["-map", &pair.output]);
         }
         source.args(["-c", "copy"]);
-        for (n, pair) in pairs.iter().enumerate() {
-            // What an edit list hides before the beginning is passed over by its time.
-            let hidden = (pair.track.hidden_in_pause > 0).then(|| without_first(pair.track.hidden));
+        for (n, _) in (0..)
+            .zip(pairs)
+            .filter(|(_, pair)| pair.track.codec == "aac")
+        {
             // Transport streams have headers in front of every packet that Matroska has not.
-            let plain = (pair.track.codec == "aac").then(|| "aac_adtstoasc".to_owned());
-            let filters: Vec<String> = hidden.into_iter().chain(plain).collect();
-            if !filters.is_empty() {
-                source.args([format!("-bsf:{n}"), filters.join(",")]);
-            }
+            source.args([&format!("-bsf:{n}"), "aac_adtstoasc"]);
         }
         output.args(["-c", "copy"]);
         for (n, _) in (0..)
@@ -288,7 +285,8 @@ impl<'a> Films<'a> {
     /// What comparing the `packets` of a track came to; where they are cut differently, what is in them counts.
     fn of_copied(&self, pair: &Pair<'_>, packets: &Packets) -> Result<Finding> {
         match pair.track.kind {
-            TrackKind::Audio if !packets.agree() => self.samples(pair),
+            // Packets that an edit list hides are copied like all others, and are heard where it has a pause.
+            TrackKind::Audio if !packets.agree() || pair.track.hides_in_pause => self.samples(pair),
             TrackKind::Video if !packets.agree() => self.frames(pair),
             _ => Ok(packets.finding(pair.what, "hashes and times of all packets, by ffmpeg")),
         }

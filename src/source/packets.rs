@@ -379,12 +379,6 @@ pub fn is_of_clock(line: &str) -> bool {
     line.starts_with("[null @ ")
 }
 
-/// ffmpeg's bitstream filter that leaves the first packets out.
-#[must_use]
-pub fn without_first(packets: u32) -> String {
-    format!("noise=drop=lt(n\\,{packets})")
-}
-
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an
 /// edit list hides before the beginning, and always the same bytes.
 fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {
@@ -409,14 +403,11 @@ fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, 
         // All before the beginning is hidden, but for what decoders of some kinds need before the first sample.
         let partly = track.begins_before_it_is_heard();
         command.args([format!("-copypriorss:{n}"), u8::from(partly).to_string()]);
-        let left = match partly {
-            true => track.hidden,
-            // The others are not given to this filter.
-            false if track.carry == Carry::Copy => track.hidden_in_pause,
-            false => 0,
-        };
-        if left > 0 {
-            command.args([format!("-bsf:{n}"), without_first(left)]);
+        if partly && track.hidden > 0 {
+            command.args([
+                format!("-bsf:{n}"),
+                format!("noise=drop=lt(n\\,{})", track.hidden),
+            ]);
         }
     }
     let later_us = f64::from(handed.opus_delay) / 0.048;

@@ -276,7 +276,7 @@ impl IdentifiedTrack {
             carry: Carry::Copy,
             begins_ms: None,
             hidden: 0,
-            hidden_in_pause: 0,
+            hides_in_pause: false,
             opus_delay: 0,
             sync_ms: 0,
         })

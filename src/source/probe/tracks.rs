@@ -368,7 +368,7 @@ impl FfStream {
             carry,
             begins_ms: None,
             hidden: 0,
-            hidden_in_pause: 0,
+            hides_in_pause: false,
             sync_ms: 0,
             opus_delay: if self.codec_name == "opus" {
                 self.extradata.as_deref().map_or(0, opus_delay)
@@ -397,9 +397,8 @@ impl FfPackets {
         let is_in_film =
             |packet: &&FfPacket| seconds(&packet.pts_time).is_some_and(|at| at - origin > -1e-6);
         let hidden = ours.take_while(is_hidden);
-        let number = |count: usize| u32::try_from(count).unwrap_or(0);
-        track.hidden_in_pause = number(hidden.clone().filter(is_in_film).count());
-        track.hidden = number(hidden.count());
+        track.hides_in_pause = hidden.clone().any(|packet| is_in_film(&packet));
+        track.hidden = u32::try_from(hidden.count()).unwrap_or(0);
         track.begins_ms =
             seconds(&first.pts_time).map(|seconds| seconds * 1000.0 - clock.origin_ms);
         if is_vorbis {
