@@ -13,6 +13,7 @@ use std::{
 
 use av1enc::{
     film::media::Chunk,
+    os::pipe::enlarge,
     scenes::{
         ANALYSIS_HEIGHT, Detector, Judged, Rules, Splitter,
         reel::{Next, Reel, Shelf},
@@ -28,7 +29,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 /// A pipe of the size that the program asks for, whose other end is read by a thread that does nothing else, as an encoder's input at its fastest.
 fn drained_pipe() -> io::PipeWriter {
     let (mut reader, writer) = io::pipe().expect("a pipe");
-    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETPIPE_SZ(1 << 20)).expect("a larger pipe");
+    enlarge(&writer);
     thread::spawn(move || {
         let mut buffer = vec![0; 1 << 20];
         while matches!(reader.read(&mut buffer), Ok(1..)) {}

@@ -4,6 +4,7 @@ pub mod words;
 pub mod dirs;
 pub mod cache;
 pub mod handle;
+pub mod pipe;
 pub mod exit;
 pub mod processors;
 pub mod threads;

@@ -9,12 +9,10 @@ use anyhow::Result;
 use crossbeam_channel::{Receiver, bounded};
 
 use super::frames::{Frame, Layout};
-use crate::os::threads;
+use crate::os::{pipe, threads};
 
 /// Pictures that wait for whoever takes them, while he looks at the one before and the next is read.
 const AHEAD: usize = 1;
-/// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
-const PIPE_BYTES: i32 = 1 << 20;
 
 /// What comes next out of a pipe.
 pub(super) enum Next {
@@ -35,8 +33,7 @@ pub(super) enum Raw {
 impl Raw {
     /// Pictures of this `layout`.
     pub(super) fn new(pipe: ChildStdout, layout: Layout) -> Self {
-        // Without a larger pipe it works as well, a little slower.
-        let _ = nix::fcntl::fcntl(&pipe, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        pipe::enlarge(&pipe);
         Self::Here(Pictures { pipe, layout })
     }
 

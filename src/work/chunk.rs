@@ -19,7 +19,7 @@ use crate::{
     },
     film::media::{Chunk, MediaInfo},
     job::{Attempted as Outcome, Encoded, Job, Made, Sighting, names::Name},
-    os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
+    os::{pipe, process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
     settings::params::Crf,
@@ -34,9 +34,6 @@ use crate::{
         shared::{Asked, Shared},
     },
 };
-
-/// Pipes hold 64 KiB by default, a hundredth of a frame; a MiB is what an unprivileged process may ask for.
-const PIPE_BYTES: i32 = 1 << 20;
 
 /// All that chunks have in common.
 pub struct Workshop {
@@ -485,8 +482,7 @@ impl Feeder<'_> {
     }
 
     fn write_all(mut self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
-        // Without a larger pipe it works as well, a little slower.
-        let _ = nix::fcntl::fcntl(&self.stdin, nix::fcntl::FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+        pipe::enlarge(&self.stdin);
         let format = y4m::Format {
             width: self.workshop.media.width,
             height: self.workshop.media.height,
