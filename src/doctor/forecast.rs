@@ -1,9 +1,9 @@
 //! A trial encode: some frames of the real film through the real command line, and what the whole film would take.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     path::Path,
-    process::{ChildStdin, Command, Stdio},
+    process::Command,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::Programs;
 use crate::{
-    encoder::session::Session,
+    encoder::session::{Session, Unfed},
     os::{handle::Handle, process::Children},
     plan::recipe::Recipe,
     source::probe::{Probed, file_url},
@@ -137,17 +137,18 @@ pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Res
     let command = programs.encoder.chunk_command(&recipe.video, lp, &output);
     within_limit(|children| {
         let pulse = Arc::default();
-        let mut session =
-            Session::start(children, &programs.encoder, command, Stdio::piped(), &pulse)?;
-        let mut fed = Fed {
-            encoder: Some(session.take_stdin()?),
-            started: Instant::now(),
-            refused: false,
-        };
-        let decoded = children.stream(decoder, |frames| fed.feed(frames));
-        fed.encoder = None;
+        let mut session = Session::start(children, &programs.encoder, command, &pulse)?;
+        let mut started = Instant::now();
+        let fed = session.feed(|encoder| {
+            children.stream(decoder, |frames| {
+                let first = first_byte(frames)?;
+                // What ffmpeg takes to find the first frame is not the encoder's time.
+                started = Instant::now();
+                Ok(io::copy(&mut first.chain(frames), encoder)?)
+            })
+        });
         let ended = session.end()?;
-        let seconds = fed.started.elapsed().as_secs_f64();
+        let seconds = started.elapsed().as_secs_f64();
         if children.is_closed() {
             // Given up, but perhaps not without anything.
             let frames = pulse.look().encoded;
@@ -157,9 +158,8 @@ pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Res
                 bytes: None,
             }));
         }
-        // Where the encoder stops reading, ffmpeg fails as well.
-        if !fed.refused {
-            decoded.context("decoding some frames of the film")?;
+        if let Err(Unfed::Cut(error)) = fed {
+            return Err(error.context("decoding some frames of the film"));
         }
         if !ended.is_success() {
             return Err(ended.into_failure().into());
@@ -173,34 +173,13 @@ pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Res
     })
 }
 
-/// How an encoder is fed.
-struct Fed {
-    encoder: Option<ChildStdin>,
-    /// When the first frame came: what ffmpeg takes to find it is not the encoder's time.
-    started: Instant,
-    /// Whether the encoder has stopped reading.
-    refused: bool,
-}
-
-impl Fed {
-    /// Hands frames on.
-    fn feed(&mut self, frames: &mut dyn Read) -> Result<()> {
-        let mut first = [0; 1];
-        frames
-            .read_exact(&mut first)
-            .context("ffmpeg decodes nothing there")?;
-        self.started = Instant::now();
-        let encoder = self.encoder.as_mut().context("the encoder has no input")?;
-        match encoder
-            .write_all(&first)
-            .and_then(|()| io::copy(frames, encoder))
-        {
-            // Its exit status says why.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.refused = true,
-            fed => fed.map(|_| ()).context("feeding the encoder")?,
-        }
-        Ok(())
-    }
+/// What comes first, once there is something.
+fn first_byte(frames: &mut dyn Read) -> Result<io::Cursor<[u8; 1]>> {
+    let mut first = [0; 1];
+    frames
+        .read_exact(&mut first)
+        .context("ffmpeg decodes nothing there")?;
+    Ok(io::Cursor::new(first))
 }
 
 /// ffmpeg, which writes frames as the encoder gets them: 4:2:0 of even size.

@@ -3,12 +3,7 @@
 //! ffmpeg reads our y4m on its standard input and writes IVF. It says neither which options its libraries have nor,
 //! mostly, whether they have understood one: what decides about a recipe is tried out, and so is the recipe itself.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::{Command, Stdio},
-    sync::mpsc,
-};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::mpsc};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -400,7 +395,7 @@ fn try_params(
     let hear = move |line: &str| {
         let _ = sender.send(line.to_owned());
     };
-    let ended = Session::start_heard(children, command, Stdio::null(), hear)?.end()?;
+    let ended = Session::start_heard(children, command, hear)?.end()?;
     Ok(if ended.is_success() {
         Ok(lines.into_iter().collect())
     } else {

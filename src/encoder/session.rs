@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::BufReader,
+    io::{self, BufReader, IoSlice, Write},
     path::Path,
     process::{ChildStdin, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,6 +15,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use super::Encoder;
 use crate::{
     os::{
+        pipe,
         process::{self, Children, Running, TailReader, ToolFailure},
         threads,
     },
@@ -81,12 +82,12 @@ impl Pulse {
     }
 
     /// One more frame was given.
-    pub fn fed_one(&self) {
+    fn fed_one(&self) {
         self.lock().vitals.fed += 1;
     }
 
     /// All frames were given.
-    pub fn fed_to_the_end(&self) {
+    fn fed_to_the_end(&self) {
         self.change(|state| state.fed_to_the_end = true);
         // At its end it takes most, and nobody may look once more.
         self.look();
@@ -109,9 +110,62 @@ impl Pulse {
     }
 }
 
+/// Where the frames of an encoder go, as y4m. What its pipe does not take is remembered: whoever writes may say of it what
+/// he likes.
+pub struct Input<'a> {
+    pipe: ChildStdin,
+    pulse: &'a Pulse,
+    refused: Option<io::Error>,
+}
+
+impl Input<'_> {
+    /// One more frame is written.
+    pub fn fed_one(&mut self) {
+        self.pulse.fed_one();
+    }
+
+    fn remember<T>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &written
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let code = error.raw_os_error().map(io::Error::from_raw_os_error);
+            self.refused = Some(code.unwrap_or_else(|| error.kind().into()));
+        }
+        written
+    }
+}
+
+impl Write for Input<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.pipe.write(bytes);
+        self.remember(written)
+    }
+
+    fn write_vectored(&mut self, rows: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = self.pipe.write_vectored(rows);
+        self.remember(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pipe.flush()
+    }
+}
+
+/// Why an encoder was not fed to the end.
+#[derive(Debug)]
+pub enum Unfed<E> {
+    /// It has stopped reading: how it ends says why.
+    Refused(io::Error),
+    /// There were no more frames, though there should have been.
+    Cut(E),
+}
+
 /// An encoder that runs. Dropped, it is killed.
 pub struct Session {
     running: Running,
+    /// The write end of its standard input, until it is fed or waited for.
+    stdin: Option<ChildStdin>,
+    pulse: Arc<Pulse>,
     stdout: TailReader,
     stderr: TailReader,
     /// Dropped when it has ended: it is not killed any more.
@@ -119,8 +173,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts `encoder` as `command`, which reads nothing or what [`Session::take_stdin`] writes, and keeps `pulse` up
-    /// to date.
+    /// Starts `encoder` as `command`, and keeps `pulse` up to date.
     ///
     /// # Errors
     /// If it cannot be started.
@@ -128,17 +181,17 @@ impl Session {
         children: &Children,
         encoder: &Encoder,
         command: Command,
-        stdin: Stdio,
         pulse: &Arc<Pulse>,
     ) -> Result<Self> {
         let (encoder, heard) = (encoder.clone(), pulse.clone());
-        let session = Self::start_heard(children, command, stdin, move |line| {
+        let session = Self::start_heard(children, command, move |line| {
             if let Some(frames) = encoder.progress(line) {
                 heard.reported(frames);
             }
         })?;
+        let pulse = pulse.clone();
         pulse.lock().vitals.pid = session.running.pid();
-        Ok(session)
+        Ok(Self { pulse, ..session })
     }
 
     /// Starts an encoder as `command`; every line of its standard error goes to `on_line`.
@@ -148,13 +201,15 @@ impl Session {
     pub fn start_heard(
         children: &Children,
         command: Command,
-        stdin: Stdio,
         on_line: impl FnMut(&str) + Send + 'static,
     ) -> Result<Self> {
-        let mut running = children.spawn(command, stdin)?;
+        let mut running = children.spawn(command, Stdio::piped())?;
+        let stdin = running.take_stdin();
         let (stdout, stderr) = running.drain(on_line)?;
         Ok(Self {
             running,
+            stdin,
+            pulse: Arc::default(),
             stdout,
             stderr,
             _limit: None,
@@ -183,21 +238,42 @@ impl Session {
         Ok(self)
     }
 
-    /// The write end of its standard input, once.
+    /// Has `frames` write all that the encoder is to read, on the thread of the caller, and closes its input. An encoder that
+    /// reads anything is fed once.
     ///
     /// # Errors
-    /// If it has none.
-    pub fn take_stdin(&mut self) -> Result<ChildStdin> {
-        self.running
-            .take_stdin()
-            .context("the encoder has no input")
+    /// If it was not fed to the end. Where that is not its own doing, it is killed: it must not make anything of a part.
+    pub fn feed<T, E>(
+        &mut self,
+        frames: impl FnOnce(&mut Input<'_>) -> Result<T, E>,
+    ) -> Result<T, Unfed<E>> {
+        let closed = || Unfed::Refused(io::ErrorKind::BrokenPipe.into());
+        let mut input = Input {
+            pipe: self.stdin.take().ok_or_else(closed)?,
+            pulse: &self.pulse,
+            refused: None,
+        };
+        pipe::enlarge(&input.pipe);
+        let fed = frames(&mut input);
+        if let Some(error) = input.refused.take() {
+            return Err(Unfed::Refused(error));
+        }
+        let fed = fed.map_err(|error| {
+            // Before its input is closed, which would look like its end.
+            self.running.kill();
+            Unfed::Cut(error)
+        })?;
+        drop(input);
+        self.pulse.fed_to_the_end();
+        Ok(fed)
     }
 
-    /// Waits for its end.
+    /// Waits for its end. An encoder that was not fed reads nothing.
     ///
     /// # Errors
     /// If the system cannot say how it ended.
-    pub fn end(self) -> Result<Ended> {
+    pub fn end(mut self) -> Result<Ended> {
+        self.stdin = None;
         let command = self.running.command().to_owned();
         let status = self.running.wait()?;
         let (stdout, stderr) = (self.stdout.join().lines(), self.stderr.join().lines());
@@ -295,11 +371,80 @@ mod tests {
         command
     }
 
+    /// An encoder that is killed if it hangs.
+    fn started(script: &str) -> Session {
+        let children = Children::default();
+        let session = Session::start_heard(&children, shell(script), |_| ()).unwrap();
+        session.limited(&children, Duration::from_secs(60)).unwrap()
+    }
+
+    /// More than any pipe holds.
+    static MUCH: [u8; 8 << 20] = [7; 8 << 20];
+
+    #[test]
+    fn it_reads_what_it_is_fed_to_the_end_and_then_nothing() {
+        let told = Arc::new(AtomicUsize::new(0));
+        let counted = told.clone();
+        let mut session = started("wc -c");
+        session.pulse = Arc::new(Pulse::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }));
+        let fed = session.feed(|input| {
+            for _ in 0..3 {
+                input.write_all(&MUCH)?;
+                input.fed_one();
+            }
+            let rows = [IoSlice::new(b"more"), IoSlice::new(b"over")];
+            let taken = input.write_vectored(&rows)?;
+            io::Result::Ok((taken, told.load(Ordering::Relaxed)))
+        });
+        assert_eq!(fed.unwrap(), (8, 0), "rows go together; there may be more");
+        assert_eq!(told.load(Ordering::Relaxed), 1);
+        assert_eq!(session.pulse.look().fed, 3);
+        let again = session.feed(|_| io::Result::Ok(()));
+        assert!(matches!(again, Err(Unfed::Refused(_))));
+        let ended = session.end().unwrap();
+        assert!(ended.is_success());
+        assert_eq!(ended.words().stdout, [(3 * MUCH.len() + 8).to_string()]);
+    }
+
+    #[test]
+    fn that_it_stops_reading_is_told_whatever_who_feeds_it_says() {
+        let all_is_well = |input: &mut Input<'_>| {
+            let _ = input.write_all(&MUCH);
+            io::Result::Ok(())
+        };
+        let mut session = started("head -c 100 >/dev/null; exit 3");
+        let fed = session.feed(all_is_well);
+        let Err(Unfed::Refused(error)) = fed else {
+            panic!("{fed:?}");
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        assert!(!session.pulse.lock().fed_to_the_end);
+        let ended = session.end().unwrap();
+        assert!(!ended.is_success() && !ended.was_killed(), "its own words");
+    }
+
+    #[test]
+    fn what_is_fed_only_a_part_makes_nothing_of_it() {
+        let mut session = started("cat >/dev/null");
+        let fed = session.feed(|input| {
+            input.write_all(b"a part").unwrap();
+            Err::<(), _>("the film cannot be read")
+        });
+        assert!(matches!(fed, Err(Unfed::Cut("the film cannot be read"))));
+        assert!(session.end().unwrap().was_killed());
+    }
+
+    #[test]
+    fn what_is_not_fed_reads_nothing() {
+        assert!(started("cat").end().unwrap().is_success());
+    }
+
     #[test]
     fn one_that_takes_too_long_is_killed_and_one_that_fails_is_quoted() {
         let children = Children::default();
-        let start =
-            |script| Session::start_heard(&children, shell(script), Stdio::null(), |_| ()).unwrap();
+        let start = |script| Session::start_heard(&children, shell(script), |_| ()).unwrap();
         let ended = start("sleep 60")
             .limited(&children, Duration::from_millis(50))
             .unwrap()
@@ -318,12 +463,7 @@ mod tests {
     #[test]
     fn what_it_wrote_is_read_and_its_words_are_in_every_error() {
         let (children, dir) = (Children::default(), tempfile::tempdir().unwrap());
-        let session = Session::start_heard(
-            &children,
-            shell("echo all is well >&2"),
-            Stdio::null(),
-            |_| (),
-        );
+        let session = Session::start_heard(&children, shell("echo all is well >&2"), |_| ());
         let ended = session.unwrap().end().unwrap();
         assert!(ended.is_success());
         let file = dir.path().join("x.ivf");

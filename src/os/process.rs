@@ -433,6 +433,11 @@ impl Running {
         Ok(read.unwrap_or_default())
     }
 
+    /// Kills it and whatever it started itself.
+    pub fn kill(&self) {
+        self.children.kill(self.pid());
+    }
+
     /// Waits for its end.
     ///
     /// # Errors

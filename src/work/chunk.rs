@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
-    process::{ChildStdin, Command, Stdio},
+    process::Command,
     sync::Arc,
     time::Instant,
 };
@@ -15,11 +15,11 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::{
     encoder::{
         self, Encoder, Quality,
-        session::{Ended, Pulse, Session},
+        session::{Ended, Input, Pulse, Session, Unfed},
     },
     film::media::{Chunk, MediaInfo},
     job::{Attempted as Outcome, Encoded, Job, Made, Sighting, names::Name},
-    os::{pipe, process::ToolFailure, room::is_full, toolbox::Toolbox},
+    os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
     settings::params::Crf,
@@ -289,27 +289,19 @@ impl Workshop {
     ) -> Result<Written, Failure> {
         let part = self.job.part(name).map_err(Failure::Other)?;
         let command = self.command(reel, manner, &part)?;
-        let begin = || -> Result<_> {
-            let (children, encoder) = (&self.tools.children, &self.encoder);
-            let mut session = Session::start(children, encoder, command, Stdio::piped(), pulse)?;
-            let stdin = session.take_stdin()?;
-            Ok((session, stdin))
-        };
-        let (session, stdin) = begin().map_err(Failure::Other)?;
+        let (children, encoder) = (&self.tools.children, &self.encoder);
+        let mut session =
+            Session::start(children, encoder, command, pulse).map_err(Failure::Other)?;
         let feeder = Feeder {
             workshop: self,
             reader,
-            pulse,
-            stdin,
             widened: Vec::new(),
             hashing: self.expected(reel.index).map(|_| FramesHash::default()),
         };
-        let fed = match feeder.all(reel) {
+        let fed = match session.feed(|input| feeder.write_all(reel, input)) {
             Ok(chunk) => Ok(chunk),
-            Err(Feeding::Pipe(error)) => Err(error),
-            // The encoder has been fed a part, and must not make a chunk of it: it is killed.
-            Err(Feeding::Source(error)) => return Err(Failure::Source(error)),
-            Err(Feeding::Abandoned) => return Err(Failure::Abandoned),
+            Err(Unfed::Refused(error)) => Err(error),
+            Err(Unfed::Cut(failure)) => return Err(failure),
         };
         let ended = session.end().map_err(Failure::Other)?;
         cut::forget(&self.job, &self.recipe, reel.index);
@@ -452,19 +444,10 @@ impl Workshop {
     }
 }
 
-/// Why an encoder was not fed to the end.
-enum Feeding {
-    Source(anyhow::Error),
-    Pipe(io::Error),
-    Abandoned,
-}
-
 /// Writes a scene's frames to its encoder.
 struct Feeder<'a> {
     workshop: &'a Workshop,
     reader: &'a Reader,
-    pulse: &'a Pulse,
-    stdin: ChildStdin,
     /// Memory for frames whose samples are widened.
     widened: Vec<u8>,
     /// The frames, where their hash is known.
@@ -472,42 +455,35 @@ struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
-    /// Writes all frames and closes the encoder's input. Returns which part of the film it was.
-    fn all(self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
-        let pulse = self.pulse;
-        let chunk = self.write_all(reel)?;
-        // The feeder is gone, and with it the write end of the encoder's input.
-        pulse.fed_to_the_end();
-        Ok(chunk)
-    }
-
-    fn write_all(mut self, reel: &Reel<Frame>) -> Result<Chunk, Feeding> {
-        pipe::enlarge(&self.stdin);
+    /// Writes all frames. Returns which part of the film it was.
+    fn write_all(mut self, reel: &Reel<Frame>, input: &mut Input<'_>) -> Result<Chunk, Failure> {
         let format = y4m::Format {
             width: self.workshop.media.width,
             height: self.workshop.media.height,
             fps: encoder::rate(self.workshop.media.fps),
             bit_depth: self.workshop.recipe.video.picture.bit_depth,
         };
-        self.stdin
+        // The session knows better what it means that the encoder takes no more.
+        let refused = |error: io::Error| Failure::Other(error.into());
+        input
             .write_all(format.header().as_bytes())
-            .map_err(Feeding::Pipe)?;
+            .map_err(refused)?;
         loop {
             match reel.take() {
-                Next::Frame(held) => self.write(held.frame()).map_err(Feeding::Pipe)?,
+                Next::Frame(held) => self.write(held.frame(), input).map_err(refused)?,
                 Next::Decode(range) => {
                     let reader = self.reader;
                     let write = |frame: Result<Frame>| {
-                        self.write(&frame.map_err(Feeding::Source)?)
-                            .map_err(Feeding::Pipe)
+                        let frame = frame.map_err(Failure::Source)?;
+                        self.write(&frame, input).map_err(refused)
                     };
-                    reader.part(range, write, Feeding::Source)?;
+                    reader.part(range, write, Failure::Source)?;
                 }
                 Next::End(chunk) => {
-                    self.require_planned(chunk).map_err(Feeding::Source)?;
+                    self.require_planned(chunk).map_err(Failure::Source)?;
                     return Ok(chunk);
                 }
-                Next::Abandoned => return Err(Feeding::Abandoned),
+                Next::Abandoned => return Err(Failure::Abandoned),
             }
         }
     }
@@ -520,17 +496,17 @@ impl Feeder<'_> {
         Ok(())
     }
 
-    fn write(&mut self, frame: &Frame) -> io::Result<()> {
+    fn write(&mut self, frame: &Frame, input: &mut Input<'_>) -> io::Result<()> {
         if let Some(hashing) = &mut self.hashing {
             hashing.add(&frame.hash());
         }
         let planes = frame.planes();
         if frame.bit_depth() < self.workshop.recipe.video.picture.bit_depth {
-            y4m::write_frame_widened(&mut self.stdin, &planes, &mut self.widened)?;
+            y4m::write_frame_widened(input, &planes, &mut self.widened)?;
         } else {
-            y4m::write_frame(&mut self.stdin, &planes)?;
+            y4m::write_frame(input, &planes)?;
         }
-        self.pulse.fed_one();
+        input.fed_one();
         Ok(())
     }
 }

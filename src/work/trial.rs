@@ -9,7 +9,6 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::Path,
-    process::Stdio,
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -86,11 +85,11 @@ impl Trial {
             let _ = said.send(line.to_owned());
         };
         let children = &self.tools.children;
-        let session = Session::start_heard(children, command, Stdio::piped(), hear)?;
+        let session = Session::start_heard(children, command, hear)?;
         let mut session = session.limited(children, self.patience)?;
         let started = Instant::now();
         // An encoder that refuses does not read; how it ends says more.
-        let _ = write_grey(&mut session.take_stdin()?, *format);
+        let _ = session.feed(|input| write_grey(input, *format));
         let ended = session.end()?;
         let lines: Vec<String> = lines.into_iter().collect();
         if ended.was_killed() && started.elapsed() >= self.patience {

@@ -3,7 +3,7 @@
 //! It is one chunk whose frames ffmpeg reads itself; everything after it is the same: joining, every proof of the output,
 //! its name.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Instant};
+use std::{path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Result, anyhow};
 
@@ -51,14 +51,8 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
             .encoder
             .film_command(&recipe.video, job.lp, &film, job.relative(&part));
     command.current_dir(job.dir());
-    let ended = Session::start(
-        &workshop.tools.children,
-        &workshop.encoder,
-        command,
-        Stdio::null(),
-        pulse,
-    )?
-    .end()?;
+    let ended =
+        Session::start(&workshop.tools.children, &workshop.encoder, command, pulse)?.end()?;
     if !ended.is_success() {
         return Err(anyhow!(ended.into_failure()).context("encoding the film"));
     }
