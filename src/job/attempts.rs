@@ -19,7 +19,7 @@ use super::{
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Attempted {
+pub enum AttemptEnd {
     /// The chunk is encoded.
     Encoded,
     /// It failed.
@@ -52,7 +52,7 @@ pub enum AttemptLine {
         /// By this process.
         pid: u32,
         /// What came of it.
-        outcome: Attempted,
+        outcome: AttemptEnd,
         /// The highest resident memory of the encoder that was seen, in bytes.
         peak_memory: u64,
         /// Seconds since 1970.
@@ -60,9 +60,9 @@ pub enum AttemptLine {
     },
 }
 
-/// An attempt, by its lines.
+/// One attempt, as its lines tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
+pub struct AttemptRecord {
     /// On which host.
     pub host: String,
     /// By which process there.
@@ -72,14 +72,14 @@ pub struct Attempt {
     /// What that allowed it of memory, in bytes.
     pub memory_limit_bytes: Option<u64>,
     /// What came of it; `None` while it goes on, and if it was ended from outside.
-    pub outcome: Option<Attempted>,
+    pub outcome: Option<AttemptEnd>,
 }
 
 /// The attempts that a list tells of, in the order in which they began. What is no line is left out, for two hosts may write
 /// at once.
 #[must_use]
-pub fn attempts_of(text: &[u8]) -> Vec<Attempt> {
-    let mut attempts: Vec<Attempt> = Vec::new();
+pub fn attempts_of(text: &[u8]) -> Vec<AttemptRecord> {
+    let mut attempts: Vec<AttemptRecord> = Vec::new();
     for line in text.split(|byte| *byte == b'\n') {
         match serde_json::from_slice(line) {
             Ok(AttemptLine::Begun {
@@ -88,7 +88,7 @@ pub fn attempts_of(text: &[u8]) -> Vec<Attempt> {
                 job,
                 memory_limit_bytes,
                 ..
-            }) => attempts.push(Attempt {
+            }) => attempts.push(AttemptRecord {
                 host,
                 pid,
                 job,
@@ -96,7 +96,7 @@ pub fn attempts_of(text: &[u8]) -> Vec<Attempt> {
                 outcome: None,
             }),
             Ok(AttemptLine::Ended { pid, outcome, .. }) => {
-                let is_it = |one: &&mut Attempt| one.pid == pid && one.outcome.is_none();
+                let is_it = |one: &&mut AttemptRecord| one.pid == pid && one.outcome.is_none();
                 if let Some(one) = attempts.iter_mut().rev().find(is_it) {
                     one.outcome = Some(outcome);
                 }
@@ -149,7 +149,7 @@ mod tests {
 {"event":"begun","host":"b","pid":8,"memory_limit_bytes":100,"at":3,"job":null}
 {"event":"ended","pid":7,"outcome":"killed","peak_memory":5,"at":4}
 {"event":"ended","pid":8,"outcome":"enc"#;
-        let attempt = |host: &str, pid, job: Option<&str>, outcome| Attempt {
+        let attempt = |host: &str, pid, job: Option<&str>, outcome| AttemptRecord {
             host: host.to_owned(),
             pid,
             job: job.map(str::to_owned),
@@ -157,7 +157,7 @@ mod tests {
             outcome,
         };
         let all = [
-            attempt("a", 7, Some("12_3"), Some(Attempted::Killed)),
+            attempt("a", 7, Some("12_3"), Some(AttemptEnd::Killed)),
             attempt("b", 8, None, None),
         ];
         assert_eq!(attempts_of(text), all);

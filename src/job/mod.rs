@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     abandoned::{Removal, remove_abandoned},
     attached::{Attached, alone, attach, require_source},
-    attempts::{Attempt, AttemptLine, Attempted, attempts_of, now},
+    attempts::{AttemptEnd, AttemptLine, AttemptRecord, attempts_of, now},
     chunks::{ChunkRecord, Encoded, Made, parse_record},
     files::{digest, hash},
     identity::SourceIdentity,

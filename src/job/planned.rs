@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use super::{
-    attempts::{Attempt, attempts_of},
+    attempts::{AttemptRecord, attempts_of},
     chunks::{ChunkRecord, parse_record},
     files::{read, remove_if_there, require_own, share},
     lease::{Lease, Observer},
@@ -40,7 +40,7 @@ pub struct Stand {
     /// What is known of it, if it is encoded.
     pub record: Option<ChunkRecord>,
     /// What was tried of it, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<AttemptRecord>,
 }
 
 impl Planned {

@@ -1,7 +1,7 @@
 //! How much memory a chunk needs, by how attempts to encode it have ended.
 
 use super::slurm::Fate;
-use crate::job::{Attempt, Attempted, Stand, Task, Tasks};
+use crate::job::{AttemptEnd, AttemptRecord, Stand, Task, Tasks};
 
 /// So many attempts that died from outside, nobody knows of what, have died for want of memory.
 const SUSPICIOUS: usize = 2;
@@ -27,15 +27,15 @@ pub fn least_bytes(
 
 /// The attempts that have died for want of memory.
 fn died(
-    attempts: &[Attempt],
+    attempts: &[AttemptRecord],
     fate: impl Fn(&str) -> Option<Fate>,
-) -> impl Iterator<Item = &Attempt> {
+) -> impl Iterator<Item = &AttemptRecord> {
     let mut unexplained = 0;
     attempts
         .iter()
         .filter(move |attempt| match attempt.outcome {
             // Nobody else kills an encoder and lets av1enc live.
-            Some(Attempted::Killed) => true,
+            Some(AttemptEnd::Killed) => true,
             Some(_) => false,
             None => match attempt.job.as_deref().and_then(&fate) {
                 Some(fate) => fate == Fate::Memory,
@@ -52,8 +52,8 @@ mod tests {
     use super::*;
     use crate::film::media::Chunk;
 
-    fn attempt(job: Option<&str>, outcome: Option<Attempted>) -> Attempt {
-        Attempt {
+    fn attempt(job: Option<&str>, outcome: Option<AttemptEnd>) -> AttemptRecord {
+        AttemptRecord {
             host: String::new(),
             pid: 1,
             job: job.map(str::to_owned),
@@ -62,7 +62,7 @@ mod tests {
         }
     }
 
-    fn needs(attempts: Vec<Attempt>) -> u64 {
+    fn needs(attempts: Vec<AttemptRecord>) -> u64 {
         let task = |first: usize, memory_bytes| Task {
             chunks: vec![first..first + 1, first + 1..first + 2],
             frames: 1,
@@ -92,13 +92,13 @@ mod tests {
 
     #[test]
     fn only_who_has_died_for_want_of_memory_gets_more() {
-        use Attempted::{Failed, Killed};
+        use AttemptEnd::{Failed, Killed};
         assert_eq!(needs(vec![]), 0);
         assert_eq!(needs(vec![attempt(None, Some(Failed))]), 0);
         assert_eq!(needs(vec![attempt(None, Some(Killed))]), 200);
         assert_eq!(needs(vec![attempt(Some("1_0"), None)]), 200);
         assert_eq!(needs(vec![attempt(Some("1_1"), None)]), 0);
-        let later = |limit| Attempt {
+        let later = |limit| AttemptRecord {
             memory_limit_bytes: Some(limit),
             ..attempt(Some("1_0"), None)
         };

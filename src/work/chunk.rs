@@ -18,7 +18,7 @@ use crate::{
         session::{Ended, Input, Pulse, Session, Unfed},
     },
     film::media::{Chunk, MediaInfo},
-    job::{Attempted as Outcome, Encoded, Job, Made, Sighting, names::Name},
+    job::{AttemptEnd, Encoded, Job, Made, Sighting, names::Name},
     os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
@@ -268,10 +268,10 @@ impl Workshop {
     /// Writes down what has come of an attempt. Nothing depends on it but what a scheduler is asked for next.
     fn ended(&self, index: usize, encoded: &Result<Encoded, Failure>, pulse: &Pulse) {
         let outcome = match encoded {
-            Ok(_) => Outcome::Encoded,
-            Err(_) if self.tools.children.is_closed() => Outcome::Stopped,
-            Err(Failure::Killed(_)) => Outcome::Killed,
-            Err(_) => Outcome::Failed,
+            Ok(_) => AttemptEnd::Encoded,
+            Err(_) if self.tools.children.is_closed() => AttemptEnd::Stopped,
+            Err(Failure::Killed(_)) => AttemptEnd::Killed,
+            Err(_) => AttemptEnd::Failed,
         };
         let peak = pulse.look().peak_memory;
         if let Some(shared) = &self.shared {

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     film::media::Chunk,
-    job::{AttemptLine, Attempted, ChunkLease, Claimed, Encoded, Job, Observer, Sighting, now},
+    job::{AttemptEnd, AttemptLine, ChunkLease, Claimed, Encoded, Job, Observer, Sighting, now},
     os::scheduler::Allotment,
 };
 
@@ -89,10 +89,10 @@ impl Shared {
         &self,
         job: &Job,
         index: usize,
-        outcome: Attempted,
+        outcome: AttemptEnd,
         peak_memory: u64,
     ) -> Result<()> {
-        if outcome == Attempted::Encoded {
+        if outcome == AttemptEnd::Encoded {
             let encoded = self.encoded.lock();
             encoded.unwrap_or_else(PoisonError::into_inner).push(index);
         }

@@ -8,7 +8,7 @@ use super::{
     super::{Job, names::Name},
     file::LeaseFile,
     heart::Hold,
-    observer::{Attempt, Observer, Sighting},
+    observer::{Observer, Sighting, Taking},
 };
 
 /// The right to encode a chunk; given up when it is dropped. Whoever finishes the chunk records it first.
@@ -46,8 +46,8 @@ impl Job {
     /// Those of the file system.
     pub fn claim(&self, index: usize, observer: &Observer) -> Result<Claimed> {
         Ok(match observer.take(&self.lease_of(index), None)? {
-            Attempt::Ours(hold) => Claimed::Ours(ChunkLease(hold)),
-            Attempt::Held(sighting) => Claimed::Held(sighting),
+            Taking::Ours(hold) => Claimed::Ours(ChunkLease(hold)),
+            Taking::Held(sighting) => Claimed::Held(sighting),
         })
     }
 

@@ -31,7 +31,7 @@ use self::{
     file::{Found, LeaseFile},
     heart::Hold,
     lock::{Lock, Locked, Locking},
-    observer::Attempt,
+    observer::Taking,
 };
 use super::{names::Name, place::Place};
 use crate::os::{exit::Taken, machine::host};
@@ -57,12 +57,12 @@ impl Lease {
             Locking::Gone => return Ok(None),
         };
         match observer.take(&lease_in(place), lock.device)? {
-            Attempt::Ours(hold) => Ok(Some(Self {
+            Taking::Ours(hold) => Ok(Some(Self {
                 place: place.clone(),
                 hold,
                 lock: Mutex::new(Some(lock)),
             })),
-            Attempt::Held(sighting) => Err(held_by(&sighting, place)),
+            Taking::Held(sighting) => Err(held_by(&sighting, place)),
         }
     }
 

@@ -76,9 +76,9 @@ impl fmt::Display for Sighting {
     }
 }
 
-/// What came of an attempt to take a lease.
+/// What came of asking for a lease.
 #[derive(Debug)]
-pub(super) enum Attempt {
+pub(super) enum Taking {
     Ours(Arc<Hold>),
     Held(Sighting),
 }
@@ -141,7 +141,7 @@ impl Observer {
     ///
     /// # Errors
     /// Those of the file system.
-    pub(super) fn take(&self, file: &LeaseFile, device: Option<u64>) -> Result<Attempt> {
+    pub(super) fn take(&self, file: &LeaseFile, device: Option<u64>) -> Result<Taking> {
         let taking = || format!("taking {}", file.shown());
         for _ in 0..TRIES {
             match self.seen(file, device)? {
@@ -152,7 +152,7 @@ impl Observer {
                         ..self.here.clone()
                     };
                     if file.take(&own).with_context(taking)? {
-                        return self.heart.hold(file.clone(), own).map(Attempt::Ours);
+                        return self.heart.hold(file.clone(), own).map(Taking::Ours);
                     }
                 }
                 Some((found, sighting)) if sighting.judgement == Judgement::Dead => {
@@ -160,7 +160,7 @@ impl Observer {
                     file.take_away(|moved| moved.sign() == sign)
                         .with_context(taking)?;
                 }
-                Some((_, sighting)) => return Ok(Attempt::Held(sighting)),
+                Some((_, sighting)) => return Ok(Taking::Held(sighting)),
             }
         }
         bail!(
@@ -332,7 +332,7 @@ mod tests {
             ..Holder::this(TIMEOUT)
         };
         assert!(file.take(&his).unwrap());
-        let Attempt::Held(seen) = observer.take(&file, None).unwrap() else {
+        let Taking::Held(seen) = observer.take(&file, None).unwrap() else {
             panic!("it was taken from a process that runs")
         };
         assert_eq!(seen.judgement, Judgement::Lives);
@@ -344,7 +344,7 @@ mod tests {
         }
         assert!(matches!(
             observer.take(&file, None).unwrap(),
-            Attempt::Ours(_)
+            Taking::Ours(_)
         ));
         child.wait().unwrap();
     }
@@ -364,12 +364,12 @@ mod tests {
         for other in [None, Some(8)] {
             assert!(matches!(
                 observer.take(&file, other).unwrap(),
-                Attempt::Held(_)
+                Taking::Held(_)
             ));
         }
         assert!(matches!(
             observer.take(&file, Some(7)).unwrap(),
-            Attempt::Ours(_)
+            Taking::Ours(_)
         ));
     }
 }
