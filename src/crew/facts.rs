@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::{neighbour::policy::Stance, os::disk::Space, os::machine::Machine};
+use crate::{
+    neighbour::policy::Stance,
+    os::{disk::Space, machine::Machine},
+    work::attempt::Goal,
+};
 
 /// What was seen of the machine and the encoders at one moment.
 #[derive(Debug, Clone)]
@@ -22,10 +26,10 @@ pub struct Look {
 }
 
 /// How an encoder is doing.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Sign {
-    /// Index of its chunk.
-    pub chunk: usize,
+    /// What is to come of its attempt.
+    pub goal: Goal,
     /// Bytes of memory that it takes now.
     pub resident: u64,
     /// Bytes of memory that it took at most.
@@ -36,6 +40,21 @@ pub struct Sign {
     pub encoded: u64,
     /// Bytes that it has written.
     pub bytes: u64,
+}
+
+impl Sign {
+    /// One that has not begun yet.
+    #[must_use]
+    pub fn first(goal: Goal) -> Self {
+        Self {
+            goal,
+            resident: 0,
+            peak: 0,
+            fed: 0,
+            encoded: 0,
+            bytes: 0,
+        }
+    }
 }
 
 /// What is done.

@@ -39,7 +39,7 @@ use crossbeam_channel::{Receiver, Sender, select, tick, unbounded};
 use self::{
     facts::{Look, Seen, Sign},
     memory::{Appetite, Budget, Memory},
-    queue::{Attempt, Scene},
+    queue::Scene,
     scout::{Found, Scout},
     state::{Crew, Happening, Order, Rules},
 };
@@ -49,7 +49,7 @@ use crate::{
     encoder::session::{Pulse, Vitals},
     event::{Sink, detail, note},
     film::media::Chunk,
-    job::{Encoded, names::Name},
+    job::Encoded,
     neighbour::Board,
     os::{
         disk::Space,
@@ -60,7 +60,10 @@ use crate::{
     scenes::reel::{Reel, Shelf},
     settings::MemoryLimit,
     source::{Frame, Reader},
-    work::chunk::{self, Failure, Manner, Workshop},
+    work::{
+        attempt::{Attempt, Goal},
+        chunk::{self, Failure, Workshop},
+    },
 };
 use crate::{os::machine::Machine, plan::workers::Load};
 
@@ -157,11 +160,10 @@ enum Message {
     Found(Found),
     /// How many frames the film has.
     DetectionDone(Result<u64>),
-    /// The encoder of this chunk has only its last frames to encode.
-    LastFrames(usize),
+    /// The encoder of this attempt has only its last frames to encode.
+    LastFrames(Goal),
     Encoded(Encoded),
-    /// The chunk with this index.
-    Failed(usize, Failure),
+    Failed(Goal, Failure),
     AsideDone(Result<u64>),
 }
 
@@ -255,14 +257,14 @@ struct Hall {
     /// The frames of every scene that is not encoded yet.
     reels: HashMap<usize, Arc<Reel<Frame>>>,
     /// How the attempts are doing that run.
-    pulses: BTreeMap<usize, Arc<Pulse>>,
+    pulses: BTreeMap<Goal, Arc<Pulse>>,
     finished: BTreeMap<usize, Encoded>,
     /// Processors on which encoders run.
     seats: Seats,
     /// Where it is posted how much the crew works.
     board: Board,
     /// The places of those that run: each has processors of its own, as far as there are enough.
-    places: BTreeMap<usize, usize>,
+    places: BTreeMap<Goal, usize>,
 }
 
 impl Hall {
@@ -297,14 +299,14 @@ impl Hall {
                         }
                         happens = Some(Happening::Looked(self.look()));
                     }
-                    Order::Start(attempt) => {
-                        if let Err(error) = self.start(attempt) {
+                    Order::Start { scene, attempt } => {
+                        if let Err(error) = self.start(scene, attempt) {
                             return Some(Err(error));
                         }
                     }
-                    Order::Kill(chunk) => self.kill(chunk),
-                    Order::Rest(chunk) => self.children().rest(self.pid_of(chunk)),
-                    Order::Wake(chunk) => self.children().wake(self.pid_of(chunk)),
+                    Order::Kill(goal) => self.children().kill(self.pid_of(goal)),
+                    Order::Rest(goal) => self.children().rest(self.pid_of(goal)),
+                    Order::Wake(goal) => self.children().wake(self.pid_of(goal)),
                     Order::Rewind(chunk) => {
                         if let Some(reel) = self.reels.get(&chunk) {
                             reel.rewind();
@@ -342,7 +344,7 @@ impl Hall {
             }
             Message::Found(Found::Closed(chunk)) => {
                 // What runs already was no earlier run's.
-                let finished = if self.pulses.contains_key(&chunk.index)
+                let finished = if self.pulses.contains_key(&Goal::Chunk(chunk.index))
                     || self.finished.contains_key(&chunk.index)
                 {
                     Ok(None)
@@ -365,20 +367,20 @@ impl Hall {
             Message::DetectionDone(frames) => {
                 Happening::AllScenes(frames.context("finding the scenes failed")?)
             }
-            Message::LastFrames(chunk) => Happening::LastFrames(chunk),
+            Message::LastFrames(goal) => Happening::LastFrames(goal),
             Message::Encoded(chunk) => {
                 let record = chunk.record().clone();
                 self.keep(chunk);
                 Happening::Encoded(record)
             }
-            Message::Failed(chunk, failure) => {
+            Message::Failed(goal, failure) => {
                 self.workshop.job.require_lease()?;
                 if matches!(failure, Failure::Source(_)) {
                     self.workshop.job.require_same_source()?;
                 }
-                self.pulses.remove(&chunk);
+                self.pulses.remove(&goal);
                 Happening::Failed {
-                    chunk,
+                    goal,
                     failure,
                     disk: self.disk(),
                 }
@@ -408,7 +410,7 @@ impl Hall {
     /// A chunk is done: nobody needs its frames any more.
     fn keep(&mut self, chunk: Encoded) {
         let index = chunk.record().chunk.index;
-        self.pulses.remove(&index);
+        self.pulses.remove(&Goal::Chunk(index));
         self.reels.remove(&index);
         self.finished.insert(index, chunk);
     }
@@ -465,20 +467,20 @@ impl Hall {
         self.spawn("scout", move || scout.run(&tell), Message::DetectionDone)
     }
 
-    /// Starts a worker.
-    fn start(&mut self, attempt: Attempt) -> Result<()> {
-        let Attempt { chunk, lp, crf, .. } = attempt;
+    /// Starts a worker on the scene with this index.
+    fn start(&mut self, scene: usize, attempt: Attempt) -> Result<()> {
+        let goal = attempt.goal;
         let reel = self
             .reels
-            .get(&chunk)
+            .get(&scene)
             .cloned()
             .context("a scene without frames: this is a bug in av1enc")?;
         let waker = self.sender.clone();
         let pulse = Arc::new(Pulse::new(move || {
-            let _ = waker.send(Message::LastFrames(chunk));
+            let _ = waker.send(Message::LastFrames(goal));
         }));
-        self.pulses.insert(chunk, pulse.clone());
-        let place = self.place_of(chunk);
+        self.pulses.insert(goal, pulse.clone());
+        let place = self.place_of(goal);
         let seats = self.seats.clone();
         let (workshop, reader) = (self.workshop.clone(), self.reader.clone());
         self.spawn(
@@ -486,45 +488,40 @@ impl Hall {
             move || {
                 // The encoder inherits it.
                 seats.take(place)?;
-                let manner = Manner { lp, crf };
-                Ok(chunk::encode(&workshop, &reader, &reel, manner, &pulse))
+                Ok(chunk::encode(&workshop, &reader, &reel, attempt, &pulse))
             },
             move |result| match result.unwrap_or_else(|panic| Err(Failure::Other(panic))) {
                 Ok(encoded) => Message::Encoded(encoded),
-                Err(failure) => Message::Failed(chunk, failure),
+                Err(failure) => Message::Failed(goal, failure),
             },
         )
     }
 
     /// The first place that no encoder has which still runs.
-    fn place_of(&mut self, chunk: usize) -> usize {
+    fn place_of(&mut self, goal: Goal) -> usize {
         let pulses = &self.pulses;
         self.places
-            .retain(|taken, _| *taken != chunk && pulses.contains_key(taken));
+            .retain(|taken, _| *taken != goal && pulses.contains_key(taken));
         let is_free = |place: &usize| !self.places.values().any(|taken| taken == place);
         let place = (0..).find(is_free).unwrap_or_default();
-        self.places.insert(chunk, place);
+        self.places.insert(goal, place);
         place
-    }
-
-    fn kill(&self, chunk: usize) {
-        self.children().kill(self.pid_of(chunk));
     }
 
     fn children(&self) -> &Children {
         &self.workshop.tools.children
     }
 
-    /// The process that encodes a chunk; 0, which is no tool's, if none does yet.
-    fn pid_of(&self, chunk: usize) -> i32 {
-        self.pulses.get(&chunk).map_or(0, |pulse| pulse.look().pid)
+    /// The process of an attempt; 0, which is no tool's, if it has none yet.
+    fn pid_of(&self, goal: Goal) -> i32 {
+        self.pulses.get(&goal).map_or(0, |pulse| pulse.look().pid)
     }
 
     /// The frames of scenes that nobody has begun.
     fn waiting(&self) -> impl Iterator<Item = &Arc<Reel<Frame>>> {
         self.reels
             .values()
-            .filter(|reel| !self.pulses.contains_key(&reel.index))
+            .filter(|reel| !self.pulses.contains_key(&Goal::Chunk(reel.index)))
     }
 
     /// Looks at the machine and at every encoder.
@@ -533,7 +530,7 @@ impl Hall {
             encoders: self
                 .pulses
                 .iter()
-                .map(|(chunk, pulse)| self.sign(*chunk, pulse))
+                .map(|(goal, pulse)| self.sign(*goal, pulse))
                 .collect(),
             seen: Seen {
                 machine: Machine::look(),
@@ -547,8 +544,8 @@ impl Hall {
         }
     }
 
-    fn sign(&self, chunk: usize, pulse: &Pulse) -> Sign {
-        let part = self.workshop.job.unfinished(Name::Chunk(chunk));
+    fn sign(&self, goal: Goal, pulse: &Pulse) -> Sign {
+        let part = self.workshop.job.unfinished(goal.file());
         let Vitals {
             pid,
             fed,
@@ -556,7 +553,7 @@ impl Hall {
             peak_memory,
         } = pulse.look();
         Sign {
-            chunk,
+            goal,
             resident: process::resident(pid),
             peak: peak_memory,
             fed,
@@ -597,7 +594,7 @@ impl Hall {
             select! {
                 recv(messages) -> message => match message {
                     Ok(Message::Encoded(chunk)) => self.keep(chunk),
-                    Ok(Message::Failed(index, _)) => { self.pulses.remove(&index); }
+                    Ok(Message::Failed(goal, _)) => { self.pulses.remove(&goal); }
                     _ => (),
                 },
                 recv(signals) -> _ => return,

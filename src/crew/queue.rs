@@ -6,25 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{cli::ChunkOrder, film::media::Chunk, settings::params::Crf};
+use crate::{cli::ChunkOrder, film::media::Chunk};
 
 /// How often a chunk is tried.
 pub const TRIES: u32 = 3;
 /// Pause before a second try; doubled before the third.
 const BACK_OFF: Duration = Duration::from_millis(500);
-
-/// One try to encode one chunk: what the crew schedules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
-    /// Index of the chunk.
-    pub chunk: usize,
-    /// The encoder's level of parallelism.
-    pub lp: u32,
-    /// The CRF of the chunk, where each has one of its own.
-    pub crf: Option<Crf>,
-    /// Which try it is, from 1.
-    pub number: u32,
-}
 
 /// A scene, as far as detection has told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

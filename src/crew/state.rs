@@ -16,7 +16,7 @@ use super::{
     facts::{Done, Extent, Look, Sign},
     memory::{Memory, Verdict, Worker},
     progress::{self, Pace},
-    queue::{Attempt, Queue, Scene, TRIES, Waiting},
+    queue::{Queue, Scene, TRIES, Waiting},
     stall::Stillness,
 };
 use crate::{
@@ -37,7 +37,10 @@ use crate::{
         words::{count, gib},
     },
     source::places::Mismatch,
-    work::chunk::{Failure, OtherFrames},
+    work::{
+        attempt::{Attempt, Goal},
+        chunk::{Failure, OtherFrames},
+    },
 };
 
 /// So many failures before anything has succeeded mean that nothing will.
@@ -109,14 +112,14 @@ pub enum Happening {
     },
     /// All scenes are known: so many frames the film has.
     AllScenes(u64),
-    /// The encoder of this chunk has only its last frames to encode.
-    LastFrames(usize),
+    /// The encoder of this attempt has only its last frames to encode.
+    LastFrames(Goal),
     /// A chunk is encoded.
     Encoded(ChunkRecord),
-    /// The attempt at this chunk has failed.
+    /// An attempt has failed.
     Failed {
-        /// Index of the chunk.
-        chunk: usize,
+        /// Which.
+        goal: Goal,
         /// How.
         failure: Failure,
         /// The job's disk at that moment.
@@ -138,14 +141,19 @@ pub enum Order {
     /// Look at the machine.
     Look,
     /// Start an encoder.
-    Start(Attempt),
-    /// Kill the encoder of this chunk. That it has failed is heard of as any failure.
-    Kill(usize),
-    /// Stop the encoder of this chunk, and keep it.
-    Rest(usize),
-    /// Let the encoder of this chunk go on.
-    Wake(usize),
-    /// The frames of this chunk are needed from its first one on again.
+    Start {
+        /// Index of the scene whose frames it gets.
+        scene: usize,
+        /// How.
+        attempt: Attempt,
+    },
+    /// Kill the encoder of this attempt. That it has failed is heard of as any failure.
+    Kill(Goal),
+    /// Stop the encoder of this attempt, and keep it.
+    Rest(Goal),
+    /// Let the encoder of this attempt go on.
+    Wake(Goal),
+    /// The frames of this scene are needed from its first one on again.
     Rewind(usize),
     /// Frames of scenes that nobody has begun are let go.
     Shed,
@@ -226,7 +234,7 @@ pub struct Crew {
     pace: Pace,
     extent: Extent,
     queue: Queue,
-    running: BTreeMap<usize, Running>,
+    running: BTreeMap<Goal, Running>,
     done: Done,
     sizes: Sizes,
     /// Bytes of sound that the output will have at least.
@@ -328,17 +336,17 @@ impl Crew {
             Happening::AllScenes(frames) => {
                 (self.extent.complete, self.extent.frames) = (true, frames)
             }
-            Happening::LastFrames(chunk) => {
-                if let Some(running) = self.running.get_mut(&chunk) {
+            Happening::LastFrames(goal) => {
+                if let Some(running) = self.running.get_mut(&goal) {
                     running.ending = true;
                 }
             }
             Happening::Encoded(record) => self.encoded(&record),
             Happening::Failed {
-                chunk,
+                goal,
                 failure,
                 disk,
-            } => self.failed(chunk, failure, disk, now)?,
+            } => self.failed(goal, failure, disk, now)?,
             Happening::AsideDone(sound) => (self.aside_pending, self.sound) = (false, sound),
             Happening::Stop(signal) => self.stop(signal)?,
             Happening::Looked(look) => self.see(look, now),
@@ -409,7 +417,7 @@ impl Crew {
         if let Some(course) = &mut self.rules.course {
             course.ends(chunk);
         }
-        match (self.running.get_mut(&chunk.index), record) {
+        match (self.running.get_mut(&Goal::Chunk(chunk.index)), record) {
             (Some(running), _) => running.scene = Scene::ended(chunk),
             (None, Some(record)) => {
                 self.queue.remove(chunk.index);
@@ -435,7 +443,7 @@ impl Crew {
     }
 
     fn encoded(&mut self, record: &ChunkRecord) {
-        self.running.remove(&record.chunk.index);
+        self.running.remove(&Goal::Chunk(record.chunk.index));
         self.held.remove(&record.chunk.index);
         self.detail(format!(
             "chunk {}: {}, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
@@ -455,7 +463,7 @@ impl Crew {
     /// If nothing at all can be encoded, or the source is not to be trusted: all other chunks would fail as well.
     fn failed(
         &mut self,
-        index: usize,
+        goal: Goal,
         failure: Failure,
         disk: Option<Space>,
         now: Instant,
@@ -467,10 +475,11 @@ impl Crew {
             sign,
             killed,
             ..
-        }) = self.running.remove(&index)
+        }) = self.running.remove(&goal)
         else {
             return Ok(());
         };
+        let index = scene.index;
         self.orders.push(Order::Rewind(index));
         if let Some((look, _)) = &mut self.look {
             look.disk = disk;
@@ -590,7 +599,7 @@ impl Crew {
 
     fn see(&mut self, look: Look, now: Instant) {
         for sign in &look.encoders {
-            if let Some(running) = self.running.get_mut(&sign.chunk) {
+            if let Some(running) = self.running.get_mut(&sign.goal) {
                 running.sign = *sign;
                 if sign.peak > self.memory.appetite.worker(running.attempt.lp) {
                     self.memory.appetite.learn(running.attempt.lp, sign.peak, 0);
@@ -626,11 +635,11 @@ impl Crew {
             .collect();
         by_age.sort_by_key(|running| (running.started, running.scene.index));
         for (place, running) in by_age.into_iter().enumerate() {
-            let index = running.scene.index;
+            let goal = running.attempt.goal;
             match place >= allowed {
                 // Its process may not have been there before.
-                true => self.orders.push(Order::Rest(index)),
-                false if running.rests => self.orders.push(Order::Wake(index)),
+                true => self.orders.push(Order::Rest(goal)),
+                false if running.rests => self.orders.push(Order::Wake(goal)),
                 false => (),
             }
             running.rests = place >= allowed;
@@ -640,11 +649,11 @@ impl Crew {
     /// Ends all encoders, for the time of a long pause.
     fn end_all(&mut self) {
         let mut ended = 0;
-        for running in self.running.values_mut() {
+        for (goal, running) in &mut self.running {
             ended += u64::from(running.killed.is_none());
             running.killed.get_or_insert(Killed::ForPause);
             // Its process may not have been there before.
-            self.orders.push(Order::Kill(running.scene.index));
+            self.orders.push(Order::Kill(*goal));
         }
         if ended > 0 {
             self.orders.push(Order::Shed);
@@ -657,7 +666,7 @@ impl Crew {
 
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self, now: Instant) {
-        for (index, running) in &mut self.running {
+        for (goal, running) in &mut self.running {
             let moved = running.sign.fed + running.sign.encoded;
             if running.rests {
                 running.stillness = Stillness::since(now);
@@ -666,7 +675,7 @@ impl Crew {
             let still = running.stillness.saw(moved, now);
             if still > self.rules.stall_timeout && running.killed.is_none() {
                 running.killed = Some(Killed::Hung);
-                self.orders.push(Order::Kill(*index));
+                self.orders.push(Order::Kill(*goal));
             }
         }
     }
@@ -713,28 +722,27 @@ impl Crew {
 
     /// Stops the encoder that has done least, before the kernel chooses one. Its chunk is encoded again.
     fn stop_youngest(&mut self, verdict: &Verdict, now: Instant) {
-        let alive = self
+        let mut alive: Vec<&mut Running> = self
             .running
-            .values()
-            .filter(|running| running.killed.is_none());
-        let Some(index) = alive
-            .clone()
-            .max_by_key(|running| running.started)
-            .map(|running| running.scene.index)
-        else {
+            .values_mut()
+            .filter(|running| running.killed.is_none())
+            .collect();
+        let count = alive.len();
+        let Some(youngest) = alive.iter_mut().max_by_key(|running| running.started) else {
             return;
         };
-        if !self.memory.stop_one(verdict, alive.count(), now) {
+        if !self.memory.stop_one(verdict, count, now) {
             return;
         }
-        let left = verdict.left.map(gib).unwrap_or_default();
+        youngest.killed = Some(Killed::ForMemory);
+        self.orders.push(Order::Kill(youngest.attempt.goal));
+        let (index, left) = (
+            youngest.scene.index,
+            verdict.left.map(gib).unwrap_or_default(),
+        );
         self.note(format!(
             "memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"
         ));
-        if let Some(running) = self.running.get_mut(&index) {
-            running.killed = Some(Killed::ForMemory);
-            self.orders.push(Order::Kill(index));
-        }
     }
 
     /// Looks at how large the output will be. That it may be too large is only said: whether it is, must not depend on which
@@ -854,9 +862,9 @@ impl Crew {
                 self.start(
                     scene,
                     Attempt {
-                        chunk: index,
-                        lp,
+                        goal: Goal::Chunk(index),
                         crf,
+                        lp,
                         number,
                     },
                     now,
@@ -866,7 +874,10 @@ impl Crew {
     }
 
     fn start(&mut self, scene: Scene, attempt: Attempt, now: Instant) {
-        self.orders.push(Order::Start(attempt));
+        self.orders.push(Order::Start {
+            scene: scene.index,
+            attempt,
+        });
         let with = attempt
             .crf
             .map_or_else(String::new, |crf| format!(" with CRF {crf}"));
@@ -875,10 +886,7 @@ impl Crew {
             scene.index,
             scene.frames()
         ));
-        let sign = Sign {
-            chunk: scene.index,
-            ..Sign::default()
-        };
+        let sign = Sign::first(attempt.goal);
         let stillness = Stillness::since(now);
         let running = Running {
             attempt,
@@ -890,7 +898,7 @@ impl Crew {
             killed: None,
             rests: false,
         };
-        self.running.insert(scene.index, running);
+        self.running.insert(attempt.goal, running);
     }
 
     /// Says how many frames may wait, and whether an encoder waits for work.
@@ -1087,10 +1095,7 @@ mod tests {
         }
 
         fn look(&self) -> Look {
-            let sign = |attempt: &Attempt| Sign {
-                chunk: attempt.chunk,
-                ..Sign::default()
-            };
+            let sign = |attempt: &Attempt| Sign::first(attempt.goal);
             let machine = Machine {
                 cores: 2,
                 memory: Some(self.free),
@@ -1114,20 +1119,16 @@ mod tests {
         fn happens(&mut self, happening: Happening) -> &mut Self {
             let mut happens = Some(happening);
             while let Some(happening) = happens.take() {
-                match &happening {
-                    Happening::Encoded(ChunkRecord {
-                        chunk: Chunk { index, .. },
-                        ..
-                    })
-                    | Happening::Failed { chunk: index, .. } => {
-                        self.running.retain(|attempt| attempt.chunk != *index);
-                    }
-                    _ => (),
-                }
+                let ended = match &happening {
+                    Happening::Encoded(record) => Some(Goal::Chunk(record.chunk.index)),
+                    Happening::Failed { goal, .. } => Some(*goal),
+                    _ => None,
+                };
+                self.running.retain(|attempt| Some(attempt.goal) != ended);
                 for order in self.crew.handle(happening, self.now) {
                     match order {
                         Order::Look => happens = Some(Happening::Looked(self.look())),
-                        Order::Start(attempt) => self.running.push(attempt),
+                        Order::Start { attempt, .. } => self.running.push(attempt),
                         Order::Tell(event) => {
                             if let Event::Note { message } | Event::Warning { message } = *event {
                                 self.said.push(message);
@@ -1176,21 +1177,22 @@ mod tests {
 
         fn fails(&mut self, chunk: usize, failure: Failure) -> &mut Self {
             self.happens(Happening::Failed {
-                chunk,
+                goal: Goal::Chunk(chunk),
                 failure,
                 disk: Some(self.disk),
             })
         }
 
         fn at_work(&self) -> Vec<usize> {
-            self.running.iter().map(|attempt| attempt.chunk).collect()
+            let goals = self.running.iter().map(|attempt| attempt.goal);
+            goals.map(chunk_of).collect()
         }
 
         /// The chunks whose encoders were to be killed since this was asked.
         fn killed(&mut self) -> Vec<usize> {
             let killed = |order| {
-                if let Order::Kill(chunk) = order {
-                    Some(chunk)
+                if let Order::Kill(goal) = order {
+                    Some(chunk_of(goal))
                 } else {
                     None
                 }
@@ -1209,6 +1211,13 @@ mod tests {
                 self.said
             );
         }
+    }
+
+    fn chunk_of(goal: Goal) -> usize {
+        let Goal::Chunk(index) = goal else {
+            panic!("{goal:?} is no chunk");
+        };
+        index
     }
 
     fn record(index: usize) -> ChunkRecord {
@@ -1287,7 +1296,10 @@ mod tests {
         bench.scenes(&[FRAMES; 6]);
         for (ending, at_work) in [(0, 3), (1, 4), (2, 4)] {
             assert_eq!(
-                bench.happens(Happening::LastFrames(ending)).at_work().len(),
+                bench
+                    .happens(Happening::LastFrames(Goal::Chunk(ending)))
+                    .at_work()
+                    .len(),
                 at_work
             );
         }
@@ -1559,8 +1571,8 @@ mod tests {
         let (mut rest, mut wake) = (Vec::new(), Vec::new());
         for order in std::mem::take(&mut bench.other) {
             match order {
-                Order::Rest(chunk) => rest.push(chunk),
-                Order::Wake(chunk) => wake.push(chunk),
+                Order::Rest(goal) => rest.push(chunk_of(goal)),
+                Order::Wake(goal) => wake.push(chunk_of(goal)),
                 _ => (),
             }
         }

@@ -22,13 +22,13 @@ use crate::{
     os::{process::ToolFailure, room::is_full, toolbox::Toolbox},
     plan::recipe::Recipe,
     scenes::reel::{Next, Reel},
-    settings::params::Crf,
     source::{Frame, Reader, frames::FramesHash},
     stream::{
         bitstream::{self, Ivf},
         y4m,
     },
     work::{
+        attempt::Attempt,
         cut,
         decoded::{Pictures, Samples},
         shared::{Asked, Shared},
@@ -143,16 +143,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What one chunk is encoded with that others may not be.
-#[derive(Debug, Clone, Copy)]
-pub struct Manner {
-    /// The encoder's level of parallelism.
-    pub lp: u32,
-    /// A CRF of its own; `None`: that of the recipe.
-    pub crf: Option<Crf>,
-}
-
-/// Encodes the scene of `reel` in this `manner`, and keeps `pulse` up to date.
+/// Encodes the scene of `reel`, by an `attempt` whose goal is that chunk, and keeps `pulse` up to date.
 ///
 /// # Errors
 /// What failed, and whether it is worth another try.
@@ -160,7 +151,7 @@ pub fn encode(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
-    manner: Manner,
+    attempt: Attempt,
     pulse: &Arc<Pulse>,
 ) -> Result<Encoded, Failure> {
     let lease = match workshop.ask(reel)? {
@@ -170,7 +161,7 @@ pub fn encode(
         None => None,
     };
     workshop.begun(reel.index)?;
-    let encoded = tried(workshop, reader, reel, manner, pulse);
+    let encoded = tried(workshop, reader, reel, attempt, pulse);
     workshop.ended(reel.index, &encoded, pulse);
     // The record first: whoever gets the lease next finds it.
     drop(lease);
@@ -182,10 +173,12 @@ fn tried(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
-    manner: Manner,
+    attempt: Attempt,
     pulse: &Arc<Pulse>,
 ) -> Result<Encoded, Failure> {
-    attempt(workshop, reader, reel, manner, pulse).inspect_err(|_| {
+    let written = workshop.write(reader, reel, attempt, pulse);
+    let kept = written.and_then(|written| workshop.keep(&written));
+    kept.inspect_err(|_| {
         // It may have failed for want of the very room that its file takes. What cannot be removed now is so before the next
         // attempt.
         for name in [Name::Chunk(reel.index), Name::ChunkWithHdr10(reel.index)] {
@@ -194,27 +187,7 @@ fn tried(
     })
 }
 
-/// The same; what it has written stays.
-fn attempt(
-    workshop: &Workshop,
-    reader: &Reader,
-    reel: &Reel<Frame>,
-    manner: Manner,
-    pulse: &Arc<Pulse>,
-) -> Result<Encoded, Failure> {
-    let started = Instant::now();
-    let name = Name::Chunk(reel.index);
-    let written = workshop.write(reader, reel, (name, manner), pulse)?;
-    let attempt = Attempted {
-        chunk: written.chunk,
-        manner,
-        started,
-        pulse,
-    };
-    workshop.keep(&attempt, &written.ended, &written.part)
-}
-
-/// Encodes the scene of `reel` in this `manner`, and keeps nothing of it. Returns the size of its file.
+/// Encodes the scene of `reel`, by an `attempt` whose goal is its size, in bytes, and keeps nothing else of it.
 ///
 /// # Errors
 /// What failed.
@@ -222,11 +195,10 @@ pub fn weigh(
     workshop: &Workshop,
     reader: &Reader,
     reel: &Reel<Frame>,
-    manner: Manner,
+    attempt: Attempt,
     pulse: &Arc<Pulse>,
 ) -> Result<u64, Failure> {
-    let name = Name::Sample(reel.index);
-    let written = workshop.write(reader, reel, (name, manner), pulse)?;
+    let written = workshop.write(reader, reel, attempt, pulse)?;
     let frames = written.chunk.frames();
     let check = |ivf: &Ivf| {
         ensure!(
@@ -238,17 +210,26 @@ pub fn weigh(
     };
     let weighed = written.ended.wrote(&written.part, check);
     let bytes = weighed.and_then(|_| Ok(fs::metadata(&written.part)?.len()));
-    let removed = workshop.job.part(name);
+    let removed = workshop.job.part(attempt.goal.file());
     bytes
         .and_then(|bytes| removed.map(|_| bytes))
         .map_err(Failure::of)
 }
 
-/// What an encoder has written that exited with 0.
-struct Written {
-    chunk: Chunk,
-    ended: Ended,
-    part: PathBuf,
+/// What an encoder has written that exited with 0; whether it is what was to be encoded is not known yet.
+pub struct Written<'a> {
+    /// By which attempt.
+    pub attempt: Attempt,
+    /// What was to be encoded.
+    pub chunk: Chunk,
+    /// When the attempt began.
+    pub started: Instant,
+    /// How the encoder did.
+    pub pulse: &'a Pulse,
+    /// How it ended, and what it has said.
+    pub ended: Ended,
+    /// Where it has written.
+    pub part: PathBuf,
 }
 
 impl Workshop {
@@ -280,15 +261,16 @@ impl Workshop {
     }
 
     /// Has an encoder write the scene of `reel` into the part of a file of the job.
-    fn write(
+    fn write<'a>(
         &self,
         reader: &Reader,
         reel: &Reel<Frame>,
-        (name, manner): (Name, Manner),
-        pulse: &Arc<Pulse>,
-    ) -> Result<Written, Failure> {
-        let part = self.job.part(name).map_err(Failure::Other)?;
-        let command = self.command(reel, manner, &part)?;
+        attempt: Attempt,
+        pulse: &'a Arc<Pulse>,
+    ) -> Result<Written<'a>, Failure> {
+        let started = Instant::now();
+        let part = self.job.part(attempt.goal.file()).map_err(Failure::Other)?;
+        let command = self.command(reel, attempt, &part)?;
         let (children, encoder) = (&self.tools.children, &self.encoder);
         let mut session =
             Session::start(children, encoder, command, pulse).map_err(Failure::Other)?;
@@ -318,7 +300,14 @@ impl Workshop {
                     .context(format!("the encoder stopped reading its input ({error})")),
             )
         })?;
-        Ok(Written { chunk, ended, part })
+        Ok(Written {
+            attempt,
+            chunk,
+            started,
+            pulse,
+            ended,
+            part,
+        })
     }
 
     /// The hash of the frames of a chunk, if it is known.
@@ -327,32 +316,25 @@ impl Workshop {
     }
 
     /// The encoder's command line for the scene of `reel`.
-    fn command(&self, reel: &Reel<Frame>, manner: Manner, part: &Path) -> Result<Command, Failure> {
+    fn command(
+        &self,
+        reel: &Reel<Frame>,
+        attempt: Attempt,
+        part: &Path,
+    ) -> Result<Command, Failure> {
         let video = cut::video(&self.job, &self.recipe, reel.index, reel.start);
         let mut video = video.map_err(|error| match is_full(&error) {
             true => Failure::Full(error),
             false => Failure::Source(error),
         })?;
-        if let Some(crf) = manner.crf {
+        if let Some(crf) = attempt.crf {
             video.quality = Quality::Crf(crf);
         }
         let output = self.job.relative(part);
-        let mut command = self.encoder.chunk_command(&video, manner.lp, output);
+        let mut command = self.encoder.chunk_command(&video, attempt.lp, output);
         command.current_dir(self.job.dir());
         Ok(command)
     }
-}
-
-/// An attempt that has come to its end, in good order.
-pub struct Attempted<'a> {
-    /// What was to be encoded.
-    pub chunk: Chunk,
-    /// How.
-    pub manner: Manner,
-    /// When it began.
-    pub started: Instant,
-    /// How the encoder did.
-    pub pulse: &'a Pulse,
 }
 
 /// What a decoder of ffmpeg complains of among the lines that an encoder has said, if the same process decodes a source of this
@@ -373,36 +355,38 @@ fn damage(lines: &[String], codec: &str) -> Vec<String> {
 }
 
 impl Workshop {
-    /// Checks what an encoder has written to `part`, completes it, and keeps it under its final name.
+    /// Checks what an encoder has written, completes it, and keeps it under its final name.
     ///
     /// # Errors
     /// If it is not what was to be encoded, or the source is not what it was.
-    pub fn keep(
-        &self,
-        attempt: &Attempted<'_>,
-        ended: &Ended,
-        part: &Path,
-    ) -> Result<Encoded, Failure> {
+    pub fn keep(&self, written: &Written<'_>) -> Result<Encoded, Failure> {
+        let Written {
+            attempt,
+            chunk,
+            ended,
+            part,
+            ..
+        } = written;
         if !self.encoder.writes_hdr10() && !self.recipe.video.picture.hdr10.is_empty() {
-            let inserted = self.insert_hdr10(attempt.chunk.index, part);
+            let inserted = self.insert_hdr10(chunk.index, part);
             inserted.map_err(|error| match is_full(&error) {
                 true => Failure::Full(error),
                 false => Failure::Other(anyhow!("{error:#}\n{}", ended.words())),
             })?;
         }
-        let check = |ivf: &Ivf| check(&self.media, &self.recipe, attempt.chunk, ivf);
+        let check = |ivf: &Ivf| check(&self.media, &self.recipe, *chunk, ivf);
         let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
-        self.look_at(attempt, part)
+        self.look_at(written)
             .map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
         self.job.require_same_source().map_err(Failure::Source)?;
-        cut::require_same_files(&self.recipe, attempt.chunk.end).map_err(Failure::Source)?;
+        cut::require_same_files(&self.recipe, chunk.end).map_err(Failure::Source)?;
         let made = Made {
-            chunk: attempt.chunk,
+            chunk: *chunk,
             pictures: ivf.pictures,
-            seconds: attempt.started.elapsed().as_secs_f64(),
-            peak_memory: attempt.pulse.look().peak_memory,
-            lp: attempt.manner.lp,
-            crf: attempt.manner.crf,
+            seconds: written.started.elapsed().as_secs_f64(),
+            peak_memory: written.pulse.look().peak_memory,
+            lp: attempt.lp,
+            crf: attempt.crf,
             encoder: self.recipe.encoder.version.clone(),
             host: self.host.clone(),
             damage: damage(&ended.words().stderr, &self.media.container.video.codec),
@@ -410,19 +394,19 @@ impl Workshop {
         self.job.keep(made).map_err(Failure::of)
     }
 
-    /// Decodes what an encoder has written to `part`, if it is one of the samples.
-    fn look_at(&self, attempt: &Attempted<'_>, part: &Path) -> Result<()> {
+    /// Decodes what an encoder has written, if it is one of the samples.
+    fn look_at(&self, written: &Written<'_>) -> Result<()> {
         let size = (self.media.width, self.media.height);
-        let mut pictures = Pictures::of(&self.recipe, size, attempt.chunk.frames());
+        let mut pictures = Pictures::of(&self.recipe, size, written.chunk.frames());
         if self.recipe.video.is_usual() {
             pictures = pictures.only_beginning();
         }
         let (frames, started) = (pictures.looked_at(), Instant::now());
-        if !self.samples.wants(frames, attempt.started.elapsed()) {
+        if !self.samples.wants(frames, written.started.elapsed()) {
             return Ok(());
         }
         pictures
-            .require(&self.tools, &self.job, part)
+            .require(&self.tools, &self.job, &written.part)
             .inspect_err(|_| self.samples.doubt())?;
         self.samples.paid(frames, started);
         Ok(())

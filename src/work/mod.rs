@@ -12,6 +12,7 @@ pub(crate) mod loudness;
 pub mod sound;
 pub mod weight;
 pub mod shared;
+pub mod attempt;
 pub mod chunk;
 pub mod packed;
 pub mod samples;

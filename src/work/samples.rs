@@ -17,8 +17,12 @@ use crate::{
     film::media::Chunk,
     os::task::{Task, begin},
     scenes::reel::{Reel, Shelf},
+    settings::params::Crf,
     source::Reader,
-    work::chunk::{self, Failure, Manner, Workshop},
+    work::{
+        attempt::{Attempt, Goal},
+        chunk::{self, Failure, Workshop},
+    },
 };
 
 /// How often a place is tried.
@@ -31,7 +35,7 @@ pub struct Sampling {
     /// Who delivers the film's pictures: any part of it was read before, or can be had by its number.
     pub reader: Reader,
     /// With which CRF.
-    pub manner: Manner,
+    pub crf: Crf,
     /// How long an encoder may make no progress.
     pub patience: Duration,
     /// The places.
@@ -136,8 +140,14 @@ impl Samples {
             end: place.end,
         };
         let mut last = anyhow!("it was not tried");
-        for _ in 0..TRIES {
-            match self.encode(chunk) {
+        for number in 1..=TRIES {
+            let attempt = Attempt {
+                goal: Goal::Sample(n),
+                crf: Some(self.at.crf),
+                lp: self.at.workshop.job.lp,
+                number,
+            };
+            match self.encode(chunk, attempt) {
                 Ok(bytes) => return Ok(bytes),
                 Err(failure @ (Failure::Killed(_) | Failure::Other(_)))
                     if !self.at.workshop.tools.children.is_closed() =>
@@ -150,12 +160,9 @@ impl Samples {
         Err(last)
     }
 
-    fn encode(&self, chunk: Chunk) -> Result<u64, Failure> {
+    fn encode(&self, chunk: Chunk, attempt: Attempt) -> Result<u64, Failure> {
         let Sampling {
-            workshop,
-            reader,
-            manner,
-            ..
+            workshop, reader, ..
         } = &self.at;
         let (reel, pulse) = (
             Reel::known(chunk, Arc::<Shelf>::default()),
@@ -166,7 +173,7 @@ impl Samples {
             moved: (0, Instant::now()),
         };
         self.running().insert(chunk.index, running);
-        let weighed = chunk::weigh(workshop, reader, &reel, *manner, &pulse);
+        let weighed = chunk::weigh(workshop, reader, &reel, attempt, &pulse);
         self.running().remove(&chunk.index);
         weighed
     }

@@ -14,8 +14,11 @@ use crate::{
         session::{Pulse, Session},
     },
     film::media::Chunk,
-    job::{Encoded, names::Name},
-    work::chunk::{Attempted, Failure, Manner, Workshop},
+    job::Encoded,
+    work::{
+        attempt::{Attempt, Goal},
+        chunk::{Failure, Workshop, Written},
+    },
 };
 
 /// The film, as one chunk.
@@ -37,7 +40,13 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
         job, media, recipe, ..
     } = workshop;
     let started = Instant::now();
-    let part = job.part(Name::Chunk(0))?;
+    let attempt = Attempt {
+        goal: Goal::Chunk(0),
+        crf: None,
+        lp: job.lp,
+        number: 1,
+    };
+    let part = job.part(attempt.goal.file())?;
     let input_options = media.container.video.input_options();
     let film = WholeFilm {
         file: Path::new(job.source_link()),
@@ -49,23 +58,20 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     let mut command =
         workshop
             .encoder
-            .film_command(&recipe.video, job.lp, &film, job.relative(&part));
+            .film_command(&recipe.video, attempt.lp, &film, job.relative(&part));
     command.current_dir(job.dir());
     let ended =
         Session::start(&workshop.tools.children, &workshop.encoder, command, pulse)?.end()?;
     if !ended.is_success() {
         return Err(anyhow!(ended.into_failure()).context("encoding the film"));
     }
-    let attempt = Attempted {
+    let written = Written {
+        attempt,
         chunk: chunk(workshop),
-        manner: Manner {
-            lp: job.lp,
-            crf: None,
-        },
         started,
         pulse,
+        ended,
+        part,
     };
-    workshop
-        .keep(&attempt, &ended, &part)
-        .map_err(Failure::into_error)
+    workshop.keep(&written).map_err(Failure::into_error)
 }

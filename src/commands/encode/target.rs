@@ -22,7 +22,6 @@ use crate::{
     settings::params::Crf,
     source::linear::Linear,
     work::{
-        chunk::Manner,
         handed::Handing,
         samples::{Samples, Sampling},
     },
@@ -210,10 +209,7 @@ impl Run<'_> {
         let samples = Arc::new(Samples::new(Sampling {
             workshop: self.workshop(media.clone()),
             reader: opened.reader.clone(),
-            manner: Manner {
-                lp: self.job.lp,
-                crf: Some(crf),
-            },
+            crf,
             patience: patience.unwrap_or_else(|| stall::timeout(media.width, media.height, preset)),
             places,
         }));
