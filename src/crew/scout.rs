@@ -73,7 +73,9 @@ impl Scout {
     /// # Errors
     /// Those of the job directory.
     pub fn new(at: Lookout) -> Result<Self> {
-        let (known, log) = (at.workshop.job.scenes()?, at.workshop.job.scene_log()?);
+        let job = &at.workshop.job;
+        let log = job.scene_log()?;
+        let known = job.known_scenes()?;
         Ok(Self { at, known, log })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
 };
 
 use anyhow::{Context, Result};
@@ -54,58 +54,46 @@ impl KnownScenes {
 }
 
 impl Job {
-    /// The scenes of a job that others may work on. Nothing is written.
+    /// What is known of the scenes. A last line that was not finished is left out; nothing is written.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn known_scenes(&self) -> Result<KnownScenes> {
-        let path = self.path(Name::Scenes);
-        match read(&path) {
-            Ok(text) => Ok(parse_scenes(&text).0),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(KnownScenes::default()),
-            Err(error) => {
-                Err(error).with_context(|| format!("reading {}", self.place.shown(&path)))
-            }
+        let shown = || self.place.shown(&self.path(Name::Scenes));
+        let text = self.scenes_text();
+        let text = text.with_context(|| format!("reading {}", shown()))?;
+        Ok(parse_scenes(&text).0)
+    }
+
+    /// The list of scenes; empty where there is none.
+    fn scenes_text(&self) -> io::Result<Vec<u8>> {
+        match read(&self.path(Name::Scenes)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            text => text,
         }
     }
 
-    /// What an earlier run knows of the scenes. A last line that was not finished is left out, and cut off.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn scenes(&self) -> Result<KnownScenes> {
-        let path = self.path(Name::Scenes);
-        let text = match read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(KnownScenes::default()),
-            Err(error) => {
-                return Err(error).with_context(|| {
-                    format!("reading {}; --restart begins anew", self.place.shown(&path))
-                });
-            }
-        };
-        let (known, good) = parse_scenes(&text);
-        if good < text.len() {
-            let file = open(&path, OpenOptions::new().write(true));
-            file.and_then(|file| file.set_len(good as u64))
-                .with_context(|| format!("repairing {}", self.place.shown(&path)))?;
-        }
-        Ok(known)
-    }
-
-    /// Opens the list of scenes for appending.
+    /// Opens the list of scenes for appending. A last line that was not finished is cut off.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn scene_log(&self) -> Result<SceneLog> {
         let path = self.path(Name::Scenes);
+        let shown = self.place.shown(&path);
+        let text = self.scenes_text();
+        let text = text.with_context(|| format!("reading {shown}; --restart begins anew"))?;
         let file = self.room().wait("the list of scenes", || {
             let file = open(&path, OpenOptions::new().append(true).create(true));
-            file.with_context(|| format!("opening {}", self.place.shown(&path)))
+            file.with_context(|| format!("opening {shown}"))
         })?;
+        let (_, good) = parse_scenes(&text);
+        if good < text.len() {
+            file.set_len(good as u64)
+                .with_context(|| format!("repairing {shown}"))?;
+        }
         Ok(SceneLog {
             file,
-            shown: self.place.shown(&path),
+            shown,
             room: self.room().clone(),
         })
     }
@@ -115,7 +103,7 @@ impl Job {
     /// # Errors
     /// Those of the file system.
     pub fn forget_from(&self, end: u64) -> Result<()> {
-        let known = self.scenes()?.chunks;
+        let known = self.known_scenes()?.chunks;
         let kept = known.iter().take_while(|chunk| chunk.end < end);
         let mut text = Vec::new();
         for chunk in kept.clone() {

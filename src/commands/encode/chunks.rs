@@ -222,7 +222,7 @@ impl Run<'_> {
         };
         let looking = begin(move || crew::find_scenes(lookout));
         self.watch.wait(&looking, fraction)?;
-        let chunks = self.job.scenes()?.chunks;
+        let chunks = self.job.known_scenes()?.chunks;
         self.write_scenes(&chunks)
     }
 

@@ -56,7 +56,7 @@ impl Run<'_> {
         let hints = self.hints();
         job.record_hints(&hints)?;
         let reader = job.reader()?.context("nobody reads the film")?.reader;
-        let known = job.scenes()?;
+        let known = job.known_scenes()?;
         job.forget_standing()?;
         Ok(Prepared {
             job: self.config.job_dir.to_string_lossy().into_owned(),
@@ -119,7 +119,7 @@ impl Run<'_> {
     /// # Errors
     /// [`ChunksMissing`]; [`Taken`] if the job was not planned to its end.
     pub(super) fn require_chunks(&self) -> Result<()> {
-        let known = self.job.scenes()?;
+        let known = self.job.known_scenes()?;
         let shown = quoted(self.job.named().as_os_str());
         ensure!(
             known.complete,
