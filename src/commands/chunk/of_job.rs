@@ -48,6 +48,15 @@ pub(super) struct OfJob {
     lease_timeout: Duration,
 }
 
+/// All that is needed to begin.
+struct Ready {
+    plan: Plan,
+    programs: Programs,
+    reader: Reader,
+    /// The chunks that are meant.
+    chunks: Vec<Chunk>,
+}
+
 /// The job as it was planned.
 struct Plan {
     job: Arc<Job>,
@@ -86,9 +95,15 @@ impl OfJob {
         (watch.sink)(Event::Stage {
             stage: Stage::Encode,
         });
+        let ready = Ready {
+            plan,
+            programs,
+            reader,
+            chunks,
+        };
         match self.packs {
-            true => pack(watch, &plan, programs, reader, chunks),
-            false => self.encode(watch, &plan, programs, reader, chunks),
+            true => ready.pack(watch),
+            false => self.encode(watch, ready),
         }
     }
 
@@ -104,26 +119,17 @@ impl OfJob {
         .into()
     }
 
-    fn encode(
-        &self,
-        watch: &Watch<'_>,
-        plan: &Plan,
-        programs: Programs,
-        reader: Reader,
-        chunks: Vec<Chunk>,
-    ) -> Result<Done> {
+    fn encode(&self, watch: &Watch<'_>, ready: Ready) -> Result<Done> {
         let shared = Arc::new(Shared::with(Arc::new(Observer::new(self.lease_timeout))));
-        let all: Vec<usize> = chunks.iter().map(|chunk| chunk.index).collect();
-        let lp = plan.job.lp;
-        let wishes = self
-            .means
-            .wishes(&plan.recipe, &plan.reader.film, lp, chunks.len());
-        let work = crew::Work {
-            workshop: workshop(plan, programs, shared.clone()),
+        let all: Vec<usize> = ready.chunks.iter().map(|chunk| chunk.index).collect();
+        let Plan {
+            job,
+            recipe,
             reader,
-            aside: None,
-            only: Some(chunks),
-        };
+            ..
+        } = &ready.plan;
+        let wishes = self.means.wishes(recipe, &reader.film, job.lp, all.len());
+        let work = ready.work(shared.clone());
         let elsewhere = match crew::run(work, &wishes, watch.signals, watch.sink) {
             Ok(_) => Vec::new(),
             Err(error) => self.left_to_others(error)?,
@@ -253,36 +259,59 @@ fn unplanned(error: anyhow::Error) -> anyhow::Error {
     .into()
 }
 
-/// Packs the frames of chunks, one after the other.
-fn pack(
-    watch: &Watch<'_>,
-    plan: &Plan,
-    programs: Programs,
-    reader: Reader,
-    chunks: Vec<Chunk>,
-) -> Result<Done> {
-    let is_packed = |chunk: &Chunk| plan.job.has_packed(chunk.index);
-    let (before, here) = divided(&chunks, is_packed);
-    let (job, recipe, film) = (
-        plan.job.clone(),
-        plan.recipe.clone(),
-        plan.reader.film.clone(),
-    );
-    let hashes = plan.known.hashes.clone();
-    watch.over(move || {
-        let packing = Packing {
-            job: &job,
-            tools: &programs.tools,
-            reader: &reader,
-            film: &film,
-            recipe: &recipe,
+impl Ready {
+    /// Packs the frames of the chunks, one after the other.
+    fn pack(self, watch: &Watch<'_>) -> Result<Done> {
+        let is_packed = |chunk: &Chunk| self.plan.job.has_packed(chunk.index);
+        let (before, here) = divided(&self.chunks, is_packed);
+        watch.over(move || {
+            let Plan {
+                job,
+                recipe,
+                reader,
+                known,
+            } = &self.plan;
+            let packing = Packing {
+                job,
+                tools: &self.programs.tools,
+                reader: &self.reader,
+                film: &reader.film,
+                recipe,
+            };
+            self.chunks.iter().try_for_each(|chunk| {
+                let hash = known.hashes.get(chunk.index).and_then(Option::as_deref);
+                packing.pack(*chunk, hash.context("a chunk without a hash")?)
+            })
+        })?;
+        Ok(Done::with("packed", here, before))
+    }
+
+    /// What a crew has to do.
+    fn work(self, shared: Arc<Shared>) -> crew::Work {
+        let Self {
+            plan,
+            programs,
+            reader,
+            chunks,
+        } = self;
+        let workshop = Workshop {
+            job: plan.job,
+            media: Arc::new(plan.reader.film),
+            recipe: Arc::new(plan.recipe),
+            encoder: programs.encoder,
+            tools: programs.tools,
+            samples: Samples::default(),
+            host: host(),
+            hashes: Arc::new(plan.known.hashes),
+            shared: Some(shared),
         };
-        chunks.iter().try_for_each(|chunk| {
-            let hash = hashes.get(chunk.index).and_then(Option::as_deref);
-            packing.pack(*chunk, hash.context("a chunk without a hash")?)
-        })
-    })?;
-    Ok(Done::with("packed", here, before))
+        crew::Work {
+            workshop,
+            reader,
+            aside: None,
+            only: Some(chunks),
+        }
+    }
 }
 
 /// The numbers of the chunks of which something is true, and of the others.
@@ -290,19 +319,4 @@ fn divided(chunks: &[Chunk], is_done: impl Fn(&Chunk) -> bool) -> (Vec<usize>, V
     let (done, others): (Vec<Chunk>, Vec<Chunk>) = chunks.iter().partition(|chunk| is_done(chunk));
     let numbers = |chunks: Vec<Chunk>| chunks.iter().map(|chunk| chunk.index).collect();
     (numbers(done), numbers(others))
-}
-
-/// What all chunks have in common.
-fn workshop(plan: &Plan, programs: Programs, shared: Arc<Shared>) -> Workshop {
-    Workshop {
-        job: plan.job.clone(),
-        media: Arc::new(plan.reader.film.clone()),
-        recipe: Arc::new(plan.recipe.clone()),
-        encoder: programs.encoder,
-        tools: programs.tools,
-        samples: Samples::default(),
-        host: host(),
-        hashes: Arc::new(plan.known.hashes.clone()),
-        shared: Some(shared),
-    }
 }
