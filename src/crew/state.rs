@@ -216,6 +216,13 @@ struct Running {
     rests: bool,
 }
 
+impl Running {
+    /// How often its scene was tried before.
+    fn tries_before(&self) -> u32 {
+        self.attempt.number - 1
+    }
+}
+
 /// Why we have killed an encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Killed {
@@ -457,7 +464,7 @@ impl Crew {
         self.finish(record);
     }
 
-    /// A chunk failed: it is tried again, or given up. Of what we did ourselves, nothing is the encoder's fault.
+    /// An attempt failed: its chunk is tried again, or given up. Of what we did ourselves, nothing is the encoder's fault.
     ///
     /// # Errors
     /// If nothing at all can be encoded, or the source is not to be trusted: all other chunks would fail as well.
@@ -468,70 +475,74 @@ impl Crew {
         disk: Option<Space>,
         now: Instant,
     ) -> Result<()> {
-        let Some(Running {
-            attempt,
-            scene,
-            started,
-            sign,
-            killed,
-            ..
-        }) = self.running.remove(&goal)
-        else {
+        let Some(running) = self.running.remove(&goal) else {
             return Ok(());
         };
-        let index = scene.index;
-        self.orders.push(Order::Rewind(index));
+        let scene = running.scene;
+        self.orders.push(Order::Rewind(scene.index));
         if let Some((look, _)) = &mut self.look {
             look.disk = disk;
         }
         disk.into_iter().for_each(|space| self.disk.saw(space, now));
-        let tries_before = attempt.number - 1;
-        let failure = match (killed, failure) {
+        match (running.killed, failure) {
             (Some(Killed::Hung), _) => {
                 let seconds = self.rules.stall_timeout.as_secs();
-                Failure::Other(anyhow!(
-                    "the encoder made no progress for {seconds} s and was killed"
-                ))
+                let failure =
+                    anyhow!("the encoder made no progress for {seconds} s and was killed");
+                return self.encoder_failed(&running, Failure::Other(failure), now);
             }
             (Some(Killed::ForMemory | Killed::ForPause), _) => {
-                self.queue.put_back(scene, tries_before);
-                return Ok(());
+                self.queue.put_back(scene, running.tries_before());
             }
             // Why detection has ended, it will say itself.
-            (None, Failure::Abandoned) => return Ok(()),
-            (None, Failure::Held(by)) => {
-                self.leave(scene, tries_before, by, now);
-                return Ok(());
-            }
-            (None, failure) => failure,
-        };
-        if let Failure::Source(error) = failure {
-            self.detail(format!("chunk {index}: {error:#}"));
-            // All that this reader has delivered is in doubt.
-            if error.is::<Mismatch>() || error.is::<OtherFrames>() {
-                return Err(error);
-            }
-            self.give_up(scene, Failure::Source(error));
+            (None, Failure::Abandoned) => (),
+            (None, Failure::Held(by)) => self.leave(scene, running.tries_before(), by, now),
+            (None, Failure::Source(error)) => return self.source_failed(scene, error),
+            (None, failure) => return self.encoder_failed(&running, failure, now),
+        }
+        Ok(())
+    }
+
+    /// The frames of a scene cannot be read.
+    ///
+    /// # Errors
+    /// If all that this reader has delivered is in doubt.
+    fn source_failed(&mut self, scene: Scene, error: Error) -> Result<()> {
+        self.detail(format!("chunk {}: {error:#}", scene.index));
+        if error.is::<Mismatch>() || error.is::<OtherFrames>() {
+            return Err(error);
+        }
+        self.give_up(scene, Failure::Source(error));
+        Ok(())
+    }
+
+    /// An encoder failed, or hung. Where it found no room, its chunk waits until there is some again, and that is
+    /// not counted as a try.
+    ///
+    /// # Errors
+    /// If nothing at all can be encoded.
+    fn encoder_failed(&mut self, running: &Running, failure: Failure, now: Instant) -> Result<()> {
+        let (scene, number) = (running.scene, running.attempt.number);
+        let no_room =
+            self.disk.was_low_since(running.started) || matches!(failure, Failure::Full(_));
+        if no_room {
+            self.disk.had_no_room(running.sign.bytes);
+        }
+        let space = self.look.as_ref().and_then(|(look, _)| look.disk);
+        if no_room || space.is_some_and(|space| space.room < self.disk_need()) {
+            self.detail(format!("chunk {} found no room: {failure}", scene.index));
+            self.queue.put_back(scene, running.tries_before());
             return Ok(());
         }
-        let no_room = self.disk.was_low_since(started) || matches!(failure, Failure::Full(_));
-        if no_room || disk.is_some_and(|disk| disk.room < self.disk_need()) {
-            // Waits until there is room again; not counted as a try.
-            if no_room {
-                self.disk.had_no_room(sign.bytes);
-            }
-            self.detail(format!("chunk {index} found no room: {failure}"));
-            self.queue.put_back(scene, tries_before);
-            return Ok(());
-        }
-        self.blame(index, &failure)?;
-        if attempt.number >= TRIES {
+        self.blame(scene.index, &failure)?;
+        if number >= TRIES {
             self.give_up(scene, failure);
             return Ok(());
         }
-        let (number, line) = (attempt.number, failure.line());
         self.warn(format!(
-            "chunk {index} failed (try {number} of {TRIES}) and is tried again: {line}"
+            "chunk {} failed (try {number} of {TRIES}) and is tried again: {}",
+            scene.index,
+            failure.line()
         ));
         self.queue.retry(scene, number, now);
         Ok(())
