@@ -69,41 +69,9 @@ impl Trial {
     }
 
     fn run(&self) -> Result<()> {
-        let Self {
-            encoder,
-            job,
-            format,
-            ..
-        } = self;
-        let part = job.part(Name::Trial)?;
-        let video = cut::video(job, &self.recipe, 0, 0)
-            .map_err(|error| UsageError(format!("{error:#}")))?;
-        let mut command = encoder.chunk_command(&video, job.lp, job.relative(&part));
-        command.current_dir(job.dir());
-        let (said, lines) = mpsc::channel();
-        let hear = move |line: &str| {
-            let _ = said.send(line.to_owned());
-        };
-        let children = &self.tools.children;
-        let session = Session::start_heard(children, command, hear)?;
-        let mut session = session.limited(children, self.patience)?;
-        let started = Instant::now();
-        // An encoder that refuses does not read; how it ends says more.
-        let _ = session.feed(|input| write_grey(input, *format));
-        let ended = session.end()?;
-        let lines: Vec<String> = lines.into_iter().collect();
-        if ended.was_killed() && started.elapsed() >= self.patience {
-            let patience = self.patience.as_secs_f64();
-            return Err(ended.into_failure()).with_context(|| {
-                format!(
-                    "the encoder hangs: {self} took it longer than {patience:.0} s (--stall-timeout gives it more or less)"
-                )
-            });
-        }
-        if ended.was_killed() {
-            return Err(ended.into_failure())
-                .with_context(|| format!("trying the encoder on {self}"));
-        }
+        let encoder = &self.encoder;
+        let part = self.job.part(Name::Trial)?;
+        let (ended, lines) = self.encode(&part)?;
         if !ended.is_success() {
             self.require_room()?;
         }
@@ -134,6 +102,48 @@ impl Trial {
             ))
         })?;
         Ok(())
+    }
+
+    /// Has the encoder write the frames into `part`. Returns how it ended, and every line that it has said.
+    ///
+    /// # Errors
+    /// If it cannot be run, or hangs, or is killed.
+    fn encode(&self, part: &Path) -> Result<(Ended, Vec<String>)> {
+        let Self {
+            encoder,
+            job,
+            format,
+            ..
+        } = self;
+        let video = cut::video(job, &self.recipe, 0, 0)
+            .map_err(|error| UsageError(format!("{error:#}")))?;
+        let mut command = encoder.chunk_command(&video, job.lp, job.relative(part));
+        command.current_dir(job.dir());
+        let (said, lines) = mpsc::channel();
+        let hear = move |line: &str| {
+            let _ = said.send(line.to_owned());
+        };
+        let children = &self.tools.children;
+        let session = Session::start_heard(children, command, hear)?;
+        let mut session = session.limited(children, self.patience)?;
+        let started = Instant::now();
+        // An encoder that refuses does not read; how it ends says more.
+        let _ = session.feed(|input| write_grey(input, *format));
+        let ended = session.end()?;
+        let lines: Vec<String> = lines.into_iter().collect();
+        if ended.was_killed() && started.elapsed() >= self.patience {
+            let patience = self.patience.as_secs_f64();
+            return Err(ended.into_failure()).with_context(|| {
+                format!(
+                    "the encoder hangs: {self} took it longer than {patience:.0} s (--stall-timeout gives it more or less)"
+                )
+            });
+        }
+        if ended.was_killed() {
+            return Err(ended.into_failure())
+                .with_context(|| format!("trying the encoder on {self}"));
+        }
+        Ok((ended, lines))
     }
 
     /// Makes sure that the pictures have the size of the frames, by the word of the file and of a decoder.
