@@ -99,17 +99,7 @@ impl Run<'_> {
         let lean = self.plan.workers.lean;
         let looking = (references.is_none() && !lean).then(look);
         let listening = (!lean).then(|| self.begin_to_listen(media));
-        let others = self.others(&media.container);
-        let film = if self.plan.recipe.aim.is_some() {
-            self.to_its_size(opened, others)?
-        } else {
-            let (aside, later) = if lean { (None, others) } else { (others, None) };
-            let film = self.crew(opened, aside, None)?;
-            if let Some(others) = later {
-                self.watch.over(others)?;
-            }
-            film
-        };
+        let film = self.chunks_and_others(opened)?;
         let looking = looking.or_else(|| references.is_none().then(look));
         let seen = looking
             .map(|looking| self.watch.wait(&looking, || None))
@@ -129,25 +119,43 @@ impl Run<'_> {
                 media
             }
         };
-        let announced = announced.clone();
-        let damage = match reader {
-            Reader::Indexed(..) | Reader::Packed(_) => Vec::new(),
-            Reader::Linear(film) => match film.damage() {
-                // What was read by an earlier run was heard by it.
-                heard if heard.is_empty() => self.job.damage()?,
-                heard => heard,
-            },
-        };
-        let damage = [damage, concealed].concat();
         Ok(Made {
-            damage,
+            damage: [self.complaints(reader)?, concealed].concat(),
             notes,
             media,
             chunks: film.chunks,
             resumed_chunks: film.resumed,
-            announced,
+            announced: announced.clone(),
             references,
         })
+    }
+
+    /// Encodes the chunks, and what the film has beside its picture.
+    fn chunks_and_others(&self, opened: &Opened) -> Result<crew::Film> {
+        let others = self.others(&opened.media.container);
+        if self.plan.recipe.aim.is_some() {
+            return self.to_its_size(opened, others);
+        }
+        if !self.plan.workers.lean {
+            return self.crew(opened, others, None);
+        }
+        let film = self.crew(opened, None, None)?;
+        if let Some(others) = others {
+            self.watch.over(others)?;
+        }
+        Ok(film)
+    }
+
+    /// What the decoder has complained of that has read the film in order.
+    fn complaints(&self, reader: &Reader) -> Result<Vec<String>> {
+        match reader {
+            Reader::Indexed(..) | Reader::Packed(_) => Ok(Vec::new()),
+            Reader::Linear(film) => match film.damage() {
+                // What was read by an earlier run was heard by it.
+                heard if heard.is_empty() => self.job.damage(),
+                heard => Ok(heard),
+            },
+        }
     }
 
     /// Encodes a film that is to have a certain size. What it has beside its picture comes first: that decides about the chunks.
