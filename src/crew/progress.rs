@@ -46,7 +46,8 @@ impl Pace {
         if worked {
             self.worked += step(self.looked, now);
         }
-        (self.looked, self.frames) = (now, frames);
+        self.looked = now;
+        self.frames = frames;
         let since = |mark: Option<&(Duration, u64)>| mark.map(|(at, _)| self.worked - *at);
         if since(self.marks.back()).is_none_or(|since| since >= MARK_EVERY) {
             self.marks.push_back((self.worked, frames));

@@ -90,7 +90,8 @@ impl Queue {
     /// A scene that waits has turned out to be this chunk, and is to be encoded.
     pub fn end(&mut self, chunk: Chunk) {
         if let Some(waiting) = self.waiting.get_mut(&chunk.index) {
-            (waiting.scene, waiting.is_new) = (Scene::ended(chunk), true);
+            waiting.scene = Scene::ended(chunk);
+            waiting.is_new = true;
         }
     }
 

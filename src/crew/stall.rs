@@ -52,7 +52,8 @@ impl Stillness {
         } else {
             Duration::ZERO
         };
-        (self.moved, self.looked) = (moved, now);
+        self.moved = moved;
+        self.looked = now;
         self.still
     }
 }

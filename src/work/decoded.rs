@@ -193,7 +193,8 @@ impl Samples {
     /// Notes what decoding so many frames, since `started`, has taken.
     pub fn paid(&self, frames: u64, started: Instant) {
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seconds, frames) = (started.elapsed().as_secs_f64(), frames.max(1) as f64);
+        let seconds = started.elapsed().as_secs_f64();
+        let frames = frames.max(1) as f64;
         account.spent += seconds - account.price.unwrap_or_default() * frames;
         account.price = Some(seconds / frames);
     }

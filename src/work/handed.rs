@@ -123,7 +123,8 @@ impl Handing<'_> {
         let Self { tools, job, .. } = *self;
         let container = Self::as_carried(self.container, Some(record));
         let handed = container.handed().into_iter().enumerate();
-        let (mut names, mut others) = (Vec::new(), Vec::new());
+        let mut names = Vec::new();
+        let mut others = Vec::new();
         for (n, handed) in handed.filter(|(n, _)| !job.is_intact(Name::Others(*n))) {
             let part = job.part(Name::Others(n))?;
             others.push((

@@ -213,7 +213,8 @@ impl Opening<'_> {
         decided: &Option<ReaderRecord>,
         why: &Option<String>,
     ) -> Result<Opened> {
-        let (sink, why) = (self.watch.sink, why.as_deref().unwrap_or_default());
+        let sink = self.watch.sink;
+        let why = why.as_deref().unwrap_or_default();
         match decided {
             // Chunks of an earlier run are of what FFMS2 has delivered.
             Some(decided) if !decided.linear && !why.is_empty() => bail!(
@@ -288,7 +289,9 @@ impl Opening<'_> {
 
     /// Builds the frame index, unless an earlier run has; returns whether one has.
     fn index(&self, vapoursynth: VapourSynth) -> Result<bool> {
-        let (job, config, watch) = (self.job, self.config, self.watch);
+        let Self {
+            job, config, watch, ..
+        } = *self;
         if job.is_intact(Name::Index) {
             return Ok(true);
         }
@@ -381,11 +384,9 @@ impl Opening<'_> {
         let container = self.container().clone();
         let cores = thread::available_parallelism().map_or(1, usize::from);
         limit(vapoursynth, &container, self.workers);
-        let (input, bit_depth, threads) = (
-            self.config.input.clone(),
-            self.bit_depth,
-            cores / self.workers,
-        );
+        let input = self.config.input.clone();
+        let bit_depth = self.bit_depth;
+        let threads = cores / self.workers;
         let (tools, job) = (self.tools.clone(), self.job.clone());
         let announced = announced.clone();
         if let Err(why) = vapoursynth.listen() {
@@ -522,8 +523,9 @@ impl Opening<'_> {
     #[must_use]
     pub fn as_announced(&self, announced: &Announced) -> Indexed {
         let (width, height) = self.container().video.encoded_size();
-        let (times_ms, packets) = (announced.times_ms.clone(), announced.packets);
+        let times_ms = announced.times_ms.clone();
         let Announced {
+            packets,
             ends_ms,
             ends_within,
             ..
@@ -645,14 +647,16 @@ fn media_info(
 /// In what the pictures of an index are others than those that packets announce; both in milliseconds, by clocks that
 /// begin anywhere.
 fn other_pictures(indexed_ms: &[f64], announced_ms: &[f64]) -> Option<String> {
-    let (indexed, announced) = (indexed_ms.len(), announced_ms.len());
+    let indexed = indexed_ms.len();
+    let announced = announced_ms.len();
     if indexed != announced {
         return Some(format!(
             "FFMS2 counts {}, and ffmpeg {announced}",
             count(indexed as u64, "picture")
         ));
     }
-    let (first, begin) = (indexed_ms.first()?, announced_ms.first()?);
+    let first = indexed_ms.first()?;
+    let begin = announced_ms.first()?;
     let pairs = indexed_ms.iter().zip(announced_ms);
     let errors = pairs.map(|(indexed, announced)| (indexed - first - (announced - begin)).abs());
     let (n, worst) = errors.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;

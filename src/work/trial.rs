@@ -148,10 +148,8 @@ impl Trial {
 
     /// Makes sure that the pictures have the size of the frames, by the word of the file and of a decoder.
     fn require_pictures(&self, ivf: &Ivf, part: &Path) -> Result<()> {
-        let (size, said) = (
-            (self.format.width, self.format.height),
-            (ivf.header.width, ivf.header.height),
-        );
+        let size = (self.format.width, self.format.height);
+        let said = (ivf.header.width, ivf.header.height);
         ensure!(
             said == size,
             "it writes down pictures of {}x{} instead of {}x{}",
@@ -223,7 +221,8 @@ fn write_grey(out: &mut impl Write, format: y4m::Format) -> io::Result<()> {
     let (width, height) = (format.width as usize, format.height as usize);
     let row = sample.repeat(width);
     // One row is every row.
-    let (luma, chroma) = (row.repeat(height), row[..row.len() / 2].repeat(height / 2));
+    let luma = row.repeat(height);
+    let chroma = row[..row.len() / 2].repeat(height / 2);
     let plane = |data, row_bytes| Plane {
         data,
         stride: row_bytes,
