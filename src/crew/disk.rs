@@ -27,7 +27,7 @@ pub struct Disk {
     least: u64,
 }
 
-/// What a look at the disk comes to.
+/// What the space on the disk comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Nothing new.
@@ -84,9 +84,9 @@ impl Disk {
         self.full_since.is_none()
     }
 
-    /// The disk has this `space`, and `need` bytes are needed for the next chunk. `idle` tells that nothing runs, which
+    /// Judges a disk that has this `space`, where `need` bytes are needed for the next chunk. `idle` tells that nothing runs, which
     /// could end and leave room.
-    pub fn look(&mut self, space: Space, need: u64, idle: bool, now: Instant) -> Turn {
+    pub fn judge(&mut self, space: Space, need: u64, idle: bool, now: Instant) -> Turn {
         let need = need.max(self.least);
         let figures = || {
             format!(
@@ -129,7 +129,7 @@ mod tests {
         let (mut disk, start) = (Disk::new(Duration::from_secs(60)), Instant::now());
         let mut look = |room, idle, seconds| {
             let now = start + Duration::from_secs(seconds);
-            let turn = disk.look(
+            let turn = disk.judge(
                 Space {
                     room,
                     size: 1000 * MB,
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_disk_that_could_not_hold_a_chunk_if_it_were_empty_is_not_waited_for() {
         let turn =
-            Disk::new(PATIENCE).look(Space { room: 0, size: MB }, 8 * MB, true, Instant::now());
+            Disk::new(PATIENCE).judge(Space { room: 0, size: MB }, 8 * MB, true, Instant::now());
         assert_eq!(
             turn,
             Turn::Hopeless(
@@ -200,9 +200,9 @@ mod tests {
         assert!(disk.was_low_since(now) && !disk.was_low_since(now + Duration::from_secs(1)));
         disk.had_no_room(5 * MB);
         assert!(matches!(
-            disk.look(space(9 * MB), MB, true, now),
+            disk.judge(space(9 * MB), MB, true, now),
             Turn::Full(_)
         ));
-        assert_eq!(disk.look(space(10 * MB), MB, true, now), Turn::Free);
+        assert_eq!(disk.judge(space(10 * MB), MB, true, now), Turn::Free);
     }
 }

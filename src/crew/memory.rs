@@ -61,9 +61,9 @@ impl Memory {
 
     /// Judges `seen`, where encoders run as `running` tells and the next one would have `lp`. See [`Budget::judge`].
     #[must_use]
-    pub fn judge(&self, seen: Seen, running: &[Worker], most: usize, lp: u32) -> Verdict {
+    pub fn judge(&self, seen: Seen, running: &[Footprint], most: usize, lp: u32) -> Verdict {
         self.budget
-            .judge(seen, running, most, self.appetite.worker(lp))
+            .judge(seen, running, most, self.appetite.bytes_each(lp))
     }
 
     /// Whether one encoder may start in spite of all that was seen: one must always run. After a stop for memory, the
@@ -93,7 +93,8 @@ impl Memory {
     /// Memory allows `allowed` workers now. Returns how many were told of before, if that is news.
     pub fn is_news(&mut self, allowed: usize, now: Instant) -> Option<usize> {
         if allowed != self.told.now {
-            (self.told.now, self.told.since) = (allowed, now);
+            self.told.now = allowed;
+            self.told.since = now;
         }
         let lasts = now.saturating_duration_since(self.told.since) >= LASTING;
         (self.told.told != allowed && lasts)
@@ -106,7 +107,7 @@ impl Memory {
 pub struct Appetite {
     load: Load,
     /// By lp: the highest peak of an encoder, in bytes, and whether one of them was past its lookahead.
-    seen: BTreeMap<u32, (u64, bool)>,
+    peaks: BTreeMap<u32, (u64, bool)>,
 }
 
 /// An encoder that has seen so many frames takes no more memory for more of them: the longest lookahead of SVT-AV1, and a
@@ -121,13 +122,13 @@ impl Appetite {
     pub fn new(load: Load) -> Self {
         Self {
             load,
-            seen: BTreeMap::new(),
+            peaks: BTreeMap::new(),
         }
     }
 
     /// An encoder with `lp` took `peak` bytes for `frames` frames.
     pub fn learn(&mut self, lp: u32, peak: u64, frames: u64) {
-        let (highest, full) = self.seen.entry(lp).or_default();
+        let (highest, full) = self.peaks.entry(lp).or_default();
         *highest = peak.max(*highest);
         *full |= frames >= PAST_LOOKAHEAD;
     }
@@ -135,9 +136,9 @@ impl Appetite {
     /// Expected peak memory of an encoder with this `lp` and its decoder, in bytes: what was measured here, once an
     /// encoder was past its lookahead; before, never less than what was measured elsewhere.
     #[must_use]
-    pub fn worker(&self, lp: u32) -> u64 {
+    pub fn bytes_each(&self, lp: u32) -> u64 {
         let prior = self.load.worker(lp);
-        match self.seen.get(&lp) {
+        match self.peaks.get(&lp) {
             None => prior,
             Some((peak, full)) => {
                 let measured = (*peak as f64 * SPREAD) as u64 + self.load.decoder();
@@ -167,9 +168,9 @@ impl Appetite {
     }
 }
 
-/// A worker's memory, in bytes.
+/// What a worker takes of memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Worker {
+pub struct Footprint {
     /// What its encoder takes now.
     pub now: u64,
     /// What it may come to.
@@ -245,7 +246,7 @@ impl Budget {
     /// Judges how much may run beside what was `seen`. The `running` workers come first, then those that are missing to
     /// `most`, each of `next` bytes, then frames that wait.
     #[must_use]
-    pub fn judge(&self, seen: Seen, running: &[Worker], most: usize, next: u64) -> Verdict {
+    pub fn judge(&self, seen: Seen, running: &[Footprint], most: usize, next: u64) -> Verdict {
         let Seen { machine, own, held } = seen;
         let unlimited = Verdict {
             more: usize::MAX,
@@ -302,23 +303,23 @@ mod tests {
     #[test]
     fn what_is_measured_replaces_the_table_once_an_encoder_is_past_its_lookahead() {
         let mut appetite = Appetite::new(load(HD));
-        let prior = appetite.worker(1);
+        let prior = appetite.bytes_each(1);
         appetite.learn(1, 100 << 20, 60);
         assert_eq!(
-            appetite.worker(1),
+            appetite.bytes_each(1),
             prior,
             "a short chunk takes less than a long one"
         );
         appetite.learn(1, 3 * GIB, 10);
         assert!(
-            appetite.worker(1) > 3 * GIB,
+            appetite.bytes_each(1) > 3 * GIB,
             "more than expected is believed at once"
         );
         let mut appetite = Appetite::new(load(HD));
         appetite.learn(1, 300 << 20, 240);
-        assert!(appetite.worker(1) < prior && appetite.worker(1) > 300 << 20);
+        assert!(appetite.bytes_each(1) < prior && appetite.bytes_each(1) > 300 << 20);
         assert_eq!(
-            appetite.worker(2),
+            appetite.bytes_each(2),
             load(HD).worker(2),
             "another lp is another thing"
         );
@@ -372,10 +373,10 @@ mod tests {
         /// As the supervisor does; each worker then grows by a quarter of a GiB. Returns how many there are.
         fn steps(&mut self, steps: usize) -> usize {
             for _ in 0..steps {
-                let running: Vec<Worker> = self
+                let running: Vec<Footprint> = self
                     .workers
                     .iter()
-                    .map(|now| Worker {
+                    .map(|now| Footprint {
                         now: *now,
                         expected: EACH,
                     })
@@ -432,7 +433,7 @@ mod tests {
             };
             budget.judge(
                 seen(machine),
-                &[Worker {
+                &[Footprint {
                     now,
                     expected: EACH,
                 }; 2],
@@ -467,7 +468,7 @@ mod tests {
                     own,
                     ..seen(machine(8, 60))
                 },
-                &[Worker {
+                &[Footprint {
                     now: EACH,
                     expected: EACH,
                 }],

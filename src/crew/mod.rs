@@ -40,7 +40,7 @@ use self::{
     facts::{Look, Seen, Sign},
     memory::{Appetite, Budget, Memory},
     queue::Scene,
-    scout::{Found, Scout},
+    scout::{Scout, Scouted},
     state::{Crew, Happening, Order, Rules},
 };
 use crate::{
@@ -88,7 +88,7 @@ impl std::error::Error for OtherScenes {}
 #[derive(Debug, Clone)]
 pub struct Wishes {
     /// Encoders at once, where memory allows.
-    pub most: usize,
+    pub most_workers: usize,
     /// Level of parallelism of each.
     pub lp: u32,
     /// The largest one that the last chunks may have.
@@ -157,7 +157,7 @@ pub type Aside = Box<dyn FnOnce() -> Result<u64> + Send>;
 
 /// What threads say to the supervisor.
 enum Message {
-    Found(Found),
+    Scouted(Scouted),
     /// How many frames the film has.
     DetectionDone(Result<u64>),
     /// The encoder of this attempt has only its last frames to encode.
@@ -178,7 +178,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
     let mut hall = Hall::new(work.workshop, work.reader, sender, sink.clone());
     hall.seats = wishes.seats.clone();
     hall.board = wishes.board.clone();
-    hall.board.set_workers(Some(wishes.most));
+    hall.board.set_workers(Some(wishes.most_workers));
     if let Some(aside) = work.aside {
         hall.spawn("sound", aside, Message::AsideDone)?;
     }
@@ -218,15 +218,20 @@ fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: b
     let media = &workshop.media;
     // At the depth of the source most of the time; the difference is a margin.
     let frame_bytes = u64::from(media.width) * u64::from(media.height) * 3;
-    let mut budget = Budget::new(wishes.memory, machine, wishes.most, frame_bytes);
+    let mut budget = Budget::new(wishes.memory, machine, wishes.most_workers, frame_bytes);
     if wishes.lean {
         budget = budget.lean();
     }
     let now = Instant::now();
-    let memory = Memory::new(Appetite::new(wishes.load.clone()), budget, wishes.most, now);
+    let memory = Memory::new(
+        Appetite::new(wishes.load.clone()),
+        budget,
+        wishes.most_workers,
+        now,
+    );
     let stall_timeout = || stall::timeout(media.width, media.height, workshop.recipe.video.preset);
     let rules = Rules {
-        most: wishes.most,
+        most_workers: wishes.most_workers,
         lp: wishes.lp,
         most_lp: wishes.most_lp,
         cores: machine.cores,
@@ -263,8 +268,8 @@ struct Hall {
     seats: Seats,
     /// Where it is posted how much the crew works.
     board: Board,
-    /// The places of those that run: each has processors of its own, as far as there are enough.
-    places: BTreeMap<Goal, usize>,
+    /// Who sits where: each that runs has processors of its own, as far as there are enough.
+    seated: BTreeMap<Goal, usize>,
 }
 
 impl Hall {
@@ -282,7 +287,7 @@ impl Hall {
             finished: BTreeMap::new(),
             seats: Seats::default(),
             board: Board::default(),
-            places: BTreeMap::new(),
+            seated: BTreeMap::new(),
         }
     }
 
@@ -332,7 +337,7 @@ impl Hall {
     /// What ends the run at once: detection or the work beside the chunks has failed, or the source is another one.
     fn hear(&mut self, message: Message) -> Result<Option<Happening>> {
         Ok(Some(match message {
-            Message::Found(Found::Opened(reel)) => {
+            Message::Scouted(Scouted::Opened(reel)) => {
                 let scene = Scene {
                     index: reel.index,
                     start: reel.start,
@@ -342,7 +347,7 @@ impl Hall {
                 self.reels.insert(reel.index, reel);
                 Happening::SceneBegins { scene, is_new }
             }
-            Message::Found(Found::Closed(chunk)) => {
+            Message::Scouted(Scouted::Closed(chunk)) => {
                 // What runs already was no earlier run's.
                 let finished = if self.pulses.contains_key(&Goal::Chunk(chunk.index))
                     || self.finished.contains_key(&chunk.index)
@@ -436,21 +441,21 @@ impl Hall {
         let frames = chunks.iter().map(Chunk::frames).sum();
         for chunk in chunks {
             self.sender
-                .send(Message::Found(Found::known(chunk, &self.shelf)))?;
-            self.sender.send(Message::Found(Found::Closed(chunk)))?;
+                .send(Message::Scouted(Scouted::known(chunk, &self.shelf)))?;
+            self.sender.send(Message::Scouted(Scouted::Closed(chunk)))?;
         }
         Ok(self.sender.send(Message::DetectionDone(Ok(frames)))?)
     }
 
-    /// Starts the search for scenes; `alone` with one thread for its decoder, which takes the least memory.
-    fn send_out_scout(&self, alone: bool) -> Result<()> {
+    /// Starts the search for scenes; `lean` with one thread for its decoder, which takes the least memory.
+    fn send_out_scout(&self, lean: bool) -> Result<()> {
         let lookout = Lookout {
             workshop: self.workshop.clone(),
             reader: self.reader.clone(),
             shelf: self.shelf.clone(),
-            seen: self.detected.clone(),
+            detected: self.detected.clone(),
             stop: self.stop.clone(),
-            threads: if alone { 1 } else { MOST_THREADS },
+            threads: if lean { 1 } else { MOST_THREADS },
             hashes: false,
         };
         let scout = Scout::new(lookout)?;
@@ -462,7 +467,7 @@ impl Hall {
         }
         let sender = self.sender.clone();
         let tell = move |found| {
-            let _ = sender.send(Message::Found(found));
+            let _ = sender.send(Message::Scouted(found));
         };
         self.spawn("scout", move || scout.run(&tell), Message::DetectionDone)
     }
@@ -480,9 +485,10 @@ impl Hall {
             let _ = waker.send(Message::LastFrames(goal));
         }));
         self.pulses.insert(goal, pulse.clone());
-        let place = self.place_of(goal);
+        let place = self.seat_of(goal);
         let seats = self.seats.clone();
-        let (workshop, reader) = (self.workshop.clone(), self.reader.clone());
+        let workshop = self.workshop.clone();
+        let reader = self.reader.clone();
         self.spawn(
             "worker",
             move || {
@@ -497,14 +503,14 @@ impl Hall {
         )
     }
 
-    /// The first place that no encoder has which still runs.
-    fn place_of(&mut self, goal: Goal) -> usize {
+    /// The first seat that no encoder has which still runs.
+    fn seat_of(&mut self, goal: Goal) -> usize {
         let pulses = &self.pulses;
-        self.places
+        self.seated
             .retain(|taken, _| *taken != goal && pulses.contains_key(taken));
-        let is_free = |place: &usize| !self.places.values().any(|taken| taken == place);
+        let is_free = |place: &usize| !self.seated.values().any(|taken| taken == place);
         let place = (0..).find(is_free).unwrap_or_default();
-        self.places.insert(goal, place);
+        self.seated.insert(goal, place);
         place
     }
 
@@ -514,7 +520,7 @@ impl Hall {
 
     /// The process of an attempt; 0, which is no tool's, if it has none yet.
     fn pid_of(&self, goal: Goal) -> i32 {
-        self.pulses.get(&goal).map_or(0, |pulse| pulse.look().pid)
+        self.pulses.get(&goal).map_or(0, |pulse| pulse.vitals().pid)
     }
 
     /// The frames of scenes that nobody has begun.
@@ -551,7 +557,7 @@ impl Hall {
             fed,
             encoded,
             peak_memory,
-        } = pulse.look();
+        } = pulse.vitals();
         Sign {
             goal,
             resident: process::resident(pid),

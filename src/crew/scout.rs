@@ -28,14 +28,14 @@ use crate::{
 pub const MOST_THREADS: usize = 8;
 
 /// What the scout tells.
-pub enum Found {
+pub enum Scouted {
     /// A scene begins. Its frames may be taken while they come.
     Opened(Arc<Reel<Frame>>),
     /// The scene that was opened has ended.
     Closed(Chunk),
 }
 
-impl Found {
+impl Scouted {
     /// A scene begins that is known already.
     pub fn known(chunk: Chunk, shelf: &Arc<Shelf>) -> Self {
         Self::Opened(Arc::new(Reel::known(chunk, shelf.clone())))
@@ -51,7 +51,7 @@ pub struct Lookout {
     /// Where frames are laid.
     pub shelf: Arc<Shelf>,
     /// Frames that detection has seen.
-    pub seen: Arc<AtomicU64>,
+    pub detected: Arc<AtomicU64>,
     /// Ends the search.
     pub stop: Arc<AtomicBool>,
     /// Threads of the decoder, at most.
@@ -92,7 +92,7 @@ impl Scout {
     ///
     /// # Errors
     /// If the film cannot be read, or its scenes are others than before.
-    pub fn run(mut self, tell: &dyn Fn(Found)) -> Result<u64> {
+    pub fn run(mut self, tell: &dyn Fn(Scouted)) -> Result<u64> {
         let frames = self.at.workshop.media.frames;
         let linear = self.at.reader.linear().cloned();
         if let Some(film) = &linear {
@@ -105,8 +105,8 @@ impl Scout {
         let all = self.known.complete;
         if all || linear.is_none() {
             for chunk in &self.known.chunks {
-                tell(Found::known(*chunk, &self.at.shelf));
-                tell(Found::Closed(*chunk));
+                tell(Scouted::known(*chunk, &self.at.shelf));
+                tell(Scouted::Closed(*chunk));
             }
         }
         if all {
@@ -170,7 +170,7 @@ struct Pending {
 /// The film being cut into scenes.
 struct Cutting<'a> {
     scout: &'a mut Scout,
-    tell: &'a dyn Fn(Found),
+    tell: &'a dyn Fn(Scouted),
     /// Whether known scenes are told as they come by.
     in_order: bool,
     /// Frames of which it is not certain yet to which scene they belong.
@@ -205,7 +205,8 @@ impl Cutting<'_> {
             let frame = frame?;
             found += 1;
             let ended = cutter.push(&frame.luma(), frame.bit_depth())?;
-            let (bytes, hash) = (frame.bytes(), self.hashing.as_ref().map(|_| frame.hash()));
+            let hash = self.hashing.as_ref().map(|_| frame.hash());
+            let bytes = frame.bytes();
             self.pending.push_back(Pending {
                 held: self.scout.at.shelf.hold(frame, bytes),
                 hash,
@@ -214,7 +215,7 @@ impl Cutting<'_> {
                 self.cut(chunk)?;
             }
             self.give(cutter.certain());
-            self.scout.at.seen.fetch_add(1, Ordering::Relaxed);
+            self.scout.at.detected.fetch_add(1, Ordering::Relaxed);
             // Where VapourSynth decodes, no tool is there to be stopped.
             self.scout.at.workshop.tools.children.wait_while_held();
             if self.scout.at.stop.load(Ordering::Relaxed) {
@@ -246,7 +247,7 @@ impl Cutting<'_> {
         self.reel =
             (!known).then(|| Arc::new(Reel::new(self.index, start, self.scout.at.shelf.clone())));
         if let Some(reel) = &self.reel {
-            (self.tell)(Found::Opened(reel.clone()));
+            (self.tell)(Scouted::Opened(reel.clone()));
         }
     }
 
@@ -286,14 +287,14 @@ impl Cutting<'_> {
         match &self.reel {
             Some(reel) => reel.end(chunk.end),
             None if self.in_order => {
-                (self.tell)(Found::known(chunk, &self.scout.at.shelf));
+                (self.tell)(Scouted::known(chunk, &self.scout.at.shelf));
             }
             None => {
                 self.index += 1;
                 return Ok(());
             }
         }
-        (self.tell)(Found::Closed(chunk));
+        (self.tell)(Scouted::Closed(chunk));
         self.index += 1;
         Ok(())
     }

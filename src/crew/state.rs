@@ -14,7 +14,7 @@ use super::{
     clock::Clock,
     disk::{self, Disk, Turn},
     facts::{Done, Extent, Look, Sign},
-    memory::{Memory, Verdict, Worker},
+    memory::{Footprint, Memory, Verdict},
     progress::{self, Pace},
     queue::{Queue, Scene, TRIES, Waiting},
     stall::Stillness,
@@ -174,7 +174,7 @@ pub enum Order {
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// Encoders at once, where memory allows; those that are about to end are not counted.
-    pub most: usize,
+    pub most_workers: usize,
     /// Level of parallelism of each.
     pub lp: u32,
     /// The largest one that the last chunks may have.
@@ -250,7 +250,7 @@ pub struct Crew {
     doubted: bool,
     lost: Vec<(Scene, Failure)>,
     /// Chunks that others were at when they were last asked for.
-    held: BTreeMap<usize, Sighting>,
+    by_others: BTreeMap<usize, Sighting>,
     /// Failures for which neither the source nor memory was the reason.
     failures: usize,
     memory: Memory,
@@ -293,7 +293,7 @@ impl Crew {
             sound: 0,
             doubted: false,
             lost: Vec::new(),
-            held: BTreeMap::new(),
+            by_others: BTreeMap::new(),
             failures: 0,
             memory,
             look: None,
@@ -322,8 +322,8 @@ impl Crew {
         let now = self.clock.shows(now);
         match self
             .take_note(event, now)
-            .and_then(|()| self.weigh())
-            .and_then(|()| self.look_at_disk(now))
+            .and_then(|()| self.watch_size())
+            .and_then(|()| self.watch_disk(now))
         {
             Err(error) => self.orders.push(Order::End(Err(error))),
             Ok(()) => self.go_on(now),
@@ -341,7 +341,8 @@ impl Crew {
             }
             Happening::SceneEnds { chunk, record } => self.scene_ends(chunk, record),
             Happening::AllScenes(frames) => {
-                (self.extent.complete, self.extent.frames) = (true, frames)
+                self.extent.complete = true;
+                self.extent.frames = frames;
             }
             Happening::LastFrames(goal) => {
                 if let Some(running) = self.running.get_mut(&goal) {
@@ -354,7 +355,10 @@ impl Crew {
                 failure,
                 disk,
             } => self.failed(goal, failure, disk, now)?,
-            Happening::AsideDone(sound) => (self.aside_pending, self.sound) = (false, sound),
+            Happening::AsideDone(sound) => {
+                self.aside_pending = false;
+                self.sound = sound;
+            }
             Happening::Stop(signal) => self.stop(signal)?,
             Happening::Looked(look) => self.see(look, now),
             Happening::Tick(look) => {
@@ -412,7 +416,7 @@ impl Crew {
             return None;
         }
         let lives = |index: usize| {
-            let by = self.held.get(&index)?;
+            let by = self.by_others.get(&index)?;
             (by.judgement == Judgement::Lives).then(|| (index, by.to_string()))
         };
         let chunks: Option<Vec<_>> = self.queue.indexes().map(lives).collect();
@@ -451,7 +455,7 @@ impl Crew {
 
     fn encoded(&mut self, record: &ChunkRecord) {
         self.running.remove(&Goal::Chunk(record.chunk.index));
-        self.held.remove(&record.chunk.index);
+        self.by_others.remove(&record.chunk.index);
         self.detail(format!(
             "chunk {}: {}, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
             record.chunk.index,
@@ -522,7 +526,8 @@ impl Crew {
     /// # Errors
     /// If nothing at all can be encoded.
     fn encoder_failed(&mut self, running: &Running, failure: Failure, now: Instant) -> Result<()> {
-        let (scene, number) = (running.scene, running.attempt.number);
+        let scene = running.scene;
+        let number = running.attempt.number;
         let no_room =
             self.disk.was_low_since(running.started) || matches!(failure, Failure::Full(_));
         if no_room {
@@ -550,24 +555,24 @@ impl Crew {
 
     /// Somebody else is at this scene: it is asked for again later.
     fn leave(&mut self, scene: Scene, tries: u32, by: Sighting, now: Instant) {
-        let is_news = !self.held.contains_key(&scene.index);
+        let is_news = !self.by_others.contains_key(&scene.index);
         if is_news {
             self.detail(format!("chunk {} is encoded by {by}", scene.index));
         }
-        if is_news && self.rules.waits_for_others && self.held.is_empty() {
+        if is_news && self.rules.waits_for_others && self.by_others.is_empty() {
             self.note(format!(
                 "other hosts encode chunks of this job, the first {by}: what they finish is taken, what they leave is encoded here"
             ));
         }
-        self.held.insert(scene.index, by);
+        self.by_others.insert(scene.index, by);
         self.queue.leave(scene, tries, now + ASK_AGAIN);
     }
 
     /// What an encoder's failure says of the machine, and of the encoder.
     fn blame(&mut self, index: usize, failure: &Failure) -> Result<()> {
-        if matches!(failure, Failure::Killed(_)) && self.rules.most > 1 {
-            self.rules.most -= 1;
-            let workers = count(self.rules.most as u64, "worker");
+        if matches!(failure, Failure::Killed(_)) && self.rules.most_workers > 1 {
+            self.rules.most_workers -= 1;
+            let workers = count(self.rules.most_workers as u64, "worker");
             self.warn(format!(
                 "an encoder was killed, most likely for lack of memory: going on with {workers}"
             ));
@@ -612,7 +617,7 @@ impl Crew {
         for sign in &look.encoders {
             if let Some(running) = self.running.get_mut(&sign.goal) {
                 running.sign = *sign;
-                if sign.peak > self.memory.appetite.worker(running.attempt.lp) {
+                if sign.peak > self.memory.appetite.bytes_each(running.attempt.lp) {
                     self.memory.appetite.learn(running.attempt.lp, sign.peak, 0);
                 }
             }
@@ -629,7 +634,10 @@ impl Crew {
 
     /// Encoders at once, of all that there could be.
     fn allowed(&self) -> usize {
-        self.rules.most.saturating_sub(self.stance.fewer).max(1)
+        self.rules
+            .most_workers
+            .saturating_sub(self.stance.fewer)
+            .max(1)
     }
 
     /// Has encoders rest that are too many, and lets them go on when they are not any more. In a long pause all are ended, so
@@ -694,13 +702,16 @@ impl Crew {
     /// What memory allows for another worker with this `lp`; `None` if the machine was not looked at.
     fn verdict(&self, lp: u32) -> Option<Verdict> {
         let (look, _) = self.look.as_ref()?;
-        let expected = |running: &Running| self.memory.appetite.worker(running.attempt.lp);
-        let worker = |running: &Running| Worker {
+        let expected = |running: &Running| self.memory.appetite.bytes_each(running.attempt.lp);
+        let footprint = |running: &Running| Footprint {
             now: running.sign.resident,
             expected: expected(running),
         };
-        let running: Vec<Worker> = self.running.values().map(worker).collect();
-        Some(self.memory.judge(look.seen, &running, self.rules.most, lp))
+        let running: Vec<Footprint> = self.running.values().map(footprint).collect();
+        Some(
+            self.memory
+                .judge(look.seen, &running, self.rules.most_workers, lp),
+        )
     }
 
     /// Gives up what must be given up while memory is short, and tells how many workers it allows.
@@ -721,12 +732,12 @@ impl Crew {
         let allowed = self
             .busy()
             .saturating_add(verdict.more)
-            .clamp(1, self.rules.most);
+            .clamp(1, self.rules.most_workers);
         // Workers that nothing is left for are not worth a message.
         let is_of_use = !self.queue.is_empty() || !self.extent.complete;
         if let Some(before) = self.memory.is_news(allowed, now).filter(|_| is_of_use) {
             let left = verdict.left.map_or_else(|| "any amount".to_owned(), gib);
-            let each = gib(self.memory.appetite.worker(self.rules.lp));
+            let each = gib(self.memory.appetite.bytes_each(self.rules.lp));
             self.note(format!("workers: at most {before} -> {allowed}: {left} of memory left, a worker needs {each}"));
         }
     }
@@ -747,10 +758,8 @@ impl Crew {
         }
         youngest.killed = Some(Killed::ForMemory);
         self.orders.push(Order::Kill(youngest.attempt.goal));
-        let (index, left) = (
-            youngest.scene.index,
-            verdict.left.map(gib).unwrap_or_default(),
-        );
+        let index = youngest.scene.index;
+        let left = verdict.left.map(gib).unwrap_or_default();
         self.note(format!(
             "memory is nearly full, {left} left: chunk {index} is stopped, and encoded again later"
         ));
@@ -761,7 +770,7 @@ impl Crew {
     ///
     /// # Errors
     /// [`TooLarge`], if it is for certain.
-    fn weigh(&mut self) -> Result<()> {
+    fn watch_size(&mut self) -> Result<()> {
         let Some(allowed) = &self.rules.allowed else {
             return Ok(());
         };
@@ -781,7 +790,7 @@ impl Crew {
         disk::need(
             self.done.chunks.len(),
             self.done.bytes,
-            self.rules.most,
+            self.rules.most_workers,
             self.rules.film_bytes,
         )
     }
@@ -790,15 +799,16 @@ impl Crew {
     ///
     /// # Errors
     /// When that does not clear.
-    fn look_at_disk(&mut self, now: Instant) -> Result<()> {
+    fn watch_disk(&mut self, now: Instant) -> Result<()> {
         let Some(space) = self.look.as_ref().and_then(|(look, _)| look.disk) else {
             return Ok(());
         };
         if self.queue.is_empty() && self.disk.has_room() {
             return Ok(());
         }
-        let (need, job) = (self.disk_need(), &self.rules.job);
-        match self.disk.look(space, need, self.running.is_empty(), now) {
+        let need = self.disk_need();
+        let job = &self.rules.job;
+        match self.disk.judge(space, need, self.running.is_empty(), now) {
             Turn::Same => (),
             Turn::Full(figures) => {
                 self.warn(format!(
@@ -828,7 +838,7 @@ impl Crew {
     fn lp_of_next(&self) -> u32 {
         let Rules {
             cores,
-            most,
+            most_workers,
             lp,
             most_lp,
             ..
@@ -838,7 +848,7 @@ impl Crew {
         }
         self.memory
             .appetite
-            .lp_for_one_of_the_last(cores, most, self.queue.len(), lp)
+            .lp_for_one_of_the_last(cores, most_workers, self.queue.len(), lp)
             .min(most_lp)
             .max(lp)
     }
@@ -988,7 +998,7 @@ impl Crew {
         let look = self.look.as_ref().map(|(look, _)| look);
         let figures = progress::figures(&self.done, &self.extent, look, &signs, &self.pace);
         Progress {
-            workers: figures.workers.min(self.rules.most),
+            workers: figures.workers.min(self.rules.most_workers),
             ..figures
         }
     }
@@ -1073,7 +1083,7 @@ mod tests {
             let budget = Budget::new(MemoryLimit::Available, machine, 2, 1 << 20);
             let memory = Memory::new(Appetite::new(load), budget, 2, now);
             let mut rules = Rules {
-                most: 2,
+                most_workers: 2,
                 lp: 1,
                 most_lp: 1,
                 cores: 2,

@@ -151,7 +151,7 @@ pub fn run(programs: &Programs, part: Part<'_>, recipe: &Recipe, lp: u32) -> Res
         let seconds = started.elapsed().as_secs_f64();
         if children.is_closed() {
             // Given up, but perhaps not without anything.
-            let frames = pulse.look().encoded;
+            let frames = pulse.vitals().encoded;
             return Ok((frames > 0).then_some(Trial {
                 frames,
                 seconds,

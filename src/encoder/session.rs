@@ -72,8 +72,8 @@ impl Pulse {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known now; looks at the memory anew.
-    pub fn look(&self) -> Vitals {
+    /// What is known now, its memory looked at anew.
+    pub fn vitals(&self) -> Vitals {
         let pid = self.lock().vitals.pid;
         let seen = process::peak_resident(pid);
         let mut state = self.lock();
@@ -90,7 +90,7 @@ impl Pulse {
     fn fed_to_the_end(&self) {
         self.change(|state| state.fed_to_the_end = true);
         // At its end it takes most, and nobody may look once more.
-        self.look();
+        self.vitals();
     }
 
     fn reported(&self, frames: u64) {
@@ -354,7 +354,7 @@ mod tests {
             pulse.reported(reported);
             assert_eq!(told.load(Ordering::Relaxed), 1);
         }
-        let vitals = pulse.look();
+        let vitals = pulse.vitals();
         assert_eq!((vitals.fed, vitals.encoded), (20, 20));
     }
 
@@ -400,7 +400,7 @@ mod tests {
         });
         assert_eq!(fed.unwrap(), (8, 0), "rows go together; there may be more");
         assert_eq!(told.load(Ordering::Relaxed), 1);
-        assert_eq!(session.pulse.look().fed, 3);
+        assert_eq!(session.pulse.vitals().fed, 3);
         let again = session.feed(|_| io::Result::Ok(()));
         assert!(matches!(again, Err(Unfed::Refused(_))));
         let ended = session.end().unwrap();

@@ -254,7 +254,7 @@ impl Workshop {
             Err(Failure::Killed(_)) => AttemptEnd::Killed,
             Err(_) => AttemptEnd::Failed,
         };
-        let peak = pulse.look().peak_memory;
+        let peak = pulse.vitals().peak_memory;
         if let Some(shared) = &self.shared {
             let _ = shared.ended(&self.job, index, outcome, peak);
         }
@@ -271,9 +271,9 @@ impl Workshop {
         let started = Instant::now();
         let part = self.job.part(attempt.goal.file()).map_err(Failure::Other)?;
         let command = self.command(reel, attempt, &part)?;
-        let (children, encoder) = (&self.tools.children, &self.encoder);
+        let children = &self.tools.children;
         let mut session =
-            Session::start(children, encoder, command, pulse).map_err(Failure::Other)?;
+            Session::start(children, &self.encoder, command, pulse).map_err(Failure::Other)?;
         let feeder = Feeder {
             workshop: self,
             reader,
@@ -376,7 +376,7 @@ impl Workshop {
         }
         let check = |ivf: &Ivf| check(&self.media, &self.recipe, *chunk, ivf);
         let ivf = ended.wrote(part, check).map_err(Failure::Other)?;
-        self.look_at(written)
+        self.spot_check(written)
             .map_err(|error| Failure::Other(anyhow!("{error:#}\n{}", ended.words())))?;
         self.job.require_same_source().map_err(Failure::Source)?;
         cut::require_same_files(&self.recipe, chunk.end).map_err(Failure::Source)?;
@@ -384,7 +384,7 @@ impl Workshop {
             chunk: *chunk,
             pictures: ivf.pictures,
             seconds: written.started.elapsed().as_secs_f64(),
-            peak_memory: written.pulse.look().peak_memory,
+            peak_memory: written.pulse.vitals().peak_memory,
             lp: attempt.lp,
             crf: attempt.crf,
             encoder: self.recipe.encoder.version.clone(),
@@ -395,13 +395,14 @@ impl Workshop {
     }
 
     /// Decodes what an encoder has written, if it is one of the samples.
-    fn look_at(&self, written: &Written<'_>) -> Result<()> {
+    fn spot_check(&self, written: &Written<'_>) -> Result<()> {
         let size = (self.media.width, self.media.height);
         let mut pictures = Pictures::of(&self.recipe, size, written.chunk.frames());
         if self.recipe.video.is_usual() {
             pictures = pictures.only_beginning();
         }
-        let (frames, started) = (pictures.looked_at(), Instant::now());
+        let frames = pictures.looked_at();
+        let started = Instant::now();
         if !self.samples.wants(frames, written.started.elapsed()) {
             return Ok(());
         }

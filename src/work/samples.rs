@@ -50,7 +50,7 @@ struct Running {
 }
 
 /// Places that are encoded side by side.
-pub struct Samples {
+pub struct Weighing {
     at: Sampling,
     /// The place that is next.
     next: AtomicUsize,
@@ -58,7 +58,7 @@ pub struct Samples {
     running: Mutex<BTreeMap<usize, Running>>,
 }
 
-impl Samples {
+impl Weighing {
     /// None is begun yet.
     #[must_use]
     pub fn new(at: Sampling) -> Self {
@@ -96,9 +96,10 @@ impl Samples {
 
     /// Kills encoders that have not moved for too long. Has to be called now and then.
     pub fn watch(&self) {
-        let (now, is_held) = (Instant::now(), self.at.workshop.tools.children.is_held());
+        let now = Instant::now();
+        let is_held = self.at.workshop.tools.children.is_held();
         for running in self.running().values_mut() {
-            let vitals = running.pulse.look();
+            let vitals = running.pulse.vitals();
             let done = vitals.fed + vitals.encoded;
             if done != running.moved.0 || is_held {
                 running.moved = (done, now);
@@ -164,10 +165,8 @@ impl Samples {
         let Sampling {
             workshop, reader, ..
         } = &self.at;
-        let (reel, pulse) = (
-            Reel::known(chunk, Arc::<Shelf>::default()),
-            Arc::<Pulse>::default(),
-        );
+        let reel = Reel::known(chunk, Arc::<Shelf>::default());
+        let pulse = Arc::<Pulse>::default();
         let running = Running {
             pulse: pulse.clone(),
             moved: (0, Instant::now()),

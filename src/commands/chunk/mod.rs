@@ -215,7 +215,7 @@ impl Means {
     fn wishes(&self, recipe: &Recipe, film: &MediaInfo, lp: u32, chunks: usize) -> crew::Wishes {
         let workers = self.workers(recipe, film, lp, chunks);
         crew::Wishes {
-            most: workers.most,
+            most_workers: workers.most,
             lp,
             most_lp: recipe.encoder.same_bytes_up_to(lp),
             memory: self.memory,

@@ -211,13 +211,13 @@ impl Run<'_> {
     }
 
     fn only_scenes(&self, opened: &Opened) -> Result<()> {
-        let (seen, stop) = (Arc::new(AtomicU64::new(0)), Arc::default());
+        let detected = Arc::new(AtomicU64::new(0));
         let lookout = crew::Lookout {
             workshop: Arc::new(self.workshop(opened.media.clone())),
             reader: opened.reader.clone(),
             shelf: Arc::default(),
-            seen: seen.clone(),
-            stop,
+            detected: detected.clone(),
+            stop: Arc::default(),
             threads: crew::MOST_THREADS,
             hashes: self.config.step == Step::Plan,
         };
@@ -225,7 +225,7 @@ impl Run<'_> {
         let fraction = || {
             Some(Event::Fraction {
                 stage: Stage::Index,
-                fraction: (seen.load(Ordering::Relaxed) as f64 / frames).min(1.0),
+                fraction: (detected.load(Ordering::Relaxed) as f64 / frames).min(1.0),
             })
         };
         let looking = begin(move || crew::find_scenes(lookout));
@@ -289,7 +289,7 @@ impl Run<'_> {
             plan.recipe.encoder.same_bytes_up_to(lp)
         };
         Ok(crew::Wishes {
-            most: plan.workers.most,
+            most_workers: plan.workers.most,
             lp,
             most_lp,
             memory: config.memory,

@@ -23,7 +23,7 @@ use crate::{
     source::linear::Linear,
     work::{
         handed::Handing,
-        samples::{Samples, Sampling},
+        samples::{Sampling, Weighing},
     },
 };
 
@@ -206,7 +206,7 @@ impl Run<'_> {
         let media = &opened.media;
         let preset = self.plan.recipe.video.preset;
         let patience = self.config.stall_timeout;
-        let samples = Arc::new(Samples::new(Sampling {
+        let samples = Arc::new(Weighing::new(Sampling {
             workshop: self.workshop(media.clone()),
             reader: opened.reader.clone(),
             crf,

@@ -138,7 +138,7 @@ impl<'a> Telling<'a> {
     /// How far it is, if that is due.
     fn next(&self) -> Option<Event> {
         // Nobody else looks at its memory.
-        let encoded = self.pulse.look().encoded;
+        let encoded = self.pulse.vitals().encoded;
         let now = Instant::now();
         let mut pace = self.pace.borrow_mut();
         pace.saw(encoded, !self.children.is_held(), now);
