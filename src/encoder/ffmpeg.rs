@@ -14,7 +14,10 @@ use super::{
     files::Meaning, session::Session, svt_av1,
 };
 use crate::{
-    film::media::{ChromaLocation, Color, Range, UNSPECIFIED},
+    film::{
+        media::{ChromaLocation, Color, Range, UNSPECIFIED},
+        shape::{Shape, pixel_format},
+    },
     os::{
         cache::Cache,
         process::{Children, ToolFailure},
@@ -518,14 +521,6 @@ fn range(color: &Color) -> &'static str {
     }
 }
 
-fn pixel_format(video: &Video) -> &'static str {
-    if video.picture.bit_depth == 8 {
-        "yuv420p"
-    } else {
-        "yuv420p10le"
-    }
-}
-
 /// A film that ffmpeg reads itself.
 #[derive(Debug, Clone, Copy)]
 pub struct WholeFilm<'a> {
@@ -535,8 +530,8 @@ pub struct WholeFilm<'a> {
     pub stream: usize,
     /// What ffmpeg is told before its input, so that it turns pictures as is meant.
     pub input_options: &'a [&'a str],
-    /// Width and height to which it is cut at its top left, once it is upright.
-    pub size: (u32, u32),
+    /// How its pictures become those that are encoded.
+    pub shape: Shape,
     /// Frames per second that the encoder is told, whatever their times are.
     pub fps: Ratio<u32>,
 }
@@ -556,7 +551,7 @@ impl Encoder {
             file,
             stream,
             input_options,
-            size: (width, height),
+            shape,
             fps,
         } = film;
         let (numer, denom) = (fps.numer(), fps.denom());
@@ -572,9 +567,9 @@ impl Encoder {
         // The recipe says all that is kept of HDR; times are given when the film is joined. A conversion keeps the range
         // only where it is told to.
         let filters = [
-            format!("crop={width}:{height}:0:0"),
+            shape.kept().filter(),
             format!("scale=in_range={0}:out_range={0}", range(color)),
-            format!("format={}", pixel_format(video)),
+            format!("format={}", pixel_format(video.picture.bit_depth)),
             "sidedata=mode=delete".to_owned(),
             color_filter(color),
             format!("settb={denom}/{numer}"),
@@ -682,7 +677,7 @@ impl Library {
     fn encode_to(&self, command: &mut Command, words: &Words, video: &Video, output: &Path) {
         command.args(["-c:v", self.codec]).args(self.fixed);
         command
-            .args(["-pix_fmt", pixel_format(video)])
+            .args(["-pix_fmt", pixel_format(video.picture.bit_depth)])
             .args(&words.own);
         if !words.passed.is_empty() {
             command.args([self.params, &words.passed.join(":")]);

@@ -1,6 +1,6 @@
 //! What a film is: plain data, known once and handed on.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
@@ -339,7 +339,7 @@ pub struct Video {
     pub width: u32,
     /// Height in pixels as coded.
     pub height: u32,
-    /// Sample (pixel) aspect ratio; 1 when unknown.
+    /// Sample (pixel) aspect ratio as coded; 1 when unknown.
     pub sample_aspect: Ratio<u32>,
     /// Pixel format by ffmpeg's name.
     pub pixel_format: String,
@@ -384,51 +384,6 @@ impl Video {
             .into_iter()
             .chain(cropping.into_iter().flatten())
             .collect()
-    }
-
-    /// Size in which it is encoded: upright, and even as 4:2:0 needs it. Width and height.
-    #[must_use]
-    pub fn encoded_size(&self) -> (u32, u32) {
-        let (width, height) = (self.width & !1, self.height & !1);
-        if self.rotation % 180 == 90 {
-            (height, width)
-        } else {
-            (width, height)
-        }
-    }
-}
-
-/// A part of a picture, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Crop {
-    /// Width and height.
-    pub size: (u32, u32),
-    /// How far it lies from the left edge and from the upper one.
-    pub at: (u32, u32),
-}
-
-impl Crop {
-    /// ffmpeg's filter that leaves nothing but it.
-    #[must_use]
-    pub fn filter(&self) -> String {
-        let ((width, height), (x, y)) = (self.size, self.at);
-        format!("crop={width}:{height}:{x}:{y}")
-    }
-}
-
-/// As ffmpeg's crop takes it: `1920:800:0:140`.
-impl FromStr for Crop {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let numbers: Result<Vec<u32>, _> = text.split(':').map(str::parse).collect();
-        match numbers.as_deref() {
-            Ok(&[width, height, x, y]) if width > 0 && height > 0 => Ok(Self {
-                size: (width, height),
-                at: (x, y),
-            }),
-            _ => Err(format!("`{text}` is no W:H:X:Y, such as 1920:800:0:140")),
-        }
     }
 }
 
@@ -717,23 +672,6 @@ pub struct Space {
     /// The part that is shown, if it is not all.
     #[serde(default)]
     pub crop: Option<Cropping>,
-}
-
-impl Space {
-    /// The same for pictures as this `video` is encoded: what they are not cropped by any more is warned of.
-    #[must_use]
-    pub fn of(self, video: &Video, warnings: &mut Vec<String>) -> Self {
-        let is_as_coded =
-            video.encoded_size() == (video.width, video.height) && video.rotation == 0;
-        if is_as_coded || self.crop.is_none() {
-            return self;
-        }
-        warnings.push(
-            "the cropping that its container says is left out: its pictures are encoded turned, or without an odd row or column"
-                .to_owned(),
-        );
-        Self { crop: None, ..self }
-    }
 }
 
 /// `StereoMode 3, ProjectionType 1, pose 10.5 -5 2`, or `a plane for one eye`.

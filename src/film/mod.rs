@@ -3,5 +3,6 @@
 pub mod hdr;
 pub mod language;
 pub mod media;
+pub mod shape;
 pub mod fate;
 pub mod tags;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
 use crate::{
+    film::shape::pixel_format,
     os::process::Children,
     settings::clip::{AtLeast, Measure},
 };
@@ -78,10 +79,7 @@ impl Pair<'_> {
     /// # Errors
     /// If it cannot read one of them.
     pub fn measure(&self, measure: Measure, ffmpeg: &Path) -> Result<f64> {
-        let format = match self.bit_depth {
-            8 => "yuv420p",
-            _ => "yuv420p10le",
-        };
+        let format = pixel_format(self.bit_depth);
         let filter = match measure {
             Measure::Vmaf => {
                 let model = match self.size.0 > WIDE {

@@ -199,8 +199,8 @@ impl Said<'_> {
 
     fn pixel_shape(&self) -> Finding {
         let (wanted, found) = (
-            self.container().video.sample_aspect,
-            self.found.video.sample_aspect,
+            self.container().video.shape().sample_aspect(),
+            self.found.video.shape().sample_aspect(),
         );
         let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());
         let agrees = (shape(found) / shape(wanted) - 1.0).abs() <= ASPECT_TOLERANCE;

@@ -331,7 +331,7 @@ fn shape_options(media: &MediaInfo) -> Vec<String> {
     match display_size(
         media.width,
         media.height,
-        media.container.video.sample_aspect * one_eye,
+        media.container.video.shape().sample_aspect() * one_eye,
     ) {
         Some((width, height)) => strings(&["--display-dimensions", &format!("0:{width}x{height}")]),
         None => Vec::new(),

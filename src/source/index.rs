@@ -24,7 +24,10 @@ use super::{
     times::{Indexed, positive},
 };
 use crate::{
-    film::media::{Container, Fields, Range},
+    film::{
+        media::{Container, Fields, Range},
+        shape::{Crop, Shape, Turn},
+    },
     os::process::quoted,
 };
 
@@ -34,7 +37,7 @@ pub struct Source {
     input: Arc<Path>,
     index: PathBuf,
     stream: usize,
-    rotation: u16,
+    shape: Shape,
     full_range: bool,
     fields: Option<Fields>,
     bit_depth: u8,
@@ -74,7 +77,7 @@ impl Source {
             input: input.into(),
             index: index.to_owned(),
             stream: container.video.stream,
-            rotation: container.video.rotation,
+            shape: container.video.shape(),
             full_range: container.video.color.range == Some(Range::Full),
             fields: container.video.fields,
             bit_depth,
@@ -86,10 +89,8 @@ impl Source {
             fs::read_to_string(scratch).context("reading the frame times that FFMS2 wrote")?;
         fs::remove_file(scratch).context("removing the frame times that FFMS2 wrote")?;
         let info = decoded.info();
-        let encoded = source.shaped(&decoded)?.info();
-        let Property::Constant(size) = encoded.resolution else {
-            bail!("`{}` changes its frame size in the middle", input.display())
-        };
+        source.shaped(&decoded)?;
+        let (width, height) = source.shape.size();
         let indexed = Indexed {
             frames: info.num_frames as u64,
             packets: info.num_frames as u64,
@@ -101,8 +102,8 @@ impl Source {
             times_ms: read_timecodes(&times)?,
             ends_ms: None,
             ends_within: false,
-            width: u32::try_from(size.width)?,
-            height: u32::try_from(size.height)?,
+            width,
+            height,
         };
         ensure!(
             indexed.times_ms.len() as u64 == indexed.frames,
@@ -148,25 +149,50 @@ impl Source {
         );
         let mut clip = clip.clone();
         // A quarter turn to the right is a transposition and a flip.
-        let steps: &[&str] = match self.rotation {
-            90 => &["Transpose", "FlipHorizontal"],
-            180 => &["Turn180"],
-            270 => &["Transpose", "FlipVertical"],
-            _ => &[],
+        let steps: &[&str] = match self.shape.turn() {
+            Turn::None => &[],
+            Turn::Right => &["Transpose", "FlipHorizontal"],
+            Turn::Half => &["Turn180"],
+            Turn::Left => &["Transpose", "FlipVertical"],
         };
         for step in steps {
             clip = self.vs.filter(STD, step, &clip, &[])?;
         }
-        if let Property::Constant(size) = clip.info().resolution
-            && (size.width % 2 == 1 || size.height % 2 == 1)
-        {
-            let crop = [
-                ("right", (size.width % 2) as i64),
-                ("bottom", (size.height % 2) as i64),
-            ];
-            clip = self.vs.filter(STD, "Crop", &clip, &crop)?;
+        let Property::Constant(decoded) = clip.info().resolution else {
+            bail!(
+                "`{}` changes its frame size in the middle",
+                self.input.display()
+            )
+        };
+        let decoded = (
+            u32::try_from(decoded.width)?,
+            u32::try_from(decoded.height)?,
+        );
+        let upright = self.shape.upright();
+        ensure!(
+            decoded == upright,
+            "`{}` is decoded to pictures of {}x{}, and ffprobe says {}x{}",
+            self.input.display(),
+            decoded.0,
+            decoded.1,
+            upright.0,
+            upright.1
+        );
+        let Crop {
+            size: (width, height),
+            at: (left, top),
+        } = self.shape.kept();
+        if (width, height) == decoded {
+            return Ok(clip);
         }
-        Ok(clip)
+        let kept = [
+            ("width", width),
+            ("height", height),
+            ("left", left),
+            ("top", top),
+        ];
+        let kept = kept.map(|(name, pixels)| (name, i64::from(pixels)));
+        self.vs.filter(STD, "CropAbs", &clip, &kept)
     }
 
     /// The whole film, decoded by `threads`: 4:2:0 at the bit depth of the recipe, or at 8 bit where widening is a shift

@@ -28,7 +28,10 @@ use super::{
     raw::{Next, Raw},
 };
 use crate::{
-    film::media::{Container, Range as SampleRange, Subsampling, Video},
+    film::{
+        media::{Container, Range as SampleRange, Subsampling, Video},
+        shape::{EVEN, pixel_format},
+    },
     os::{
         exit::UnfitFilm,
         process::{Children, Running, TailReader, tells_of_unreadable},
@@ -328,13 +331,9 @@ impl Linear {
         } else {
             "tv"
         };
-        let format = if bit_depth == 8 {
-            "yuv420p"
-        } else {
-            "yuv420p10le"
-        };
+        let format = pixel_format(bit_depth);
         let cut = match self.keep_on {
-            true => "trunc(iw/2)*2:trunc(ih/2)*2".to_owned(),
+            true => EVEN.to_owned(),
             false => format!("min(iw\\,{width}):min(ih\\,{height})"),
         };
         let fields = field_by_field(&self.container.video);

@@ -13,7 +13,7 @@ use super::{
     frames::{Frame, Layout},
     linear::Pipe,
 };
-use crate::os::toolbox::Toolbox;
+use crate::{film::shape::pixel_format, os::toolbox::Toolbox};
 
 /// A packed chunk.
 pub struct Packed {
@@ -49,10 +49,7 @@ impl Packed {
             self.file.display()
         );
         let mut command = Command::new(&self.tools.ffmpeg);
-        let format = match self.layout.bit_depth {
-            8 => "yuv420p",
-            _ => "yuv420p10le",
-        };
+        let format = pixel_format(self.layout.bit_depth);
         command
             .args("-nostdin -hide_banner -nostats -loglevel level+info -y -i".split(' '))
             .arg(&self.file)

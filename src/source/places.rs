@@ -23,7 +23,10 @@ use super::{
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
 };
 use crate::{
-    film::media::{Container, Crop, Extra, Range as SampleRange, UNCROPPED},
+    film::{
+        media::{Container, Extra, Range as SampleRange, UNCROPPED},
+        shape::Crop,
+    },
     os::toolbox::Toolbox,
 };
 

@@ -16,7 +16,10 @@ use super::{
     packets::{Announced, Original, SAME_TIME_MS, keep_clock},
     probe::LOOKING_FAR,
 };
-use crate::os::{process::ToolFailure, toolbox::Toolbox};
+use crate::{
+    film::shape::Turn,
+    os::{process::ToolFailure, toolbox::Toolbox},
+};
 
 /// How long packets may be stored before one that is shown earlier, in milliseconds.
 const REORDERED_MS: f64 = 1000.0;
@@ -188,7 +191,7 @@ impl<'a> Cutter<'a> {
             "ffmpeg decodes no picture of the stretch"
         );
         // A picture that is turned when it is decoded would lie on its side in another container.
-        let is_upright = self.film.container.video.rotation == 0;
+        let is_upright = self.film.container.video.shape().turn() == Turn::None;
         if is_upright && self.copy(stretch, file)? && self.has(file, &wanted).unwrap_or(false) {
             return Ok(Some(Kept::Packets));
         }

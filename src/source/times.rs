@@ -80,12 +80,7 @@ pub fn media_info(
 
 /// The container of a film that is encoded upright, in frames of this size.
 fn upright(mut container: Container, encoded: (u32, u32)) -> Container {
-    let video = &mut container.video;
-    let (mut width, mut height) = (video.width, video.height);
-    if video.rotation % 180 == 90 {
-        (width, height) = (height, width);
-        video.sample_aspect = video.sample_aspect.recip();
-    }
+    let (width, height) = container.video.shape().upright();
     if (width, height) != encoded {
         container.warnings.push(format!(
             "{width}x{height} is encoded as {}x{}: sizes are even in 4:2:0",

@@ -420,7 +420,7 @@ impl Opening<'_> {
     /// Opens the film for being decoded from beginning to end.
     fn in_order(&self, announced: Arc<Announced>) -> Result<Opened> {
         let container = self.container();
-        let (width, height) = container.video.encoded_size();
+        let (width, height) = container.video.shape().size();
         ensure!(
             width > 0 && height > 0,
             UnfitFilm(format!(
@@ -522,7 +522,7 @@ impl Opening<'_> {
     /// The pictures as packets announce them.
     #[must_use]
     pub fn as_announced(&self, announced: &Announced) -> Indexed {
-        let (width, height) = self.container().video.encoded_size();
+        let (width, height) = self.container().video.shape().size();
         let times_ms = announced.times_ms.clone();
         let Announced {
             packets,

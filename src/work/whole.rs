@@ -52,7 +52,7 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
         file: Path::new(job.source_link()),
         stream: media.container.video.stream,
         input_options: &input_options,
-        size: (media.width, media.height),
+        shape: media.container.video.shape(),
         fps: encoder::rate(media.fps),
     };
     let mut command =

@@ -532,10 +532,16 @@ pub fn late_altogether() -> PathBuf {
     })
 }
 
-/// 24 frames that are to be turned by a quarter, as telephones write them.
+/// 24 frames that are to be turned by a quarter, as telephones write them; pixels are 16:15.
 pub fn rotated() -> PathBuf {
     clip("rotated.mp4", |dir| {
-        x264(dir, "video.mp4", &graph("192x108", 1, 24, BT709), TAGS_709);
+        let format = format!("{BT709},setsar=16/15");
+        x264(
+            dir,
+            "video.mp4",
+            &graph("192x108", 1, 24, &format),
+            TAGS_709,
+        );
         ffmpeg(
             dir,
             &[

@@ -117,6 +117,21 @@ fn compare(dir: &Path, source: &Path, output: &Path, flags: &[&str]) -> Value {
     verdict
 }
 
+#[test]
+fn a_film_that_was_turned_is_its_source_and_one_with_pixels_on_their_side_is_not() {
+    let (dir, source) = (tempfile::tempdir().unwrap(), clips::rotated());
+    let _ = Run::encode(dir.path(), &source, "out.mkv").succeeds();
+    let output = dir.path().join("out.mkv");
+    let verdict = compare(dir.path(), &source, &output, &[]);
+    assert_eq!(shown(&verdict), "");
+    let aspect = ["-aspect", "108/180"];
+    let film = output.to_str().unwrap();
+    let copy = ["-y", "-i", film, "-map", "0", "-c", "copy"];
+    ffmpeg(dir.path(), &[&copy[..], &aspect, &["lying.mkv"]].concat());
+    let verdict = compare(dir.path(), &source, &dir.path().join("lying.mkv"), &[]);
+    assert!(shown(&verdict).contains("shape of a pixel"));
+}
+
 /// What differs, with all that is said of it.
 fn shown(verdict: &Value) -> String {
     let findings = verdict["findings"].as_array().unwrap().iter();

@@ -197,6 +197,11 @@ fn a_film_that_is_to_be_turned_is_turned() {
         (&file.video()["width"], &file.video()["height"]),
         (&108.into(), &192.into())
     );
+    assert_eq!(
+        file.video()["sample_aspect_ratio"],
+        "15:16",
+        "so are its pixels"
+    );
     assert!(
         !file.ffprobe.to_string().contains("rotation"),
         "it would be turned twice"

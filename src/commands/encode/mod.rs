@@ -613,7 +613,7 @@ impl<'a> Run<'a> {
         if self.job.has_chunks() {
             return None;
         }
-        let (width, height) = self.probed.container.video.encoded_size();
+        let (width, height) = self.probed.container.video.shape().size();
         // What a container says of its rate may be nonsense, which the index will see through.
         let rate = self
             .probed

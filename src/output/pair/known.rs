@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use crate::{
-    film::media::Crop,
+    film::shape::Crop,
     finding::{Finding, Property},
     metric::likeness::Freedom,
 };

@@ -26,7 +26,7 @@ pub fn of_pictures(
     let (ours, theirs) = (&source.video, &output.video);
     let wanted = differences
         .crop()
-        .map_or(ours.encoded_size(), |crop| crop.size);
+        .map_or(ours.shape().size(), |crop| crop.size);
     let size = |(width, height): (u32, u32)| format!("{width}x{height}");
     let scan = |fields: Option<Fields>| {
         fields.map_or("progressive".to_owned(), |fields| fields.to_string())
@@ -42,7 +42,7 @@ pub fn of_pictures(
     // Of scaled pictures the whole has its shape, as near as two lines or columns let it.
     let whole = |(width, height): (u32, u32)| f64::from(width) / f64::from(height);
     let scaled = differences.are_scaled();
-    let (sizes, tolerance) = match (wanted, theirs.encoded_size()) {
+    let (sizes, tolerance) = match (wanted, theirs.shape().size()) {
         (wanted, found) if scaled => {
             let rounded = 2.0 / f64::from(found.0.min(found.1));
             ([whole(wanted), whole(found)], ASPECT_TOLERANCE + rounded)
@@ -50,21 +50,21 @@ pub fn of_pictures(
         _ => ([1.0; 2], ASPECT_TOLERANCE),
     };
     let shapes = [
-        ratio(ours.sample_aspect) * sizes[0],
-        ratio(theirs.sample_aspect) * sizes[1],
+        ratio(ours.shape().sample_aspect()) * sizes[0],
+        ratio(theirs.shape().sample_aspect()) * sizes[1],
     ];
     let by = "ffprobe";
     vec![
         Finding::same(
             Property::PictureSize,
             size(wanted),
-            size(theirs.encoded_size()),
+            size(theirs.shape().size()),
             by,
         ),
         Finding::new(
             Property::PixelShape,
-            ours.sample_aspect.to_string(),
-            theirs.sample_aspect.to_string(),
+            ours.shape().sample_aspect().to_string(),
+            theirs.shape().sample_aspect().to_string(),
             by,
             (shapes[1] / shapes[0] - 1.0).abs() <= tolerance,
         ),

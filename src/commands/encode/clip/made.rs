@@ -325,7 +325,7 @@ impl Test<'_> {
         let (run, files) = (self.run, self.files.clone());
         let children = run.watch.children.clone();
         let (size, bit_depth) = (
-            video.encoded_size(),
+            video.shape().size(),
             run.plan.recipe.video.picture.bit_depth,
         );
         run.watch.over(move || {
