@@ -432,7 +432,7 @@ pub struct Track {
     /// Where what is heard or seen of it begins, by the film's clock in milliseconds, where its first packets say so: what
     /// is before that, an edit list hides.
     pub begins_ms: Option<f64>,
-    /// Packets at its beginning that an edit list hides.
+    /// Packets at its beginning of which an edit list hides all that is in them.
     pub hidden: u32,
     /// Whether some of them lie behind the beginning of the film: in the pause that the list makes before what is heard.
     #[serde(default)]
@@ -454,12 +454,13 @@ impl Track {
         f64::from(self.opus_delay) / OPUS_RATE
     }
 
-    /// Whether its first packet that counts lies before the film's beginning: of Opus and Vorbis it gives no sound, or less
-    /// than it seems to, and what follows cannot be decoded without it.
+    /// Whether its first packet that counts begins before the film does. Of Opus and Vorbis it gives no sound, or less than it
+    /// seems to, and what follows cannot be decoded without it; of others an edit list hides a part, and the rest is in no
+    /// other packet.
     #[must_use]
-    pub fn begins_before_it_is_heard(&self) -> bool {
-        self.carry == Carry::Copy
-            && ["opus", "vorbis"].contains(&self.codec.as_str())
+    pub fn begins_before_the_film(&self) -> bool {
+        self.kind == TrackKind::Audio
+            && self.carry == Carry::Copy
             && self.begins_ms.is_some_and(|ms| ms < 0.0)
     }
 
@@ -506,7 +507,7 @@ impl Track {
     #[must_use]
     pub fn earliest_ms(&self) -> Option<f64> {
         self.begins_ms
-            .filter(|_| self.begins_before_it_is_heard())
+            .filter(|_| self.begins_before_the_film())
             .map(|ms| ms + self.later_ms())
     }
 }

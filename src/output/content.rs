@@ -119,7 +119,18 @@ const AHEAD: usize = 4096;
 struct Line {
     stream: usize,
     ms: f64,
+    /// How long it lasts, in milliseconds; 0 where nobody says.
+    lasts_ms: f64,
     hash: String,
+}
+
+/// In what the packets of a track may be others than in the source.
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    /// By how much they are later, in milliseconds.
+    later_ms: f64,
+    /// So many at the beginning may be missing, if they end before the film begins: an edit list hides them.
+    hidden: usize,
 }
 
 impl<'a> Films<'a> {
@@ -251,7 +262,8 @@ impl<'a> Films<'a> {
         keep_clock(hashed(&mut source), self.source.container);
         self.keep_output_clock(hashed(&mut output));
         let source = (self.source.listener(), source);
-        self.in_lockstep(source, output, &vec![self.later_ms; pairs.len()])
+        let apart = pairs.iter().map(|pair| self.apart(pair));
+        self.in_lockstep(source, output, &apart.collect::<Vec<_>>())
     }
 
     /// Compares the sound of the file `encoded` with the output's, whose tracks are moved by `sync_ms`, and have these `numbers`
@@ -273,8 +285,12 @@ impl<'a> Films<'a> {
         for command in [&mut source, &mut output] {
             hashed(command.args(["-c", "copy"]));
         }
-        let offsets_ms: Vec<f64> = sync_ms.iter().map(|ms| *ms as f64).collect();
-        let compared = self.in_lockstep((self.listener(), source), output, &offsets_ms)?;
+        let moved = |ms: &i64| Apart {
+            later_ms: *ms as f64,
+            hidden: 0,
+        };
+        let apart: Vec<Apart> = sync_ms.iter().map(moved).collect();
+        let compared = self.in_lockstep((self.listener(), source), output, &apart)?;
         let by = "hashes and times of all packets that were encoded, by ffmpeg";
         let finding = |(number, packets): (&usize, &Packets)| {
             packets.finding(Property::SoundPackets.of_track(number + 1), by)
@@ -301,19 +317,27 @@ impl<'a> Films<'a> {
         }
     }
 
-    /// Compares packets of both, as they come; those of each stream are later in the output by one of `offsets_ms`.
+    /// In what the packets of a track that is copied may be others.
+    fn apart(&self, pair: &Pair<'_>) -> Apart {
+        Apart {
+            later_ms: self.later_ms,
+            hidden: pair.track.hidden as usize,
+        }
+    }
+
+    /// Compares packets of both, as they come; each stream may be others in one way of `apart`.
     fn in_lockstep(
         &self,
         (of_source, source): (Listener<'_>, Command),
         output: Command,
-        offsets_ms: &[f64],
+        apart: &[Apart],
     ) -> Result<Vec<Packets>> {
         let (of_output, restarts) = (self.output_listener(), self.source.container.restarts);
         let ((from_source, ours), (from_output, theirs)) = (bounded(AHEAD), bounded(AHEAD));
         thread::scope(|scope| {
             let a = scope.spawn(move || of_source.stream(source, |text| send(text, &from_source)));
             let b = scope.spawn(move || of_output.stream(output, |text| send(text, &from_output)));
-            let packets = compare(&ours, &theirs, offsets_ms, restarts);
+            let packets = compare(&ours, &theirs, apart, restarts);
             drop((ours, theirs));
             outcome(a).context("reading the source's other tracks again")?;
             outcome(b).context("reading the output's other tracks")?;
@@ -322,11 +346,16 @@ impl<'a> Films<'a> {
     }
 
     /// Compares what `source` and `output` write of one track, packet by packet.
-    fn one_track(&self, mut source: Command, mut output: Command) -> Result<Packets> {
+    fn one_track(
+        &self,
+        pair: &Pair<'_>,
+        mut source: Command,
+        mut output: Command,
+    ) -> Result<Packets> {
         keep_clock(hashed(&mut source), self.source.container);
         self.keep_output_clock(hashed(&mut output));
         let source = (self.source.listener(), source);
-        let mut packets = self.in_lockstep(source, output, &[self.later_ms])?;
+        let mut packets = self.in_lockstep(source, output, &[self.apart(pair)])?;
         Ok(packets.pop().unwrap_or_default())
     }
 
@@ -344,7 +373,7 @@ impl<'a> Films<'a> {
         };
         source.args(["-af", &filled, "-c:a", depth]);
         output.args(["-af", blocks, "-c:a", depth]);
-        Ok(self.one_track(source, output)?.of_samples(pair.what))
+        Ok(self.one_track(pair, source, output)?.of_samples(pair.what))
     }
 
     /// Compares decoded pictures: packets of some codecs have another form in transport streams.
@@ -360,7 +389,7 @@ impl<'a> Films<'a> {
         ];
         source.args(all);
         output.args(all);
-        Ok(self.one_track(source, output)?.of_pictures(pair.what))
+        Ok(self.one_track(pair, source, output)?.of_pictures(pair.what))
     }
 
     /// Compares words and times of subtitles whose form has changed.
@@ -588,18 +617,21 @@ impl Packets {
 }
 
 /// What has come of a track and was not compared yet.
-#[derive(Default)]
 struct Waiting {
     source: VecDeque<Line>,
     output: VecDeque<Line>,
     packets: Packets,
     /// Whether the container is one in which packets of sound may be damaged without its reader knowing.
     may_be_damaged: bool,
+    apart: Apart,
+    /// Packets of the source that were compared or passed over.
+    passed: usize,
 }
 
 impl Waiting {
     /// Compares what has come of both; `all` is whether nothing more comes.
-    fn advance(&mut self, offset_ms: f64, all: bool) {
+    fn advance(&mut self, all: bool) {
+        let offset_ms = self.apart.later_ms;
         while let (Some(source), Some(output)) = (self.source.front(), self.output.front()) {
             if self.packets.differ.is_some() {
                 self.source.clear();
@@ -626,7 +658,7 @@ impl Waiting {
                         Some((place(at), format!("another {}", &place(other)[2..])));
                 }
                 continue;
-            } else if self.packets.same > 0 || !before_the_film(source, offset_ms) {
+            } else if self.packets.same > 0 || !self.apart.may_lack(self.passed, source) {
                 let place = |ms: f64| format!("a packet at {ms:.1} ms");
                 let what = |same: bool, ms: f64| {
                     if same {
@@ -639,14 +671,17 @@ impl Waiting {
                     Some((place(at), what(source.hash == output.hash, output.ms)));
             }
             self.source.pop_front();
+            self.passed += 1;
         }
     }
 
     /// Nothing more comes.
-    fn end(mut self, offset_ms: f64) -> Packets {
-        self.advance(offset_ms, true);
+    fn end(mut self) -> Packets {
+        self.advance(true);
         if self.packets.same == 0 {
-            self.source.retain(|line| !before_the_film(line, offset_ms));
+            let numbered = (self.passed..).zip(self.source);
+            let lacking = numbered.filter(|(n, line)| !self.apart.may_lack(*n, line));
+            self.source = lacking.map(|(_, line)| line).collect();
         }
         if self.packets.differ.is_none() && !(self.source.is_empty() && self.output.is_empty()) {
             let rest = |lines: &VecDeque<Line>| match lines.len() {
@@ -659,29 +694,32 @@ impl Waiting {
     }
 }
 
-/// Whether a packet lies before the film's beginning: an edit list hides it, or an encoder has begun with it.
-fn before_the_film(line: &Line, offset_ms: f64) -> bool {
-    line.ms + offset_ms < 0.0
+impl Apart {
+    /// Whether the `n`-th packet of the source may be missing at the beginning: nothing in the output can lie before the output,
+    /// and what an edit list hides is not missed where it ends before the film begins.
+    fn may_lack(&self, n: usize, line: &Line) -> bool {
+        let is_hidden = n < self.hidden && line.ms + line.lasts_ms <= SAME_TIME_MS;
+        line.ms + self.later_ms < 0.0 || is_hidden
+    }
 }
 
 /// Compares the lines of some streams from both sides, taking from one side and the other in turn; what is in the output is
-/// later by one of `offsets_ms`.
+/// others as one of `apart` says.
 fn compare(
     source: &Receiver<Line>,
     output: &Receiver<Line>,
-    offsets_ms: &[f64],
+    apart: &[Apart],
     may_be_damaged: bool,
 ) -> Vec<Packets> {
-    let begin = |offset: &f64| {
-        (
-            Waiting {
-                may_be_damaged,
-                ..Waiting::default()
-            },
-            *offset,
-        )
+    let begin = |apart: &Apart| Waiting {
+        source: VecDeque::new(),
+        output: VecDeque::new(),
+        packets: Packets::default(),
+        may_be_damaged,
+        apart: *apart,
+        passed: 0,
     };
-    let mut waiting: Vec<(Waiting, f64)> = offsets_ms.iter().map(begin).collect();
+    let mut waiting: Vec<Waiting> = apart.iter().map(begin).collect();
     let (mut from_source, mut from_output) = (true, true);
     while from_source || from_output {
         for (side, lines, is_source) in [
@@ -694,23 +732,20 @@ fn compare(
             match lines.recv() {
                 Err(_) => *side = false,
                 Ok(line) => {
-                    if let Some((waiting, offset_ms)) = waiting.get_mut(line.stream) {
+                    if let Some(waiting) = waiting.get_mut(line.stream) {
                         if is_source {
                             &mut waiting.source
                         } else {
                             &mut waiting.output
                         }
                         .push_back(line);
-                        waiting.advance(*offset_ms, false);
+                        waiting.advance(false);
                     }
                 }
             }
         }
     }
-    waiting
-        .into_iter()
-        .map(|(waiting, offset_ms)| waiting.end(offset_ms))
-        .collect()
+    waiting.into_iter().map(Waiting::end).collect()
 }
 
 /// Reads lines of framehash and passes them on.
@@ -749,6 +784,7 @@ fn send(text: &mut dyn Read, to: &Sender<Line>) -> Result<()> {
             .send(Line {
                 stream,
                 ms: pts as f64 * tick,
+                lasts_ms: fields[3].parse::<i64>().unwrap_or(0).max(0) as f64 * tick,
                 hash: fields[5].to_owned(),
             })
             .is_err()
@@ -784,7 +820,11 @@ pub(super) mod examples {
                 .for_each(|line| sender.send(line).unwrap());
             receiver
         };
-        compare(&side(source), &side(output), &[offset_ms; 2], false)
+        let apart = Apart {
+            later_ms: offset_ms,
+            hidden: 1,
+        };
+        compare(&side(source), &side(output), &[apart; 2], false)
     }
 }
 
@@ -811,8 +851,6 @@ mod tests {
                 .join("\n")
         };
         assert!(compared(LIST, &without("bb"), 0.0)[1].agree());
-        // With an offset it is no longer before the film.
-        assert!(!compared(LIST, &without("bb"), 30.0)[1].agree());
         for lost in ["aa", "cc", "dd"] {
             assert!(
                 !compared(LIST, &without(lost), 0.0)
@@ -827,6 +865,20 @@ mod tests {
                 "{lost} more"
             );
         }
+    }
+
+    #[test]
+    fn a_packet_in_which_the_film_begins_is_not_missing_and_one_that_ends_before_may_be() {
+        let list = |packets: &[(i64, &str)]| {
+            let line = |(ms, hash): &(i64, &str)| format!("0, {ms}, {ms}, 20, 4, {hash}\n");
+            "#tb 0: 1/1000\n".to_owned() + &packets.iter().map(line).collect::<String>()
+        };
+        let source = list(&[(-30, "aa"), (-10, "bb"), (10, "cc")]);
+        let agrees = |output: &[(i64, &str)]| compared(&source, &list(output), 30.0)[0].agree();
+        assert!(agrees(&[(0, "aa"), (20, "bb"), (40, "cc")]));
+        assert!(agrees(&[(20, "bb"), (40, "cc")]));
+        assert!(!agrees(&[(0, "aa"), (40, "cc")]));
+        assert!(!agrees(&[(40, "cc")]));
     }
 
     #[test]
@@ -860,7 +912,11 @@ mod tests {
                     .for_each(|line| sender.send(line).unwrap());
                 receiver
             };
-            compare(&side(&good), &side(output), &[0.0], may_be_damaged).remove(0)
+            let apart = Apart {
+                later_ms: 0.0,
+                hidden: 0,
+            };
+            compare(&side(&good), &side(output), &[apart], may_be_damaged).remove(0)
         };
         let other = list(&|n| {
             Some(if (100..103).contains(&n) {

@@ -400,8 +400,9 @@ fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, 
                 .args([&format!("-filter:{n}"), filling(container)])
                 .args(depth);
         }
-        // All before the beginning is hidden, but for what decoders of some kinds need before the first sample.
-        let partly = track.begins_before_it_is_heard();
+        // All before the beginning is hidden, but for what decoders of some kinds need before the first sample, and for the
+        // packet in which the film begins.
+        let partly = track.begins_before_the_film();
         command.args([format!("-copypriorss:{n}"), u8::from(partly).to_string()]);
         if partly && track.hidden > 0 {
             command.args([

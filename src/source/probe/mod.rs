@@ -401,7 +401,7 @@ impl Look<'_> {
             let codec = streams
                 .find(|stream| stream.index == track.stream)
                 .map(|stream| stream.codec_name.as_str());
-            seen.first.tell(track, codec == Some("vorbis"), *clock);
+            seen.first.tell(track, codec, *clock);
         }
         if !direct {
             let is_empty = |track: &Track| tracks::is_empty(tools, input, &seen.first, track);

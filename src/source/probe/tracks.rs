@@ -380,28 +380,35 @@ impl FfStream {
 }
 
 impl FfPackets {
-    /// Tells `track` where it begins, and what is to be known of its beginning.
-    pub(super) fn tell(&self, track: &mut Track, is_vorbis: bool, clock: Clock) {
+    /// Tells `track`, of a codec that ffmpeg calls so, where it begins, and what is to be known of its beginning.
+    pub(super) fn tell(&self, track: &mut Track, codec: Option<&str>, clock: Clock) {
         let ours = self
             .packets
             .iter()
             .filter(|packet| packet.stream_index == track.stream);
-        let is_hidden = |packet: &&FfPacket| packet.flags.contains('D');
-        let Some(first) = ours.clone().find(|packet| !is_hidden(packet)) else {
-            return;
-        };
         let seconds =
             |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<f64>().ok());
         let origin = clock.origin_ms / 1000.0;
-        // A millionth is what ffprobe rounds to.
+        // A millionth is what ffprobe rounds to: a beginning and a length, two.
         let is_in_film =
             |packet: &&FfPacket| seconds(&packet.pts_time).is_some_and(|at| at - origin > -1e-6);
+        let ends_before = |packet: &&FfPacket| {
+            let times = seconds(&packet.pts_time).zip(seconds(&packet.duration_time));
+            times.is_some_and(|(at, lasts)| at + lasts - origin < 2e-6)
+        };
+        // Decoders of these begin with packets of which nothing is heard.
+        let is_whole = matches!(codec, Some("opus" | "vorbis"));
+        let is_hidden =
+            |packet: &&FfPacket| packet.flags.contains('D') || !is_whole && ends_before(packet);
+        let Some(first) = ours.clone().find(|packet| !is_hidden(packet)) else {
+            return;
+        };
         let hidden = ours.take_while(is_hidden);
         track.hides_in_pause = hidden.clone().any(|packet| is_in_film(&packet));
         track.hidden = u32::try_from(hidden.count()).unwrap_or(0);
         track.begins_ms =
             seconds(&first.pts_time).map(|seconds| seconds * 1000.0 - clock.origin_ms);
-        if is_vorbis {
+        if codec == Some("vorbis") {
             // The first packet of Vorbis gives no sound, but half of it with the second (Vorbis I, 4.3.8). mkvmerge 74 counts
             // it as a quarter of a block where it should as a half: seen with both lengths of block.
             let lasts_ms = seconds(&first.duration_time).unwrap_or(0.0) * 1000.0;
