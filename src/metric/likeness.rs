@@ -379,15 +379,19 @@ impl Likeness {
         if let Some(db) = self.louder_db() {
             output += &format!(", level {db:+.1} dB");
         }
-        let judged = match freedom {
-            Freedom::Nothing => "",
-            Freedom::Form => "; by your options its level and form may be others",
-            Freedom::Delay => "; by your options it is moved, but evenly",
+        let by = match freedom {
+            Freedom::Nothing => "sound at these places, decoded by ffmpeg",
+            Freedom::Form => {
+                "sound at these places, decoded by ffmpeg; by your options its level and form may be others"
+            }
+            Freedom::Delay => {
+                "sound at these places, decoded by ffmpeg; by your options it is moved, but evenly"
+            }
+            // What is not judged is not called proven.
             Freedom::Time => {
-                "; by your options it may be anywhere, but neither shorter nor without end"
+                "length alone, decoded by ffmpeg: by your options it may be anywhere, but neither shorter nor without end"
             }
         };
-        let by = format!("sound at these places, decoded by ffmpeg{judged}");
         let what = Property::SoundTrack.of_track(number);
         Finding::new(what, source, output, by, self.agrees(freedom, rate))
     }

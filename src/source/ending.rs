@@ -3,6 +3,8 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::stream::ebml;
+
 /// Why `file`, of so many `bytes`, is cut short, if its structure says so.
 ///
 /// # Errors
@@ -13,7 +15,7 @@ pub fn cut_short(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option
     file.take(HEAD).read_to_end(&mut head)?;
     file.seek(SeekFrom::Start(0))?;
     let declared = match &head {
-        head if head.starts_with(&EBML) => matroska_bytes(file)?,
+        head if head.starts_with(&ebml::HEADER) => matroska_bytes(file)?,
         head if head.get(4..8).is_some_and(|name| BOXES.contains(&name)) => boxes_end(file, bytes)?,
         head if head.starts_with(&ASF) => asf_bytes(head),
         head if head.starts_with(b"RIFF") => riffs_end(file, bytes)?,
@@ -46,43 +48,12 @@ const WITHIN_PICTURE: &str = "it ends in the middle of a picture";
 
 /// Bytes at the beginning that say what a file is.
 const HEAD: u64 = 4096;
-const EBML: [u8; 4] = [0x1a, 0x45, 0xdf, 0xa3];
-const SEGMENT: [u8; 4] = [0x18, 0x53, 0x80, 0x67];
 
 /// Size that a Matroska file gives for itself in its first elements, if it does. A file that lacks no more than its last
 /// second is known by nothing else: what says how many frames there are comes after them.
 fn matroska_bytes(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
-    let mut id = [0; 4];
-    file.read_exact(&mut id)?;
-    if id != EBML {
-        return Ok(None);
-    }
-    let Some(header) = ebml_size(file)? else {
-        return Ok(None);
-    };
-    file.seek_relative(i64::try_from(header).unwrap_or(i64::MAX))?;
-    file.read_exact(&mut id)?;
-    if id != SEGMENT {
-        return Ok(None);
-    }
-    let Some(segment) = ebml_size(file)? else {
-        return Ok(None);
-    };
-    Ok(file.stream_position()?.checked_add(segment))
-}
-
-/// Reads a size of EBML: leading zeros give its length, all ones mean that it was not known when it was written.
-fn ebml_size(file: &mut impl Read) -> io::Result<Option<u64>> {
-    let mut bytes = [0; 8];
-    file.read_exact(&mut bytes[..1])?;
-    let more = bytes[0].leading_zeros() as usize;
-    if more >= bytes.len() {
-        return Ok(None);
-    }
-    file.read_exact(&mut bytes[1..=more])?;
-    let bits = 7 * (more + 1);
-    let value = (u64::from_be_bytes(bytes) >> (64 - 8 * (more + 1))) & ((1 << bits) - 1);
-    Ok((value != (1 << bits) - 1).then_some(value))
+    let segment = ebml::segment(file)?;
+    Ok(segment.and_then(|(begins, size)| begins.checked_add(size?)))
 }
 
 /// Boxes with which files of the ISO base media file format and QuickTime begin, and of which they are made.

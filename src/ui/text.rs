@@ -140,11 +140,15 @@ const KINDS: [(&str, &str); 3] = [
     ("subtitle track", "subtitle track"),
 ];
 /// How tracks are compared: how a finding begins to tell it, and in one word.
-const HOW: [(&str, &str); 4] = [
+const HOW: [(&str, &str); 5] = [
     ("hashes", "packet by packet"),
     ("all samples", "sample by sample"),
     ("words", "word by word"),
     ("sound", "by how it sounds"),
+    (
+        "length",
+        "by its length alone, for your options move it in time",
+    ),
 ];
 
 /// What was compared, and that it agreed, in one line.

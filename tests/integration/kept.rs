@@ -464,6 +464,90 @@ fn what_a_container_crops_is_cropped_by_the_output_and_nothing_is_cut_away() {
     }
 }
 
+/// What mkvinfo says of how pictures are cropped and shown.
+fn framing(film: &Path) -> Vec<String> {
+    let text = File::open(film).tool("mkvinfo", &["-a", "@"]);
+    let lines = text
+        .lines()
+        .map(|line| line.trim_start_matches(['|', '+', ' ']));
+    let mut framing: Vec<String> = lines
+        .filter(|line| {
+            ["Pixel crop", "Display "]
+                .iter()
+                .any(|kind| line.starts_with(kind))
+        })
+        .map(str::to_owned)
+        .collect();
+    framing.sort();
+    framing
+}
+
+#[test]
+fn one_cropped_edge_is_kept_and_what_is_left_has_its_shape() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::one_scene();
+    let film = film.to_str().unwrap();
+    // mkvmerge says the size of the whole picture, where it is told nothing else.
+    let letterbox = ["-o", "letterbox.mkv", "--cropping", "0:0,14,0,14", film];
+    mkvmerge(at, &letterbox);
+    // In the second, no size is said, and in the third a ratio.
+    for (name, set) in [
+        ("unsaid.mkv", "pixel-crop-top=14 pixel-crop-left=2"),
+        (
+            "ratio.mkv",
+            "pixel-crop-top=14 pixel-crop-bottom=14 display-unit=3 display-width=12 display-height=5",
+        ),
+    ] {
+        mkvmerge(at, &["-o", name, film]);
+        let mut edit = vec![name, "--edit", "track:v1"];
+        let delete = ["--delete", "display-width", "--delete", "display-height"];
+        edit.extend(delete);
+        edit.extend(set.split(' ').flat_map(|set| ["--set", set]));
+        clips::tool(at, "mkvpropedit", &edit);
+    }
+    for (name, should) in [
+        (
+            "letterbox.mkv",
+            [
+                "Display height: 108",
+                "Display width: 192",
+                "Pixel crop bottom: 14",
+                "Pixel crop top: 14",
+            ],
+        ),
+        (
+            "unsaid.mkv",
+            [
+                "Display height: 94",
+                "Display width: 190",
+                "Pixel crop left: 2",
+                "Pixel crop top: 14",
+            ],
+        ),
+        (
+            "ratio.mkv",
+            [
+                "Display height: 80",
+                "Display width: 192",
+                "Pixel crop bottom: 14",
+                "Pixel crop top: 14",
+            ],
+        ),
+    ] {
+        let _ = Run::encode(at, at.join(name), "out.mkv")
+            .arg("-y")
+            .succeeds();
+        assert_eq!(framing(&at.join("out.mkv")), should, "{name}");
+        let whole = File::open(&at.join("out.mkv"));
+        assert_eq!(whole.video_properties()["pixel_dimensions"], "192x108");
+    }
+    // Whoever crops it differently, or not at all, does not have the film.
+    mkvmerge(at, &["-o", "whole.mkv", film]);
+    let verify = ["verify", "letterbox.mkv", "whole.mkv"];
+    let _ = Run::bare(at).args(verify).fails(1).says("picture in space");
+}
+
 #[test]
 fn a_cropping_of_pictures_that_are_turned_is_left_out_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();

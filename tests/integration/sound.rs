@@ -195,6 +195,20 @@ fn sound_in_whose_first_packet_a_film_begins_is_there_from_its_beginning() {
 }
 
 #[test]
+fn sound_that_is_moved_in_time_is_not_called_proven_by_how_it_sounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let filter = "-c:a flac -af asetrate=47000,aresample=48000";
+    let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", filter]);
+    let run = run
+        .succeeds()
+        .says("by its length alone, for your options move it in time");
+    run.expect(
+        !run.stderr.contains("by how it sounds"),
+        "nothing more is claimed",
+    );
+}
+
+#[test]
 fn sound_that_is_copied_is_not_filtered() {
     let dir = tempfile::tempdir().unwrap();
     for args in [

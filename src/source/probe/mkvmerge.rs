@@ -1,19 +1,20 @@
 //! What mkvmerge sees in a file, as it prints it.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use crate::{
     film::media::{
-        Carry, Color, Cropping, Range, Space, Track, TrackFlags, TrackKind, UNSPECIFIED,
+        Carry, Color, Cropping, MATROSKA, Range, Space, Track, TrackFlags, TrackKind, UNSPECIFIED,
     },
     os::{
         handle::Handle,
         process::{Finished, quoted},
         toolbox::Toolbox,
     },
+    stream::ebml::{self, Framing},
 };
 
 /// Tracks, chapters and attachments as mkvmerge sees them; for sources and for outputs.
@@ -32,10 +33,18 @@ pub fn identify(tools: &Toolbox, file: &Path) -> Result<Identified> {
         stdout, failure, ..
     } = tools.children.finish(command)?;
     // It exits 2 for a container that it does not know, and says so in the JSON.
-    serde_json::from_str(&String::from_utf8_lossy(&stdout)).map_err(|error| match failure {
+    let identified = serde_json::from_str(&String::from_utf8_lossy(&stdout));
+    let mut identified: Identified = identified.map_err(|error| match failure {
         Some(failure) => anyhow::Error::new(failure),
         None => anyhow::Error::new(error).context("mkvmerge -J printed what is not its JSON"),
-    })
+    })?;
+    if identified.container.kind.as_deref() == Some(MATROSKA) {
+        let framings =
+            File::open(film.path()).and_then(|file| ebml::framings(&mut BufReader::new(file)));
+        identified.framings =
+            framings.with_context(|| format!("reading {}", quoted(file.as_os_str())))?;
+    }
+    Ok(identified)
 }
 
 /// What `mkvmerge -J` prints, as far as it is of use.
@@ -56,6 +65,10 @@ pub struct Identified {
     /// Its tags that are of no track.
     #[serde(default)]
     pub global_tags: Vec<Entries>,
+    /// How pictures of Matroska are cropped and shown, by the numbers of their tracks: mkvmerge says it only where all four
+    /// edges are cropped (74).
+    #[serde(skip)]
+    framings: BTreeMap<u64, Framing>,
 }
 
 /// A number of entries.
@@ -105,8 +118,17 @@ impl Identified {
                     _ => p.projection_pose_roll,
                 },
             ],
-            crop: p.cropping(),
+            crop: p.number.and_then(|number| self.cropping(number)),
         }
+    }
+
+    /// How the track of this number is cropped, if it is.
+    fn cropping(&self, number: u64) -> Option<Cropping> {
+        let Framing { edges, shown } = *self.framings.get(&number)?;
+        (edges != [0; 4]).then_some(Cropping {
+            edges,
+            shown: Some(shown),
+        })
     }
 
     /// Colours that the container gives to its video track number `position`.
@@ -199,29 +221,8 @@ struct TrackProperties {
     projection_pose_yaw: f64,
     projection_pose_pitch: f64,
     projection_pose_roll: f64,
-    /// `left,top,right,bottom`.
-    cropping: Option<String>,
-    /// `640x360`,
-    display_dimensions: Option<String>,
-    /// in pixels, where this is 0.
-    display_unit: u8,
-}
-
-impl TrackProperties {
-    fn cropping(&self) -> Option<Cropping> {
-        let numbers = |text: &str, between| {
-            let numbers = text.split(between).map(|number| number.parse::<u32>().ok());
-            numbers.collect::<Option<Vec<u32>>>()
-        };
-        let edges: [u32; 4] = numbers(self.cropping.as_deref()?, ',')?.try_into().ok()?;
-        let shown = self.display_dimensions.as_deref();
-        let shown = shown.filter(|_| self.display_unit == 0);
-        let shown = shown.and_then(|text| <[u32; 2]>::try_from(numbers(text, 'x')?).ok());
-        (edges != [0; 4]).then_some(Cropping {
-            edges,
-            shown: shown.map(|[width, height]| (width, height)),
-        })
-    }
+    /// Its number in Matroska.
+    number: Option<u64>,
 }
 
 impl IdentifiedTrack {
