@@ -233,38 +233,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        film::media::{Chunk, examples::media},
-        plan::{
-            recipe::examples::recipe,
-            workers::{
-                self, Demands,
-                examples::{GIB, HD, load, machine},
-            },
-        },
+        film::media::Chunk,
+        plan::{examples::plan, workers::examples::GIB},
         scenes::Rules,
-        settings::{MemoryLimit, cuts::SceneMethod},
+        settings::cuts::SceneMethod,
     };
-
-    /// That of an encoder of a fork: the bytes of mainline do not depend on `--lp`, those of an unknown one do.
-    fn plan(fork: &str) -> Plan {
-        let demands = Demands {
-            workers: None,
-            lp: Some(1),
-            memory: MemoryLimit::Available,
-        };
-        Plan {
-            input: "in.mkv".to_owned(),
-            output: "out.mkv".to_owned(),
-            source: media().container,
-            recipe: recipe(fork),
-            encoder_line: String::new(),
-            workers: workers::choose(machine(4, 16), &load(HD), 10, demands),
-            class: None,
-            settings: Vec::new(),
-            warnings: Vec::new(),
-            lp_demanded: true,
-        }
-    }
 
     fn source() -> SourceIdentity {
         SourceIdentity {

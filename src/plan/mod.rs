@@ -187,3 +187,38 @@ pub fn load(recipe: &Recipe, container: &Container) -> Load {
         preset: recipe.video.preset,
     }
 }
+
+/// A plan, for tests.
+#[cfg(test)]
+pub(crate) mod examples {
+    use super::{
+        Plan,
+        recipe::examples::recipe,
+        workers::{
+            self, Demands,
+            examples::{HD, load, machine},
+        },
+    };
+    use crate::{film::media::examples::media, settings::MemoryLimit};
+
+    /// That of an encoder of a fork: the bytes of mainline do not depend on `--lp`, those of an unknown one do.
+    pub fn plan(fork: &str) -> Plan {
+        let demands = Demands {
+            workers: None,
+            lp: Some(1),
+            memory: MemoryLimit::Available,
+        };
+        Plan {
+            input: "in.mkv".to_owned(),
+            output: "out.mkv".to_owned(),
+            source: media().container,
+            recipe: recipe(fork),
+            encoder_line: String::new(),
+            workers: workers::choose(machine(4, 16), &load(HD), 10, demands),
+            class: None,
+            settings: Vec::new(),
+            warnings: Vec::new(),
+            lp_demanded: true,
+        }
+    }
+}

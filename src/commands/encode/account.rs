@@ -8,7 +8,6 @@ use std::{cell::RefCell, fs, path::Path};
 use anyhow::Result;
 use serde_json::{Map, Value};
 
-use super::host;
 use crate::{
     cli::{Layer, Setting},
     decide::{Film, class},
@@ -20,6 +19,7 @@ use crate::{
     },
     os::{
         exit::Exit,
+        machine::host,
         process::quoted,
         room::{Room, is_full},
         signal::Interrupted,

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Made, Run, decoded, forget};
+use super::{decoded, made::Made, run::Run};
 pub use crate::work::reading::Opened;
 use crate::{
     crew::{self, Aside, OtherScenes},
@@ -164,7 +164,7 @@ impl Run<'_> {
         let encode = || {
             let course = self.course(opened).inspect_err(|error| {
                 if error.is::<Missed>() {
-                    forget(self.job, error);
+                    self.guard.give_up();
                 }
             })?;
             (self.watch.sink)(Event::Stage {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Error, Result};
 
-use super::{Made, Run};
+use super::{made::Made, run::Run};
 use crate::{
     finding::{Property, Unproven},
     job::{ChunkRecord, Job, names::Name},

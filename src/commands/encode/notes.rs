@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Made, Run};
+use super::{made::Made, run::Run};
 use crate::work::handed;
 
 impl Run<'_> {

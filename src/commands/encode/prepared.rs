@@ -5,7 +5,7 @@ use std::env;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
-use super::{Run, chunks::Opened};
+use super::{chunks::Opened, run::Run};
 use crate::{
     doctor::forecast,
     film::media::Chunk,

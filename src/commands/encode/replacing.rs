@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::{Run, account::Account};
+use super::{account::Account, run::Run};
 use crate::{
     cli::SkipRule,
     event::{Proof, Sink, note, warn},

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::{Run, worth};
+use super::{run::Run, worth};
 use crate::{
     decide::size::Allowed,
     event::{detail, warn},

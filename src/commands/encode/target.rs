@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc, thread};
 
 use anyhow::{Context, Result, bail};
 
-use super::{Run, chunks::Opened};
+use super::{chunks::Opened, run::Run};
 use crate::{
     crew::{self, stall},
     decide::target::{Aim, Course, Reach, Sized, Trials, Tried, carried, places},

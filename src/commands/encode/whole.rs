@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 
-use super::{Made, Run};
+use super::{made::Made, run::Run};
 use crate::{
     crew::progress::Pace,
     encoder::session::Pulse,

@@ -9,7 +9,7 @@ use super::{
     files::{Cut, Record},
 };
 use crate::{
-    commands::encode::{Outcome, Run, standing},
+    commands::encode::{Outcome, guard::JobGuard, run::Run, standing},
     decide::stretch::{self, Candidate},
     event::{Event, Figures, Progress, Report, Sink, Stage, note},
     film::media::{Color, Container, Video},
@@ -149,7 +149,7 @@ impl Test<'_> {
         let probed = self.probed()?;
         let config = self.config(cut);
         let plan = self.plan(cut, &probed.container, &config);
-        let job = Arc::new(Job::open(&Claim {
+        let guard = JobGuard::of(Arc::new(Job::open(&Claim {
             dir: &config.job_dir,
             input: &config.input,
             part: &part::path_of(&config.output),
@@ -158,10 +158,11 @@ impl Test<'_> {
             shared: config.shared,
             room: run.job.room(),
             observer: run.observer,
-        })?);
+        })?));
+        let job = guard.job();
         let sink = without_expectations(run.watch.sink);
         let record = standing::Record::default();
-        record.begin(&config, &job, run.board, &sink);
+        record.begin(&config, job, run.board, &sink);
         let sink = record.sink(&sink);
         let clip = Run {
             watch: &Watch {
@@ -171,7 +172,8 @@ impl Test<'_> {
             account: run.account,
             config: &config,
             programs: run.programs,
-            job: &job,
+            guard: &guard,
+            job,
             plan: &plan,
             probed: &probed,
             board: run.board,
@@ -180,6 +182,7 @@ impl Test<'_> {
         };
         let shown = quoted(files.clip.as_os_str());
         let made = clip.film(Instant::now());
+        let made = guard.end(made);
         let Outcome::Encoded(report) =
             made.with_context(|| format!("encoding the test clip {shown}"))?
         else {

@@ -14,8 +14,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use self::files::{Files, Record, require_ours};
-use super::{Run, wanted};
+use super::run::Run;
 use crate::{
+    commands::wanted,
     doctor,
     event::{Clip, Event, Figures, note, warn},
     os::{
@@ -46,11 +47,8 @@ impl Run<'_> {
             return Ok(());
         }
         let approved = self.require_whole().and_then(|()| Test::of(self).approve());
-        if approved.is_err() && !self.job.resumed {
-            // It holds no work, and would stand in the way of other settings.
-            let _ = self.job.remove();
-        }
-        approved
+        // It holds no work, and would stand in the way of other settings.
+        approved.inspect_err(|_| self.guard.give_up())
     }
 
     /// Nobody is to approve a clip of a film that is refused afterwards.

@@ -2,7 +2,7 @@
 
 use super::files::{Cut, Files};
 use crate::{
-    commands::encode::Run,
+    commands::encode::run::Run,
     decide::stretch::Still,
     encoder::Quality,
     event::Figures,
