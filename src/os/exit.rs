@@ -39,41 +39,54 @@ impl Exit {
         self as u8
     }
 
-    /// How a run ends that fails with `error`: whoever makes an error of a certain kind says so by its type.
+    /// How a run ends that fails with `error`, whatever stands around it: whoever makes an error of a certain kind says so by
+    /// its type. Of several kinds, the one that the list below names first.
     #[must_use]
     pub fn of(error: &anyhow::Error) -> Self {
-        if error.is::<UsageError>() {
-            Self::Usage
-        } else if error.is::<Taken>() {
-            Self::Taken
-        } else if error.is::<UnfitFilm>() || error.is::<UnfitHost>() {
-            Self::Film
-        } else if error.is::<ChunksMissing>() {
-            Self::Missing
-        } else if error.is::<TryAgain>() {
-            Self::Again
-        } else if error.is::<LeftAlone>() || error.is::<TooLarge>() {
-            Self::Worthless
-        } else if error.is::<Unapproved>() {
-            Self::Approval
-        } else if error.is::<Missed>() {
-            Self::Missed
-        } else {
-            Self::Failed
-        }
+        let known = KINDS.iter().find(|kind| (kind.is)(error));
+        known.map_or(Self::Failed, |kind| kind.exit)
     }
 }
 
-/// An error that is one sentence, as the cause or as the context of others.
-macro_rules! sentence {
-    ($(#[$doc:meta])* $name:ident) => {
+/// A type of errors that has an exit code of its own.
+struct Kind {
+    /// Whether an error is of it, or has it as its context or its cause.
+    is: fn(&anyhow::Error) -> bool,
+    exit: Exit,
+}
+
+/// Makes the errors that have an exit code of their own: each is a sentence, with what else its reader wants to know. There is no
+/// other way to get such a code, and none to be such an error without one.
+macro_rules! errors {
+    ($($(#[$doc:meta])* $exit:ident: $name:ident $({ $($known:tt)* })?;)+) => {
+        $(errors! { @type $(#[$doc])* $exit $name $({ $($known)* })? })+
+
+        const KINDS: &[Kind] = &[$(Kind { is: anyhow::Error::is::<$name>, exit: Exit::$exit }),+];
+    };
+    (@type $(#[$doc:meta])* $exit:ident $name:ident) => {
         $(#[$doc])*
+        #[doc = concat!("[`Exit::", stringify!($exit), "`].")]
         #[derive(Debug, Clone)]
         pub struct $name(pub String);
 
+        errors! { @error $name, 0 }
+    };
+    (@type $(#[$doc:meta])* $exit:ident $name:ident { $($known:tt)* }) => {
+        $(#[$doc])*
+        #[doc = concat!("[`Exit::", stringify!($exit), "`].")]
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            $($known)*
+            /// For people.
+            pub sentence: String,
+        }
+
+        errors! { @error $name, sentence }
+    };
+    (@error $name:ident, $sentence:tt) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(&self.$sentence)
             }
         }
 
@@ -81,9 +94,30 @@ macro_rules! sentence {
     };
 }
 
-sentence! {
-    /// A command line that cannot be followed: [`Exit::Usage`].
-    UsageError
+errors! {
+    /// A command line that cannot be followed.
+    Usage: UsageError;
+    /// An output or a job that belongs to something else, which stays as it is.
+    Taken: Taken;
+    /// A film that this command never encodes, as long as the film, the tools and the options stay.
+    Film: UnfitFilm;
+    /// A host that can never encode chunks of a job.
+    Film: UnfitHost;
+    /// Chunks that were to be joined are not there.
+    Missing: ChunksMissing {
+        /// Which, ascending.
+        pub chunks: Vec<usize>,
+    };
+    /// Something is in the way that may not stay.
+    Again: TryAgain;
+    /// A film that is left as it is, as somebody wanted it.
+    Worthless: LeftAlone;
+    /// A film whose output is larger than somebody wanted.
+    Worthless: TooLarge;
+    /// A film whose test clip nobody has approved.
+    Approval: Unapproved;
+    /// A size that the output cannot have, or has not.
+    Missed: Missed;
 }
 
 impl UsageError {
@@ -110,91 +144,64 @@ impl UsageError {
     }
 }
 
-sentence! {
-    /// An output or a job that belongs to something else, which stays as it is: [`Exit::Taken`].
-    Taken
-}
-
-sentence! {
-    /// A film that is left as it is, as somebody wanted it: [`Exit::Worthless`].
-    LeftAlone
-}
-
-sentence! {
-    /// A film whose output is larger than somebody wanted: [`Exit::Worthless`].
-    TooLarge
-}
-
-sentence! {
-    /// A film whose test clip nobody has approved: [`Exit::Approval`].
-    Unapproved
-}
-
-sentence! {
-    /// A size that the output cannot have, or has not: [`Exit::Missed`].
-    Missed
-}
-
-sentence! {
-    /// A film that this command never encodes, as long as the film, the tools and the options stay: [`Exit::Film`].
-    UnfitFilm
-}
-
-sentence! {
-    /// A host that can never encode chunks of a job: [`Exit::Film`].
-    UnfitHost
-}
-
-sentence! {
-    /// Something is in the way that may not stay: [`Exit::Again`].
-    TryAgain
-}
-
-/// Chunks that were to be joined are not there: [`Exit::Missing`].
-#[derive(Debug, Clone)]
-pub struct ChunksMissing {
-    /// Which, ascending.
-    pub chunks: Vec<usize>,
-    /// For people.
-    pub sentence: String,
-}
-
-impl fmt::Display for ChunksMissing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.sentence)
-    }
-}
-
-impl std::error::Error for ChunksMissing {}
-
 #[cfg(test)]
 mod tests {
     use anyhow::{Context, anyhow};
 
     use super::*;
 
-    #[test]
-    fn an_error_keeps_its_exit_below_and_above_others() {
+    /// One of each type, and the code that the README gives it.
+    fn one_of_each() -> Vec<(anyhow::Error, u8)> {
         let sentence = || "why".to_owned();
-        for (error, exit) in [
-            (anyhow!(UsageError(sentence())), Exit::Usage),
-            (anyhow!(Taken(sentence())), Exit::Taken),
-            (anyhow!(UnfitFilm(sentence())), Exit::Film),
-            (anyhow!(LeftAlone(sentence())), Exit::Worthless),
-            (anyhow!(TooLarge(sentence())), Exit::Worthless),
-            (anyhow!(Unapproved(sentence())), Exit::Approval),
-            (anyhow!(Missed(sentence())), Exit::Missed),
-            (anyhow!(UnfitHost(sentence())), Exit::Film),
-            (anyhow!(TryAgain(sentence())), Exit::Again),
-            (anyhow!("why"), Exit::Failed),
-        ] {
-            assert_eq!(Exit::of(&error), exit);
-            assert_eq!(Exit::of(&error.context("where").context("when")), exit);
+        let missing = ChunksMissing {
+            chunks: vec![1],
+            sentence: sentence(),
+        };
+        vec![
+            (anyhow!(UsageError(sentence())), 2),
+            (anyhow!(Taken(sentence())), 3),
+            (anyhow!(LeftAlone(sentence())), 4),
+            (anyhow!(TooLarge(sentence())), 4),
+            (anyhow!(Unapproved(sentence())), 5),
+            (anyhow!(missing), 6),
+            (anyhow!(Missed(sentence())), 7),
+            (anyhow!(UnfitFilm(sentence())), 8),
+            (anyhow!(UnfitHost(sentence())), 8),
+            (anyhow!(TryAgain(sentence())), 75),
+        ]
+    }
+
+    #[test]
+    fn every_type_has_its_code_and_is_listed_once() {
+        let all = one_of_each();
+        assert_eq!(all.len(), KINDS.len());
+        for (error, code) in all {
+            let listed = KINDS.iter().filter(|kind| (kind.is)(&error)).count();
+            assert_eq!((listed, Exit::of(&error).code()), (1, code), "{error:?}");
+        }
+        assert_eq!(Exit::of(&anyhow!("why")), Exit::Failed);
+    }
+
+    #[test]
+    fn an_error_keeps_its_code_below_and_above_others() {
+        for (error, code) in one_of_each() {
+            let shown = error.to_string();
+            let error = error.context("where").context("when");
+            assert_eq!(Exit::of(&error).code(), code);
+            assert_eq!(format!("{error:#}"), format!("when: where: {shown}"));
         }
         let above = Err::<(), _>(anyhow!("why"))
-            .with_context(|| UnfitFilm(sentence()))
+            .with_context(|| UnfitFilm("what".to_owned()))
             .context("when");
         assert_eq!(Exit::of(&above.unwrap_err()), Exit::Film);
+    }
+
+    #[test]
+    fn of_several_kinds_the_one_that_is_listed_first_says_the_code() {
+        let error = anyhow!(TryAgain("why".to_owned())).context(UsageError("what".to_owned()));
+        assert_eq!(Exit::of(&error), Exit::Usage);
+        let error = anyhow!(UsageError("why".to_owned())).context(TryAgain("what".to_owned()));
+        assert_eq!(Exit::of(&error), Exit::Usage);
     }
 
     #[test]

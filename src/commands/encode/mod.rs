@@ -67,7 +67,7 @@ pub enum Outcome {
 /// Encodes a film.
 ///
 /// # Errors
-/// Those that [`Exit`](crate::os::exit::Exit) knows, and [`Interrupted`].
+/// Those that [`Exit`](crate::os::exit::Exit) knows, and [`Interrupted`](crate::os::signal::Interrupted).
 pub fn run(
     ground: &Ground,
     config: &Config,
