@@ -22,7 +22,7 @@ use crate::{
         process::quoted,
         signal::{self, Interrupted, Signal},
         terminal,
-        words::ago,
+        words::{ago, said},
     },
     status::{
         Overview, Trees,
@@ -128,9 +128,9 @@ fn clean(roots: Vec<PathBuf>, age: &str) -> Result<Exit> {
                 ui::print_out(&format!("removed {shown}{}", idle.unwrap_or_default()));
             }
             Ok(Removal::NotAbandoned) => (),
-            Err(error) if error.is::<Taken>() => ui::print_note(&format!("note: {error:#}")),
+            Err(error) if error.is::<Taken>() => ui::print_note(&format!("note: {}", said(&error))),
             Err(error) => {
-                ui::print_note(&format!("warning: {shown} stays: {error:#}"));
+                ui::print_note(&format!("warning: {shown} stays: {}", said(&error)));
                 failed = Some(Exit::Failed);
             }
         }
@@ -167,7 +167,7 @@ impl Watching {
             machine: self.gauges.read(),
             history: self.history.as_mut().map(|past| {
                 let tally = past.read();
-                tally.map_err(|error| format!("{error:#}"))
+                tally.map_err(|error| said(&error))
             }),
             place: &self.place,
         }

@@ -83,9 +83,43 @@ pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<
         .map(|(_, known)| known)
 }
 
+/// An error and its causes, in a line, as people read them.
+#[must_use]
+pub fn said(error: &anyhow::Error) -> String {
+    plain(&format!("{error:#}"))
+}
+
+/// What is said of an error, without the number that the system has for it and nobody knows: ` (os error 2)`.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.parse::<u32>().is_ok() => plain += rest,
+            _ => plain = format!("{plain} (os error {part}"),
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io;
+
+    use anyhow::anyhow;
+
     use super::*;
+
+    #[test]
+    fn an_error_is_said_without_the_systems_number() {
+        let error = anyhow!(io::Error::from_raw_os_error(2)).context("reading 'a.mkv'");
+        assert_eq!(said(&error), "reading 'a.mkv': No such file or directory");
+        assert_eq!(plain("a (os error 2), b (os error 13): c"), "a, b: c");
+        for other in ["a film (os error one)", "b (os error 5", "(os error 5)"] {
+            assert_eq!(plain(other), other);
+        }
+    }
 
     #[test]
     fn one_thing_has_no_plural() {

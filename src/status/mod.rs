@@ -16,7 +16,10 @@ use walkdir::WalkDir;
 use crate::{
     event::{Easing, lossy_path},
     job::{self, Condition, Figures, Look, Observer, Shares, Standing},
-    os::{process::quoted, words::count},
+    os::{
+        process::quoted,
+        words::{count, plain, said},
+    },
 };
 
 /// A job, as somebody reads of it.
@@ -226,7 +229,7 @@ impl Trees {
                     let seen = look.map(|look| Seen::of(look, &self.host, now));
                     overview.jobs.extend(seen);
                 }
-                Err(error) => overview.unread.push(unread(dir, format!("{error:#}"))),
+                Err(error) => overview.unread.push(unread(dir, said(&error))),
             }
         }
         overview
@@ -268,7 +271,7 @@ fn is_gone(error: &walkdir::Error) -> bool {
 
 fn unread(path: &Path, error: impl fmt::Display) -> String {
     let shown: &OsStr = path.as_os_str();
-    format!("{} cannot be read: {error}", quoted(shown))
+    plain(&format!("{} cannot be read: {error}", quoted(shown)))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::{
         exit::{ChunksMissing, Exit},
         signal::Interrupted,
         terminal::{self, Terminal},
-        words::{bytes, clock, count},
+        words::{bytes, clock, count, said},
     },
 };
 
@@ -96,6 +96,7 @@ impl Ui {
 
     /// Shows one event.
     pub fn show(&self, event: Event) {
+        let event = text::plainly(event);
         if let Some(log) = &self.log {
             log.event(&event);
         }
@@ -109,7 +110,7 @@ impl Ui {
     /// The run has ended with this error, which somebody else prints.
     pub fn end(&self, error: &anyhow::Error) {
         if let Some(log) = &self.log {
-            log.line(&format!("error: {error:#}"));
+            log.line(&format!("error: {}", said(error)));
         }
         self.clear();
     }
@@ -261,7 +262,7 @@ pub fn print_bytes(bytes: &[u8]) {
 
 /// Prints an error, with its causes; as a JSON line too where that is what is read.
 pub fn print_error(error: &anyhow::Error, exit: Exit, mode: Mode) {
-    let message = format!("{error:#}");
+    let message = said(error);
     // That is what was asked for, and no error.
     let (word, event) = match exit {
         Exit::Worthless => ("skipped", "skipped"),

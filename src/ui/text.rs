@@ -2,8 +2,8 @@
 
 use crate::{
     cli::{Layer, Setting},
-    event::{Aimed, Clip, Decided, Figures, Proof, Stage},
-    os::words::{bytes, clock, count},
+    event::{Aimed, Clip, Decided, Event, Figures, Proof, Stage},
+    os::words::{bytes, clock, count, plain},
 };
 
 /// Text that programs, files and their names say, without what moves a cursor, ends a line, or has others read it backwards.
@@ -11,6 +11,19 @@ use crate::{
 pub fn one_line(text: &str) -> String {
     let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace(|c: char| c.is_control() || turns(c), "\u{fffd}")
+}
+
+/// An event whose sentence people understand.
+#[must_use]
+pub fn plainly(mut event: Event) -> Event {
+    match &mut event {
+        Event::Warning { message } | Event::Note { message } | Event::Detail { message } => {
+            *message = plain(message);
+        }
+        Event::Neighbour(easing) => easing.message = plain(&easing.message),
+        _ => (),
+    }
+    event
 }
 
 /// What tables have decided, in a line each: the class with its reasons, and what they set.

@@ -122,6 +122,28 @@ fn an_output_that_cannot_be_written_is_known_before_the_work_begins() {
 }
 
 #[test]
+fn no_message_has_the_number_that_the_system_has_for_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = encode(dir.path(), "missing.mkv")
+        .args(["--json", "--why"])
+        .ends()
+        .exits(1);
+    let why = fs::read_to_string(dir.path().join("missing.mkv.why.txt")).unwrap();
+    // What of it fails is a warning.
+    let warned = Run::encode(dir.path(), clips::one_frame(), "out.mkv")
+        .args(["--json", "--history", "missing/history"])
+        .succeeds();
+    for text in [&ended.stderr, &ended.stdout, &why, &warned.stdout] {
+        ended.expect(text.contains("No such file or directory"), "why");
+        ended.expect(!text.contains("os error"), "nothing else");
+    }
+    let doctor = Run::bare(dir.path())
+        .args(["doctor", "missing.mkv", "--json"])
+        .ends();
+    doctor.expect(!doctor.stdout.contains("os error"), "nothing else");
+}
+
+#[test]
 fn an_encoder_that_fails_is_tried_three_times_and_its_words_are_shown() {
     let dir = tempfile::tempdir().unwrap();
     let encoder = script(

@@ -24,6 +24,7 @@ use crate::{
         room::{Room, is_full},
         signal::Interrupted,
         task::Watch,
+        words::said,
     },
     plan::Plan,
     settings::{Config, Step},
@@ -124,7 +125,7 @@ impl<'a> Account<'a> {
         };
         let mut record = self.draft.borrow().clone();
         (record.status, record.code) = (status, exit.code());
-        record.reason = Some(format!("{error:#}"));
+        record.reason = Some(said(error));
         self.write(record, !is_full(error), file::append);
     }
 

@@ -25,6 +25,7 @@ use crate::{
         signal::Interrupted,
         task::Watch,
         toolbox::Toolbox,
+        words::said,
     },
     settings::Config,
     source::probe::{self, Probed},
@@ -197,7 +198,7 @@ fn write(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
 }
 
 fn write_anew(file: &Path, what: &str, error: &anyhow::Error) -> Result<()> {
-    let text = format!("{SIGN}{what}\n{error:#}\n");
+    let text = format!("{SIGN}{what}\n{}\n", said(error));
     disk::write_whole(file, text.as_bytes())
         .with_context(|| format!("cannot write {}", quoted(file.as_os_str())))
 }
