@@ -36,7 +36,7 @@ fn what_is_no_film_is_refused_with_its_name() {
         (
             "archive.zip",
             8,
-            "is not a film that ffprobe can read: it is in no format that it knows",
+            "is not a film: it is an archive (ZIP): unpack it",
         ),
         ("letter.txt", 8, "is not a film: it is a text"),
         ("unfinished.mp4", 8, "its index (moov) is missing"),

@@ -116,7 +116,7 @@ const LIBRARY: &[Row] = &[
     (b"encrypted.mp4", By(encrypted), Failed(8), "is encrypted"),
     (b"sound.mkv", From("-vn -c:a flac"), Failed(8), "has no video to encode (flac audio)"),
     (b"text.mkv", Bytes(&[b'a'; 4000]), Failed(8), "is not a film: it is a text"),
-    (b"zeros.mp4", Bytes(&[0; 4000]), Failed(8), "is not a film that ffprobe can read"),
+    (b"zeros.mp4", Bytes(&[0; 4000]), Failed(8), "is not a film: it is nothing but zeroes"),
     (b"list.mkv", By(list), Failed(8), "it is a list of files (ffconcat)"),
     // What lies around.
     (b"link.mkv", By(|dir, name| symlink("../elsewhere.mkv", dir.join(name)).unwrap()), Encoded("av1 12, aac"), ""),

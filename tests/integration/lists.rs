@@ -137,7 +137,7 @@ fn a_name_that_stands_for_many_pictures_is_not_taken_for_them() {
     fs::copy(&first, dir.path().join("picture%03d.png")).unwrap();
     let opened = openings(&first, || {
         let refused = Run::encode(dir.path(), "picture%03d.png", "out.mkv").fails(8);
-        refused.says("names others; name the film itself");
+        refused.says("is not a film: it is a picture (PNG)");
     });
     assert_eq!(opened, 0);
 }

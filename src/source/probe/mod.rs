@@ -5,12 +5,18 @@ mod mkvmerge;
 mod picture;
 mod ask;
 mod tracks;
+mod kinds;
 mod unfit;
 mod directory;
 
-use std::{fs, path::Path, thread};
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    path::Path,
+    thread,
+};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use num_rational::Ratio;
 
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
@@ -28,7 +34,12 @@ use crate::{
         media::{Clock, Container, MATROSKA, Track, Video},
         tags,
     },
-    os::{exit::UnfitFilm, process::outcome, toolbox::Toolbox, words::count},
+    os::{
+        exit::UnfitFilm,
+        process::{outcome, quoted},
+        toolbox::Toolbox,
+        words::count,
+    },
     source::ending,
 };
 
@@ -141,16 +152,29 @@ fn is_pattern(input: &Path) -> bool {
     bytes.iter().any(|byte| b"*?".contains(byte))
 }
 
+/// That a file cannot be read, and what to do about it.
+fn unreadable(input: &Path, error: io::Error) -> Error {
+    let shown = input.display();
+    let what = match fs::read_link(input) {
+        Ok(to) => format!("`{shown}`, a link to `{}`", to.display()),
+        Err(_) => format!("`{shown}`"),
+    };
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            let named = quoted(input.as_os_str());
+            anyhow!("cannot read {what}: {error}; `namei -l {named}` shows who may")
+        }
+        _ if is_pattern(input) => Error::new(error).context(format!(
+            "cannot read {what}: a shell replaces such a pattern by the names of films only if it is not quoted and matches any"
+        )),
+        _ => Error::new(error).context(format!("cannot read {what}")),
+    }
+}
+
 /// Bytes of a file that is at hand, and how it is seen to be cut short, if it is.
 fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     let shown = input.display();
-    let metadata = fs::metadata(input).with_context(|| match is_pattern(input) {
-        true => format!(
-            "cannot read `{shown}`: a shell replaces such a pattern by the names of films only if it is not quoted and matches \
-             any"
-        ),
-        false => format!("cannot read `{shown}`"),
-    })?;
+    let metadata = fs::metadata(input).map_err(|error| unreadable(input, error))?;
     ensure!(
         !metadata.is_dir(),
         UnfitFilm(format!("`{shown}` {}", directory::instead(input)))
@@ -158,11 +182,14 @@ fn at_hand(input: &Path) -> Result<(u64, Option<String>)> {
     ensure!(
         metadata.is_file(),
         UnfitFilm(format!(
-            "`{shown}` is not a regular file; the source is read at many places at once"
+            "`{shown}` is not a regular file, and the source is read at many places at once: write it into a file, and name that"
         ))
     );
-    ensure!(metadata.len() > 0, UnfitFilm(format!("`{shown}` is empty")));
-    let mut file = fs::File::open(input).with_context(|| format!("cannot read `{shown}`"))?;
+    ensure!(
+        metadata.len() > 0,
+        UnfitFilm(format!("`{shown}` is empty: copy or download it again"))
+    );
+    let mut file = fs::File::open(input).map_err(|error| unreadable(input, error))?;
     unfit::refuse_list(&mut file, shown)?;
     // Whoever reads it will say what is wrong with it.
     let truncated = ending::cut_short(&mut file, metadata.len()).unwrap_or(None);

@@ -1,18 +1,13 @@
 //! Films that cannot be taken as they are, and the words for it.
 
-use std::{
-    fmt::Display,
-    fs::File,
-    io::{Read, Seek},
-    path::Path,
-    process::Command,
-};
+use std::{fmt::Display, fs::File, path::Path, process::Command};
 
 use anyhow::{Result, bail, ensure};
 use serde::de::DeserializeOwned;
 
 use super::{
     ffprobe::{FfFile, FfFrame, FfStream, ffprobe},
+    kinds,
     picture::{color, pixel_layout},
     tracks::COPIED,
 };
@@ -44,18 +39,6 @@ const LISTS_IN_XML: [(&str, &str); 5] = [
     ),
 ];
 
-/// Bytes at the beginning by which it is told what a file is.
-const HEAD: u64 = 4096;
-
-/// The beginning of a file, which is put back to it.
-fn head(file: &mut File) -> Vec<u8> {
-    let mut head = Vec::new();
-    // Whoever reads it will say what is wrong with it.
-    let _ = file.take(HEAD).read_to_end(&mut head);
-    let _ = file.rewind();
-    head
-}
-
 /// What kind of list of other files begins with `head`, if one does.
 fn list(head: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(head);
@@ -69,24 +52,12 @@ fn list(head: &[u8]) -> Option<&'static str> {
 
 /// Refuses what names other files, before any tool sees it that would read those.
 pub(super) fn refuse_list(file: &mut File, shown: impl Display) -> Result<()> {
-    match list(&head(file)) {
+    match list(&kinds::head(file)) {
         Some(kind) => bail!(UnfitFilm(format!(
             "`{shown}` is not a film: it is {kind}; name the film itself"
         ))),
         None => Ok(()),
     }
-}
-
-/// Whether a file begins as one does that holds nothing but text.
-fn is_text(head: &[u8]) -> bool {
-    // The last character may be cut in two.
-    let end = match std::str::from_utf8(head) {
-        Ok(text) => text.len(),
-        Err(error) if error.error_len().is_none() => error.valid_up_to(),
-        Err(_) => return false,
-    };
-    let is_odd = |byte: &u8| byte.is_ascii_control() && !b"\t\r\n".contains(byte);
-    !head[..end].iter().any(is_odd)
 }
 
 /// What ffprobe says of `input`, if it is one film in one file.
@@ -104,18 +75,16 @@ pub(super) fn describe<T: DeserializeOwned>(
         let failure = error.downcast_ref::<ToolFailure>();
         failure.is_some_and(|failure| failure.stderr.iter().any(|line| line.contains(words)))
     };
-    let head = File::open(input).map_or(Vec::new(), |mut file| head(&mut file));
-    ensure!(
-        head.is_empty() || !is_text(&head),
-        UnfitFilm(format!(
-            "`{shown}` is not a film: it is a text; name the film itself"
-        ))
-    );
+    let mut file = File::open(input).ok();
+    if let Some(kind) = file.as_mut().and_then(kinds::of) {
+        bail!(UnfitFilm(format!("`{shown}` is not a film: it is {kind}")));
+    }
     if said("not on whitelist") {
         bail!(UnfitFilm(format!(
             "`{shown}` is not a film: it is of a kind that is no film, or names others; name the film itself"
         )));
     }
+    let head = file.as_mut().map(kinds::head).unwrap_or_default();
     if head
         .get(4..8)
         .is_some_and(|name| [b"styp".as_slice(), b"moof", b"sidx"].contains(&name))
@@ -124,16 +93,17 @@ pub(super) fn describe<T: DeserializeOwned>(
             "`{shown}` is a segment of a stream without its beginning: put the initialisation segment in front of it"
         )));
     }
-    match error.downcast_ref().and_then(why_no_film) {
+    let failure = error.downcast_ref();
+    match failure.and_then(|failure| why_no_film(failure, &head)) {
         Some(why) => bail!(UnfitFilm(format!(
-            "`{shown}` is not a film that ffprobe can read: {why}"
+            "`{shown}` is not a film that can be read: {why}"
         ))),
         None => Err(error.context(format!("asking ffprobe what `{shown}` is"))),
     }
 }
 
 /// What a file lacks that ffprobe refuses, in words for people; `None` where the file may not be at fault.
-fn why_no_film(failure: &ToolFailure) -> Option<String> {
+fn why_no_film(failure: &ToolFailure, head: &[u8]) -> Option<String> {
     // `[mov,mp4,m4a,3gp,3g2,mj2 @ 0x55b59f465440] moov atom not found`
     let of_format = |line: &String| Some(line.strip_prefix('[')?.split_once("] ")?.1.to_owned());
     let said = failure.stderr.iter().find_map(of_format);
@@ -144,11 +114,32 @@ fn why_no_film(failure: &ToolFailure) -> Option<String> {
     let ran_to_its_end = failure.status?.code().is_some();
     match said {
         _ if !ran_to_its_end => None,
-        Some(said) if said == "moov atom not found" => Some(
-            "its index (moov) is missing: it was never finished, or its end is cut off".to_owned(),
-        ),
-        Some(said) => Some(format!("it is damaged, or not what its name says ({said})")),
-        None => refused.then(|| "it is in no format that it knows".to_owned()),
+        Some(said) => Some(meant(&said, head)),
+        None => refused.then(|| "it is in no format that ffmpeg knows".to_owned()),
+    }
+}
+
+/// Names of boxes with which files of the MP4 and QuickTime kind begin, behind four bytes.
+const FIRST_BOXES: [&[u8]; 7] = [
+    b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"uuid",
+];
+
+/// What a reader of ffmpeg means that has `said` this of a file with this `head`.
+fn meant(said: &str, head: &[u8]) -> String {
+    let other = |kind| {
+        format!("it does not begin as {kind} does, and is damaged or not what its name says")
+    };
+    let is_of_boxes = head
+        .get(4..8)
+        .is_some_and(|name| FIRST_BOXES.contains(&name));
+    match said {
+        "moov atom not found" if is_of_boxes => {
+            "its index (moov) is missing: it was never finished, or its end is cut off".to_owned()
+        }
+        "moov atom not found" => other("MP4 or QuickTime"),
+        // The numbers of Matroska's elements: whatever is wrong with them, they are none.
+        said if said.contains("EBML") => other("Matroska"),
+        said => format!("it is damaged, or not what its name says (ffmpeg: {said})"),
     }
 }
 
@@ -179,6 +170,8 @@ pub(super) fn refuse_unknown(tools: &Toolbox, film: &FfStream) -> Result<()> {
 
 /// Refuses what is not YUV, with the command that makes it that.
 pub(super) fn refuse_rgb(file: &FfFile, film: &FfStream, frame: &FfFrame) -> Result<()> {
+    // Those of ffmpeg's readers of pictures: `png_pipe`, `bmp_pipe`.
+    let is_picture = file.format.format_name.ends_with("_pipe");
     let Some(format) = film
         .pix_fmt
         .as_deref()
@@ -187,6 +180,7 @@ pub(super) fn refuse_rgb(file: &FfFile, film: &FfStream, frame: &FfFrame) -> Res
         return Ok(());
     };
     let filter = conversion(color(film, frame, false).primaries);
+    ensure!(!is_picture, "it is a picture, and no film");
     bail!(
         "its pixel format {format} is not YUV; convert it first: {}",
         filtering(file, film, &filter, "CONVERTED.mkv")
@@ -273,7 +267,25 @@ mod tests {
         ] {
             assert_eq!(list(film.as_bytes()), None);
         }
-        assert!(is_text("Sehr geehrte, \u{e4}".as_bytes()) && is_text(&[b'a', 0xc3]));
-        assert!(!is_text(b"PK\x03\x04") && !is_text(&[0x47, 0xff, b'a']));
+    }
+
+    #[test]
+    fn what_ffmpeg_says_is_told_only_where_it_says_more() {
+        let mp4 = b"\0\0\0\x18ftypisom";
+        assert!(meant("moov atom not found", mp4).starts_with("its index (moov) is missing"));
+        let other = meant("moov atom not found", b"something");
+        assert!(other.starts_with("it does not begin as MP4"), "{other}");
+        for said in [
+            "EBML header parsing failed",
+            "0x00 at pos 0 (0x0) invalid as first byte of an EBML number",
+        ] {
+            let meant = meant(said, b"something");
+            assert!(
+                meant.starts_with("it does not begin as Matroska"),
+                "{meant}"
+            );
+        }
+        let said = "File ended prematurely at pos. 300 (0x12c)";
+        assert!(meant(said, b"").contains(said));
     }
 }
