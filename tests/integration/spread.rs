@@ -14,7 +14,7 @@ use crate::{
     chance::Chance,
     check::{File, is_whole},
     clips,
-    encoders::{old, real},
+    encoders::{old, real, script},
     lab::{
         CHUNKS, FRAMES, JOB, all_but_one, encode, finished_in, gated, gives_the_film, goes_on,
         let_go, names, undisturbed, waiting,
@@ -92,6 +92,38 @@ fn plan_chunk_and_join_give_the_film_of_the_plain_command() {
         let _ = goes_on(dir.path(), join(dir.path()), CHUNKS);
         is_whole(&dir.path().join("out.mkv"), &clips::five_scenes(), FRAMES);
     }
+}
+
+#[test]
+fn a_chunk_that_only_the_proof_finds_damaged_is_missing_for_who_joins() {
+    let dir = tempfile::tempdir().unwrap();
+    let real = real().display();
+    // The data of its keyframe, once: all lengths and heads are as they should be.
+    let damage = "printf '%0300d' 0 | dd of=\"$file\" bs=1 seek=300 conv=notrunc 2>../lab/dd";
+    let encoder = script(
+        dir.path(),
+        &format!(
+            "if [ $chunk = 00004 ] && [ ! -e ../lab/dd ]; then '{real}' \"$@\"; \
+             for file in chunks/$chunk.*.ivf; do {damage}; done; exit 0; fi"
+        ),
+    );
+    let _ = plan(dir.path())
+        .arg("--encoder-path")
+        .arg(&encoder)
+        .succeeds();
+    let any = || chunk(dir.path(), JOB).arg("--any");
+    let _ = any().succeeds();
+    let joined = join(dir.path()).ends().exits(6);
+    let missing = last(&joined);
+    assert_eq!(
+        (&missing["missing"], &missing["kind"]),
+        (&json!([4]), &json!("missing"))
+    );
+    let job = dir.path().canonicalize().unwrap().join(JOB);
+    let again = format!("`av1enc chunk {} --any` encodes", job.display());
+    let _ = joined.says("1 chunk damaged (4)").says(&again);
+    let _ = any().succeeds();
+    let _ = gives_the_film(dir.path(), join(dir.path()));
 }
 
 #[test]

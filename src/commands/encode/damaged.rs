@@ -8,7 +8,9 @@ use super::{made::Made, run::Run};
 use crate::{
     finding::{Property, Unproven},
     job::{ChunkRecord, Job, names::Name},
-    os::{process::quoted, signal::Interrupted, toolbox::Toolbox, words::count},
+    os::{
+        exit::ChunksMissing, process::quoted, signal::Interrupted, toolbox::Toolbox, words::count,
+    },
     output::container::MAX_TIME_ERROR_MS,
     plan::recipe::Recipe,
     settings::Step,
@@ -41,15 +43,7 @@ impl Run<'_> {
         };
         match damaged.and_then(forget) {
             Ok(damaged) if damaged.is_empty() => error,
-            Ok(damaged) => {
-                let chunks: Vec<String> = damaged.iter().map(usize::to_string).collect();
-                let again = self.encoding_again();
-                error.context(format!(
-                    "{} damaged ({}): {again} encodes what is damaged again",
-                    count(chunks.len() as u64, "chunk"),
-                    chunks.join(", ")
-                ))
-            }
+            Ok(damaged) => self.with_damaged(damaged, error),
             Err(other) if other.is::<Interrupted>() => other,
             // What has failed first is what the user must hear of.
             Err(_) => error,
@@ -58,15 +52,23 @@ impl Run<'_> {
 }
 
 impl Run<'_> {
-    /// What encodes what is missing, in words.
-    fn encoding_again(&self) -> String {
-        match self.config.step {
-            Step::Join => format!(
-                "`av1enc chunk {} --any`",
-                quoted(self.config.job_dir.as_os_str())
-            ),
-            _ => "the same command".to_owned(),
+    /// The same error, which says that these chunks are damaged and what encodes them again. Whoever only joins does not: to him
+    /// they are missing from now on.
+    fn with_damaged(&self, chunks: Vec<usize>, error: Error) -> Error {
+        let said = |again: &str| {
+            let all: Vec<String> = chunks.iter().map(usize::to_string).collect();
+            format!(
+                "{} damaged ({}): {again} encodes what is damaged again",
+                count(all.len() as u64, "chunk"),
+                all.join(", ")
+            )
+        };
+        if self.config.step != Step::Join {
+            return error.context(said("the same command"));
         }
+        let job = quoted(self.config.job_dir.as_os_str());
+        let sentence = said(&format!("`av1enc chunk {job} --any`"));
+        error.context(ChunksMissing { chunks, sentence })
     }
 }
 
