@@ -90,11 +90,17 @@ fn understood(words: &[OsString]) -> Result<(Option<Cli>, Vec<UsageError>), Stri
             Err(error) => error,
         };
         wrong.push(UsageError(in_our_words(&error)));
-        if !take_out(&error, &mut rest) {
+        if is_of_the_command(&error) || !take_out(&error, &mut rest) {
             break;
         }
     }
     Ok((None, wrong))
+}
+
+/// Whether an error is about a value without which there is no such command: the line without it would be another error.
+fn is_of_the_command(error: &clap::Error) -> bool {
+    let named = context(error, ContextKind::InvalidArg).unwrap_or_default();
+    error.kind() == ErrorKind::InvalidValue && named.starts_with('<')
 }
 
 /// What a line says that can be followed, over what is said below it.
@@ -261,9 +267,19 @@ fn command(words: &[OsString]) -> clap::Command {
         true => cli::everyday(),
         false => cli::command(),
     };
-    av1an::with_flags(ours)
+    let all = av1an::with_flags(ours)
         .mut_subcommand("doctor", av1an::with_flags)
-        .mut_subcommand("plan", av1an::with_flags)
+        .mut_subcommand("plan", av1an::with_flags);
+    with_numbers(all).mut_subcommands(with_numbers)
+}
+
+/// A command whose options all have a number below nought behind them as their value, whether they take such a one or not: it is
+/// no option that is unknown.
+fn with_numbers(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| {
+        let is_option = !arg.is_positional() && arg.get_action().takes_values();
+        arg.allow_negative_numbers(is_option)
+    })
 }
 
 /// What clap says of these words, one by one.
@@ -314,6 +330,9 @@ fn in_our_words(error: &clap::Error) -> String {
         }
         (ErrorKind::MissingRequiredArgument, _) if named.starts_with("--sample") => {
             "--seed chooses again what --sample has chosen: add --sample 5".to_owned()
+        }
+        (_, Some("")) if named == "[INPUT]" => {
+            format!("no film is named: type `{PROGRAM} INPUT.mkv -o OUTPUT.mkv`")
         }
         (_, Some("")) => format!("{flag} needs a value: {named}"),
         (ErrorKind::InvalidValue, Some(value)) => av1an::why_not_encoder(value)
@@ -511,6 +530,50 @@ mod tests {
             let error = misplaced(&words(line)).unwrap().to_string();
             assert!(error.contains(says), "{line}: {error}");
         }
+    }
+
+    /// What is said of a line that cannot be followed.
+    fn refused(words: &[&str]) -> String {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        match read(&words) {
+            Err(Unread::Wrong(UsageError(said))) => said,
+            Err(Unread::Answer(answer)) => answer,
+            Ok(_) => String::new(),
+        }
+    }
+
+    #[test]
+    fn a_number_below_nought_behind_an_option_is_its_value() {
+        let all = command(&[]);
+        let commands = all.get_subcommands().map(|it| (vec![it.get_name()], it));
+        for (named, command) in iter::once((Vec::new(), &all)).chain(commands) {
+            let takes_one =
+                |arg: &&clap::Arg| arg.get_action().takes_values() && !arg.is_require_equals_set();
+            let options = command.get_arguments().filter(takes_one);
+            for name in options.filter_map(clap::Arg::get_long) {
+                let option = format!("--{name}");
+                let line = [&["av1enc"], &named[..], &[&option, "-1"]].concat();
+                let kind = all
+                    .clone()
+                    .try_get_matches_from(line)
+                    .map_err(|it| it.kind());
+                assert_ne!(
+                    kind.err(),
+                    Some(ErrorKind::UnknownArgument),
+                    "{named:?} {option}"
+                );
+            }
+        }
+        let said = refused(&["av1enc", "in.mkv", "--lease-timeout", "-1"]);
+        assert!(said.starts_with("--lease-timeout -1: "), "{said}");
+    }
+
+    #[test]
+    fn what_a_command_is_about_is_asked_for_once() {
+        let said = refused(&["av1enc", ""]);
+        assert!(said.starts_with("no film is named"), "{said}");
+        let said = refused(&["av1enc", "completions", "xx"]);
+        assert!(said.contains("zsh") && !said.contains('\n'), "{said}");
     }
 
     #[test]
