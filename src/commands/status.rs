@@ -2,13 +2,13 @@
 
 use std::{
     env,
-    io::{self, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use crossbeam_channel::{Receiver, after, select, tick};
 use serde_json::json;
 
@@ -56,7 +56,12 @@ pub fn run(args: &StatusArgs) -> Result<Exit> {
     for root in &roots {
         let found = root.metadata();
         let shown = quoted(root.as_os_str());
-        let found = found.with_context(|| format!("looking for jobs in {shown}"))?;
+        let found = found.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                anyhow!("there is no directory {shown}: name one below which films are encoded")
+            }
+            _ => Error::new(error).context(format!("looking for jobs in {shown}")),
+        })?;
         if !found.is_dir() {
             bail!(UsageError(format!(
                 "{shown} is no directory: name one below which films are encoded"

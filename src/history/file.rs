@@ -5,14 +5,14 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use nix::libc::O_NONBLOCK;
 use serde::Deserialize;
 
@@ -60,9 +60,12 @@ impl History {
     /// # Errors
     /// Those of the file system.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = disk::read_regular(path).with_context(|| {
-            let shown = quoted(path.as_os_str());
-            format!("reading the history {shown}: an encode with --history {shown} makes it")
+        let shown = quoted(path.as_os_str());
+        let text = disk::read_regular(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                anyhow!("there is no history {shown}: an encode with --history {shown} makes it")
+            }
+            _ => Error::new(error).context(format!("reading the history {shown}")),
         })?;
         Ok(Self::of(&text))
     }

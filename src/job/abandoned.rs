@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use nix::unistd::geteuid;
 
 use super::{
-    files::{discard, is_shared, require_own},
+    files::{ANOTHER, discard, is_shared, require_own},
     lease::{Lease, Observer, forget_expired},
     look::touched,
     names::{self, CHUNKS},
@@ -43,7 +43,7 @@ pub fn remove_abandoned(dir: &Path, before: SystemTime) -> Result<Removal> {
             found.uid()
         ))
     );
-    require_own(&place, is_shared(&found))?;
+    require_own(&place, is_shared(&found), ANOTHER)?;
     require_nothing_foreign(&place)?;
     if !is_old() {
         return Ok(Removal::NotAbandoned);

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{
     Job, PlainName,
-    files::{make_dir, require_own},
+    files::{PLANNED, make_dir, require_own},
     identity::{SourceIdentity, Stamp},
     names::CHUNKS,
     place::Place,
@@ -43,7 +43,7 @@ pub struct Attached {
 /// or not ours.
 pub fn attach(dir: &Path, input: &Path, shared: bool, room: &Room) -> Result<Attached> {
     let place = held(dir)?;
-    let open_to_others = require_own(&place, shared)?;
+    let open_to_others = require_own(&place, shared, PLANNED)?;
     let state = match read_state(&place)? {
         Known::Nothing => bail!(Taken(format!(
             "{place} is no job directory: name the one that `av1enc plan` has printed"

@@ -161,10 +161,15 @@ fn cannot_make(place: &Place) -> String {
     format!("cannot make the job directory {place}: {first}name another one with --temp")
 }
 
+/// What to type in the place of a directory that was to become one of a job.
+pub(super) const ANOTHER: &str = "name another directory with --temp";
+/// What to type in the place of a directory in which a job was to be.
+pub(super) const PLANNED: &str = "name the one that `av1enc plan` has printed";
+
 /// Makes sure that nobody but this user, or with `shared` the group of the directory, can put anything into it: what is
 /// there would be read, written through and handed to tools, also by root. A link to one of ours is as good. Where the file
-/// system keeps neither owners nor modes, returns that in words.
-pub(super) fn require_own(place: &Place, shared: bool) -> Result<Option<String>> {
+/// system keeps neither owners nor modes, returns that in words. What is refused says what to type `instead`.
+pub(super) fn require_own(place: &Place, shared: bool, instead: &str) -> Result<Option<String>> {
     let reading = || format!("cannot read the job directory {place}");
     let (named, found) = (
         fs::symlink_metadata(place.name()).with_context(reading)?,
@@ -172,7 +177,7 @@ pub(super) fn require_own(place: &Place, shared: bool) -> Result<Option<String>>
     );
     let refused = |why: &str| Taken(format!("{place} {why}"));
     if !found.is_dir() {
-        return Err(refused("is not a directory: name another one with --temp").into());
+        return Err(refused(&format!("is not a directory: {instead}")).into());
     }
     let (user, mode) = (geteuid().as_raw(), found.mode());
     let others_write = mode & OTHERS_WRITE != 0;
@@ -181,18 +186,25 @@ pub(super) fn require_own(place: &Place, shared: bool) -> Result<Option<String>>
     }
     let is_own = named.uid() == user && found.uid() == user;
     let why = if !is_own && is_shared(&found) && !others_write && !shared {
-        "belongs to another user, and its group may write it: add --shared if that group works on it together, or name another \
-         directory with --temp"
-            .to_owned()
+        format!(
+            "belongs to another user, and its group may write it: add --shared if that group works on it together, or {instead}"
+        )
+    } else if !is_own && !shared {
+        format!(
+            "belongs to another user: {instead}, or have that user repeat the command that made it with --shared, and add \
+             --shared to yours"
+        )
     } else if !is_own {
-        "belongs to another user: name another directory with --temp".to_owned()
+        format!(
+            "belongs to another user: {instead}, or have that user repeat the command that made it with --shared"
+        )
     } else if others_write || is_shared(&found) && !shared {
         format!(
-            "can be written by other users: take that from them with `chmod go-w {place}`, or name another directory with --temp"
+            "can be written by other users: take that from them with `chmod go-w {place}`, or {instead}"
         )
     } else if shared {
         format!(
-            "belongs to a group of which you are not a member: `chgrp GROUP {place}`, or name another directory with --temp"
+            "belongs to a group of which you are not a member: `chgrp GROUP {place}`, or {instead}"
         )
     } else {
         return Ok(None);

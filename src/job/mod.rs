@@ -52,8 +52,8 @@ pub use self::{
 };
 use self::{
     files::{
-        clear, discard, has_no_links, make_dir, read, remove_if_there, require_empty, require_own,
-        share,
+        ANOTHER, clear, discard, has_no_links, make_dir, read, remove_if_there, require_empty,
+        require_own, share,
     },
     identity::Stamp,
     lease::Lease,
@@ -160,7 +160,7 @@ impl Claim<'_> {
                     format!("cannot read the job directory {shown}")
                 })?,
             };
-            let open_to_others = require_own(&place, self.shared)?;
+            let open_to_others = require_own(&place, self.shared, ANOTHER)?;
             if let Known::Nothing = read_state(&place)? {
                 require_empty(&place)?;
             }
@@ -325,7 +325,7 @@ impl Job {
             ))
         );
         make_dir(&chunks, shared)?;
-        require_own(&chunks, shared)?;
+        require_own(&chunks, shared, ANOTHER)?;
         self.source_name = self.link_source()?;
         Ok(())
     }
@@ -603,7 +603,7 @@ pub fn require_place(dir: &Path, shared: bool) -> Result<()> {
     let parent = dir.parent().unwrap_or(dir);
     let place = if dir.is_dir() { dir } else { parent };
     if place == dir {
-        require_own(&Place::named(dir), shared)?;
+        require_own(&Place::named(dir), shared, ANOTHER)?;
     }
     let trial = tempfile::tempdir_in(place)
         .with_context(|| format!("cannot make a directory in {}", quoted(place.as_os_str())))?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{
     Job,
-    files::require_own,
+    files::{ANOTHER, require_own},
     identity::{OutputIdentity, SourceIdentity},
     lease::{Lease, Observer},
     names::Name,
@@ -50,7 +50,7 @@ impl Leftover {
         let Ok(place) = Place::held(dir) else {
             return Ok(None);
         };
-        if named(&place).is_none() || require_own(&place, shared).is_err() {
+        if named(&place).is_none() || require_own(&place, shared, ANOTHER).is_err() {
             return Ok(None);
         }
         let Some(lease) = Lease::take(&place, observer)? else {

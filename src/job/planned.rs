@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::{
     attempts::{AttemptRecord, attempts_of},
     chunks::{ChunkRecord, parse_record},
-    files::{read, remove_if_there, require_own, share},
+    files::{PLANNED, read, remove_if_there, require_own, share},
     lease::{Lease, Observer},
     names::Name,
     place::Place,
@@ -57,7 +57,7 @@ impl Planned {
             ))),
             place => place.with_context(|| format!("reading the job directory {}", shown()))?,
         };
-        require_own(&place, shared)?;
+        require_own(&place, shared, PLANNED)?;
         match read_state(&place)? {
             Known::Nothing => bail!(Taken(format!(
                 "{place} is no job directory: name the one that `av1enc plan` has printed"

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Job,
     attached::held,
-    files::{read, require_own},
+    files::{PLANNED, read, require_own},
     names::Name,
     place::Place,
 };
@@ -166,7 +166,7 @@ impl Job {
 pub fn planned_line(dir: &Path, shared: bool) -> Result<Option<CommandLine>> {
     let place = held(dir)?;
     // It names programs.
-    require_own(&place, shared)?;
+    require_own(&place, shared, PLANNED)?;
     told(&place, Name::Line)
 }
 

@@ -2,12 +2,12 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, RenameFlags, renameat2},
@@ -56,7 +56,7 @@ pub fn dir_of(output: &Path) -> &Path {
 /// If it cannot; a [`UsageError`] if it does not take the name.
 pub fn require_writable(output: &Path) -> Result<()> {
     let dir = dir_of(output);
-    tempfile::tempfile_in(dir).with_context(|| cannot_write(dir))?;
+    tempfile::tempfile_in(dir).map_err(|error| cannot_write(dir, error))?;
     // In a directory of its own, where no file of this name can be in the way. A full disk may have no room for one.
     let (Some(name), Ok(trial)) = (output.file_name(), tempfile::tempdir_in(dir)) else {
         return Ok(());
@@ -71,13 +71,22 @@ pub fn require_writable(output: &Path) -> Result<()> {
     }
 }
 
-fn cannot_write(dir: &Path) -> String {
-    let shown = quoted(dir.as_os_str());
-    let advice = match dir.exists() {
-        true => String::new(),
-        false => format!(": there is no such directory, type `mkdir -p {shown}`"),
-    };
-    format!("cannot write into the output's directory {shown}{advice}")
+/// That no file can be written into a directory, and what to type where that is known.
+fn cannot_write(dir: &Path, error: impl Into<Error>) -> Error {
+    let (error, shown) = (error.into(), quoted(dir.as_os_str()));
+    let what = format!("cannot write into the output's directory {shown}");
+    if !dir.exists() {
+        return anyhow!("{what}: there is no such directory, type `mkdir -p {shown}`");
+    }
+    if !dir.is_dir() {
+        return anyhow!("{what}: it is a file; name another output with -o");
+    }
+    match error.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            anyhow!("{what}: {error}; name an output in another one with -o")
+        }
+        _ => error.context(what),
+    }
 }
 
 /// Refuses to overwrite the input.
@@ -161,7 +170,7 @@ impl PartFile {
             }
         };
         let file = create()
-            .with_context(|| cannot_write(dir))?
+            .map_err(|error| cannot_write(dir, error))?
             .ok_or_else(|| {
                 Taken(format!(
                     "another av1enc writes {} right now",
@@ -182,7 +191,7 @@ impl PartFile {
     /// Those of the file system.
     pub fn renew(&mut self) -> Result<()> {
         let renewed = fs::remove_file(&self.part).and_then(|()| new_file(&self.part));
-        self.file = renewed.with_context(|| cannot_write(dir_of(&self.output)))?;
+        self.file = renewed.map_err(|error| cannot_write(dir_of(&self.output), error))?;
         locked(&self.file);
         Ok(())
     }
@@ -194,7 +203,7 @@ impl PartFile {
     pub fn writer(&self) -> Result<File> {
         self.file
             .try_clone()
-            .with_context(|| cannot_write(dir_of(&self.output)))
+            .map_err(|error| cannot_write(dir_of(&self.output), error))
     }
 
     /// Where it is.

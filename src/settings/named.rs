@@ -75,9 +75,16 @@ fn refuse_script(input: &Path) -> Result<(), UsageError> {
 /// What to type instead.
 pub(super) fn check_output(output: &Path, input: &Path) -> Result<(), UsageError> {
     if is_stream(output) {
+        // It is absolute by now, and was typed as a dash.
+        let is_dash = output.file_name() == Some(OsStr::new("-"));
+        let shown = if is_dash {
+            OsStr::new("-")
+        } else {
+            output.as_os_str()
+        };
         return usage(format!(
             "-o {}: the film is written into a file, and read back before it gets its name: type `-o OUTPUT.mkv`",
-            quoted(output.file_name().unwrap_or_default())
+            quoted(shown)
         ));
     }
     if output.is_dir() && !input.is_dir() {

@@ -416,7 +416,7 @@ fn a_history_that_cannot_be_written_is_a_warning_and_a_film_is_none() {
         .args(["history", "gone.jsonl"])
         .fails(1);
     let _ = missing
-        .says("reading the history gone.jsonl: an encode with --history gone.jsonl makes it");
+        .says("there is no history gone.jsonl: an encode with --history gone.jsonl makes it");
     fs::write(dir.path().join(HISTORY), "").unwrap();
     let _ = history(dir.path(), &[]).prints("no film is encoded yet");
     let page = Run::bare(dir.path()).args(["history", HISTORY, "--html", "a.mkv"]);

@@ -68,6 +68,12 @@ fn a_job_directory_of_another_user_is_refused_to_root_as_well() {
     };
     another(&path(JOB));
     refused("belongs to another user");
+    refused("and add --shared to yours");
+    for args in [&["chunk", JOB, "--any"][..], &["join", JOB]] {
+        let ended = Run::bare(dir.path()).args(args).ends().exits(3);
+        let ended = ended.says("name the one that `av1enc plan` has printed, or have that user");
+        ended.expect(!ended.stderr.contains("--temp"), "they have no such flag");
+    }
     // His link to a directory of ours, and his directory in ours.
     lchown(path(JOB), Some(0), Some(0)).unwrap();
     fs::rename(path(JOB), path("elsewhere")).unwrap();

@@ -412,7 +412,7 @@ fn what_cannot_be_read_is_said_and_nothing_is_followed() {
         .arg("gone")
         .ends()
         .exits(1)
-        .says("looking for jobs in gone");
+        .says("there is no directory gone: name one");
     fs::write(dir.path().join("film.mkv"), "").unwrap();
     status(dir.path())
         .arg("film.mkv")
