@@ -5,16 +5,18 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Ground, wanted};
-use crate::os::{exit::Exit, machine::Machine};
+use super::ground::{Ground, wanted};
 use crate::{
+    cli::EncodeArgs,
     doctor::{self, Check, Diagnosis, film::Film, forecast::Forecast, neighbour},
     encoder::files::Named,
     job,
+    os::{exit::Exit, guard::Threadless, machine::Machine},
     output::part,
     plan::Plan,
     settings::Config,
     source::probe::{self, Probed},
+    ui,
 };
 
 /// What the doctor says.
@@ -44,11 +46,30 @@ impl Diagnosed {
     }
 }
 
+/// Shows all checks of the doctor; succeeds only if an encode would work.
+pub(super) fn command(args: &EncodeArgs) -> Result<Exit> {
+    // Without a film, everything else about the encode can still be checked.
+    let named = args.input.is_some() || args.input_flag.is_some();
+    let mut args = args.clone();
+    if !named {
+        args.input = Some("INPUT".into());
+    }
+    let config = Config::new(&args)?;
+    let ground = Ground::lay(&Threadless::here()?, &config.neighbour.standing)?;
+    let diagnosed = run(&ground, &config, named)?;
+    if args.json {
+        ui::print_out(&serde_json::to_string(&diagnosed)?);
+    } else {
+        ui::print_out(&diagnosed.diagnosis.to_string());
+    }
+    Ok(diagnosed.exit())
+}
+
 /// Checks everything that an encode needs; with `film`, that the film of `config` can be encoded and fits.
 ///
 /// # Errors
 /// [`UsageError`](crate::os::exit::UsageError), as for an encode; if no process can be started.
-pub fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
+fn run(ground: &Ground, config: &Config, film: bool) -> Result<Diagnosed> {
     let children = &ground.children;
     let (mut checks, programs) = doctor::examine(children, wanted(config), &config.job_dir);
     let ignored = ground.ignored_places.iter();

@@ -40,7 +40,7 @@ pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
         restart: false,
         ..config
     };
-    encode(config, &options, mode)
+    encode::command(config, &options, mode)
 }
 
 /// What the job in `dir` was planned with, where the source may lie elsewhere on this host.

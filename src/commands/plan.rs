@@ -1,19 +1,13 @@
 //! `av1enc plan`: everything that comes before the first chunk is encoded.
 
-use std::{os::unix::ffi::OsStrExt, path::Path};
-
 use anyhow::{Result, bail};
 
-use super::encode::Prepared;
+use super::encode;
 use crate::{
     cli::EncodeArgs,
-    os::{
-        exit::{Exit, UsageError},
-        process::quoted,
-        words::count,
-    },
+    os::exit::{Exit, UsageError},
     settings::{Config, Step},
-    ui::{self, Mode},
+    ui::Mode,
 };
 
 /// Plans an encode.
@@ -27,7 +21,7 @@ pub(super) fn run(args: &EncodeArgs, mode: Mode) -> Result<Exit> {
         bail!(wrong);
     }
     config.step = Step::Plan;
-    super::encode(config, args, mode)
+    encode::command(config, args, mode)
 }
 
 /// An option with which no host can encode a chunk by itself, and why.
@@ -49,26 +43,4 @@ fn unplannable(config: &Config) -> Option<(&'static str, &'static str)> {
     } else {
         None
     }
-}
-
-/// Prints where the job is: the directory alone, or all that is known of it as one object.
-///
-/// # Errors
-/// If it cannot be written.
-pub(super) fn tell(prepared: &Prepared, job_dir: &Path, mode: Mode) -> Result<()> {
-    if mode == Mode::Json {
-        ui::print_out(&serde_json::to_string(prepared)?);
-    } else {
-        let shown = quoted(job_dir.as_os_str());
-        if mode == Mode::Human {
-            let chunks = count(prepared.chunks as u64, "chunk");
-            ui::print_note(&format!(
-                "{chunks}: `av1enc chunk {shown} --any` on each host, then `av1enc join {shown}`"
-            ));
-        }
-        let mut line = job_dir.as_os_str().as_bytes().to_vec();
-        line.push(b'\n');
-        ui::print_bytes(&line);
-    }
-    Ok(())
 }

@@ -1,22 +1,66 @@
 //! `av1enc verify`: whether one film is another, whoever made it.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use crossbeam_channel::Receiver;
 
-use super::Ground;
+use super::ground::Ground;
 use crate::{
-    cli::VerifyArgs,
+    cli::{ShowProgress, VerifyArgs},
     event::{Event, Sink, Stage},
-    os::{exit::UsageError, signal::Signal, task::Watch, toolbox::Toolbox},
+    os::{
+        exit::{Exit, UsageError},
+        guard::Threadless,
+        signal::{self, Signal},
+        task::Watch,
+        toolbox::Toolbox,
+    },
     output::pair::{Differences, Films, Verdict},
+    settings::neighbour::Standing,
+    ui::{self, Mode, Ui},
 };
+
+/// Compares two films; succeeds only if one is the other.
+pub(super) fn command(args: &VerifyArgs, mode: Mode) -> Result<Exit> {
+    let ground = Ground::lay(&Threadless::here()?, &Standing::default())?;
+    // One object: who reads it wants no other lines.
+    let ui = Arc::new(Ui::new(
+        if mode == Mode::Json {
+            Mode::Quiet
+        } else {
+            mode
+        },
+        false,
+        ShowProgress::Auto,
+        None,
+    ));
+    let sink: Sink = {
+        let ui = ui.clone();
+        Arc::new(move |event| ui.show(event))
+    };
+    let args = args.clone();
+    let work = move |signals| run(&ground, &args, &signals, &sink);
+    let verdict = signal::attend(false, work);
+    ui.clear();
+    let verdict = verdict?;
+    ui::print_out(&match mode {
+        Mode::Json => serde_json::to_string(&verdict)?,
+        _ => verdict.to_string(),
+    });
+    Ok(if verdict.agrees {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
 
 /// Compares the output with its source.
 ///
 /// # Errors
 /// [`UsageError`] for a difference that has no such name; those of [`Films::compare`];
 /// [`Interrupted`](crate::os::signal::Interrupted).
-pub fn run(
+fn run(
     ground: &Ground,
     args: &VerifyArgs,
     signals: &Receiver<Signal>,

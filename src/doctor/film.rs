@@ -13,9 +13,9 @@ use anyhow::Result;
 use num_rational::Ratio;
 
 use super::{
-    Programs,
     check::{Check, State},
     forecast::{self, Forecast, UNCERTAINTY},
+    wanted::Programs,
 };
 use crate::os::machine::Machine;
 use crate::{

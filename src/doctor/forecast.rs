@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use serde::Serialize;
 
-use super::Programs;
+use super::wanted::Programs;
 use crate::{
     encoder::session::{Session, Unfed},
     os::{handle::Handle, process::Children},

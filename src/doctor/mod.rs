@@ -3,6 +3,7 @@
 //! One file per thing that is looked at. Each tells looking (thin, at this machine) from recognising (pure, of what was
 //! seen), and all of them make the same [`Check`].
 
+mod wanted;
 mod advice;
 mod check;
 mod container;
@@ -20,13 +21,14 @@ use std::{env, path::Path, thread};
 
 use anyhow::{Result, anyhow};
 
-use self::{advice::System, tools::Looked, vapoursynth::Around};
+use self::{advice::System, tools::Looked, vapoursynth::Around, wanted::Inquiry};
 pub use self::{
     check::{Check, Diagnosis, State},
     tools::ffmpegs,
+    wanted::{Programs, Wanted},
 };
 use crate::{
-    encoder::{self, Encoder},
+    encoder,
     film::media::Container,
     os::machine::Machine,
     os::{
@@ -34,45 +36,8 @@ use crate::{
         process::{Children, outcome},
         toolbox::Toolbox,
     },
-    settings::{self, EncoderChoice, params::Param},
     source::{Unusable, Versions},
 };
-
-/// What an encode is wanted to do, as far as it decides what is needed.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The encoder that the user wants.
-    pub encoder: &'a EncoderChoice,
-    /// Programs that the user names.
-    pub programs: &'a settings::NamedPrograms,
-    /// The user's options of it.
-    pub params: &'a [Param],
-    /// Bits per sample that it has to encode.
-    pub bit_depth: u8,
-    /// Whether ffmpeg reads the film itself: no VapourSynth is needed.
-    pub direct: bool,
-}
-
-/// The programs that an encode runs: all there, and asked.
-pub struct Programs {
-    /// The tools that read and join files.
-    pub tools: Toolbox,
-    /// The version of ffmpeg.
-    pub ffmpeg: String,
-    /// The encoder.
-    pub encoder: Encoder,
-    /// Encoders that would have come before it and do not work.
-    pub passed_over: Vec<String>,
-}
-
-/// How this machine is asked.
-#[derive(Clone, Copy)]
-pub(crate) struct Inquiry<'a> {
-    /// The register of running tools.
-    children: &'a Children,
-    /// What they have answered before.
-    cache: &'a Cache,
-}
 
 /// Looks at everything: what an encode needs, in the order in which it would fail, then what slows it down or endangers
 /// it. `job_dir` is where the job would be.

@@ -9,9 +9,9 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Inquiry, Wanted,
     advice::{SETUP, System, Thing},
     check::{Check, State},
+    wanted::{Inquiry, Wanted},
 };
 use crate::{
     cli::EncoderName,

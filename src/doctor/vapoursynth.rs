@@ -12,9 +12,9 @@ use std::{
 use anyhow::Result;
 
 use super::{
-    Inquiry,
     advice::{SETUP, System, Thing},
     check::Check,
+    wanted::Inquiry,
 };
 use crate::{
     os::{

@@ -9,7 +9,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use self::{of_job::OfJob, packed::Packed};
-use super::Ground;
+use super::ground::Ground;
 use crate::{
     cli::{ChunkArgs, ChunkOrder, ShowProgress},
     crew::{self, Elsewhere, LostChunks},

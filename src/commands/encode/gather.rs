@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    commands::wanted,
+    commands::ground::wanted,
     decide::tracks::{self, Settled},
     doctor::{self, Programs},
     encoder::files::Named,

@@ -22,53 +22,39 @@ mod target;
 mod open;
 mod scenes;
 mod prepared;
+mod outcome;
 mod damaged;
 mod joined;
 mod proven;
 mod named;
 mod clip;
+mod command;
 
-pub use self::{prepared::Prepared, worth::tell};
+pub(super) use self::command::command;
 
 use std::{sync::Arc, time::Instant};
 
 use anyhow::Result;
 use crossbeam_channel::Receiver;
 
-use self::{account::Account, open::Film, run::Run};
-use super::Ground;
+use self::{account::Account, open::Film, outcome::Outcome, run::Run};
 use crate::{
+    commands::ground::Ground,
     decide::tracks::Settled,
     doctor::Programs,
-    event::{Event, Report, Sink, Stage},
+    event::{Event, Sink, Stage},
     job::Observer,
     neighbour::Neighbour,
     os::{room::Room, signal::Signal, task::Watch},
-    plan::Plan,
     settings::{Config, Step},
     source::probe::Probed,
 };
-
-/// What a run came to.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The film is encoded.
-    Encoded(Box<Report>),
-    /// An earlier run has encoded it, and was ended before it could clear up.
-    Named,
-    /// Only the plan was wanted.
-    Planned(Box<Plan>),
-    /// Only the scenes were wanted.
-    Scenes,
-    /// The job directory is complete: other hosts can encode its chunks.
-    Prepared(Prepared),
-}
 
 /// Encodes a film.
 ///
 /// # Errors
 /// Those that [`Exit`](crate::os::exit::Exit) knows, and [`Interrupted`](crate::os::signal::Interrupted).
-pub fn run(
+fn run(
     ground: &Ground,
     config: &Config,
     signals: &Receiver<Signal>,

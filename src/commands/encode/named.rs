@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use anyhow::{Result, bail};
 
-use super::{Outcome, account::Account, made::Made, proof, run::Run};
+use super::{account::Account, made::Made, outcome::Outcome, proof, run::Run};
 use crate::{
     encoder::Quality,
     event::{self, Proof, Report, Sink, detail, note, warn},

@@ -1,6 +1,6 @@
 //! A job whose chunks any host can encode: made complete before the first of them, and required to be whole after the last.
 
-use std::env;
+use std::{env, os::unix::ffi::OsStrExt, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::{
         words::count,
     },
     source::Reader,
+    ui::{self, Mode},
 };
 
 /// Seconds until the first frame of a chunk reaches its encoder: the program starts, opens the film, and decodes from the
@@ -37,6 +38,30 @@ pub struct Prepared {
     pub encoder: String,
     /// What a chunk is expected to take.
     pub hints: Hints,
+}
+
+impl Prepared {
+    /// Prints where the job is: the directory alone, or all that is known of it as one object.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn tell(&self, job_dir: &Path, mode: Mode) -> Result<()> {
+        if mode == Mode::Json {
+            ui::print_out(&serde_json::to_string(self)?);
+        } else {
+            let shown = quoted(job_dir.as_os_str());
+            if mode == Mode::Human {
+                let chunks = count(self.chunks as u64, "chunk");
+                ui::print_note(&format!(
+                    "{chunks}: `av1enc chunk {shown} --any` on each host, then `av1enc join {shown}`"
+                ));
+            }
+            let mut line = job_dir.as_os_str().as_bytes().to_vec();
+            line.push(b'\n');
+            ui::print_bytes(&line);
+        }
+        Ok(())
+    }
 }
 
 impl Run<'_> {

@@ -3,7 +3,7 @@
 use super::run::Run;
 use crate::{
     cli::Layer,
-    commands::Ground,
+    commands::ground::Ground,
     doctor::Programs,
     event::{Decided, Easing, Event, Sink, Stage, note, warn},
     os::process::quoted,

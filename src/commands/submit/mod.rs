@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::Ground;
+use super::ground::Ground;
 use crate::{
     cli::{Engine, SubmitArgs},
     job::{ChunkRecord, Hints, Planned, Stand, Tasks},

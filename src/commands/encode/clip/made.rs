@@ -9,7 +9,7 @@ use super::{
     files::{Cut, Record},
 };
 use crate::{
-    commands::encode::{Outcome, guard::JobGuard, run::Run, standing},
+    commands::encode::{guard::JobGuard, outcome::Outcome, run::Run, standing},
     decide::stretch::{self, Candidate},
     event::{Event, Figures, Progress, Report, Sink, Stage, note},
     film::media::{Color, Container, Video},

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use self::files::{Files, Record, require_ours};
 use super::run::Run;
 use crate::{
-    commands::wanted,
+    commands::ground::wanted,
     doctor,
     event::{Clip, Event, Figures, note, warn},
     os::{
