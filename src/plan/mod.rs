@@ -1,5 +1,7 @@
 //! Decisions, without any I/O.
 
+mod colors;
+pub mod asked;
 pub mod recipe;
 pub mod workers;
 mod origins;
@@ -10,13 +12,14 @@ use anyhow::Result;
 use serde::Serialize;
 
 use self::{
-    recipe::{Recipe, Source},
+    asked::Asked,
+    recipe::{Goal, Recipe, Source},
     workers::{Demands, Load, Workers},
 };
 use crate::{
     cli::Setting,
     decide::{Film, class::Classified, quality, tracks::Settled},
-    encoder::{Encoder, Quality, files::Named},
+    encoder::{Encoder, files::Named},
     film::media::{Container, MediaInfo},
     os::{machine::Machine, process},
     settings::Config,
@@ -86,12 +89,17 @@ impl Plan {
         };
         let mut warnings = container.warnings.clone();
         warnings.extend(of_av1(container));
-        let capabilities = encoder.capabilities();
-        let recipe = recipe::decide(config, source, capabilities, named, &mut warnings)?;
-        let lp = recipe::demanded_lp(config, capabilities)?;
+        let asked = Asked::of(
+            config,
+            &choice,
+            encoder.capabilities(),
+            &named.files,
+            &mut warnings,
+        )?;
+        let recipe = recipe::decide(config, source, &asked, named, &mut warnings)?;
         let demands = Demands {
             workers: config.workers,
-            lp,
+            lp: asked.lp,
             memory: config.memory,
         };
         let chunks = if config.direct {
@@ -107,12 +115,12 @@ impl Plan {
             output: config.output.to_string_lossy().into_owned(),
             source: container.clone(),
             encoder_line: process::shown(&line),
-            settings: origins::settings(config, &choice, &recipe),
+            settings: origins::settings(config, &choice, &asked, &recipe),
             class: choice.class,
             recipe,
             workers,
             warnings,
-            lp_demanded: lp.is_some(),
+            lp_demanded: asked.lp.is_some(),
         })
     }
 
@@ -144,12 +152,10 @@ impl Plan {
 /// guess, and never more than the source.
 #[must_use]
 pub fn likely_bytes(recipe: &Recipe, media: &MediaInfo) -> u64 {
-    if let Some(aim) = recipe.aim {
-        return aim.bytes;
-    }
-    let crf = match recipe.video.quality {
-        Quality::Crf(crf) => crf.value(),
-        Quality::Own => CRF_OF_THAT,
+    let crf = match recipe.goal() {
+        Goal::Size { aim, .. } => return aim.bytes,
+        Goal::Crf(crf) => crf.value(),
+        Goal::Own => CRF_OF_THAT,
     };
     let pixels = media.frames as f64 * f64::from(media.width) * f64::from(media.height);
     let bits = pixels * BITS_PER_PIXEL * ((CRF_OF_THAT - crf) / 6.0).exp2();

@@ -5,32 +5,35 @@ use std::path::Path;
 use crate::{
     cli::{Layer, Setting},
     decide::quality::{Choice, Chosen},
-    settings::{Config, params::Param},
+    settings::Config,
 };
 
-use super::recipe::Recipe;
-
-/// Options of encoders by which users say crf and preset in `--video-params`.
-const CRF: [&str; 4] = ["crf", "cq-level", "qp", "quantizer"];
-const PRESET: [&str; 3] = ["preset", "cpu-used", "speed"];
+use super::{asked::Asked, recipe::Recipe};
 
 /// All options with a value, those that the film's tables have a say in first.
-pub(super) fn settings(config: &Config, choice: &Choice, recipe: &Recipe) -> Vec<Setting> {
+pub(super) fn settings(
+    config: &Config,
+    choice: &Choice,
+    asked: &Asked<'_>,
+    recipe: &Recipe,
+) -> Vec<Setting> {
     let origin = Origin { config };
     let crf = match &config.deciding.target {
         Some(target) => origin.of_target(&target.said),
         None => {
+            let in_params = asked.crf.is_some() || asked.other_rate.is_some();
             let crf = recipe.video.quality.to_string();
-            origin.of("crf", crf, &CRF, choice.crf.as_ref())
+            origin.of("crf", crf, in_params, choice.crf.as_ref())
         }
     };
     let preset = recipe.video.preset.to_string();
-    let preset = origin.of("preset", preset, &PRESET, choice.preset.as_ref());
+    let in_params = asked.preset.is_some();
+    let preset = origin.of("preset", preset, in_params, choice.preset.as_ref());
     let grain = recipe.encoder.grain_option().and_then(|name| {
         let mut extra = recipe.video.extra.iter();
         let grain = extra.find(|param| param.name == name)?;
         let value = grain.value.clone().unwrap_or_default();
-        Some(origin.of(name, value, &[name], choice.grain.as_ref()))
+        Some(origin.of(name, value, asked.has(name), choice.grain.as_ref()))
     });
     let decided = [Some(crf), Some(preset), grain];
     let decided: Vec<Setting> = decided.into_iter().flatten().collect();
@@ -47,21 +50,20 @@ struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    /// Who has set an option to a value: the user by the option itself or by one of `names` among the encoder's, else the
-    /// table, else nobody.
+    /// Who has set an option to a value: the user by the option itself or, `in_params`, among the encoder's, else the table,
+    /// else nobody.
     fn of<T>(
         &self,
         name: &str,
         value: String,
-        names: &[&str],
+        in_params: bool,
         chosen: Option<&Chosen<T>>,
     ) -> Setting {
         let said = |name: &str| self.config.said.iter().find(|said| said.name == name);
-        let is_named = |param: &Param| names.contains(&param.name.as_str());
         let params = said("video-params");
         let (from, at) = if let Some(said) = said(name) {
             (said.from, said.at.clone())
-        } else if self.config.video.params.iter().any(is_named) {
+        } else if in_params {
             let from = params.map_or(Layer::Line, |params| params.from);
             (from, Some("in --video-params".to_owned()))
         } else if let Some(chosen) = chosen {

@@ -1,54 +1,38 @@
-//! (Config, Container, Capabilities) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
+//! ([`Config`], [`Container`], [`Asked`]) -> [`Recipe`]: every decision about the bytes of the output, without any I/O.
 
 use std::{collections::BTreeSet, fmt};
 
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    asked::{Asked, BEST_CURVE, Place},
+    colors,
+};
 use crate::{
     decide::{
         quality::Choice,
         target::{Aim, Scale},
     },
     encoder::{
-        Capabilities, Identity, Picture, Quality, Video,
+        Identity, Picture, Quality, Video,
         files::{Named, NamedFile},
     },
     film::{
         fate::{Becomes, Fate, NewSound},
-        hdr::Hdr10,
-        media::{Color, Container, PQ, UNSPECIFIED},
+        media::Container,
     },
     os::exit::UsageError,
     scenes::{ANALYSIS_HEIGHT, Rules},
     settings::{
-        ColorTags, Config, ForcedColor, VideoConfig,
-        params::{Crf, NoCrf, Param},
+        Config, VideoConfig,
+        cuts::Cuts,
+        params::{Crf, Param},
     },
 };
 
 /// Default tune: 0 is visual quality in mainline and in every fork.
 const DEFAULT_TUNE: u32 = 0;
-/// The constant rate factor where neither the user nor a table says one.
-const DEFAULT_CRF: Crf = Crf::whole(28);
-/// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
-const BEST_CURVE: u32 = 3;
-
-/// The fastest preset of aomenc, by its help (3.15).
-const AOMENC_MOST: u8 = 12;
-
-/// Options that choose another way to control the rate than CRF.
-const NOT_WITH_CRF: &[&str] = &["qp", "cqp", "rc", "tbr", "lossless", "quantizer"];
-/// Options that say colours.
-const COLOR_PARAMS: &[&str] = &[
-    "color-primaries",
-    "transfer-characteristics",
-    "matrix-coefficients",
-    "color-range",
-    "chroma-sample-position",
-    "mastering-display",
-    "content-light",
-];
 
 /// All that decides about the bytes of the output, beside the source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +61,22 @@ pub struct Recipe {
     pub tracks: Vec<Fate>,
 }
 
+/// What decides how good a film's pictures are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// One constant rate factor for all of it.
+    Crf(Crf),
+    /// The user's own options, which control the rate in another way.
+    Own,
+    /// The size that the output is to have: every chunk then has a CRF of its own.
+    Size {
+        /// That size.
+        aim: Aim,
+        /// The CRF that is tried first.
+        first: Crf,
+    },
+}
+
 /// What is to be encoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -88,105 +88,70 @@ pub struct Source<'a> {
     pub choice: &'a Choice,
 }
 
-/// Decides everything, where the user's options name the files `named`. Warnings for the user are appended to `warnings`.
+/// Decides everything, where of the encoder this is `asked`, and the user's options name the files `named`. Warnings for the
+/// user are appended to `warnings`.
 ///
 /// # Errors
-/// If an encoder option of the user's is unknown to this encoder, out of its range, or av1enc's own.
+/// If what is asked for contradicts itself, or something is missing.
 pub fn decide(
     config: &Config,
-    Source {
-        container,
-        fps,
-        choice,
-    }: Source<'_>,
-    capabilities: &Capabilities,
+    source: Source<'_>,
+    asked: &Asked<'_>,
     named: Named,
     warnings: &mut Vec<String>,
 ) -> Result<Recipe, UsageError> {
     let wanted = &config.video;
-    let identity = &capabilities.identity;
-    let said = wanted
-        .params
-        .iter()
-        .filter(|param| !identity.implies(param));
-    let mut user: Vec<Param> = said.map(|param| identity.in_our_words(param)).collect();
-    drop_unavailable_curve(&mut user, capabilities, warnings);
-    drop_needless_hdr(&mut user, capabilities, warnings);
-    limit_preset(&mut user, capabilities, warnings);
-    let wrong = user
-        .iter()
-        .filter_map(|param| check(Place::Params, param, capabilities).err())
-        .chain(check_flags(config, capabilities).err())
-        .chain(check_tables(choice, capabilities).err());
-    UsageError::unless_none(wrong)?;
-    for param in &mut user {
-        if let Some(file) = named.files.iter().find(|file| file.is_named_by(param)) {
-            param.value = Some(file.path.clone());
-        }
-    }
-    let (color, hdr10) = colors(
-        container,
+    let (color, hdr10) = colors::colors(
+        source.container,
         &wanted.forced_color,
         &wanted.fallback_color,
         warnings,
     );
     let video = Video {
         picture: Picture {
-            bit_depth: bit_depth(wanted, container),
+            bit_depth: bit_depth(wanted, source.container),
             color,
             hdr10,
         },
-        quality: quality(config, &user, choice)?,
-        preset: user_number(&user, "preset")
-            .or(wanted.preset)
-            .or(choice.preset.as_ref().map(|chosen| chosen.value))
-            .unwrap_or_else(|| identity.default_preset()),
-        extra: extra(
-            user,
-            wanted.defaults,
-            grain(choice, capabilities),
-            capabilities,
-        ),
+        quality: asked.quality(config, source.choice)?,
+        preset: asked.preset(wanted, source.choice),
+        extra: extra(asked, wanted.defaults, source.choice),
     };
-    let target = config.deciding.target.as_ref();
-    if !wanted.defaults {
-        require_named(wanted, &video, target.is_some())?;
-    }
-    if let Some(why) = identity.contradiction(&video) {
+    require_named(config, asked, &video)?;
+    let encoder = &asked.encoder.identity;
+    if let Some(why) = encoder.contradiction(&video) {
         return Err(UsageError(format!("{}{why}", Place::Params)));
     }
-    warnings.extend(identity.remark(&video));
+    warnings.extend(encoder.remark(&video));
     Ok(Recipe {
-        encoder: identity.clone(),
+        encoder: encoder.clone(),
         video,
         files: named.files,
-        scenes: Rules {
-            max: config.cuts.longest_at(fps),
-            min: config.cuts.min_scene,
-            analysis_height: config.cuts.height.unwrap_or(ANALYSIS_HEIGHT),
-            method: config.cuts.method,
-            forced: config.cuts.forced.clone(),
-            given: config.cuts.given,
-        },
+        scenes: rules(&config.cuts, source.fps),
         direct: config.direct,
-        aim: target.map(|target| Aim {
+        aim: config.deciding.target.as_ref().map(|target| Aim {
             bytes: target.bytes,
-            scale: Scale::of(capabilities),
+            scale: Scale::of(asked.encoder),
         }),
         audio_args: named.audio_args,
         tracks: Vec::new(),
     })
 }
 
+/// How a film with this rate is split.
+fn rules(cuts: &Cuts, fps: Option<Ratio<u32>>) -> Rules {
+    Rules {
+        max: cuts.longest_at(fps),
+        min: cuts.min_scene,
+        analysis_height: cuts.height.unwrap_or(ANALYSIS_HEIGHT),
+        method: cuts.method,
+        forced: cuts.forced.clone(),
+        given: cuts.given,
+    }
+}
+
 /// Options by which users ask for film grain in another way.
 const GRAIN: [&str; 3] = ["film-grain-table", "fgs-table", "photon-noise"];
-
-/// The grain that a table asks for, as this encoder calls it.
-fn grain(choice: &Choice, capabilities: &Capabilities) -> Option<Param> {
-    let strength = choice.grain.as_ref()?.value;
-    let option = capabilities.identity.grain_option()?;
-    (strength > 0).then(|| Param::new(option, strength))
-}
 
 /// Bits per sample to encode.
 fn bit_depth(wanted: &VideoConfig, container: &Container) -> u8 {
@@ -194,407 +159,36 @@ fn bit_depth(wanted: &VideoConfig, container: &Container) -> u8 {
     wanted.bit_depth.unwrap_or(of_source)
 }
 
-/// Checks what tables ask for as what is typed is checked.
-fn check_tables(choice: &Choice, capabilities: &Capabilities) -> Result<(), UsageError> {
-    let crf = choice
-        .crf
-        .as_ref()
-        .map(|c| (Param::new("crf", c.value), &c.at));
-    let preset = choice.preset.as_ref();
-    let preset = preset.map(|c| (Param::new("preset", c.value), &c.at));
-    let grain = grain(choice, capabilities).zip(choice.grain.as_ref().map(|c| &c.at));
-    [crf, preset, grain]
-        .into_iter()
-        .flatten()
-        .try_for_each(|(param, at)| {
-            check(Place::Flag, &param, capabilities)
-                .map_err(|UsageError(why)| UsageError(format!("the tables, {at}: {why}")))
-        })
-}
-
-/// Checks what is asked for by flags of our own, and that it is not asked for twice.
-fn check_flags(config: &Config, capabilities: &Capabilities) -> Result<(), UsageError> {
-    let VideoConfig {
-        crf,
-        preset,
-        params,
-        ..
-    } = &config.video;
-    let flags = [
-        crf.map(|crf| Param::new("crf", crf)),
-        preset.map(|preset| Param::new("preset", preset)),
-    ];
-    for flag in flags.iter().flatten() {
-        check(Place::Flag, flag, capabilities)?;
-    }
-    for flag in flags.iter().flatten() {
-        if let Some(param) = params
-            .iter()
-            .find(|param| capabilities.identity.our_name(&param.name) == flag.name)
-        {
-            return Err(UsageError(format!(
-                "--{} is given twice: by itself and as --{}",
-                flag.name, param.name
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// How good the picture is to be, where the user's options are `user`.
-fn quality(config: &Config, user: &[Param], choice: &Choice) -> Result<Quality, UsageError> {
-    let wanted = &config.video;
-    // `--rc 0` is CRF, and `--lossless 0` is not lossless.
-    let is_off = |param: &Param| {
-        ["rc", "lossless"].contains(&&*param.name) && param.value.as_deref() == Some("0")
-    };
-    let is_set = |name: &str| user.iter().any(|p| p.name == name && !is_off(p));
-    let other = NOT_WITH_CRF.iter().copied().find(|name| is_set(name));
-    // Without adaptive quantisation it is another mode (CQP), whose quantiser may be said as a CRF.
-    let not_crf = other.or(user
-        .contains(&Param::new("aq-mode", 0))
-        .then_some("aq-mode 0"));
-    let in_params = not_crf.or(is_set("crf").then_some("crf"));
-    if let (Some(target), Some(other)) = (&config.deciding.target, in_params) {
-        return Err(UsageError(format!(
-            "{} chooses the CRF of every chunk: leave --{other} out of --video-params, or leave --target-size out",
-            target.said
-        )));
-    }
-    let contradicts = not_crf.filter(|_| wanted.crf.is_some());
-    if let Some(other) = contradicts.or(other.filter(|_| is_set("crf"))) {
-        return Err(UsageError(format!(
-            "--crf contradicts --{other} inside --video-params; leave one out"
-        )));
-    }
-    if let Some(param) = user.iter().find(|param| param.name == "crf") {
-        let crf = param.value.as_deref().unwrap_or_default().parse();
-        return crf
-            .map(Quality::Crf)
-            .map_err(|none: NoCrf| UsageError(format!("{}{param}: {none}", Place::Params)));
-    }
-    let of_tables = choice.crf.as_ref().map(|chosen| chosen.value);
-    Ok(match not_crf {
-        None => Quality::Crf(wanted.crf.or(of_tables).unwrap_or(DEFAULT_CRF)),
-        Some(_) => Quality::Own,
-    })
-}
-
 /// Further options: those of ours that this encoder has and the user does not contradict, then the user's.
-fn extra(
-    user: Vec<Param>,
-    defaults: bool,
-    grain: Option<Param>,
-    capabilities: &Capabilities,
-) -> Vec<Param> {
-    let has_user = |name: &str| !defaults || user.iter().any(|param| param.name == name);
+fn extra(asked: &Asked<'_>, defaults: bool, choice: &Choice) -> Vec<Param> {
+    let has_user = |name: &str| !defaults || asked.has(name);
     let mut params = Vec::new();
-    if capabilities.has("tune") && !has_user("tune") {
+    if asked.encoder.has("tune") && !has_user("tune") {
         params.push(Param::new("tune", DEFAULT_TUNE));
     }
     let curve = ["variance-boost-curve", "enable-variance-boost"];
-    if capabilities.accepts(curve[0], BEST_CURVE.into()) && !curve.into_iter().any(has_user) {
+    if asked.encoder.accepts(curve[0], BEST_CURVE.into()) && !curve.into_iter().any(has_user) {
         params.push(Param::new(curve[0], BEST_CURVE));
     }
+    let grain = asked.grain(choice);
     params.extend(
         grain.filter(|grain| !GRAIN.iter().any(|name| has_user(name)) && !has_user(&grain.name)),
     );
-    let is_typed =
-        |name: &str| ["lp", "crf", "preset"].contains(&name) || COLOR_PARAMS.contains(&name);
-    params.extend(user.into_iter().filter(|param| !is_typed(&param.name)));
+    params.extend(asked.rest.iter().cloned());
     params
 }
 
-/// The value of lp that the user demands, by its own flag or among the encoder options.
-///
-/// # Errors
-/// If it is not a number, or more than the encoder takes.
-pub fn demanded_lp(
-    config: &Config,
-    capabilities: &Capabilities,
-) -> Result<Option<u32>, UsageError> {
-    let named = |param: &&Param| capabilities.identity.our_name(&param.name) == "lp";
-    let param = config
-        .video
-        .params
-        .iter()
-        .find(named)
-        .map(|param| capabilities.identity.in_our_words(param));
-    let flag = config.video.lp.map(|lp| Param::new("lp", lp));
-    let place = if param.is_some() {
-        Place::Params
-    } else {
-        Place::Flag
-    };
-    let Some(param) = param.or(flag) else {
-        return Ok(None);
-    };
-    check(place, &param, capabilities)?;
-    match param.value.as_deref().map(str::parse) {
-        Some(Ok(0)) => Ok(None),
-        Some(Ok(lp)) => Ok(Some(lp)),
-        _ => Err(UsageError(format!("{param}: a number from 0 is needed"))),
-    }
-}
-
-/// Makes sure that the user has named what an encode cannot do without, and what is set by default else.
-fn require_named(wanted: &VideoConfig, video: &Video, has_target: bool) -> Result<(), UsageError> {
-    let is_in_params = |name: &str| {
-        let names = ["preset", "cpu-used", "speed"];
-        let others = ["crf", "cq-level", "qp", "quantizer"];
-        let known: &[&str] = if name == "preset" { &names } else { &others };
-        wanted
-            .params
-            .iter()
-            .any(|param| known.contains(&param.name.as_str()))
-    };
-    let preset = wanted.preset.is_some() || is_in_params("preset");
-    let quality = wanted.crf.is_some() || is_in_params("crf");
-    let quality = quality || has_target || video.quality == Quality::Own;
-    if preset && quality {
+/// Makes sure that a user who wants nothing set by default has named what an encode cannot do without.
+fn require_named(config: &Config, asked: &Asked<'_>, video: &Video) -> Result<(), UsageError> {
+    let wanted = &config.video;
+    let preset = asked.preset.or(wanted.preset).is_some();
+    let quality = asked.crf.or(wanted.crf).is_some() || video.quality == Quality::Own;
+    if wanted.defaults || preset && (quality || config.deciding.target.is_some()) {
         return Ok(());
     }
     Err(UsageError(
         "--no-defaults: name a quality and a preset, --crf 28 --preset 6 for example, or leave --no-defaults out".to_owned(),
     ))
-}
-
-fn user_number(params: &[Param], name: &str) -> Option<i32> {
-    params
-        .iter()
-        .find(|param| param.name == name)?
-        .value
-        .as_deref()?
-        .parse()
-        .ok()
-}
-
-/// `--variance-boost-curve 3` is in every command line that people share, and only some forks have it. It improves the
-/// picture and changes nothing else: elsewhere it is left out, with a warning, rather than refused.
-fn drop_unavailable_curve(
-    params: &mut Vec<Param>,
-    capabilities: &Capabilities,
-    warnings: &mut Vec<String>,
-) {
-    let curve = Param::new("variance-boost-curve", BEST_CURVE);
-    if params.contains(&curve) && !capabilities.accepts("variance-boost-curve", BEST_CURVE.into()) {
-        params.retain(|param| *param != curve);
-        warnings.push(format!(
-            "{curve} is left out: {} does not have it (SVT-AV1-HDR does: `./setup --encoder hdr` builds it)",
-            capabilities.identity.version
-        ));
-    }
-}
-
-/// `--enable-hdr` was needed once. What it made known is written by itself.
-fn drop_needless_hdr(
-    params: &mut Vec<Param>,
-    capabilities: &Capabilities,
-    warnings: &mut Vec<String>,
-) {
-    let is_hdr = |param: &Param| param.name == "enable-hdr";
-    if params.iter().any(is_hdr) && !capabilities.has("enable-hdr") {
-        params.retain(|param| !is_hdr(param));
-        warnings.push(format!(
-            "--enable-hdr is left out: {} does not have it, and it is not needed: HDR10 of the source is written by itself",
-            capabilities.identity.version
-        ));
-    }
-}
-
-/// aomenc has more presets than ffmpeg passes on: one that is beyond them becomes the last.
-fn limit_preset(params: &mut [Param], capabilities: &Capabilities, warnings: &mut Vec<String>) {
-    let Some(Some(ranges)) = capabilities.options.get("preset") else {
-        return;
-    };
-    let most = ranges
-        .iter()
-        .fold(0.0_f64, |most, (_, high)| most.max(*high));
-    let is_of_libaom = capabilities.identity.family.has_cpu_used();
-    for param in params
-        .iter_mut()
-        .filter(|param| is_of_libaom && param.name == "preset")
-    {
-        let number = param
-            .value
-            .as_deref()
-            .and_then(|value| value.parse::<u8>().ok());
-        if number.is_some_and(|number| f64::from(number) > most && number <= AOMENC_MOST) {
-            warnings.push(format!(
-                "--cpu-used {} becomes {most}: {} takes no more",
-                number.unwrap_or_default(),
-                capabilities.identity.version
-            ));
-            *param = Param::new("preset", most);
-        }
-    }
-}
-
-/// Where the user has given an option of the encoder.
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// As a flag of our own, which needs no further word.
-    Flag,
-    /// Among the encoder's options.
-    Params,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Self::Params) {
-            "--video-params: "
-        } else {
-            ""
-        })
-    }
-}
-
-/// Checks one option of the user's, given in `place`.
-fn check(place: Place, param: &Param, capabilities: &Capabilities) -> Result<(), UsageError> {
-    let encoder = &capabilities.identity.version;
-    if let Some(why) = capabilities.identity.why_owned(&param.name) {
-        return Err(UsageError(format!(
-            "{place}--{} cannot be set here: {why}",
-            param.name
-        )));
-    }
-    if !capabilities.has(&param.name) && !capabilities.takes_unknown {
-        let nearest = capabilities
-            .nearest(&param.name)
-            .map(|name| format!("; did you mean --{name}?"))
-            .unwrap_or_default();
-        return Err(UsageError(format!(
-            "{place}{encoder} has no option --{}{nearest}",
-            param.name
-        )));
-    }
-    let number = param
-        .value
-        .as_deref()
-        .and_then(|value| value.parse::<f64>().ok());
-    // Colours may be named; they have been read already.
-    let named = COLOR_PARAMS.contains(&param.name.as_str()) && number.is_none();
-    if let Some(Some(ranges)) = capabilities.options.get(&param.name)
-        && !named
-        && !number.is_some_and(|number| capabilities.accepts(&param.name, number))
-    {
-        let ranges: Vec<String> = ranges
-            .iter()
-            .map(|(low, high)| {
-                if low == high {
-                    low.to_string()
-                } else {
-                    format!("{low} to {high}")
-                }
-            })
-            .collect();
-        return Err(UsageError(format!(
-            "{place}{param}: {encoder} takes {}",
-            ranges.join(", ")
-        )));
-    }
-    if param.name == "crf"
-        && !capabilities.quarter_crf
-        && let Some(Ok(crf)) = param.value.as_deref().map(str::parse::<f64>)
-        && crf.fract() != 0.0
-    {
-        return Err(UsageError(format!(
-            "{place}{param}: {encoder} takes whole numbers"
-        )));
-    }
-    Ok(())
-}
-
-/// Colours of the output: those that the user forces, else the source's, else the tags that the user gives for a source
-/// without.
-fn colors(
-    container: &Container,
-    forced: &ForcedColor,
-    tags: &ColorTags,
-    warnings: &mut Vec<String>,
-) -> (Color, Hdr10) {
-    let source = container.video.color;
-    let hdr10 = Hdr10 {
-        mastering: forced.mastering.or(container.video.hdr10.mastering),
-        content_light: forced
-            .content_light
-            .unwrap_or(container.video.hdr10.content_light),
-    };
-    let mut fallback = tags.color.clone();
-    if let Some(transfer) = fallback
-        .transfer
-        .filter(|transfer| Color::is_hdr_transfer(*transfer))
-    {
-        let unsaid = forced.transfer.is_none() && source.transfer == UNSPECIFIED;
-        if let Some(why) = why_not_hdr(container, &hdr10).filter(|_| unsaid) {
-            warnings.push(hdr_left_out(transfer, tags, why));
-            fallback.transfer = None;
-        }
-        let other = forced.transfer.unwrap_or(source.transfer);
-        // The rest of the line is about that transfer.
-        if fallback.transfer.is_none() || other != UNSPECIFIED && other != transfer {
-            (fallback.primaries, fallback.matrix) = (None, None);
-        }
-    }
-    let mut ignored = false;
-    let mut code = |source: u8, forced: Option<u8>, fallback: Option<u8>| match (forced, source) {
-        (Some(forced), _) => forced,
-        (None, UNSPECIFIED) => fallback.unwrap_or(UNSPECIFIED),
-        (None, source) => {
-            ignored |= fallback.is_some_and(|fallback| fallback != source);
-            source
-        }
-    };
-    let primaries = code(source.primaries, forced.primaries, fallback.primaries);
-    let transfer = code(source.transfer, forced.transfer, fallback.transfer);
-    let matrix = code(source.matrix, forced.matrix, fallback.matrix);
-    ignored |= forced.range.is_none()
-        && source.range.is_some()
-        && fallback.range.is_some_and(|f| Some(f) != source.range);
-    let color = Color {
-        primaries,
-        transfer,
-        matrix,
-        range: forced.range.or(source.range).or(fallback.range),
-        chroma_location: forced.chroma_location.unwrap_or(source.chroma_location),
-    };
-    if ignored {
-        warnings.push(format!(
-            "{}: the source says {source}, which is kept; colour tags are for sources without",
-            tags.flag
-        ));
-    }
-    (color, hdr10)
-}
-
-/// Why a source of which nobody says that it is PQ or HLG is neither. People share command lines for HDR, and use them
-/// for every film.
-fn why_not_hdr(container: &Container, hdr10: &Hdr10) -> Option<&'static str> {
-    let video = &container.video;
-    let dynamic = video.dynamic_hdr.hdr10_plus || video.dynamic_hdr.dolby_vision_profile.is_some();
-    if video.bit_depth == 8 {
-        Some("the source has 8 bits")
-    } else if hdr10.is_empty() && !dynamic {
-        Some("the source has no HDR metadata")
-    } else {
-        None
-    }
-}
-
-/// What is left out of colour tags that would make PQ or HLG of a source that is neither, and what to type instead.
-fn hdr_left_out(transfer: u8, tags: &ColorTags, why: &str) -> String {
-    let name = if transfer == PQ { "PQ" } else { "HLG" };
-    let mut params = format!("--transfer-characteristics {transfer}");
-    for (option, code) in [
-        ("color-primaries", tags.color.primaries),
-        ("matrix-coefficients", tags.color.matrix),
-    ] {
-        params.extend(code.map(|code| format!(" --{option} {code}")));
-    }
-    format!(
-        "{}: the colours of {name} are left out: {why}. If it is {name} all the same: -v \"{params}\"",
-        tags.flag
-    )
 }
 
 /// Something that a recipe says, by the name that a user knows, and in words.
@@ -655,6 +249,17 @@ fn or_not_set(value: Option<impl fmt::Display>) -> String {
 }
 
 impl Recipe {
+    /// What decides how good the pictures are. [`Quality`] is what one encoder is told, for a chunk; it is fixed for the film
+    /// but where a size is wanted.
+    #[must_use]
+    pub fn goal(&self) -> Goal {
+        match (self.video.quality, self.aim) {
+            (Quality::Own, _) => Goal::Own,
+            (Quality::Crf(crf), None) => Goal::Crf(crf),
+            (Quality::Crf(first), Some(aim)) => Goal::Size { aim, first },
+        }
+    }
+
     /// What differs between two recipes for the picture, each as one sentence fragment; empty if they give the same bytes
     /// of it.
     #[must_use]
@@ -815,6 +420,7 @@ pub(crate) mod examples {
     use serde_json::json;
 
     use super::*;
+    use crate::film::{hdr::Hdr10, media::Color};
 
     /// 10 bit of unspecified colours at preset 6, with an SVT-AV1 of this fork.
     pub(crate) fn recipe(fork: &str) -> Recipe {
@@ -830,74 +436,39 @@ pub(crate) mod examples {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use clap::Parser;
 
-    use super::*;
+    use super::{super::asked::examples::capabilities, *};
     use crate::{
         cli::Cli,
-        encoder::{Family, Fork, svt_av1},
+        encoder::{Capabilities, svt_av1},
         film::{
-            hdr::{ContentLight, MasteringDisplay},
-            media::{ChromaLocation, Range, examples},
+            hdr::{ContentLight, Hdr10, MasteringDisplay},
+            media::{ChromaLocation, Color, Range, examples},
         },
     };
 
-    fn capabilities(curve: f64) -> Capabilities {
-        let mut options = BTreeMap::new();
-        for name in [
-            "input-depth",
-            "keyint",
-            "scd",
-            "qp",
-            "rc",
-            "tbr",
-            "aq-mode",
-            "tune",
-            "lp",
-            "color-primaries",
-            "transfer-characteristics",
-            "matrix-coefficients",
-            "color-range",
-            "chroma-sample-position",
-            "mastering-display",
-            "content-light",
-            "enable-variance-boost",
-            "progress",
-        ] {
-            options.insert(name.to_owned(), None);
-        }
-        options.insert("film-grain".to_owned(), Some(vec![(0.0, 50.0)]));
-        options.insert("preset".to_owned(), Some(vec![(-1.0, 13.0)]));
-        options.insert("crf".to_owned(), Some(vec![(1.0, 63.0)]));
-        options.insert("variance-boost-curve".to_owned(), Some(vec![(0.0, curve)]));
-        let identity = Identity {
-            family: Family::SvtAv1,
-            fork: Fork::Mainline,
-            version: "SVT-AV1 v4.2.0".to_owned(),
-            number: (4, 2),
-        };
-        Capabilities {
-            identity,
-            options,
-            quarter_crf: true,
-            takes_unknown: false,
-        }
-    }
-
-    fn of(container: &Container) -> Source<'_> {
-        static NONE: Choice = Choice {
+    /// What is decided, and what the user is told, where tables say nothing.
+    fn decided(
+        config: &Config,
+        container: &Container,
+        encoder: &Capabilities,
+    ) -> Result<(Recipe, Vec<String>), UsageError> {
+        let choice = Choice {
             class: None,
             crf: None,
             preset: None,
             grain: None,
         };
-        Source {
+        let mut warnings = Vec::new();
+        let asked = Asked::of(config, &choice, encoder, &[], &mut warnings)?;
+        let source = Source {
             container,
             fps: None,
-            choice: &NONE,
-        }
+            choice: &choice,
+        };
+        let recipe = decide(config, source, &asked, Named::default(), &mut warnings)?;
+        Ok((recipe, warnings))
     }
 
     fn container(color: Color) -> Container {
@@ -922,15 +493,7 @@ mod tests {
     ) -> Result<(Recipe, Vec<String>), UsageError> {
         let args = ["av1enc", "in.mkv"].iter().chain(args);
         let config = Config::new(&Cli::try_parse_from(args).unwrap().encode)?;
-        let mut warnings = Vec::new();
-        let recipe = decide(
-            &config,
-            of(&container(color)),
-            &capabilities(curve),
-            Named::default(),
-            &mut warnings,
-        )?;
-        Ok((recipe, warnings))
+        decided(&config, &container(color), &capabilities(curve))
     }
 
     fn line(recipe: &Recipe) -> String {
@@ -1021,18 +584,8 @@ mod tests {
             let config = Config::new(&Cli::try_parse_from(args).unwrap().encode).unwrap();
             let mut container = container(Color::default());
             (container.video.bit_depth, container.video.hdr10) = (bit_depth, hdr10);
-            let mut warnings = Vec::new();
-            let color = decide(
-                &config,
-                of(&container),
-                &capabilities(2.0),
-                Named::default(),
-                &mut warnings,
-            )
-            .unwrap()
-            .video
-            .picture
-            .color;
+            let (recipe, warnings) = decided(&config, &container, &capabilities(2.0)).unwrap();
+            let color = recipe.video.picture.color;
             (
                 color.primaries,
                 color.transfer,
@@ -1173,6 +726,17 @@ mod tests {
             let error = recipe_with(&args, BT709, 2.0).unwrap_err().to_string();
             assert!(error.starts_with(reason), "{args:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_film_has_one_goal() {
+        let goal = |args: &[&str]| recipe_with(args, BT709, 2.0).unwrap().0.goal();
+        assert_eq!(goal(&["--crf", "24"]), Goal::Crf(Crf::whole(24)));
+        assert_eq!(goal(&["-v", "--rc 1 --tbr 900"]), Goal::Own);
+        let Goal::Size { aim, first } = goal(&["--target-size", "2M"]) else {
+            panic!("a size is wanted")
+        };
+        assert_eq!((aim.bytes, first), (2 << 20, Crf::whole(28)));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// One encoder option: `--name value`, or `--name` alone.
+/// One encoder option: `--name value`, or `--name` alone. What decides something in av1enc is a value of its own type
+/// ([`Crf`], a preset, colours, ...); an option that stays one of these is opaque to us, and goes to the encoder as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
     /// Name without the dashes.

@@ -6,11 +6,10 @@ use super::text::{self, one_line};
 use crate::{
     cli::Layer,
     decide::target::{Aim, Scale},
-    encoder::Quality,
     event::Intent,
     film::media::Container,
     os::words::{bytes, clock, count},
-    plan::Plan,
+    plan::{Plan, recipe::Goal},
 };
 
 /// What will be done, before it is: what the film is, at this rate if it says one, and how it is encoded, at the level of
@@ -18,10 +17,10 @@ use crate::{
 #[must_use]
 pub fn intended(plan: &Plan, fps: Option<Ratio<u32>>, lp: u32) -> Intent {
     let (video, workers) = (&plan.recipe.video, &plan.workers);
-    let quality = match (plan.recipe.aim, video.quality) {
-        (Some(aim), _) => format!("{}, ", target(&aim)),
-        (None, Quality::Crf(crf)) => format!("CRF {crf}, "),
-        (None, Quality::Own) => String::new(),
+    let quality = match plan.recipe.goal() {
+        Goal::Size { aim, .. } => format!("{}, ", target(&aim)),
+        Goal::Crf(crf) => format!("CRF {crf}, "),
+        Goal::Own => String::new(),
     };
     let encoding = format!(
         "{}, {quality}preset {}, {} bit; {} with --lp {lp}: {}",

@@ -9,7 +9,6 @@ use super::{chunks::Opened, run::Run};
 use crate::{
     crew::{self, stall},
     decide::target::{Aim, Course, Reach, Sized, Trials, Tried, carried, places},
-    encoder::Quality,
     event::{self, Aimed, Event, Stage, note, warn},
     film::media::Container,
     job::{Encoded, SizeRecord, names::Name},
@@ -19,6 +18,7 @@ use crate::{
         words::{bytes, count, typed_bytes},
     },
     output::join,
+    plan::recipe::Goal,
     settings::params::Crf,
     source::linear::Linear,
     work::{
@@ -36,7 +36,7 @@ impl Run<'_> {
     /// # Errors
     /// [`Missed`], if it is out of reach.
     pub(super) fn course(&self, opened: &Opened) -> Result<Option<Course>> {
-        let Some(aim) = self.plan.recipe.aim else {
+        let Goal::Size { aim, first } = self.plan.recipe.goal() else {
             return Ok(None);
         };
         let mut record = match self.job.size() {
@@ -46,7 +46,7 @@ impl Run<'_> {
         let room = aim.room(record.others);
         // What was settled after all was encoded needs no trial.
         if record.settled.is_empty() {
-            self.try_sizes(aim, opened, &mut record)?;
+            self.try_sizes(aim, first, opened, &mut record)?;
             self.require_reach(aim, &record)?;
         }
         self.job.forget_unlike(&record.settled)?;
@@ -160,14 +160,17 @@ impl Run<'_> {
         self.watch.wait(&task, fraction)
     }
 
-    /// Tries one CRF after another, until it is known which one the film needs.
-    fn try_sizes(&self, aim: Aim, opened: &Opened, record: &mut SizeRecord) -> Result<()> {
-        let Quality::Crf(start) = self.plan.recipe.video.quality else {
-            return Ok(());
-        };
+    /// Tries one CRF after another from the `first` on, until it is known which one the film needs.
+    fn try_sizes(
+        &self,
+        aim: Aim,
+        first: Crf,
+        opened: &Opened,
+        record: &mut SizeRecord,
+    ) -> Result<()> {
         let (scale, room) = (aim.scale, aim.room(record.others));
         let mut is_first = true;
-        while let Some(crf) = record.trials.next(scale, start, room) {
+        while let Some(crf) = record.trials.next(scale, first, room) {
             if is_first {
                 self.frames(opened)?;
                 let places = places(record.trials.frames);
