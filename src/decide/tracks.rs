@@ -8,6 +8,7 @@ use crate::{
         media::{Container, SoundFormat, Track, TrackKind},
     },
     settings::{
+        sound::SoundOptions,
         tables::SoundRates,
         tracks::{OpusIf, TrackWishes},
     },
@@ -38,7 +39,7 @@ pub struct Settled {
     /// What becomes of each.
     pub fates: Vec<Fate>,
     /// ffmpeg's options for the sound that is encoded anew, if some is.
-    pub audio_args: Option<Vec<String>>,
+    pub audio_args: Option<SoundOptions>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -73,7 +74,7 @@ pub fn settle(wishes: &TrackWishes, rates: &SoundRates, container: &mut Containe
     }
     apply(&fates, container);
     Settled {
-        audio_args: args(&fates),
+        audio_args: options(&fates),
         fates,
         warnings,
     }
@@ -278,29 +279,11 @@ fn apply(fates: &[Fate], container: &mut Container) {
 }
 
 /// ffmpeg's options for all sound that is encoded anew.
-fn args(fates: &[Fate]) -> Option<Vec<String>> {
-    let new = fates.iter().filter_map(|fate| match &fate.becomes {
+fn options(fates: &[Fate]) -> Option<SoundOptions> {
+    SoundOptions::of_tracks(fates.iter().filter_map(|fate| match &fate.becomes {
         Becomes::Encoded(new) => Some(new),
         _ => None,
-    });
-    let args: Vec<String> = new
-        .enumerate()
-        .flat_map(|(n, new)| {
-            let codec = match new.codec {
-                AudioCodec::Opus => "libopus",
-                _ => new.codec_name(),
-            };
-            let codec = Some(("c", codec.to_owned()));
-            let rate = new.kbits.map(|kbits| ("b", format!("{kbits}k")));
-            let samples = new.bits.map(|bits| if bits <= 16 { "s16" } else { "s32" });
-            let samples = samples.map(|samples| ("sample_fmt", samples.to_owned()));
-            let bits = new.bits.filter(|bits| *bits > 16);
-            let bits = bits.map(|bits| ("bits_per_raw_sample", bits.to_string()));
-            let options = [codec, rate, samples, bits].into_iter().flatten();
-            options.flat_map(move |(option, value)| [format!("-{option}:a:{n}"), value])
-        })
-        .collect();
-    (!args.is_empty()).then_some(args)
+    }))
 }
 
 #[cfg(test)]
@@ -410,7 +393,9 @@ mod tests {
             _ => format!("{fate} !"),
         };
         let text = text.split_once("\"): ").unwrap().1.to_owned();
-        (text, settled.audio_args.unwrap_or_default())
+        let options = settled.audio_args;
+        let args = options.map_or_else(Vec::new, |options| options.args().to_vec());
+        (text, args)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::types::Identity;
 use crate::{
     os::{disk, exit::UsageError},
-    settings::{Config, params::Param},
+    settings::{Config, params::Param, sound::SoundOptions},
 };
 
 /// What the value of an option is, where it is a file or counts the film's pictures.
@@ -124,7 +124,7 @@ pub struct Named {
     /// The files.
     pub files: Vec<NamedFile>,
     /// ffmpeg's options for sound, if it is encoded.
-    pub audio_args: Option<Vec<String>>,
+    pub audio_args: Option<SoundOptions>,
 }
 
 impl Named {
@@ -135,14 +135,8 @@ impl Named {
     pub fn of(config: &Config, identity: &Identity) -> Result<Self, UsageError> {
         let mut files = of_encoder(&config.video.params, identity)?;
         let mut audio_args = config.audio_args.clone();
-        let mut args = audio_args.iter_mut().flatten();
-        while let Some(option) = args.next() {
-            let in_file = option.starts_with("-filter_script") || option.starts_with("-/");
-            if !in_file && !option.starts_with("-af") && !option.starts_with("-filter") {
-                continue;
-            }
-            let Some(value) = args.next() else { break };
-            if in_file {
+        let mut read = |option: &mut String, value: &mut String| {
+            if option.starts_with("-filter_script") || option.starts_with("-/") {
                 // Filters that av1enc needs go before the user's: there cannot be two places for them.
                 let file = NamedFile::of(option, value)?;
                 *value = file
@@ -151,6 +145,10 @@ impl Named {
                 *option = option.replace("_script", "").replace("-/", "-");
             }
             files.extend(of_filters(value)?);
+            Ok(())
+        };
+        if let Some(options) = &mut audio_args {
+            options.change_filters(&mut read)?;
         }
         Ok(Self { files, audio_args })
     }

@@ -236,7 +236,7 @@ mod tests {
         film::media::Chunk,
         plan::{examples::plan, workers::examples::GIB},
         scenes::Rules,
-        settings::cuts::SceneMethod,
+        settings::{cuts::SceneMethod, sound::SoundOptions},
     };
 
     fn source() -> SourceIdentity {
@@ -285,7 +285,7 @@ mod tests {
             state.differences(&source(), plan, &KnownScenes::default())
         };
         let mut other_sound = plan("mainline");
-        other_sound.recipe.audio_args = Some(vec!["-c:a".to_owned(), "flac".to_owned()]);
+        other_sound.recipe.audio_args = SoundOptions::read(Some("-c:a flac")).unwrap();
         assert_eq!(differences(&state, &other_sound), [""; 0]);
         assert!(!state.recipe.has_sound_of(&other_sound.recipe));
         // Where the bytes depend on it, one that the user demands must be the job's.

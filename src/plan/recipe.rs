@@ -28,6 +28,7 @@ use crate::{
         Config, VideoConfig,
         cuts::Cuts,
         params::{Crf, Param},
+        sound::SoundOptions,
     },
 };
 
@@ -54,7 +55,7 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aim: Option<Aim>,
     /// ffmpeg's options for sound, or `None` if sound is copied.
-    pub audio_args: Option<Vec<String>>,
+    pub audio_args: Option<SoundOptions>,
     /// What becomes of each track of sound and subtitles, where the user chooses among them: all sound that is encoded anew has
     /// its options in `audio_args`, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -352,7 +353,7 @@ impl Recipe {
         match &self.audio_args {
             _ if !changed.is_empty() => changed.join("; "),
             None => "copied".to_owned(),
-            Some(args) => args.join(" "),
+            Some(options) => options.to_string(),
         }
     }
 

@@ -8,8 +8,9 @@ pub mod size;
 pub mod deciding;
 pub mod schedule;
 pub mod neighbour;
-pub mod tracks;
 mod typed;
+pub mod sound;
+pub mod tracks;
 pub mod clip;
 pub mod which;
 mod foreign;
@@ -38,6 +39,7 @@ use self::{
     named::NAME_MAX,
     neighbour::Neighbour,
     params::{Crf, Param},
+    sound::SoundOptions,
     tracks::TrackWishes,
     typed::{Typed, words},
 };
@@ -97,8 +99,8 @@ pub struct Config {
     pub test_clip: TestClip,
     /// Where it is cut.
     pub cuts: Cuts,
-    /// ffmpeg options for sound; `None`: sound is copied, unless `tracks` says otherwise.
-    pub audio_args: Option<Vec<String>>,
+    /// ffmpeg's options for sound; `None`: sound is copied, unless `tracks` says otherwise.
+    pub audio_args: Option<SoundOptions>,
     /// Which tracks are kept, and what becomes of the sound.
     pub tracks: TrackWishes,
     /// Whether ffmpeg encodes the film in one go, without VapourSynth.
@@ -331,7 +333,7 @@ impl Config {
             video: parts.video,
             deciding: parts.deciding,
             test_clip: parts.test_clip,
-            tracks: parts.tracks.beside(parts.audio_args.as_deref()),
+            tracks: parts.tracks.beside(parts.audio_args.as_ref()),
             audio_args: parts.audio_args,
             direct: args.no_chunks,
             cuts: parts.cuts,
@@ -371,7 +373,7 @@ struct Parts {
     cuts: Cuts,
     pinned_to: Option<usize>,
     neighbour: Neighbour,
-    audio_args: Option<Vec<String>>,
+    audio_args: Option<SoundOptions>,
     tracks: TrackWishes,
 }
 
@@ -394,7 +396,7 @@ impl Parts {
         let cuts = wrong.unless(Cuts::of(args, &cwd));
         let pinned_to = wrong.unless(pinned_to(args.set_thread_affinity));
         let neighbour = wrong.unless(Neighbour::of(args));
-        let audio_args = wrong.unless(audio_args(args.audio_params.as_deref()));
+        let audio_args = wrong.unless(SoundOptions::read(args.audio_params.as_deref()));
         let sound = audio_args.zip(wrong.unless(TrackWishes::of(args)));
         let named = wrong.unless(ffmpeg_or_tags(args));
         let all = (
@@ -824,144 +826,6 @@ fn color_tags(flag: &'static str, text: &str) -> Result<ColorTags, UsageError> {
     Ok(ColorTags { flag, color })
 }
 
-/// Options of sound that av1enc sets itself, without what they are for (`:a:0`), and why a user cannot.
-const OURS_OF_SOUND: [(&[&str], &str); 3] = [
-    (
-        &[
-            "-i",
-            "-map",
-            "-an",
-            "-vn",
-            "-sn",
-            "-dn",
-            "-f",
-            "-y",
-            "-n",
-            "-ss",
-            "-sseof",
-            "-t",
-            "-to",
-            "-fs",
-            "-frames",
-            "-aframes",
-            "-shortest",
-            "-filter_complex",
-            "-filter_complex_script",
-            "-lavfi",
-            "-map_channel",
-            "-bsf",
-            "-absf",
-        ],
-        "every sound track is kept whole, none is added",
-    ),
-    (
-        &[
-            "-itsoffset",
-            "-copyts",
-            "-start_at_zero",
-            "-output_ts_offset",
-            "-avoid_negative_ts",
-            "-muxdelay",
-            "-muxpreload",
-            "-timestamp",
-            "-enc_time_base",
-        ],
-        "sound is heard when it was",
-    ),
-    (
-        &[
-            "-metadata",
-            "-map_metadata",
-            "-map_chapters",
-            "-disposition",
-            "-attach",
-        ],
-        "languages, titles, flags, tags and chapters are those of the source; mkvpropedit changes them afterwards",
-    ),
-];
-
-/// Whether an option of sound is av1enc's own: the list in which it is, and why.
-fn ours(word: &str) -> Option<&'static (&'static [&'static str], &'static str)> {
-    let mut all = OURS_OF_SOUND.iter();
-    all.find(|(ours, _)| ours.contains(&name_of(word)))
-}
-
-/// An option of ffmpeg's without what it is for: `-c` of `-c:a:0`.
-fn name_of(option: &str) -> &str {
-    option.split(':').next().unwrap_or_default()
-}
-
-/// Options that choose an encoder of sound.
-const CODECS: [&str; 3] = ["-c", "-codec", "-acodec"];
-
-/// Reads sound options; those that only copy are `None`, since copied tracks need no ffmpeg.
-fn audio_args(text: Option<&str>) -> Result<Option<Vec<String>>, UsageError> {
-    let Some(text) = text else { return Ok(None) };
-    let words = words("--audio-params", text)?;
-    if words.is_empty() {
-        return Ok(None);
-    }
-    if let [option, value] = words.as_slice()
-        && ["-c:a", "-codec:a", "-acodec", "-c"].contains(&option.as_str())
-        && value == "copy"
-    {
-        return Ok(None);
-    }
-    if let Some((word, (_, why))) = words.iter().find_map(|word| Some((word, ours(word)?))) {
-        return usage(format!("--audio-params: {word} is set by av1enc: {why}"));
-    }
-    let is_wavpack = |pair: &&[String]| pair[1] == "wavpack" && CODECS.contains(&name_of(&pair[0]));
-    if words.windows(2).any(|pair| is_wavpack(&pair)) {
-        return usage(
-            "--audio-params: mkvmerge loses the times of WavPack beside a picture: use -c:a flac, which is lossless as well"
-                .to_owned(),
-        );
-    }
-    if let Some(filter) = filter_of_a_copy(&words) {
-        return usage(format!(
-            "--audio-params: {filter} cannot change sound that is copied: name an encoder for it, `-c:a flac {filter} ...` for \
-             example, or leave out {filter}"
-        ));
-    }
-    // A word that is no option's value would be the name of another output.
-    let is_option = |word: &String| word.starts_with('-') && word.parse::<f64>().is_err();
-    if let Some(word) =
-        (0..words.len()).find(|&n| !is_option(&words[n]) && (n == 0 || !is_option(&words[n - 1])))
-    {
-        return usage(format!(
-            "--audio-params: `{}` does not belong to an option",
-            words[word]
-        ));
-    }
-    Ok(Some(words))
-}
-
-/// The option that filters a track of sound which these options copy, if there is one: of all that are for a track, the last
-/// one counts.
-fn filter_of_a_copy(words: &[String]) -> Option<&str> {
-    const FILTERS: [&str; 3] = ["-af", "-filter", "-filter_script"];
-    // `-c:a:1` is for the track 1; what is for no track of a number is for all.
-    let of = |option: &str, n: usize| {
-        let (_, of) = option.split_once(':').unwrap_or((option, "a"));
-        of == "a" || of.strip_prefix("a:") == Some(n.to_string().as_str())
-    };
-    let last = |names: &[&str], n: usize| {
-        let named = |option: &str| names.contains(&name_of(option));
-        let mut pairs = words.windows(2);
-        pairs.rfind(|pair| named(&pair[0]) && of(&pair[0], n))
-    };
-    // One more than is named: all those of which nothing is said.
-    let numbers = words
-        .iter()
-        .filter_map(|word| word.rsplit_once(':')?.1.parse().ok());
-    let tracks = numbers.max().map_or(1, |last: usize| last.min(99) + 2);
-    (0..tracks).find_map(|n| {
-        let filter = last(&FILTERS, n)?;
-        let copies = last(&CODECS, n).is_some_and(|codec| codec[1] == "copy");
-        copies.then_some(filter[0].as_str())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -1006,26 +870,6 @@ mod tests {
         "-c:a copy",
         "--verbose",
     ];
-
-    #[test]
-    fn what_filters_a_track_that_is_copied_is_found() {
-        let found = |text: &str| {
-            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-            filter_of_a_copy(&words).map(str::to_owned)
-        };
-        for (args, filter) in [
-            ("-c:a copy -af loudnorm", Some("-af")),
-            ("-c copy -filter:a:2 volume=2", Some("-filter:a:2")),
-            ("-c:a aac -c:a:1 copy -af volume=2", Some("-af")),
-            ("-c:a copy -c:a:0 aac -af volume=2", Some("-af")),
-            ("-c:a copy -c:a:0 aac -filter:a:0 volume=2", None),
-            ("-c:a copy -c:a aac -af volume=2", None),
-            ("-c:a flac -af volume=2", None),
-            ("-c:a:0 copy -c:a:1 aac", None),
-        ] {
-            assert_eq!(found(args).as_deref(), filter, "{args}");
-        }
-    }
 
     #[test]
     fn an_av1an_line_is_understood_with_hostile_names() {

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::usage;
+use super::{sound::SoundOptions, usage};
 use crate::{
     cli::{AudioCodec, EncodeArgs},
     film::language::Language,
@@ -121,7 +121,7 @@ impl TrackWishes {
 
     /// The same beside the user's own options for ffmpeg, if he has some.
     #[must_use]
-    pub fn beside(self, audio_args: Option<&[String]>) -> Self {
+    pub fn beside(self, audio_args: Option<&SoundOptions>) -> Self {
         Self {
             by_options: audio_args.is_some(),
             ..self

@@ -182,7 +182,7 @@ fn tracks(plan: &Plan) -> String {
     let [video, sound, subtitles] = plan.source.track_counts().map(|n| n as u64);
     let how = match (&plan.recipe.audio_args, plan.recipe.shapes().is_empty()) {
         (None, _) => "copied".to_owned(),
-        (Some(args), true) => args.join(" "),
+        (Some(options), true) => options.to_string(),
         (Some(_), false) => "some encoded".to_owned(),
     };
     format!(

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+pub use crate::settings::sound::codec;
 use crate::{
     event::{Sink, note, warn},
     os::{exit::UsageError, toolbox::Toolbox},
@@ -290,19 +291,6 @@ fn is_users(option: &str) -> bool {
 #[must_use]
 pub fn is_opus(args: &[String], n: usize) -> bool {
     codec(args, n) == Some("libopus")
-}
-
-/// The codec that `args` name for sound track `n`: the last option that does counts.
-#[must_use]
-pub fn codec(args: &[String], n: usize) -> Option<&str> {
-    let of_all = ["-c", "-codec", "-acodec", "-c:a", "-codec:a"].map(str::to_owned);
-    let names = of_all
-        .into_iter()
-        .chain([format!("-c:a:{n}"), format!("-codec:a:{n}")])
-        .collect::<Vec<_>>();
-    args.windows(2)
-        .rfind(|pair| names.contains(&pair[0]))
-        .map(|pair| pair[1].as_str())
 }
 
 #[derive(Debug, Deserialize)]

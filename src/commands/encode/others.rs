@@ -12,9 +12,10 @@ impl Run<'_> {
     /// How the sound of a film that has some is encoded anew, if it is.
     pub(super) fn new_sound(&self, container: &Container) -> Option<sound::Wanted> {
         let recipe = &self.plan.recipe;
-        let args = recipe.audio_args.clone().filter(|_| container.new_sound)?;
+        let options = recipe.audio_args.as_ref();
+        let options = options.filter(|_| container.new_sound)?;
         Some(sound::Wanted {
-            args,
+            args: options.args().to_vec(),
             shapes: recipe.shapes(),
         })
     }
