@@ -1033,7 +1033,7 @@ mod tests {
             stall,
         },
         encoder::{Family, Fork, Identity},
-        os::machine::Machine,
+        os::{machine::Machine, version::Version},
         plan::workers::Load,
         settings::{self, MemoryLimit},
     };
@@ -1067,7 +1067,7 @@ mod tests {
                 family: Family::SvtAv1,
                 fork: Fork::Mainline,
                 version,
-                number: (4, 2),
+                number: Version(4, 2),
             };
             let load = Load {
                 encoder,

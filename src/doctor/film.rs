@@ -15,6 +15,7 @@ use num_rational::Ratio;
 use super::{
     check::{Check, State},
     forecast::{self, Forecast, UNCERTAINTY},
+    tools,
     wanted::Programs,
 };
 use crate::os::machine::Machine;
@@ -194,9 +195,7 @@ fn samples(programs: &Programs, film: &Film<'_>) -> Vec<Check> {
     let (begin, rest) = match looked {
         Ok(looked) => looked,
         Err(error) => {
-            let why = error
-                .downcast_ref::<ToolFailure>()
-                .map_or_else(|| format!("{error:#}"), ToolFailure::line);
+            let why = tools::why(&error);
             return vec![Check::warning(
                 "film",
                 format!("its packets cannot be looked at, it may be damaged: {why}"),

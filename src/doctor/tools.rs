@@ -16,14 +16,14 @@ use super::{
 use crate::{
     cli::EncoderName,
     encoder::{self, Capabilities, Encoder, Ffmpegs, Fork, NotFound, svt_av1},
-    os::process::{Children, ToolFailure, quoted},
+    os::{
+        process::{Children, ToolFailure, quoted},
+        toolbox::OLDEST_FFMPEG,
+        version::Version,
+    },
     settings::EncoderChoice,
     source::private_dirs,
 };
-
-/// The oldest ffmpeg that does what we ask: 4.4 (April 2021) is the first whose ffprobe shows the Dolby Vision record
-/// by which a film without a base layer is refused, and the first with libsvtav1.
-const OLDEST_FFMPEG: (u32, u32) = (4, 4);
 
 /// Encoder options without which there is no command line for a chunk, and what for.
 const NEEDED_OPTIONS: [(&str, &str); 5] = [
@@ -57,7 +57,7 @@ pub fn look(
     let answer = path.as_deref().map(|path| {
         let ask = || ask(inquiry.children, path, option);
         let answer = inquiry.cache.answer(path, option, ask);
-        answer.map_err(|error| words(&error))
+        answer.map_err(|error| why(&error))
     });
     let elsewhere = if path.is_none() && given.is_none() {
         outside_path(name)
@@ -88,7 +88,7 @@ fn ask(children: &Children, program: &Path, option: &str) -> Result<String> {
 }
 
 /// What went wrong, in one line.
-fn words(error: &anyhow::Error) -> String {
+pub(super) fn why(error: &anyhow::Error) -> String {
     error
         .downcast_ref::<ToolFailure>()
         .map_or_else(|| format!("{error:#}"), ToolFailure::line)
@@ -160,10 +160,9 @@ pub fn ffmpeg(looked: &Looked, system: &System) -> Check {
                 .split_whitespace()
                 .nth(2)
                 .unwrap_or("of an unknown version");
-            match number(version) {
+            match Version::read(version) {
                 Some(found) if found < OLDEST_FFMPEG => {
-                    let (major, minor) = OLDEST_FFMPEG;
-                    broken(format!("is too old: av1enc needs {major}.{minor} or later"))
+                    broken(format!("is too old: av1enc needs {OLDEST_FFMPEG} or later"))
                 }
                 // A build of a moment in the development has no number.
                 _ => Check::ok(looked.name),
@@ -172,13 +171,6 @@ pub fn ffmpeg(looked: &Looked, system: &System) -> Check {
         }
     };
     check.at(Some(shown(path)))
-}
-
-/// Major and minor number at the start of a version, `5.1.9-0+deb12u1` or `n7.1` for example.
-fn number(version: &str) -> Option<(u32, u32)> {
-    let version = version.strip_prefix('n').unwrap_or(version);
-    let mut parts = version.split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// ffmpeg's encoders, from its `-encoders`: the lack of libsvtav1 is worth a word, nothing needs it by default.
@@ -327,7 +319,7 @@ fn no_encoder(choice: &EncoderChoice, error: &anyhow::Error, system: &System) ->
         choice.name,
         EncoderName::Auto | EncoderName::AutoHw | EncoderName::SvtAv1
     );
-    let note = encoder::in_one_line(error);
+    let note = encoder::why(error);
     match (&choice.path, error.downcast_ref::<NotFound>()) {
         // Of ffmpeg's encoders, what does not work says itself what to do.
         _ if !is_svt => Check::broken("encoder", note),
@@ -341,7 +333,7 @@ fn no_encoder(choice: &EncoderChoice, error: &anyhow::Error, system: &System) ->
                 let program = program.as_deref();
                 program.map_or_else(Vec::new, |program| libraries(program, name))
             };
-            encoder_that_fails(&words(error), near, system).at(program.as_deref().map(shown))
+            encoder_that_fails(&why(error), near, system).at(program.as_deref().map(shown))
         }
     }
 }
@@ -590,7 +582,7 @@ mod tests {
                 family: Family::SvtAv1,
                 fork: Fork::Mainline,
                 version: "SVT-AV1 v4.2.0".to_owned(),
-                number: (4, 2),
+                number: Version(4, 2),
             },
             options: names
                 .map(|name| (name.to_owned(), range(name)))

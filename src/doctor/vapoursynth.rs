@@ -20,12 +20,13 @@ use crate::{
     os::{
         dirs,
         process::{Children, quoted},
+        version::Version,
     },
     source::{self, Tried, Unusable, VSSCRIPT_PATH, Versions, private_dirs},
 };
 
 /// The oldest Python for which there is a VapourSynth: its wheels are made for the stable interface of 3.12.
-const OLDEST_PYTHON: (u32, u32) = (3, 12);
+const OLDEST_PYTHON: Version = Version(3, 12);
 /// The last release that loads plugins of API 3, such as FFMS2 2.40 of Debian 12.
 const LAST_WITH_API_3: i32 = 79;
 /// Where VapourSynth looks for plugins besides its own directory: its wheels read the first, and nothing reads the
@@ -62,16 +63,10 @@ struct Python {
 
 impl Python {
     /// Its version, from the name of its library: `libpython3.13.so.1.0`.
-    fn version(&self) -> Option<(u32, u32)> {
+    fn version(&self) -> Option<Version> {
         let name = self.library.file_name()?.to_str()?;
-        version(name.strip_prefix("libpython")?.split(".so").next()?)
+        Version::read(name.strip_prefix("libpython")?.split(".so").next()?)
     }
-}
-
-/// `3.13`, `3.11.2`.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.trim().split('.');
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
 /// Beginnings of variables that decide what is loaded.
@@ -273,11 +268,12 @@ fn no_library(around: &Around, system: &System) -> Check {
     let check = Check::missing("VapourSynth", "is not installed")
         .advise(system.install(Thing::VapourSynth));
     match &around.newest_python {
-        Some((found, path)) if version(found).is_some_and(|version| version < OLDEST_PYTHON) => {
-            let (major, minor) = OLDEST_PYTHON;
+        Some((found, path))
+            if Version::read(found).is_some_and(|version| version < OLDEST_PYTHON) =>
+        {
             check
                 .note(format!(
-                    "is not installed, and needs Python {major}.{minor} or later: here is {found} ({})",
+                    "is not installed, and needs Python {OLDEST_PYTHON} or later: here is {found} ({})",
                     path.display()
                 ))
                 .advise(newer_python())
@@ -319,14 +315,10 @@ fn does_not_start(path: Option<&str>, said: &str, around: &Around, system: &Syst
     };
     match &around.python {
         Some(python)
-            if python
-                .version()
-                .is_some_and(|version| version < OLDEST_PYTHON) =>
+            if let Some(version) = python.version().filter(|version| *version < OLDEST_PYTHON) =>
         {
-            let (major, minor) = OLDEST_PYTHON;
-            let (a, b) = python.version().unwrap_or_default();
             broken(format!(
-                "its Python {a}.{b} ({}) is too old: VapourSynth needs {major}.{minor} or later",
+                "its Python {version} ({}) is too old: VapourSynth needs {OLDEST_PYTHON} or later",
                 python.program.display()
             ))
             .advise([SETUP.to_owned(), by_pyenv()])
@@ -661,7 +653,7 @@ mod tests {
         let python = python_in(toml, "/e/lib64/b.so").unwrap();
         assert_eq!(
             (python.program.as_path(), python.version()),
-            (Path::new("/b/python3"), Some((3, 13)))
+            (Path::new("/b/python3"), Some(Version(3, 13)))
         );
         assert_eq!(python_in(toml, "/c.so"), None);
         assert_eq!(python_in("\"/c.so\" = [", "/c.so"), None);

@@ -21,12 +21,11 @@ use crate::{
     os::{
         cache::Cache,
         process::{Children, ToolFailure},
+        toolbox::OLDEST_FFMPEG_TO_ENCODE,
+        version::Version,
     },
     source::probe::file_url,
 };
-
-/// The oldest ffmpeg whose command line is ours: 5.1 has `-fps_mode`, and later ones have not what was there before it.
-pub const OLDEST: (u32, u32) = (5, 1);
 
 /// How ffmpeg is told of one encoder, in terms of our own names of options.
 pub(super) struct Library {
@@ -167,24 +166,17 @@ const SWITCHES_OF_LIBAOM: &[(&str, &str, &str)] = &[
 ];
 const SWITCHES_OF_LIBRAV1E: &[(&str, &str, &str)] = &[("low-latency", "low_latency", "true")];
 
-/// Major and minor version, from the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`,
-/// `ffmpeg version n9.0.2-17-g2a571b6068`. A build from between versions (`N-118000-g…`) has none.
+/// The version in the first line of `-version`: `ffmpeg version 5.1.9-0+deb12u1 Copyright`. A build from between versions
+/// (`N-118000-g…`) has none.
 #[must_use]
-pub fn version(text: &str) -> Option<(u32, u32)> {
-    let word = text
-        .strip_prefix("ffmpeg version ")?
-        .split_whitespace()
-        .next()?;
-    let mut parts = word
-        .trim_start_matches('n')
-        .split(|c: char| !c.is_ascii_digit());
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+pub fn version(text: &str) -> Option<Version> {
+    Version::read(text.strip_prefix("ffmpeg version ")?)
 }
 
 /// The version of `ffmpeg`, for people.
 ///
 /// # Errors
-/// If it does not run, or is older than [`OLDEST`].
+/// If it does not run, or is older than [`OLDEST_FFMPEG_TO_ENCODE`].
 pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
     let mut command = Command::new(ffmpeg);
     command.arg("-version");
@@ -203,11 +195,10 @@ pub fn require_version(children: &Children, ffmpeg: &Path) -> Result<String> {
         ffmpeg.display()
     );
     if let Some(found) = version(&text)
-        && found < OLDEST
+        && found < OLDEST_FFMPEG_TO_ENCODE
     {
-        let (major, minor) = OLDEST;
         bail!(
-            "{shown} is too old: {major}.{minor} or later is needed. Name another one with --ffmpeg PATH"
+            "{shown} is too old: {OLDEST_FFMPEG_TO_ENCODE} or later is needed. Name another one with --ffmpeg PATH"
         );
     }
     Ok(shown.replace("ffmpeg version", "ffmpeg"))
@@ -236,7 +227,7 @@ pub fn capabilities(
         let (fork, number, _) =
             library_version
                 .clone()
-                .unwrap_or((Fork::Mainline, (0, 0), String::new()));
+                .unwrap_or((Fork::Mainline, Version::default(), String::new()));
         let identity = Identity {
             family,
             fork,
@@ -407,7 +398,7 @@ fn try_params(
 }
 
 /// The version of the library behind the encoder, if it has said it: line of development, number, words.
-fn library_version(family: Family, said: &[String]) -> Option<(Fork, (u32, u32), String)> {
+fn library_version(family: Family, said: &[String]) -> Option<(Fork, Version, String)> {
     match family {
         // `Svt[info]: SVT [version]:	SVT-AV1 Encoder Lib v4.2.0`
         Family::Libsvtav1 => {
@@ -422,12 +413,8 @@ fn library_version(family: Family, said: &[String]) -> Option<(Fork, (u32, u32),
                 .iter()
                 .find_map(|line| line.strip_prefix("[libaom-av1 @ ")?.split_once("] v"))?
                 .1;
-            let mut parts = version.split('.');
-            Some((
-                Fork::Mainline,
-                (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?),
-                format!("v{version}"),
-            ))
+            let number = Version::read(version)?;
+            Some((Fork::Mainline, number, format!("v{version}")))
         }
         _ => None,
     }
@@ -858,7 +845,7 @@ mod tests {
             family,
             fork: Fork::Mainline,
             version: String::new(),
-            number: (4, 2),
+            number: Version(4, 2),
         };
         let mut options = common_options();
         options.extend(["crf", "preset"].map(|name| (name.to_owned(), None)));
@@ -938,15 +925,15 @@ mod tests {
         for (text, number) in [
             (
                 "ffmpeg version 5.1.9-0+deb12u1 Copyright (c) 2000-2026",
-                Some((5, 1)),
+                Some(Version(5, 1)),
             ),
             (
                 "ffmpeg version n9.0.2-17-g2a571b6068-20260930 Copyright",
-                Some((9, 0)),
+                Some(Version(9, 0)),
             ),
             (
                 "ffmpeg version 4.4.2-0ubuntu0.22.04.1 Copyright",
-                Some((4, 4)),
+                Some(Version(4, 4)),
             ),
             ("ffmpeg version N-118000-gabcdef Copyright", None),
             ("av1enc", None),
@@ -962,12 +949,18 @@ mod tests {
             Family::Libsvtav1,
             &said("Svt[info]: SVT [version]:\tSVT-AV1 Encoder Lib v4.2.0"),
         );
-        assert_eq!(svt, Some((Fork::Mainline, (4, 2), "v4.2.0".to_owned())));
+        assert_eq!(
+            svt,
+            Some((Fork::Mainline, Version(4, 2), "v4.2.0".to_owned()))
+        );
         let aom = library_version(
             Family::Libaom,
             &said("[libaom-av1 @ 0x55ce26c6b340] v3.15.1"),
         );
-        assert_eq!(aom, Some((Fork::Mainline, (3, 15), "v3.15.1".to_owned())));
+        assert_eq!(
+            aom,
+            Some((Fork::Mainline, Version(3, 15), "v3.15.1".to_owned()))
+        );
         assert_eq!(
             library_version(Family::Libaom, &said("[libaom-av1 @ 0x55] cmake ../")),
             None

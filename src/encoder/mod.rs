@@ -347,7 +347,7 @@ pub fn find(
             let mut found = find_software(children, cache, wanted, ffmpegs)?;
             found
                 .passed_over
-                .insert(0, format!("no av1_qsv: {}", in_one_line(&error)));
+                .insert(0, format!("no av1_qsv: {}", why(&error)));
             Ok(found)
         }),
     }
@@ -374,7 +374,7 @@ fn find_software(
         Err(error) if wanted.path.is_some() => return Err(error),
         Err(error) => error,
     };
-    let mut passed_over = vec![in_one_line(&first)];
+    let mut passed_over = vec![why(&first)];
     for family in [Family::Libsvtav1, Family::Libaom, Family::Librav1e] {
         match among_ffmpegs(children, cache, wanted, ffmpegs, family) {
             Ok(found) => {
@@ -384,7 +384,7 @@ fn find_software(
                     ..found
                 });
             }
-            Err(error) => passed_over.push(in_one_line(&error)),
+            Err(error) => passed_over.push(why(&error)),
         }
     }
     Err(first)
@@ -416,7 +416,7 @@ fn find_svt_av1(children: &Children, cache: &Cache, wanted: &EncoderChoice) -> R
     match works.into_iter().next() {
         Some(encoder) => Ok(Found {
             encoder,
-            passed_over: fails.iter().map(in_one_line).collect(),
+            passed_over: fails.iter().map(why).collect(),
         }),
         None => Err(fails.into_iter().next().unwrap_or_else(|| {
             NotFound(format!(
@@ -442,7 +442,7 @@ fn among_ffmpegs(
         let encoder = match through_ffmpeg(children, cache, wanted, program, family) {
             Ok(encoder) => encoder,
             Err(error) => {
-                passed_over.push(in_one_line(&error));
+                passed_over.push(why(&error));
                 first_error.get_or_insert(error);
                 continue;
             }
@@ -485,7 +485,7 @@ fn through_ffmpeg(
 
 /// Why an encoder does not work, in one line.
 #[must_use]
-pub fn in_one_line(error: &anyhow::Error) -> String {
+pub fn why(error: &anyhow::Error) -> String {
     let first = error.to_string();
     match error.downcast_ref::<ToolFailure>() {
         Some(failure) if first.starts_with('`') => failure.line(),

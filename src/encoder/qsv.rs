@@ -18,6 +18,7 @@ use super::{
 use crate::os::{
     cache::Cache,
     process::{Children, Finished, ToolFailure},
+    version::Version,
 };
 
 /// ffmpeg's name of the encoder.
@@ -147,7 +148,10 @@ pub fn capabilities(
         family: Family::Av1Qsv,
         fork: Fork::Mainline,
         version: format!("{CODEC} in {shown}"),
-        number: ffmpeg::version(&shown.replace("ffmpeg", "ffmpeg version")).unwrap_or_default(),
+        number: shown
+            .strip_prefix("ffmpeg ")
+            .and_then(Version::read)
+            .unwrap_or_default(),
     };
     let mut options = ffmpeg::common_options();
     options.extend(
@@ -376,7 +380,7 @@ mod tests {
             family: Family::Av1Qsv,
             fork: Fork::Mainline,
             version,
-            number: (9, 0),
+            number: Version(9, 0),
         };
         let capabilities = Capabilities {
             identity,

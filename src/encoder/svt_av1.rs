@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     film::media::{ChromaLocation, Range, UNSPECIFIED},
-    os::{cache::Cache, process::Children},
+    os::{cache::Cache, process::Children, version::Version},
     source::private_dirs,
 };
 
@@ -192,10 +192,7 @@ pub(super) fn identify(text: &str) -> Option<Identity> {
         Some("essential") => Fork::Essential,
         Some(_) => Fork::Other,
     };
-    let number = line.split_whitespace().find_map(|word| {
-        let mut parts = word.strip_prefix('v').unwrap_or(word).split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    })?;
+    let number = line.split_whitespace().find_map(Version::read)?;
     Some(Identity {
         family: Family::SvtAv1,
         fork,
@@ -564,13 +561,13 @@ pub fn memory_estimate(
 }
 
 /// Whether it is older than this version. The number of an unknown fork says nothing: it is taken for a new one.
-fn is_before(identity: &Identity, number: (u32, u32)) -> bool {
+fn is_before(identity: &Identity, number: Version) -> bool {
     identity.fork != Fork::Other && identity.number < number
 }
 
 /// What an encoder takes in MiB at the sizes of [`MEGAPIXELS`], as far as it was measured; at two of them at least.
 fn measured(identity: &Identity, preset: i32, lp: u32) -> Vec<f64> {
-    if is_before(identity, (2, 0)) {
+    if is_before(identity, Version(2, 0)) {
         let column = usize::from(lp > 1);
         return vec![OLD_MIB_1080P[column], OLD_MIB_2160P[column]];
     }
@@ -578,7 +575,7 @@ fn measured(identity: &Identity, preset: i32, lp: u32) -> Vec<f64> {
         .iter()
         .rposition(|measured| *measured <= preset)
         .unwrap_or(0);
-    if lp == 1 && identity.fork == Fork::Mainline && identity.number >= (4, 2) {
+    if lp == 1 && identity.fork == Fork::Mainline && identity.number >= Version(4, 2) {
         return MAINLINE_LP_1[row].to_vec();
     }
     let column = MEASURED_LP
@@ -603,7 +600,7 @@ fn between(measured: &[f64], megapixels: f64) -> f64 {
 /// (`svt_aom_get_parallel_level` in SVT-AV1); before, it is a number of threads.
 #[must_use]
 pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
-    if is_before(identity, (2, 2)) {
+    if is_before(identity, Version(2, 2)) {
         return f64::from(lp.max(1));
     }
     match lp {
@@ -619,7 +616,11 @@ pub fn busy_cores(identity: &Identity, lp: u32) -> f64 {
 /// The largest `lp` that is of use.
 #[must_use]
 pub fn max_lp(identity: &Identity) -> u32 {
-    if is_before(identity, (2, 2)) { 16 } else { 6 }
+    if is_before(identity, Version(2, 2)) {
+        16
+    } else {
+        6
+    }
 }
 
 /// The largest level of parallelism that gives the same bytes as `lp`. Seen with lp 1, 2 and 4: mainline 1.4.1, 2.3.0 and
@@ -897,7 +898,11 @@ Options:
             ),
         ] {
             let identity = identify(text).unwrap();
-            assert_eq!((identity.fork, identity.number), (fork, number), "{text}");
+            assert_eq!(
+                (identity.fork, identity.number),
+                (fork, Version(number.0, number.1)),
+                "{text}"
+            );
         }
         assert_eq!(identify("x264 core 164"), None);
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::EncoderName,
     film::{hdr::Hdr10, media::Color},
-    os::words,
+    os::{version::Version, words},
     settings::{
         params::{Crf, Param},
         tables::{Own, Table},
@@ -103,7 +103,7 @@ pub struct Identity {
     /// Its first line of `--version`.
     pub version: String,
     /// Major and minor version.
-    pub number: (u32, u32),
+    pub number: Version,
 }
 
 /// The values that an option takes, as far as the help text says: any of these ranges, ends included.

@@ -1,6 +1,7 @@
 //! The ground: processes, signals, disks and numbers in words. It knows no film.
 
 pub mod words;
+pub mod version;
 pub mod dirs;
 pub mod cache;
 pub mod handle;

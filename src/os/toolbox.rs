@@ -5,7 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::os::{guard::Threadless, process::Children};
+use crate::os::{guard::Threadless, process::Children, version::Version};
+
+/// The oldest ffmpeg and ffprobe that read a film as we ask: 4.4 (April 2021) is the first whose ffprobe shows the Dolby Vision
+/// record by which a film without a base layer is refused.
+pub const OLDEST_FFMPEG: Version = Version(4, 4);
+/// The oldest ffmpeg that encodes as we ask, where one of its libraries is the encoder: 5.1 has `-fps_mode`, and later ones have
+/// not what was there before it. An SvtAv1EncApp needs no such ffmpeg.
+pub const OLDEST_FFMPEG_TO_ENCODE: Version = Version(5, 1);
 
 /// Where tools are looked for if PATH names nothing else.
 const PLACES: &str = "/usr/bin:/bin";

@@ -396,7 +396,10 @@ pub(super) mod examples {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::encoder::{Family, Fork, Identity};
+    use crate::{
+        encoder::{Family, Fork, Identity},
+        os::version::Version,
+    };
 
     /// Mainline 4.2.0 with the variance boost curves up to this one.
     pub(in crate::plan) fn capabilities(curve: f64) -> Capabilities {
@@ -431,7 +434,7 @@ pub(super) mod examples {
             family: Family::SvtAv1,
             fork: Fork::Mainline,
             version: "SVT-AV1 v4.2.0".to_owned(),
-            number: (4, 2),
+            number: Version(4, 2),
         };
         Capabilities {
             identity,

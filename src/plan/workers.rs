@@ -298,7 +298,10 @@ impl<'a> Room<'a> {
 #[cfg(test)]
 pub(crate) mod examples {
     use super::{Identity, Load, Machine};
-    use crate::encoder::{Family, Fork};
+    use crate::{
+        encoder::{Family, Fork},
+        os::version::Version,
+    };
 
     pub(crate) const GIB: u64 = 1 << 30;
     pub(crate) const HD: (u32, u32) = (1920, 1080);
@@ -310,7 +313,7 @@ pub(crate) mod examples {
             family: Family::SvtAv1,
             fork: Fork::Mainline,
             version,
-            number: (4, 2),
+            number: Version(4, 2),
         };
         Load {
             encoder,
