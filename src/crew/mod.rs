@@ -60,6 +60,7 @@ use crate::{
     scenes::reel::{Reel, Shelf},
     settings::MemoryLimit,
     source::{Frame, Reader},
+    stream::y4m,
     work::{
         attempt::{Attempt, Goal},
         chunk::{self, Failure, Workshop},
@@ -217,7 +218,7 @@ pub fn run(work: Work, wishes: &Wishes, signals: &Receiver<Signal>, sink: &Sink)
 fn crew(workshop: &Workshop, wishes: &Wishes, machine: Machine, aside_pending: bool) -> Crew {
     let media = &workshop.media;
     // At the depth of the source most of the time; the difference is a margin.
-    let frame_bytes = u64::from(media.width) * u64::from(media.height) * 3;
+    let frame_bytes = y4m::bytes(u64::from(media.width) * u64::from(media.height), 10);
     let mut budget = Budget::new(wishes.memory, machine, wishes.most_workers, frame_bytes);
     if wishes.lean {
         budget = budget.lean();

@@ -7,7 +7,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -16,6 +15,7 @@ use super::OtherScenes;
 use crate::{
     film::media::Chunk,
     job::{KnownScenes, SceneLog, SceneRecord},
+    os::processors,
     scenes::{
         Cutter,
         reel::{Held, Reel, Shelf},
@@ -191,7 +191,7 @@ impl Cutting<'_> {
     /// Cuts the film. Returns how many frames there were.
     fn film(&mut self, frames: u64) -> Result<u64> {
         let rules = self.scout.at.workshop.recipe.scenes.clone();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         let media = &self.scout.at.workshop.media;
         let size = (media.width as usize, media.height as usize);
         let pictures = self

@@ -25,6 +25,7 @@ use crate::{
         version::Version,
     },
     source::probe::file_url,
+    stream::y4m,
 };
 
 /// How ffmpeg is told of one encoder, in terms of our own names of options.
@@ -682,7 +683,7 @@ impl Speech for Library {
             Family::Libaom => measured(LIBAOM_BYTES_PER_PIXEL),
             Family::Librav1e => measured(LIBRAV1E_BYTES_PER_PIXEL),
             _ => svt_av1::memory_estimate(identity, size, preset, lp)
-                .saturating_add(pixels * BYTES_PER_PIXEL * FRAMES_HELD),
+                .saturating_add(y4m::bytes(pixels, 10) * FRAMES_HELD),
         }
     }
 
@@ -824,8 +825,6 @@ fn has_complained(lines: &[String]) -> bool {
 
 /// Frames that ffmpeg itself holds before its encoder: its queues hold 8 each (`DEFAULT_FRAME_THREAD_QUEUE_SIZE`).
 const FRAMES_HELD: u64 = 16;
-/// Bytes per pixel of 4:2:0 at 10 bit.
-const BYTES_PER_PIXEL: u64 = 3;
 /// Peak resident memory in bytes per pixel, measured with ffmpeg 9.0.2 on 60 frames of 1920x1080 at 10 bit: libaom
 /// 3.15.1 at cpu-used 8, 889 MiB with 2 and 4 threads; librav1e at speed 10, 1.05 to 1.39 GB with 1 to 4 threads. Slower
 /// presets and 2160p were not measured; the margin is for them.

@@ -15,10 +15,13 @@ use nix::unistd::{Gid, Group};
 use super::{
     Capabilities, Encoder, Family, Fork, Identity, Param, Quality, Speech, Video, ffmpeg, svt_av1,
 };
-use crate::os::{
-    cache::Cache,
-    process::{Children, Finished, ToolFailure},
-    version::Version,
+use crate::{
+    os::{
+        cache::Cache,
+        process::{Children, Finished, ToolFailure},
+        version::Version,
+    },
+    stream::y4m,
 };
 
 /// ffmpeg's name of the encoder.
@@ -239,7 +242,7 @@ impl Speech for Av1Qsv {
         _preset: i32,
         _lp: u32,
     ) -> u64 {
-        (200 << 20) + u64::from(width) * u64::from(height) * 3 * FRAMES_HELD
+        (200 << 20) + y4m::bytes(u64::from(width) * u64::from(height), 10) * FRAMES_HELD
     }
 
     fn busy_cores(&self, _identity: &Identity, _lp: u32) -> f64 {

@@ -1,10 +1,10 @@
 //! What the machine has to offer: processors, and the memory that is left, in all cgroups above us.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, thread, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::process::kib_field;
+use super::{process::kib_field, processors};
 
 /// What the machine offers now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +24,7 @@ impl Machine {
     #[must_use]
     pub fn look() -> Self {
         let root = Path::new("/");
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         Self {
             cores,
             memory: available_memory(root),

@@ -1,6 +1,6 @@
 //! Processors by their numbers: lists of them, those that this process may use, and the nodes of memory that they belong to.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{collections::BTreeSet, fs, io, path::Path, thread};
 
 use anyhow::{Context, Result};
 use nix::{
@@ -42,6 +42,13 @@ pub fn shown(numbers: &Numbers) -> String {
         false => format!("{first}-{last}"),
     };
     runs.iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+/// How many processors this thread and what it starts can use at once: the least of those that it is kept on and of the
+/// share of time that its cgroups give it, both of which the standard library asks for. One, where the system does not say.
+#[must_use]
+pub fn count() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The processors that this thread may use.
@@ -167,7 +174,7 @@ mod tests {
         let kept = one.clone();
         std::thread::spawn(move || {
             keep_on(&kept).unwrap();
-            assert_eq!(allowed().unwrap(), kept);
+            assert_eq!((allowed().unwrap(), count()), (kept, 1));
         })
         .join()
         .unwrap();

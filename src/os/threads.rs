@@ -74,7 +74,7 @@ impl Seats {
 /// # Errors
 /// If there is no room for them.
 pub fn require_room() -> Result<()> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = processors::count();
     let needed = LEAST + PER_CORE * (cores.min(MOST_CORES) - 1);
     let given = at_once(needed);
     if given < needed {

@@ -9,6 +9,7 @@ use crate::{
         words::{count, gib},
     },
     settings::MemoryLimit,
+    stream::y4m,
 };
 
 /// What is encoded, as far as it decides about memory.
@@ -31,18 +32,17 @@ const SCOUT_FRAMES: u64 = 36;
 const LEAN_FRAMES: u64 = 12;
 /// What programs take beside frames.
 const LEAN_BASE: u64 = 32 << 20;
-/// Bytes per pixel of 4:2:0 at 10 bit.
-const BYTES_PER_PIXEL: u64 = 3;
 
 impl Load {
-    fn pixels(&self) -> u64 {
-        u64::from(self.size.0) * u64::from(self.size.1)
+    /// Bytes of a frame at the depth that takes more.
+    fn frame(&self) -> u64 {
+        y4m::bytes(u64::from(self.size.0) * u64::from(self.size.1), 10)
     }
 
     /// Memory of a decoder, in bytes.
     #[must_use]
     pub fn decoder(&self) -> u64 {
-        self.pixels() * BYTES_PER_PIXEL * FRAMES_HELD
+        self.frame() * FRAMES_HELD
     }
 
     /// What programs take beside frames, in bytes.
@@ -53,7 +53,7 @@ impl Load {
 
     /// Memory of the scout and its frames, in bytes.
     fn scout(&self) -> u64 {
-        self.pixels() * BYTES_PER_PIXEL * SCOUT_FRAMES
+        self.frame() * SCOUT_FRAMES
     }
 
     /// Expected peak memory of a worker at this `lp`, in bytes: encoder and decoder.
@@ -65,7 +65,7 @@ impl Load {
     /// Expected memory of one encoder at this `lp` with a decoder of one thread and no more frames than detection must have.
     #[must_use]
     pub fn lean(&self, lp: u32) -> u64 {
-        let frames = self.pixels() * BYTES_PER_PIXEL * LEAN_FRAMES;
+        let frames = self.frame() * LEAN_FRAMES;
         self.encoder.memory_estimate(self.size, self.preset, lp) + frames + LEAN_BASE
     }
 

@@ -4,7 +4,6 @@ use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 
 use anyhow::{Context, Result};
@@ -13,7 +12,7 @@ use crossbeam_channel::{Receiver, bounded};
 use v_frame::{chroma::ChromaSubsampling, frame::Frame};
 
 use super::judge::Score;
-use crate::settings::cuts::SceneMethod;
+use crate::{os::processors, settings::cuts::SceneMethod};
 
 /// Pairs that are compared at once, at most: each keeps a decoded frame waiting, and no decoder is faster than so many.
 const MOST: usize = 8;
@@ -43,7 +42,7 @@ impl Comparisons {
         let _ = rayon::ThreadPoolBuilder::new()
             .thread_name(|_| "compare".to_owned())
             .build_global();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         Self {
             method,
             size,

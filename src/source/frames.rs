@@ -5,7 +5,7 @@ use std::{slice, sync::Arc};
 use serde::{Deserialize, Serialize};
 use vapoursynth::frame::FrameRef;
 
-use crate::stream::y4m::Plane;
+use crate::stream::y4m::{self, Plane};
 
 /// A frame, reference counted.
 #[derive(Clone)]
@@ -38,7 +38,7 @@ impl Layout {
     /// Bytes of a frame.
     #[must_use]
     pub fn bytes(self) -> usize {
-        self.width * self.height * self.sample_bytes() * 3 / 2
+        y4m::bytes((self.width * self.height) as u64, self.bit_depth) as usize
     }
 
     fn plane(self, plane: usize, data: &[u8]) -> Plane<'_> {

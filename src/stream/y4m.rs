@@ -39,6 +39,13 @@ impl Format {
     }
 }
 
+/// Bytes of so many pixels in 4:2:0: one and a half samples for each, of 8 bit in a byte, of more in two.
+#[must_use]
+pub fn bytes(pixels: u64, bit_depth: u8) -> u64 {
+    let sample_bytes = if bit_depth > 8 { 2 } else { 1 };
+    pixels * sample_bytes * 3 / 2
+}
+
 /// One plane of a frame in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Plane<'a> {
@@ -209,5 +216,10 @@ mod tests {
             .flat_map(|sample| sample.to_le_bytes())
             .collect();
         assert_eq!(out.0, [b"FRAME\n".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn a_frame_takes_one_and_a_half_samples_a_pixel() {
+        assert_eq!((bytes(64 * 36, 8), bytes(64 * 36, 10)), (3456, 6912));
     }
 }

@@ -5,7 +5,6 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
 };
 
 use anyhow::{Result, anyhow, ensure};
@@ -13,7 +12,7 @@ use anyhow::{Result, anyhow, ensure};
 use crate::{
     film::media::Container,
     job::{Job, ReaderRecord, names::Name},
-    os::toolbox::Toolbox,
+    os::{processors, toolbox::Toolbox},
     source::{Files, Reader, Source, VapourSynth, linear::Linear},
     work::reading::{limit, load},
 };
@@ -67,7 +66,7 @@ impl Planned<'_> {
     }
 
     fn decoder_threads(&self) -> usize {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         (cores / self.workers).max(1)
     }
 

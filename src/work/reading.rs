@@ -4,7 +4,6 @@ use std::{
     fmt, fs,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
 };
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,6 +16,7 @@ use crate::{
         disk,
         exit::{Taken, UnfitFilm},
         process::quoted,
+        processors,
         signal::{self, Interrupted},
         task::{Task, Watch, begin},
         toolbox::Toolbox,
@@ -32,6 +32,7 @@ use crate::{
         places::{self, Film, References},
         probe::{self, Probed},
     },
+    stream::y4m,
     work::handed::Handing,
 };
 
@@ -382,7 +383,7 @@ impl Opening<'_> {
         announced: &Arc<Announced>,
     ) -> Result<Result<(Source, Indexed, References), NotIndexed>> {
         let container = self.container().clone();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         limit(vapoursynth, &container, self.workers);
         let input = self.config.input.clone();
         let bit_depth = self.bit_depth;
@@ -437,7 +438,7 @@ impl Opening<'_> {
             .iter()
             .map(|key| announced.times_ms[*key])
             .collect();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         let film = self.linear(linear::Reading {
             layout,
             keys_ms,
@@ -483,7 +484,7 @@ impl Opening<'_> {
         if !announced.may_change {
             return Ok(Vec::new());
         }
-        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads = processors::count();
         let film = self.linear(linear::Reading {
             usual_ms: self.usual_ms(),
             only_keyframes: true,
@@ -593,9 +594,10 @@ pub fn require_whole(watch: &Watch<'_>, config: &Config, truncated: &str) -> Res
 
 /// Keeps VapourSynth from holding more frames of the film than so many `workers` and the scout read.
 pub fn limit(vapoursynth: VapourSynth, container: &Container, workers: usize) {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let cores = processors::count();
     let clips = workers + 1;
-    let frame_bytes = u64::from(container.video.width) * u64::from(container.video.height) * 3;
+    let pixels = u64::from(container.video.width) * u64::from(container.video.height);
+    let frame_bytes = y4m::bytes(pixels, 10);
     vapoursynth.limit(
         (frame_bytes * CACHED_FRAMES * clips as u64).max(64 << 20),
         clips.max(cores) + 1,

@@ -1,7 +1,7 @@
 //! `--target-size`: what the output has beside its picture is weighed, places of the film are tried, and chunks that have come
 //! to too much are made smaller.
 
-use std::{ops::Range, sync::Arc, thread};
+use std::{ops::Range, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,6 +14,7 @@ use crate::{
     job::{Encoded, SizeRecord, names::Name},
     os::{
         exit::Missed,
+        processors,
         task::begin,
         words::{bytes, count, typed_bytes},
     },
@@ -138,7 +139,7 @@ impl Run<'_> {
     }
 
     fn read_whole(&self, film: &Arc<Linear>, announced: u64) -> Result<()> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let cores = processors::count();
         let threads = cores.min(crew::MOST_THREADS);
         let reading = film.clone();
         let task = begin(move || {
