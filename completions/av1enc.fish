@@ -28,7 +28,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s i -l input -d 'The film t
 complete -c av1enc -n "__fish_av1enc_needs_command" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s e -l encoder -d 'Encoder [default: auto]' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
 svt-av1\t'SvtAv1EncApp'
 libsvtav1\t'SVT-AV1 through ffmpeg'
 libaom\t'libaom through ffmpeg'
@@ -52,10 +52,10 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -s f -d 'Colour tags for a s
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l pix-format -d 'Pixel format [default: yuv420p10le]' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l source-class -d 'Kind of source [default: off]' -r -f -a "off\t'No class is looked for'
 auto\t'By rate, sound, codec and name'
 remux\t'A copy of a disc'
 web\t'From the web, as it is sold there'
@@ -64,7 +64,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l crf-table -d 'Table for c
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l tier -d 'For --crf-table size [default: high]' -r -f -a "high\t'As the table has it'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
@@ -79,8 +79,8 @@ dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
 own\t'av1enc has made it, or has kept it as the original'
 none\t'None of these'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l stable-secs -d 'Time without a change that --skip copying waits for [default: 0]' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l dynamic-hdr -d 'HDR10+ and Dolby Vision [default: drop]' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l target-size -d 'Size of the whole output: 4G, 700M' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
@@ -88,11 +88,11 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l min-saving -d 'The same b
 complete -c av1enc -n "__fish_av1enc_needs_command" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -s w -l workers -d 'Encoders to run at once [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_needs_command" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l on-interrupt -d 'What the first Ctrl-C does [default: stop]' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
@@ -105,10 +105,10 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l battery -d 'Pause below t
 complete -c av1enc -n "__fish_av1enc_needs_command" -l max-temp -d 'Hottest that the processor may get: 80' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
 complete -c av1enc -n "__fish_av1enc_needs_command" -l pause-while -d 'Pause while this command of the shell succeeds' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l on-change -d 'If size or transfer function change [default: stop]' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
-complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+complete -c av1enc -n "__fish_av1enc_needs_command" -s m -l chunk-method -d 'Who reads the film [default: auto]' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_needs_command" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
@@ -116,7 +116,7 @@ complete -c av1enc -n "__fish_av1enc_needs_command" -l force-keyframes -d 'Frame
 complete -c av1enc -n "__fish_av1enc_needs_command" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
 complete -c av1enc -n "__fish_av1enc_needs_command" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
-complete -c av1enc -n "__fish_av1enc_needs_command" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+complete -c av1enc -n "__fish_av1enc_needs_command" -l progress -d 'How progress is shown [default: auto]' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
 bar\t'A bar, wherever it goes'
 lines\t'A line for each stage, and for each twentieth of it'
 none\t'Nothing: notes, warnings and the result are still printed'"
@@ -160,7 +160,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s i -l input -d '
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s e -l encoder -d 'Encoder [default: auto]' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
 svt-av1\t'SvtAv1EncApp'
 libsvtav1\t'SVT-AV1 through ffmpeg'
 libaom\t'libaom through ffmpeg'
@@ -184,10 +184,10 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s f -d 'Colour ta
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pix-format -d 'Pixel format [default: yuv420p10le]' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l source-class -d 'Kind of source [default: off]' -r -f -a "off\t'No class is looked for'
 auto\t'By rate, sound, codec and name'
 remux\t'A copy of a disc'
 web\t'From the web, as it is sold there'
@@ -196,7 +196,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l crf-table -d 'T
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l tier -d 'For --crf-table size [default: high]' -r -f -a "high\t'As the table has it'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
@@ -211,8 +211,8 @@ dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
 own\t'av1enc has made it, or has kept it as the original'
 none\t'None of these'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stable-secs -d 'Time without a change that --skip copying waits for [default: 0]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l dynamic-hdr -d 'HDR10+ and Dolby Vision [default: drop]' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l target-size -d 'Size of the whole output: 4G, 700M' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
@@ -220,11 +220,11 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l min-saving -d '
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s w -l workers -d 'Encoders to run at once [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-interrupt -d 'What the first Ctrl-C does [default: stop]' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
@@ -237,10 +237,10 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l battery -d 'Pau
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l max-temp -d 'Hottest that the processor may get: 80' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l pause-while -d 'Pause while this command of the shell succeeds' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l on-change -d 'If size or transfer function change [default: stop]' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s m -l chunk-method -d 'Who reads the film [default: auto]' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
@@ -248,7 +248,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l force-keyframes
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+complete -c av1enc -n "__fish_av1enc_using_subcommand doctor" -l progress -d 'How progress is shown [default: auto]' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
 bar\t'A bar, wherever it goes'
 lines\t'A line for each stage, and for each twentieth of it'
 none\t'Nothing: notes, warnings and the result are still printed'"
@@ -297,7 +297,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s i -l input -d 'Th
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s o -l output -d 'The file to write, Matroska [default: ./<INPUT\'s stem>.av1.mkv]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l backup-dir -d 'Directory for the original [default: INPUT\'s]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l keep-backup -d 'Remove originals kept there for longer than AGE: 30d' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s e -l encoder -d 'Encoder' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s e -l encoder -d 'Encoder [default: auto]' -r -f -a "auto\t'The first that works: SvtAv1EncApp, then ffmpeg\'s libsvtav1, libaom, librav1e'
 svt-av1\t'SvtAv1EncApp'
 libsvtav1\t'SVT-AV1 through ffmpeg'
 libaom\t'libaom through ffmpeg'
@@ -321,10 +321,10 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s f -d 'Colour tags
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l ffmpeg -d 'ffmpeg to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l ffprobe -d 'ffprobe to use [default: the one in PATH]' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l device -d 'Render node of the GPU, with -e av1-qsv [default: Intel\'s first]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l pix-format -d 'Pixel format' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l pix-format -d 'Pixel format [default: yuv420p10le]' -r -f -a "auto\t'4:2:0 of the source\'s depth: 8 bit, or 10 for whatever has more'
 yuv420p\t'8 bit 4:2:0'
 yuv420p10le\t'10 bit 4:2:0'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l source-class -d 'Kind of source' -r -f -a "off\t'No class is looked for'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l source-class -d 'Kind of source [default: off]' -r -f -a "off\t'No class is looked for'
 auto\t'By rate, sound, codec and name'
 remux\t'A copy of a disc'
 web\t'From the web, as it is sold there'
@@ -333,7 +333,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l crf-table -d 'Tab
 size\t'By size'
 codec\t'By the source\'s codec, and size'
 quick\t'By size, for those in a hurry'"
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l tier -d 'For --crf-table size' -r -f -a "high\t'As the table has it'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l tier -d 'For --crf-table size [default: high]' -r -f -a "high\t'As the table has it'
 very-high\t'Slower'
 archive\t'To keep: better and slower'
 fast\t'Faster'"
@@ -348,8 +348,8 @@ dynamic-hdr\t'It has dynamic HDR, and --dynamic-hdr is refuse'
 own\t'av1enc has made it, or has kept it as the original'
 none\t'None of these'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l min-bytes -d 'Smallest film that --skip small lets through: 2G, or table' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l stable-secs -d 'Time without a change that --skip copying waits for' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l dynamic-hdr -d 'HDR10+ and Dolby Vision' -r -f -a "drop\t'The film is encoded without them'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l stable-secs -d 'Time without a change that --skip copying waits for [default: 0]' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l dynamic-hdr -d 'HDR10+ and Dolby Vision [default: drop]' -r -f -a "drop\t'The film is encoded without them'
 refuse\t'The film is not encoded'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l target-size -d 'Size of the whole output: 4G, 700M' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l max-size-ratio -d 'Largest share of INPUT\'s size for the output: 0.90' -r
@@ -357,11 +357,11 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l min-saving -d 'Th
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l test-clip -d 'Encode a hard stretch first, to be approved [default: 45s]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l approve -d 'Who approves it: a command, or auto:VMAF>=93 (or XPSNR)' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l encoder-path -d 'SvtAv1EncApp to use [default: PATH\'s, else that of ./setup]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s w -l workers -d 'Encoders to run at once' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s w -l workers -d 'Encoders to run at once [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l lp -d 'Parallelism of each encoder [default: from cores and memory]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G' -r
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l memory-limit -d 'Memory for the whole run: auto, none, or 12G [default: auto]' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l temp -d 'Directory for the job\'s state [default: OUTPUT.av1enc]' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-interrupt -d 'What the first Ctrl-C does' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-interrupt -d 'What the first Ctrl-C does [default: stop]' -r -f -a "stop\t'Running encoders are stopped; their chunks are encoded again when the job goes on'
 finish\t'Running chunks are finished first'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l stall-timeout -d 'After how long an encoder that gets nowhere is started again' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l disk-timeout -d 'How long to wait for room on a full disk [default: 600]' -r
@@ -374,10 +374,10 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l battery -d 'Pause
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l max-temp -d 'Hottest that the processor may get: 80' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l schedule -d 'When to work: 22:00-07:00,sat,sun' -r
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l pause-while -d 'Pause while this command of the shell succeeds' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-change -d 'If size or transfer function change' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l on-change -d 'If size or transfer function change [default: stop]' -r -f -a "stop\t'The film is refused, with the command that cuts it there'
 keep\t'All pictures are scaled to the size of the first, and tagged as it is'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s x -l extra-split -d 'Longest chunk, 0: as long as its scene [default: 240]' -r
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s m -l chunk-method -d 'Who reads the film' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s m -l chunk-method -d 'Who reads the film [default: auto]' -r -f -a "auto\t'FFMS2 where it is right, else ffmpeg in order; short films in order at once'
 ffms2\t'FFMS2 where it is right, else ffmpeg in order'
 linear\t'ffmpeg, from beginning to end; needs no VapourSynth'"
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s s -l scenes -d 'av1an\'s file of scenes: read if it is there, else written' -r -F
@@ -385,7 +385,7 @@ complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l force-keyframes -
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -s l -l log-file -d 'Append what happens to this file, as --verbose prints it' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l proof -d 'Write what was compared to FILE, as `verify --json` has it' -r -F
 complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l history -d 'Append what came of the film to FILE, as one line of JSON' -r -F
-complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l progress -d 'How progress is shown' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
+complete -c av1enc -n "__fish_av1enc_using_subcommand plan" -l progress -d 'How progress is shown [default: auto]' -r -f -a "auto\t'A bar at a terminal, lines elsewhere'
 bar\t'A bar, wherever it goes'
 lines\t'A line for each stage, and for each twentieth of it'
 none\t'Nothing: notes, warnings and the result are still printed'"

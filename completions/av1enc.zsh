@@ -21,14 +21,14 @@ _av1enc() {
 '--output=[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
 '--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
 '--keep-backup=[Remove originals kept there for longer than AGE\: 30d]:AGE:_default' \
-'-e+[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'-e+[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
 librav1e\:"rav1e through ffmpeg"
 av1-qsv\:"An Intel GPU through ffmpeg"
 auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
-'--encoder=[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'--encoder=[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
@@ -54,10 +54,10 @@ flac\:"FLAC"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
-'--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+'--pix-format=[Pixel format \[default\: yuv420p10le\]]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
-'--source-class=[Kind of source]:CLASS:((off\:"No class is looked for"
+'--source-class=[Kind of source \[default\: off\]]:CLASS:((off\:"No class is looked for"
 auto\:"By rate, sound, codec and name"
 remux\:"A copy of a disc"
 web\:"From the web, as it is sold there"
@@ -66,7 +66,7 @@ low\:"A rip of low quality"))' \
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[For --crf-table size]:TIER:((high\:"As the table has it"
+'--tier=[For --crf-table size \[default\: high\]]:TIER:((high\:"As the table has it"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
@@ -81,8 +81,8 @@ dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
 own\:"av1enc has made it, or has kept it as the original"
 none\:"None of these"))' \
 '--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
-'--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
-'--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+'--stable-secs=[Time without a change that --skip copying waits for \[default\: 0\]]:SECONDS:_default' \
+'--dynamic-hdr=[HDR10+ and Dolby Vision \[default\: drop\]]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
 '(--crf --no-chunks --sc-only)--target-size=[Size of the whole output\: 4G, 700M]:SIZE:_default' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
@@ -90,12 +90,12 @@ refuse\:"The film is not encoded"))' \
 '(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
 '(--approved)--approve=[Who approves it\: a command, or auto\:VMAF>=93 (or XPSNR)]:CMD:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
-'-w+[Encoders to run at once]:N:_default' \
-'--workers=[Encoders to run at once]:N:_default' \
+'-w+[Encoders to run at once \[default\: auto\]]:N:_default' \
+'--workers=[Encoders to run at once \[default\: auto\]]:N:_default' \
 '--lp=[Parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
-'--memory-limit=[Memory for the whole run\: auto, none, or 12G]:SIZE:_default' \
+'--memory-limit=[Memory for the whole run\: auto, none, or 12G \[default\: auto\]]:SIZE:_default' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
-'--on-interrupt=[What the first Ctrl-C does]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+'--on-interrupt=[What the first Ctrl-C does \[default\: stop\]]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \
 '--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
 '--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
@@ -108,14 +108,14 @@ node\:"Each encoder is kept on one node"))' \
 '--max-temp=[Hottest that the processor may get\: 80]:DEGREES:_default' \
 '--schedule=[When to work\: 22\:00-07\:00,sat,sun]:WHEN:_default' \
 '--pause-while=[Pause while this command of the shell succeeds]:CMD:_default' \
-'--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
+'--on-change=[If size or transfer function change \[default\: stop\]]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
 '--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
-'-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'-m+[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'--chunk-method=[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
@@ -125,7 +125,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
 '--history=[Append what came of the film to FILE, as one line of JSON]:FILE:_files' \
-'(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
+'(-q --quiet --json)--progress=[How progress is shown \[default\: auto\]]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
 bar\:"A bar, wherever it goes"
 lines\:"A line for each stage, and for each twentieth of it"
 none\:"Nothing\: notes, warnings and the result are still printed"))' \
@@ -175,14 +175,14 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
 '--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
 '--keep-backup=[Remove originals kept there for longer than AGE\: 30d]:AGE:_default' \
-'-e+[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'-e+[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
 librav1e\:"rav1e through ffmpeg"
 av1-qsv\:"An Intel GPU through ffmpeg"
 auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
-'--encoder=[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'--encoder=[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
@@ -208,10 +208,10 @@ flac\:"FLAC"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
-'--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+'--pix-format=[Pixel format \[default\: yuv420p10le\]]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
-'--source-class=[Kind of source]:CLASS:((off\:"No class is looked for"
+'--source-class=[Kind of source \[default\: off\]]:CLASS:((off\:"No class is looked for"
 auto\:"By rate, sound, codec and name"
 remux\:"A copy of a disc"
 web\:"From the web, as it is sold there"
@@ -220,7 +220,7 @@ low\:"A rip of low quality"))' \
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[For --crf-table size]:TIER:((high\:"As the table has it"
+'--tier=[For --crf-table size \[default\: high\]]:TIER:((high\:"As the table has it"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
@@ -235,8 +235,8 @@ dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
 own\:"av1enc has made it, or has kept it as the original"
 none\:"None of these"))' \
 '--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
-'--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
-'--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+'--stable-secs=[Time without a change that --skip copying waits for \[default\: 0\]]:SECONDS:_default' \
+'--dynamic-hdr=[HDR10+ and Dolby Vision \[default\: drop\]]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
 '(--crf --no-chunks --sc-only)--target-size=[Size of the whole output\: 4G, 700M]:SIZE:_default' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
@@ -244,12 +244,12 @@ refuse\:"The film is not encoded"))' \
 '(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
 '(--approved)--approve=[Who approves it\: a command, or auto\:VMAF>=93 (or XPSNR)]:CMD:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
-'-w+[Encoders to run at once]:N:_default' \
-'--workers=[Encoders to run at once]:N:_default' \
+'-w+[Encoders to run at once \[default\: auto\]]:N:_default' \
+'--workers=[Encoders to run at once \[default\: auto\]]:N:_default' \
 '--lp=[Parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
-'--memory-limit=[Memory for the whole run\: auto, none, or 12G]:SIZE:_default' \
+'--memory-limit=[Memory for the whole run\: auto, none, or 12G \[default\: auto\]]:SIZE:_default' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
-'--on-interrupt=[What the first Ctrl-C does]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+'--on-interrupt=[What the first Ctrl-C does \[default\: stop\]]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \
 '--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
 '--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
@@ -262,14 +262,14 @@ node\:"Each encoder is kept on one node"))' \
 '--max-temp=[Hottest that the processor may get\: 80]:DEGREES:_default' \
 '--schedule=[When to work\: 22\:00-07\:00,sat,sun]:WHEN:_default' \
 '--pause-while=[Pause while this command of the shell succeeds]:CMD:_default' \
-'--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
+'--on-change=[If size or transfer function change \[default\: stop\]]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
 '--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
-'-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'-m+[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'--chunk-method=[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
@@ -279,7 +279,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
 '--history=[Append what came of the film to FILE, as one line of JSON]:FILE:_files' \
-'(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
+'(-q --quiet --json)--progress=[How progress is shown \[default\: auto\]]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
 bar\:"A bar, wherever it goes"
 lines\:"A line for each stage, and for each twentieth of it"
 none\:"Nothing\: notes, warnings and the result are still printed"))' \
@@ -363,14 +363,14 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[The file to write, Matroska \[default\: ./<INPUT'\''s stem>.av1.mkv\]]:OUTPUT:_files' \
 '--backup-dir=[Directory for the original \[default\: INPUT'\''s\]]:DIR:_files' \
 '--keep-backup=[Remove originals kept there for longer than AGE\: 30d]:AGE:_default' \
-'-e+[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'-e+[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
 librav1e\:"rav1e through ffmpeg"
 av1-qsv\:"An Intel GPU through ffmpeg"
 auto-hw\:"An Intel GPU if there is one that works, else as auto"))' \
-'--encoder=[Encoder]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
+'--encoder=[Encoder \[default\: auto\]]:NAME:((auto\:"The first that works\: SvtAv1EncApp, then ffmpeg'\''s libsvtav1, libaom, librav1e"
 svt-av1\:"SvtAv1EncApp"
 libsvtav1\:"SVT-AV1 through ffmpeg"
 libaom\:"libaom through ffmpeg"
@@ -396,10 +396,10 @@ flac\:"FLAC"))' \
 '--ffmpeg=[ffmpeg to use \[default\: the one in PATH\]]:PATH:_files' \
 '--ffprobe=[ffprobe to use \[default\: the one in PATH\]]:PATH:_files' \
 '--device=[Render node of the GPU, with -e av1-qsv \[default\: Intel'\''s first\]]:PATH:_files' \
-'--pix-format=[Pixel format]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
+'--pix-format=[Pixel format \[default\: yuv420p10le\]]:FORMAT:((auto\:"4\:2\:0 of the source'\''s depth\: 8 bit, or 10 for whatever has more"
 yuv420p\:"8 bit 4\:2\:0"
 yuv420p10le\:"10 bit 4\:2\:0"))' \
-'--source-class=[Kind of source]:CLASS:((off\:"No class is looked for"
+'--source-class=[Kind of source \[default\: off\]]:CLASS:((off\:"No class is looked for"
 auto\:"By rate, sound, codec and name"
 remux\:"A copy of a disc"
 web\:"From the web, as it is sold there"
@@ -408,7 +408,7 @@ low\:"A rip of low quality"))' \
 size\:"By size"
 codec\:"By the source'\''s codec, and size"
 quick\:"By size, for those in a hurry"))' \
-'--tier=[For --crf-table size]:TIER:((high\:"As the table has it"
+'--tier=[For --crf-table size \[default\: high\]]:TIER:((high\:"As the table has it"
 very-high\:"Slower"
 archive\:"To keep\: better and slower"
 fast\:"Faster"))' \
@@ -423,8 +423,8 @@ dynamic-hdr\:"It has dynamic HDR, and --dynamic-hdr is refuse"
 own\:"av1enc has made it, or has kept it as the original"
 none\:"None of these"))' \
 '--min-bytes=[Smallest film that --skip small lets through\: 2G, or table]:SIZE:_default' \
-'--stable-secs=[Time without a change that --skip copying waits for]:SECONDS:_default' \
-'--dynamic-hdr=[HDR10+ and Dolby Vision]:WHAT:((drop\:"The film is encoded without them"
+'--stable-secs=[Time without a change that --skip copying waits for \[default\: 0\]]:SECONDS:_default' \
+'--dynamic-hdr=[HDR10+ and Dolby Vision \[default\: drop\]]:WHAT:((drop\:"The film is encoded without them"
 refuse\:"The film is not encoded"))' \
 '(--crf --no-chunks --sc-only)--target-size=[Size of the whole output\: 4G, 700M]:SIZE:_default' \
 '(--min-saving --sc-only)--max-size-ratio=[Largest share of INPUT'\''s size for the output\: 0.90]:RATIO:_default' \
@@ -432,12 +432,12 @@ refuse\:"The film is not encoded"))' \
 '(--sc-only)--test-clip=[Encode a hard stretch first, to be approved \[default\: 45s\]]::TIME:_default' \
 '(--approved)--approve=[Who approves it\: a command, or auto\:VMAF>=93 (or XPSNR)]:CMD:_default' \
 '--encoder-path=[SvtAv1EncApp to use \[default\: PATH'\''s, else that of ./setup\]]:PATH:_files' \
-'-w+[Encoders to run at once]:N:_default' \
-'--workers=[Encoders to run at once]:N:_default' \
+'-w+[Encoders to run at once \[default\: auto\]]:N:_default' \
+'--workers=[Encoders to run at once \[default\: auto\]]:N:_default' \
 '--lp=[Parallelism of each encoder \[default\: from cores and memory\]]:N:_default' \
-'--memory-limit=[Memory for the whole run\: auto, none, or 12G]:SIZE:_default' \
+'--memory-limit=[Memory for the whole run\: auto, none, or 12G \[default\: auto\]]:SIZE:_default' \
 '--temp=[Directory for the job'\''s state \[default\: OUTPUT.av1enc\]]:DIR:_files' \
-'--on-interrupt=[What the first Ctrl-C does]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
+'--on-interrupt=[What the first Ctrl-C does \[default\: stop\]]:WHAT:((stop\:"Running encoders are stopped; their chunks are encoded again when the job goes on"
 finish\:"Running chunks are finished first"))' \
 '--stall-timeout=[After how long an encoder that gets nowhere is started again]:SECONDS:_default' \
 '--disk-timeout=[How long to wait for room on a full disk \[default\: 600\]]:SECONDS:_default' \
@@ -450,14 +450,14 @@ node\:"Each encoder is kept on one node"))' \
 '--max-temp=[Hottest that the processor may get\: 80]:DEGREES:_default' \
 '--schedule=[When to work\: 22\:00-07\:00,sat,sun]:WHEN:_default' \
 '--pause-while=[Pause while this command of the shell succeeds]:CMD:_default' \
-'--on-change=[If size or transfer function change]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
+'--on-change=[If size or transfer function change \[default\: stop\]]:WHAT:((stop\:"The film is refused, with the command that cuts it there"
 keep\:"All pictures are scaled to the size of the first, and tagged as it is"))' \
 '-x+[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
 '--extra-split=[Longest chunk, 0\: as long as its scene \[default\: 240\]]:FRAMES:_default' \
-'-m+[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'-m+[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
-'--chunk-method=[Who reads the film]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
+'--chunk-method=[Who reads the film \[default\: auto\]]:WHO:((auto\:"FFMS2 where it is right, else ffmpeg in order; short films in order at once"
 ffms2\:"FFMS2 where it is right, else ffmpeg in order"
 linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '-s+[av1an'\''s file of scenes\: read if it is there, else written]:FILE:_files' \
@@ -467,7 +467,7 @@ linear\:"ffmpeg, from beginning to end; needs no VapourSynth"))' \
 '--log-file=[Append what happens to this file, as --verbose prints it]:FILE:_files' \
 '--proof=[Write what was compared to FILE, as \`verify --json\` has it]:FILE:_files' \
 '--history=[Append what came of the film to FILE, as one line of JSON]:FILE:_files' \
-'(-q --quiet --json)--progress=[How progress is shown]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
+'(-q --quiet --json)--progress=[How progress is shown \[default\: auto\]]:HOW:((auto\:"A bar at a terminal, lines elsewhere"
 bar\:"A bar, wherever it goes"
 lines\:"A line for each stage, and for each twentieth of it"
 none\:"Nothing\: notes, warnings and the result are still printed"))' \

@@ -216,9 +216,17 @@ fn with_its_values(arg: Arg) -> Arg {
     let names: Vec<&str> = shown.map(|value| value.get_name()).collect();
     match arg.get_help().cloned() {
         Some(help) if arg.get_action().takes_values() && !names.is_empty() => arg
-            .help(format!("{help}: {}", names.join(", ")))
+            .help(with_values(&help.to_string(), &names.join(", ")))
             .hide_possible_values(true),
         _ => arg,
+    }
+}
+
+/// The text of a flag with the values that can be chosen, before the one that holds where none is.
+fn with_values(help: &str, values: &str) -> String {
+    match help.split_once(" [default: ") {
+        Some((help, default)) => format!("{help}: {values} [default: {default}"),
+        None => format!("{help}: {values}"),
     }
 }
 
@@ -854,16 +862,15 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "AGE", help_heading = "Replacing the original")]
     pub keep_backup: Option<String>,
 
-    /// Encoder
+    /// Encoder [default: auto]
     #[arg(
         short,
         long,
         value_enum,
-        default_value = "auto",
         value_name = "NAME",
         help_heading = "Encoding"
     )]
-    pub encoder: EncoderName,
+    pub encoder: Option<EncoderName>,
 
     /// Quality, lower is better and larger: 0 to 63 [default: 28]
     ///
@@ -999,21 +1006,15 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Machine")]
     pub device: Option<PathBuf>,
 
-    /// Pixel format
-    #[arg(
-        long,
-        value_enum,
-        default_value = "yuv420p10le",
-        value_name = "FORMAT",
-        help_heading = "Encoding"
-    )]
-    pub pix_format: PixFormat,
+    /// Pixel format [default: yuv420p10le]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Encoding")]
+    pub pix_format: Option<PixFormat>,
 
-    /// Kind of source
+    /// Kind of source [default: off]
     ///
     /// It decides about crf, preset and grain, and about films that are skipped.
-    #[arg(long, value_enum, value_name = "CLASS", default_value = "off", help_heading = DECISIONS)]
-    pub source_class: SourceClass,
+    #[arg(long, value_enum, value_name = "CLASS", help_heading = DECISIONS)]
+    pub source_class: Option<SourceClass>,
 
     /// Table for crf and preset
     ///
@@ -1021,11 +1022,11 @@ pub struct EncodeArgs {
     #[arg(long, value_enum, value_name = "TABLE", help_heading = DECISIONS)]
     pub crf_table: Option<CrfTable>,
 
-    /// For --crf-table size
+    /// For --crf-table size [default: high]
     ///
     /// Slower, better or faster than the table says.
-    #[arg(long, value_enum, value_name = "TIER", default_value = "high", help_heading = DECISIONS)]
-    pub tier: Tier,
+    #[arg(long, value_enum, value_name = "TIER", help_heading = DECISIONS)]
+    pub tier: Option<Tier>,
 
     /// Tables to decide by [default: those of `av1enc tables`]
     #[arg(long, value_name = "FILE", help_heading = DECISIONS)]
@@ -1068,15 +1069,15 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "SIZE", help_heading = DECISIONS)]
     pub min_bytes: Option<String>,
 
-    /// Time without a change that --skip copying waits for
+    /// Time without a change that --skip copying waits for [default: 0]
     ///
     /// A film that was changed since is being copied.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0, help_heading = DECISIONS)]
-    pub stable_secs: u64,
+    #[arg(long, value_name = "SECONDS", help_heading = DECISIONS)]
+    pub stable_secs: Option<u64>,
 
-    /// HDR10+ and Dolby Vision
-    #[arg(long, value_enum, value_name = "WHAT", default_value = "drop", help_heading = DECISIONS)]
-    pub dynamic_hdr: DynamicHdrChoice,
+    /// HDR10+ and Dolby Vision [default: drop]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = DECISIONS)]
+    pub dynamic_hdr: Option<DynamicHdrChoice>,
 
     /// Write into INPUT.why.txt why it was skipped or failed
     ///
@@ -1173,18 +1174,17 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Encoding")]
     pub encoder_path: Option<PathBuf>,
 
-    /// Encoders to run at once
+    /// Encoders to run at once [default: auto]
     ///
     /// "auto": as many as keep the cores busy and fit into memory.
     #[arg(
         short,
         long,
         value_name = "N",
-        default_value = "auto",
         allow_negative_numbers = true,
         help_heading = "Machine"
     )]
-    pub workers: String,
+    pub workers: Option<String>,
 
     /// Parallelism of each encoder [default: from cores and memory]
     #[arg(
@@ -1195,16 +1195,11 @@ pub struct EncodeArgs {
     )]
     pub lp: Option<u32>,
 
-    /// Memory for the whole run: auto, none, or 12G
+    /// Memory for the whole run: auto, none, or 12G [default: auto]
     ///
     /// "auto": what is free, less a reserve; "none": memory is not looked at.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "auto",
-        help_heading = "Machine"
-    )]
-    pub memory_limit: String,
+    #[arg(long, value_name = "SIZE", help_heading = "Machine")]
+    pub memory_limit: Option<String>,
 
     /// Directory for the job's state [default: OUTPUT.av1enc]
     #[arg(long, value_name = "DIR", help_heading = "Machine")]
@@ -1235,17 +1230,11 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "SECONDS", help_heading = "Machine", hide = true, value_parser = clap::value_parser!(u64).range(1..))]
     pub lease_timeout: Option<u64>,
 
-    /// What the first Ctrl-C does
+    /// What the first Ctrl-C does [default: stop]
     ///
     /// It stops the encoders, or lets them finish their chunks. The second always stops them.
-    #[arg(
-        long,
-        value_enum,
-        default_value = "stop",
-        value_name = "WHAT",
-        help_heading = "Machine"
-    )]
-    pub on_interrupt: OnInterrupt,
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Machine")]
+    pub on_interrupt: Option<OnInterrupt>,
 
     /// After how long an encoder that gets nowhere is started again
     ///
@@ -1321,9 +1310,9 @@ pub struct EncodeArgs {
     #[arg(long)]
     pub allow_truncated: bool,
 
-    /// If size or transfer function change
-    #[arg(long, value_enum, default_value = "stop", value_name = "WHAT")]
-    pub on_change: OnChange,
+    /// If size or transfer function change [default: stop]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_change: Option<OnChange>,
 
     /// Longest chunk, 0: as long as its scene [default: 240]
     ///
@@ -1347,18 +1336,17 @@ pub struct EncodeArgs {
     )]
     pub extra_split_sec: Option<f64>,
 
-    /// Shortest scene in frames
+    /// Shortest scene in frames [default: 24]
     #[arg(
         long,
         value_name = "FRAMES",
         allow_negative_numbers = true,
-        default_value_t = 24,
         help_heading = "Scenes",
         hide = true
     )]
-    pub min_scene_len: u64,
+    pub min_scene_len: Option<u64>,
 
-    /// Who reads the film
+    /// Who reads the film [default: auto]
     ///
     /// FFMS2 reads frames by number, after its pictures were compared with what ffmpeg decodes; ffmpeg reads from beginning to
     /// end, and needs no VapourSynth.
@@ -1366,34 +1354,31 @@ pub struct EncodeArgs {
         short = 'm',
         long,
         value_enum,
-        default_value = "auto",
         value_name = "WHO",
         help_heading = "Machine"
     )]
-    pub chunk_method: ChunkMethod,
+    pub chunk_method: Option<ChunkMethod>,
 
-    /// Who finds scenes
+    /// Who finds scenes [default: av-scenechange]
     #[arg(
         long,
         value_enum,
-        default_value = "av-scenechange",
         value_name = "WHO",
         help_heading = "Scenes",
         hide = true
     )]
-    pub split_method: SplitMethod,
+    pub split_method: Option<SplitMethod>,
 
-    /// How scenes are found
+    /// How scenes are found [default: standard]
     #[arg(
         long,
         value_enum,
-        default_value = "standard",
         value_name = "HOW",
         ignore_case = true,
         help_heading = "Scenes",
         hide = true
     )]
-    pub sc_method: ScMethod,
+    pub sc_method: Option<ScMethod>,
 
     /// Height at which frames are looked at for scenes: larger ones are halved until they are at most as high [default: 720]
     #[arg(
@@ -1423,15 +1408,9 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "FRAMES", help_heading = "Scenes")]
     pub force_keyframes: Option<String>,
 
-    /// Which of the scenes that wait is encoded next
-    #[arg(
-        long,
-        value_enum,
-        default_value = "long-to-short",
-        help_heading = "Machine",
-        hide = true
-    )]
-    pub chunk_order: ChunkOrder,
+    /// Which of the scenes that wait is encoded next [default: long-to-short]
+    #[arg(long, value_enum, help_heading = "Machine", hide = true)]
+    pub chunk_order: Option<ChunkOrder>,
 
     /// Processors that each encoder is kept on [default: the system chooses]
     #[arg(
@@ -1493,16 +1472,15 @@ pub struct EncodeArgs {
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 
-    /// How progress is shown
+    /// How progress is shown [default: auto]
     #[arg(
         long,
         value_enum,
-        default_value = "auto",
         value_name = "HOW",
         conflicts_with_all = ["quiet", "json"],
         help_heading = "Output"
     )]
-    pub progress: ShowProgress,
+    pub progress: Option<ShowProgress>,
 
     /// Print progress and result as JSON lines on standard output
     #[arg(long, help_heading = "Output")]

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::{typed::words, usage};
+use super::{built_in, typed::words, usage};
 use crate::{
     cli::{EncodeArgs, SourceClass},
     os::exit::UsageError,
@@ -180,7 +180,8 @@ pub(super) fn in_vain(args: &EncodeArgs) -> Option<String> {
         ("--approve", args.approve.is_some()),
         ("--approved", args.approved),
     ];
-    match (&args.test_clip_for, args.source_class) {
+    let class = args.source_class.unwrap_or(built_in::SOURCE_CLASS);
+    match (&args.test_clip_for, class) {
         (Some(_), SourceClass::Off) => Some(
             "--test-clip-for: without --source-class no film has a class, and none a test clip"
                 .to_owned(),

@@ -11,6 +11,7 @@ use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::built_in;
 use crate::{
     cli::{EncodeArgs, ScMethod, SplitMethod},
     os::{disk, exit::UsageError, process::quoted},
@@ -87,7 +88,8 @@ impl Cuts {
                 "--sc-downscale-height 0: a number of lines from 1 on, for example 360".to_owned(),
             ));
         }
-        let method = match (args.split_method, args.sc_method) {
+        let split = args.split_method.unwrap_or(built_in::SPLIT_METHOD);
+        let method = match (split, args.sc_method.unwrap_or(built_in::SC_METHOD)) {
             _ if scenes.is_some() => SceneMethod::None,
             (SplitMethod::None, _) => SceneMethod::None,
             (SplitMethod::AvScenechange, ScMethod::Fast) => SceneMethod::Fast,
@@ -98,7 +100,10 @@ impl Cuts {
                 Some(_) => Longest::Scene,
                 None => longest(args)?,
             },
-            min_scene: args.min_scene_len.max(1),
+            min_scene: args
+                .min_scene_len
+                .unwrap_or(built_in::MIN_SCENE_FRAMES)
+                .max(1),
             method,
             height: args.sc_downscale_height,
             forced: forced.into_iter().filter(|frame| *frame > 0).collect(),

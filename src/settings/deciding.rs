@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    built_in,
     size::{SizeLimit, TargetSize},
     tables::Tables,
     usage,
@@ -94,15 +95,15 @@ impl Deciding {
             None => Tables::built_in()?,
         };
         Ok(Self {
-            class: args.source_class,
+            class: args.source_class.unwrap_or(built_in::SOURCE_CLASS),
             table: table(args)?,
-            tier: args.tier,
+            tier: args.tier.unwrap_or(built_in::TIER),
             tables,
             file,
             skip: rules(args)?,
             force: args.force_reencode,
             least: Least::parse(args.min_bytes.as_deref())?,
-            stable: Duration::from_secs(args.stable_secs),
+            stable: Duration::from_secs(args.stable_secs.unwrap_or(built_in::STABLE_SECONDS)),
             why: args.why,
             size: SizeLimit::of(args)?,
             target: TargetSize::of(args)?,
@@ -119,7 +120,8 @@ impl Deciding {
 
 /// The table that says crf and preset.
 fn table(args: &EncodeArgs) -> Result<Option<CrfTable>, UsageError> {
-    let table = match (args.crf_table, args.source_class) {
+    let class = args.source_class.unwrap_or(built_in::SOURCE_CLASS);
+    let table = match (args.crf_table, class) {
         (Some(CrfTable::Class), SourceClass::Off) => {
             return usage("--crf-table class needs a class: add --source-class auto");
         }
@@ -127,7 +129,7 @@ fn table(args: &EncodeArgs) -> Result<Option<CrfTable>, UsageError> {
         (None, _) => Some(CrfTable::Class),
         (table, _) => table,
     };
-    if args.tier != Tier::High && table != Some(CrfTable::Size) {
+    if args.tier.is_some_and(|tier| tier != Tier::High) && table != Some(CrfTable::Size) {
         return usage("--tier changes what the table by size says: add --crf-table size");
     }
     if args.no_defaults && table.is_some() {
@@ -140,7 +142,8 @@ fn table(args: &EncodeArgs) -> Result<Option<CrfTable>, UsageError> {
 
 /// Why films are left as they are. One that is given by hand, without a word of it, is always encoded.
 fn rules(args: &EncodeArgs) -> Result<Vec<SkipRule>, UsageError> {
-    let refuses = args.dynamic_hdr == DynamicHdrChoice::Refuse;
+    let class = args.source_class.unwrap_or(built_in::SOURCE_CLASS);
+    let refuses = args.dynamic_hdr.unwrap_or(built_in::DYNAMIC_HDR) == DynamicHdrChoice::Refuse;
     let mut rules = match &args.skip {
         Some(rules) if rules.contains(&SkipRule::None) && rules.len() > 1 => {
             return usage("--skip none goes alone: leave out the others");
@@ -149,7 +152,7 @@ fn rules(args: &EncodeArgs) -> Result<Vec<SkipRule>, UsageError> {
             return usage("--skip small needs to know what is small: add --min-bytes 2G");
         }
         Some(rules) => rules.clone(),
-        None if args.source_class == SourceClass::Off => Vec::new(),
+        None if class == SourceClass::Off => Vec::new(),
         None => RULES
             .into_iter()
             .filter(|rule| *rule != SkipRule::DynamicHdr)

@@ -14,7 +14,7 @@ use std::{
 use clap::{ArgMatches, Command, CommandFactory, parser::ValueSource};
 use toml::{Spanned, Value};
 
-use super::{tables::line_of, typed::Typed};
+use super::{built_in, tables::line_of, typed::Typed};
 use crate::{
     cli::{Cli, EncodeArgs, Layer, Setting},
     os::{dirs, exit::UsageError, process::quoted, words},
@@ -239,15 +239,22 @@ fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 
 /// What each option is set to, and by whom, where clap says `matches` of a line with these words `below`.
 pub(super) fn said(matches: &ArgMatches, below: &[Below]) -> Vec<Setting> {
-    let command = Cli::command();
+    let (command, built_in) = (Cli::command(), built_in::all());
     let settings = command.get_arguments().filter_map(|arg| {
         let name = match (arg.get_long(), arg.get_short()) {
             (Some(long), _) => long.to_owned(),
             (None, short) => short?.to_string(),
         };
-        let raw = matches.try_get_raw(arg.get_id().as_str()).ok()??;
-        let values: Vec<_> = raw.map(OsStr::to_string_lossy).collect();
-        let value = values.join(",");
+        let value = match matches.try_get_raw(arg.get_id().as_str()).ok()? {
+            Some(raw) => {
+                let values: Vec<_> = raw.map(OsStr::to_string_lossy).collect();
+                values.join(",")
+            }
+            None => {
+                let mut built_in = built_in.iter();
+                built_in.find(|(option, _)| *option == name)?.1.clone()
+            }
+        };
         // A switch that is off says nothing.
         if OF_A_RUN.contains(&name.as_str()) || value == "false" {
             return None;
@@ -291,6 +298,36 @@ mod tests {
             "--why",
         ];
         assert_eq!(words(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_value_that_is_said_is_told_from_the_same_one_that_is_built_in() {
+        let below = of_file(Path::new("config.toml"), "on-change = 'stop'").unwrap();
+        let words = [
+            "av1enc",
+            "--on-change=stop",
+            "--pix-format",
+            "yuv420p10le",
+            "in.mkv",
+        ];
+        let matches = Cli::command().try_get_matches_from(words).unwrap();
+        let said = said(&matches, &below);
+        let who = |name: &str| {
+            let mut said = said.iter();
+            let setting = said.find(|setting| setting.name == name).unwrap();
+            (setting.value.as_str(), setting.from)
+        };
+        assert_eq!(who("pix-format"), ("yuv420p10le", Layer::Line));
+        assert_eq!(who("on-change"), ("stop", Layer::Config));
+        for (name, value) in built_in::all() {
+            if !["pix-format", "on-change"].contains(&name) {
+                assert_eq!(who(name), (value.as_str(), Layer::BuiltIn));
+            }
+        }
+        assert!(
+            said.iter().all(|setting| setting.name != "crf"),
+            "nobody says it"
+        );
     }
 
     #[test]

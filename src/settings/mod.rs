@@ -1,5 +1,6 @@
 //! From the command line to a [`Config`]: every value in it is legal, alone and with the others.
 
+pub mod built_in;
 pub mod av1an;
 pub mod cuts;
 pub mod params;
@@ -337,8 +338,9 @@ impl Config {
             audio_args: parts.audio_args,
             direct: args.no_chunks,
             cuts: parts.cuts,
-            method: method(args.chunk_method),
-            finish_chunks: args.on_interrupt == OnInterrupt::Finish,
+            method: method(args.chunk_method.unwrap_or(built_in::CHUNK_METHOD)),
+            finish_chunks: args.on_interrupt.unwrap_or(built_in::ON_INTERRUPT)
+                == OnInterrupt::Finish,
             stall_timeout: args
                 .stall_timeout
                 .map(|seconds| Duration::from_secs(seconds.max(1))),
@@ -346,11 +348,11 @@ impl Config {
                 .disk_timeout
                 .map_or(room::PATIENCE, Duration::from_secs),
             allow_truncated: args.allow_truncated,
-            keep_on_change: args.on_change == OnChange::Keep,
+            keep_on_change: args.on_change.unwrap_or(built_in::ON_CHANGE) == OnChange::Keep,
             verify_decode: args.verify_decode,
             verify_source: args.verify_source,
             dry_run: args.dry_run,
-            order: args.chunk_order,
+            order: args.chunk_order.unwrap_or(built_in::CHUNK_ORDER),
             pinned_to: parts.pinned_to,
             neighbour: parts.neighbour,
             notes: notes(args),
@@ -391,8 +393,14 @@ impl Parts {
         let video = wrong.unless(video_config(args, typed.params));
         let deciding = wrong.unless(Deciding::of(args, &cwd));
         let test_clip = wrong.unless(TestClip::of(args));
-        let workers = wrong.unless(workers(&args.workers));
-        let memory = wrong.unless(MemoryLimit::parse(&args.memory_limit));
+        let workers = wrong.unless(workers(
+            args.workers.as_deref().unwrap_or(built_in::WORKERS),
+        ));
+        let memory = wrong.unless(MemoryLimit::parse(
+            args.memory_limit
+                .as_deref()
+                .unwrap_or(built_in::MEMORY_LIMIT),
+        ));
         let cuts = wrong.unless(Cuts::of(args, &cwd));
         let pinned_to = wrong.unless(pinned_to(args.set_thread_affinity));
         let neighbour = wrong.unless(Neighbour::of(args));
@@ -553,16 +561,17 @@ fn method(named: ChunkMethod) -> Method {
 
 /// What was typed and has nothing to do here.
 fn notes(args: &EncodeArgs) -> Vec<String> {
-    let method = match method(args.chunk_method) {
+    let named = args.chunk_method.unwrap_or(built_in::CHUNK_METHOD);
+    let method = match method(named) {
         _ if matches!(
-            args.chunk_method,
+            named,
             ChunkMethod::Auto | ChunkMethod::Ffms2 | ChunkMethod::Linear
         ) =>
         {
             None
         }
         Method::Linear => Some("ffmpeg reads the film from beginning to end, as with -m linear"),
-        _ => Some(match args.chunk_method {
+        _ => Some(match named {
             ChunkMethod::Bestsource => {
                 "FFMS2 or ffmpeg reads the film, as with -m auto: BestSource decodes all of it once more for its index \
                  (benches/RESULTS.md, Readers)"
@@ -574,7 +583,7 @@ fn notes(args: &EncodeArgs) -> Vec<String> {
             _ => "FFMS2 or ffmpeg reads the film, as with -m auto",
         }),
     };
-    let named = args.chunk_method.to_possible_value();
+    let named = named.to_possible_value();
     let named = named.as_ref().map_or("", |value| value.get_name());
     let method = method.map(|what| format!("--chunk-method {named}: {what}"));
     let idle = deciding::idle(args);
@@ -652,7 +661,7 @@ fn encoder_choice(
     named: Option<EncoderName>,
     cwd: &Path,
 ) -> Result<EncoderChoice, UsageError> {
-    let encoder = match (args.encoder, named) {
+    let encoder = match (args.encoder.unwrap_or(built_in::ENCODER), named) {
         (EncoderName::Auto, Some(named)) => named,
         (chosen, Some(named)) if chosen != named => {
             return usage("-c:v in --video-params names another encoder than -e: leave one out");
@@ -678,7 +687,7 @@ fn encoder_choice(
             );
         }
     };
-    if args.no_chunks && args.workers != "auto" {
+    if args.no_chunks && args.workers.as_ref().is_some_and(|n| n != "auto") {
         return usage("--no-chunks is one encoder: leave --workers out");
     }
     Ok(EncoderChoice {
@@ -731,7 +740,7 @@ fn video_config(args: &EncodeArgs, params: Vec<Param>) -> Result<VideoConfig, Us
         forced_color: color_of_params(&params)?,
         params,
         fallback_color: ColorTags::default(),
-        bit_depth: match args.pix_format {
+        bit_depth: match args.pix_format.unwrap_or(built_in::PIX_FORMAT) {
             PixFormat::Auto => None,
             PixFormat::Yuv420p => Some(8),
             PixFormat::Yuv420p10le => Some(10),

@@ -1,6 +1,6 @@
 //! The encoder's options as people type them: in the words of the encoder, of ffmpeg, and of av1an.
 
-use super::params::Param;
+use super::{built_in, params::Param};
 use crate::{
     cli::{EncodeArgs, EncoderName, PixFormat},
     os::exit::UsageError,
@@ -69,7 +69,7 @@ impl Typed {
             return Ok(());
         }
         if DEPTHS.contains(&name) || name == FORMAT {
-            return require_format(&param, args.pix_format);
+            return require_format(&param, args.pix_format.unwrap_or(built_in::PIX_FORMAT));
         }
         if OF_LIBRARIES.contains(&name) {
             let pairs = value.unwrap_or_default().split(':');

@@ -14,7 +14,7 @@ use crate::{
         guard::Threadless,
         signal,
     },
-    settings::{Config, Step},
+    settings::{Config, Step, built_in},
     ui::{self, Mode, Ui, log::Log},
 };
 
@@ -31,7 +31,8 @@ pub(in crate::commands) fn command(config: Config, args: &EncodeArgs, mode: Mode
         mode
     };
     let log = config.log_file.as_deref().map(Log::open).transpose()?;
-    let ui = Arc::new(Ui::new(shown, args.verbose, args.progress, log));
+    let progress = args.progress.unwrap_or(built_in::PROGRESS);
+    let ui = Arc::new(Ui::new(shown, args.verbose, progress, log));
     let sink: Sink = {
         let ui = ui.clone();
         Arc::new(move |event| ui.show(event))
