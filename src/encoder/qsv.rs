@@ -113,6 +113,36 @@ pub fn capabilities(
             program.display()
         );
     }
+    let Finished { failure, .. } = children.finish(trial(program, node))?;
+    if let Some(failure) = failure {
+        return Err(explained(&failure, node));
+    }
+    let identity = Identity {
+        family: Family::Av1Qsv,
+        fork: Fork::Mainline,
+        version: format!("{CODEC} in {shown}"),
+        number: shown
+            .strip_prefix("ffmpeg ")
+            .and_then(Version::read)
+            .unwrap_or_default(),
+    };
+    let mut options = ffmpeg::common_options();
+    options.extend(
+        ffmpeg::options_in_help(&help)
+            .map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))),
+    );
+    options.insert("preset".to_owned(), Some(vec![(1.0, 7.0)]));
+    options.insert("crf".to_owned(), Some(vec![(1.0, 51.0)]));
+    Ok(Capabilities {
+        identity,
+        options,
+        quarter_crf: false,
+        takes_unknown: false,
+    })
+}
+
+/// The command line by which ffmpeg has the GPU behind `node` encode two frames, and throws them away.
+fn trial(program: &Path, node: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .args(["-nostdin", "-hide_banner", "-v", "verbose"])
@@ -143,32 +173,7 @@ pub fn capabilities(
         "-",
     ]);
     choose_driver(&mut command);
-    let Finished { failure, .. } = children.finish(command)?;
-    if let Some(failure) = failure {
-        return Err(explained(&failure, node));
-    }
-    let identity = Identity {
-        family: Family::Av1Qsv,
-        fork: Fork::Mainline,
-        version: format!("{CODEC} in {shown}"),
-        number: shown
-            .strip_prefix("ffmpeg ")
-            .and_then(Version::read)
-            .unwrap_or_default(),
-    };
-    let mut options = ffmpeg::common_options();
-    options.extend(
-        ffmpeg::options_in_help(&help)
-            .map(|(name, range)| (name.to_owned(), range.map(|r| vec![r]))),
-    );
-    options.insert("preset".to_owned(), Some(vec![(1.0, 7.0)]));
-    options.insert("crf".to_owned(), Some(vec![(1.0, 51.0)]));
-    Ok(Capabilities {
-        identity,
-        options,
-        quarter_crf: false,
-        takes_unknown: false,
-    })
+    command
 }
 
 /// Why av1_qsv does not work here, from what ffmpeg has said.

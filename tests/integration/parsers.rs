@@ -38,7 +38,7 @@ fn chunks_that_are_damaged_in_any_way_are_read_without_panic_and_without_memory(
     let frames = bitstream::read_ivf(whole).unwrap().frames;
     assert_eq!(frames, 28);
     let mut random = Lcg(1);
-    let mut good = 0;
+    let (mut good, mut headers) = (0, 0);
     for _ in 0..20_000 {
         let mut bytes = whole.to_vec();
         // Every other time only the head, in which everything of interest is.
@@ -50,14 +50,20 @@ fn chunks_that_are_damaged_in_any_way_are_read_without_panic_and_without_memory(
             assert_eq!(32 + 12 * ivf.frames + ivf.payload_bytes, bytes.len() as u64);
             good += 1;
         }
-        let _ = bitstream::scan_unit(
-            bytes.get(44..).unwrap_or_default(),
-            true,
-            &mut blake3::Hasher::new(),
-        );
+        let unit = bytes.get(44..).unwrap_or_default();
+        if let Ok(Some(header)) = bitstream::scan_unit(unit, true, &mut blake3::Hasher::new()) {
+            // What 16 bits and the three profiles of AV1 can say.
+            assert!([8, 10, 12].contains(&header.bit_depth), "{header:?}");
+            let sides = [header.width, header.height];
+            assert!(
+                sides.iter().all(|side| (1..=1 << 16).contains(side)),
+                "{header:?}"
+            );
+            headers += 1;
+        }
     }
     assert!(
-        good > 0,
+        good > 0 && headers > 0,
         "damage inside of a frame's data is not for the walk to find"
     );
     // Lies about sizes, at every place where one can be.
@@ -65,7 +71,14 @@ fn chunks_that_are_damaged_in_any_way_are_read_without_panic_and_without_memory(
         for lie in [u32::MAX, 512 << 20, (512 << 20) + 1, 0x8000_0000] {
             let mut bytes = whole.to_vec();
             bytes[at..at + 4].copy_from_slice(&lie.to_le_bytes());
-            let _ = bitstream::read_ivf(bytes.as_slice());
+            match bitstream::read_ivf(bytes.as_slice()) {
+                // Inside of a frame's data it is no lie about a size.
+                Ok(ivf) => {
+                    assert!(at != 32, "the size of the first frame is {lie}");
+                    assert_eq!(32 + 12 * ivf.frames + ivf.payload_bytes, bytes.len() as u64);
+                }
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
         }
     }
     memory_is_bounded();
@@ -79,14 +92,18 @@ fn lines_of_progress_may_be_anything() {
         "Encoding: 18446744073709551616/1 Frames",
         "Encoding é٣٤ ٧",
     ];
-    let mut random = Lcg(2);
+    let (mut random, mut good) = (Lcg(2), 0);
     for _ in 0..20_000 {
         let mut bytes = lines[random.below(lines.len())].as_bytes().to_vec();
         mutate(&mut bytes, &mut random);
         let text = String::from_utf8_lossy(&bytes);
-        let _ = svt_av1::progress(&text);
+        if let Some(frames) = svt_av1::progress(&text) {
+            assert!(text.contains(&frames.to_string()), "{text}: {frames}");
+            good += 1;
+        }
         assert!(process::without_ansi(&text).len() <= text.len());
     }
+    assert!(good > 100, "{good} are still lines of progress");
 }
 
 #[test]
@@ -112,19 +129,19 @@ fn help_of_an_encoder_may_be_anything() {
         if let Ok(capabilities) =
             svt_av1::capabilities(&Children::default(), &Cache::default(), &encoder)
         {
-            for option in capabilities.options.keys() {
-                let _ = (
-                    capabilities.accepts(option, 1e9),
-                    capabilities.accepts(option, f64::NAN),
-                );
+            for (option, ranges) in &capabilities.options {
+                // No range holds what is no number; where none is known, all is taken.
+                assert_eq!(capabilities.accepts(option, f64::NAN), ranges.is_none());
             }
-            let _ = (
-                capabilities.nearest("presett"),
-                capabilities.identity.max_lp(),
+            let near = capabilities.nearest("presett");
+            assert!(near.is_none_or(|near| capabilities.has(near)), "{near:?}");
+            let identity = &capabilities.identity;
+            assert!([6, 16].contains(&identity.max_lp()), "{identity:?}");
+            let most = identity.memory_estimate((u32::MAX, u32::MAX), i32::MIN, u32::MAX);
+            assert!(
+                most > identity.memory_estimate((64, 64), 13, 1),
+                "{identity:?}"
             );
-            let _ = capabilities
-                .identity
-                .memory_estimate((u32::MAX, u32::MAX), i32::MIN, u32::MAX);
             good += 1;
         }
     }
@@ -316,7 +333,10 @@ fn files_of_a_job_may_be_anything() {
         mutate(&mut state, &mut random);
         mutate(&mut scenes, &mut random);
         mutate(&mut record, &mut random);
-        let _ = job::parse_state(&state);
+        if let Ok(read) = job::parse_state(&state) {
+            let written = serde_json::to_vec(&read).unwrap();
+            assert!(job::parse_state(&written).is_ok(), "{read:?}");
+        }
         if let Ok(record) = job::parse_record(&record, chunk) {
             assert_eq!(record.chunk, chunk);
         }
@@ -344,7 +364,7 @@ fn mastering_displays_and_content_light_may_be_anything() {
         "L(1e308,-0)WP(inf,nan)R(0,0)G(1e-308,1)B(,)",
     ];
     let mut random = Lcg(6);
-    let mut good = 0;
+    let (mut good, mut lights) = (0, 0);
     for _ in 0..50_000 {
         let mut bytes = texts[random.below(texts.len())].as_bytes().to_vec();
         mutate(&mut bytes, &mut random);
@@ -360,9 +380,16 @@ fn mastering_displays_and_content_light_may_be_anything() {
         }
         let mut bytes = b"949,438".to_vec();
         mutate(&mut bytes, &mut random);
-        let _ = ContentLight::parse(&String::from_utf8_lossy(&bytes));
+        if let Ok(light) = ContentLight::parse(&String::from_utf8_lossy(&bytes)) {
+            if let Some(light) = light {
+                let again = ContentLight::parse(&light.to_string());
+                assert_eq!(again, Ok(Some(light)));
+            }
+            lights += 1;
+        }
     }
     assert!(good > 100, "{good} are still displays");
+    assert!(lights > 100, "{lights} still say how light it is");
     // On the command line, where it is a user's own.
     let dir = tempfile::tempdir().unwrap();
     for text in [
