@@ -113,7 +113,9 @@ pub struct Appetite {
 /// An encoder that has seen so many frames takes no more memory for more of them: the longest lookahead of SVT-AV1, and a
 /// group of pictures.
 const PAST_LOOKAHEAD: u64 = 120 + 32;
-/// Encoders of the same film differ by so much.
+/// So many times the highest peak that was seen is expected of an encoder of the same film: the heaviest scene may come later.
+/// Chosen. Without it, one encoder too many may be started, which is stopped when memory runs short, and loses its work; with twice
+/// the margin, one in ten fewer fit.
 const SPREAD: f64 = 1.1;
 
 impl Appetite {

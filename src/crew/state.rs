@@ -43,7 +43,8 @@ use crate::{
     },
 };
 
-/// So many failures before anything has succeeded mean that nothing will.
+/// So many failures before anything has succeeded mean that nothing will. Chosen, two chunks with all of their tries: at half, one
+/// chunk that cannot be encoded ends a run whose others can; at double, four are tried before the user learns that none works.
 const HOPELESS: usize = 6;
 /// After so long a chunk is asked for again that somebody else encodes.
 const ASK_AGAIN: Duration = Duration::from_secs(2);

@@ -170,9 +170,12 @@ fn hdr(film: &Film<'_>, encoder_writes: bool) -> Check {
     Check::ok("HDR").version("HDR10").note(parts.join(", "))
 }
 
-/// Packets that are looked at in each place.
+/// Packets that are looked at in each place: ten seconds of 24 pictures each. Chosen: twice as many take longer to read, and say no
+/// more; of half as many, fewer damaged ones are seen.
 const PACKETS: u32 = 240;
-/// A keyframe is expected to be this near to any place that is sought.
+/// A keyframe is expected to be this near to any place that is sought, in seconds. Chosen, six times the ten seconds that x264 and
+/// x265 have between two by default. At half, the index of a film with very few keyframes is called damaged; at double, one that
+/// leads two minutes astray is not.
 const NEAR_SECONDS: f64 = 60.0;
 
 /// Looks at packets of the beginning, the middle and the end.

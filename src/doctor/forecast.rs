@@ -21,7 +21,8 @@ use crate::{
     source::probe::{Probed, file_url},
 };
 
-/// How long the encoder of a trial should take.
+/// How long the encoder of a trial should take, in seconds. Chosen: at half, its start is a large part of it; at double, nobody
+/// waits for the doctor.
 const AIM_SECONDS: f64 = 2.0;
 /// After so long everything that looks into the film is given up.
 pub const LIMIT: Duration = Duration::from_secs(15);

@@ -13,7 +13,8 @@ use crate::{
     },
 };
 
-/// The constant rate factor where neither the user nor a table says one.
+/// The constant rate factor where neither the user nor a table says one. Chosen: 6 steps less make a film about one and a half
+/// times as large, 6 more two thirds.
 const DEFAULT_CRF: Crf = Crf::whole(28);
 /// The variance boost curve of SVT-AV1-HDR, where the encoder has it.
 pub(super) const BEST_CURVE: u32 = 3;

@@ -115,8 +115,9 @@ pub fn reserve(memory: u64) -> u64 {
 /// The fastest preset that every SVT-AV1 has.
 const FASTEST: i32 = 12;
 
-/// A little is lost with every level: threads of one encoder wait for each other. Not measured: it only decides between
-/// choices that keep as many cores busy.
+/// What is lost with every level, as a part: threads of one encoder wait for each other. Chosen, not measured: it decides only
+/// between choices that keep about as many cores busy. At double, some more of them have more workers and a lower level; at half,
+/// some fewer.
 const LOSS_PER_LEVEL: f64 = 0.03;
 
 /// Chooses workers and lp for the most cores kept busy within memory. What the user demands is kept, but never more

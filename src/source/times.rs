@@ -162,7 +162,10 @@ fn last_picture(info: &MediaInfo, last_ms: f64, ends_ms: Option<f64>) -> Option<
     (ends_ms - last_ms >= 1.0 && own).then_some(ends_ms)
 }
 
-/// A frame that is shown longer than this many others is a pause; so many of them are looked at, the longest first.
+/// A frame that is shown longer than this many others is a pause; so many of them are looked at, the longest first. Both are
+/// chosen. A pause says only where ffmpeg is asked whether it complains: at half, films that show pictures two and three times in
+/// turn have one everywhere, and the damaged place may not be among those that are looked at; at double, up to five lost frames are
+/// no pause. Each one looked at costs a decode of it, when the film is opened.
 const PAUSE: f64 = 3.0;
 const PAUSES: usize = 8;
 
