@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     neighbour::policy::Stance,
     os::{disk::Space, machine::Machine},
-    work::attempt::Goal,
+    work::attempt::Purpose,
 };
 
 /// What was seen of the machine and the encoders at one moment.
@@ -29,7 +29,7 @@ pub struct Look {
 #[derive(Debug, Clone, Copy)]
 pub struct Sign {
     /// What is to come of its attempt.
-    pub goal: Goal,
+    pub purpose: Purpose,
     /// Bytes of memory that it takes now.
     pub resident: u64,
     /// Bytes of memory that it took at most.
@@ -45,9 +45,9 @@ pub struct Sign {
 impl Sign {
     /// One that has not begun yet.
     #[must_use]
-    pub fn first(goal: Goal) -> Self {
+    pub fn first(purpose: Purpose) -> Self {
         Self {
-            goal,
+            purpose,
             resident: 0,
             peak: 0,
             fed: 0,

@@ -62,7 +62,7 @@ use crate::{
     source::{Frame, Reader},
     stream::y4m,
     work::{
-        attempt::{Attempt, Goal},
+        attempt::{Attempt, Purpose},
         chunk::{self, Failure, Workshop},
     },
 };
@@ -162,9 +162,9 @@ enum Message {
     /// How many frames the film has.
     DetectionDone(Result<u64>),
     /// The encoder of this attempt has only its last frames to encode.
-    LastFrames(Goal),
+    LastFrames(Purpose),
     Encoded(Encoded),
-    Failed(Goal, Failure),
+    Failed(Purpose, Failure),
     AsideDone(Result<u64>),
 }
 
@@ -263,14 +263,14 @@ struct Hall {
     /// The frames of every scene that is not encoded yet.
     reels: HashMap<usize, Arc<Reel<Frame>>>,
     /// How the attempts are doing that run.
-    pulses: BTreeMap<Goal, Arc<Pulse>>,
+    pulses: BTreeMap<Purpose, Arc<Pulse>>,
     finished: BTreeMap<usize, Encoded>,
     /// Processors on which encoders run.
     seats: Seats,
     /// Where it is posted how much the crew works.
     board: Board,
     /// Who sits where: each that runs has processors of its own, as far as there are enough.
-    seated: BTreeMap<Goal, usize>,
+    seated: BTreeMap<Purpose, usize>,
 }
 
 impl Hall {
@@ -310,9 +310,9 @@ impl Hall {
                             return Some(Err(error));
                         }
                     }
-                    Order::Kill(goal) => self.children().kill(self.pid_of(goal)),
-                    Order::Rest(goal) => self.children().rest(self.pid_of(goal)),
-                    Order::Wake(goal) => self.children().wake(self.pid_of(goal)),
+                    Order::Kill(purpose) => self.children().kill(self.pid_of(purpose)),
+                    Order::Rest(purpose) => self.children().rest(self.pid_of(purpose)),
+                    Order::Wake(purpose) => self.children().wake(self.pid_of(purpose)),
                     Order::Rewind(chunk) => {
                         if let Some(reel) = self.reels.get(&chunk) {
                             reel.rewind();
@@ -350,7 +350,7 @@ impl Hall {
             }
             Message::Scouted(Scouted::Closed(chunk)) => {
                 // What runs already was no earlier run's.
-                let finished = if self.pulses.contains_key(&Goal::Chunk(chunk.index))
+                let finished = if self.pulses.contains_key(&Purpose::Chunk(chunk.index))
                     || self.finished.contains_key(&chunk.index)
                 {
                     Ok(None)
@@ -373,20 +373,20 @@ impl Hall {
             Message::DetectionDone(frames) => {
                 Happening::AllScenes(frames.context("finding the scenes failed")?)
             }
-            Message::LastFrames(goal) => Happening::LastFrames(goal),
+            Message::LastFrames(purpose) => Happening::LastFrames(purpose),
             Message::Encoded(chunk) => {
                 let record = chunk.record().clone();
                 self.keep(chunk);
                 Happening::Encoded(record)
             }
-            Message::Failed(goal, failure) => {
+            Message::Failed(purpose, failure) => {
                 self.workshop.job.require_lease()?;
                 if matches!(failure, Failure::Source(_)) {
                     self.workshop.job.require_same_source()?;
                 }
-                self.pulses.remove(&goal);
+                self.pulses.remove(&purpose);
                 Happening::Failed {
-                    goal,
+                    purpose,
                     failure,
                     disk: self.disk(),
                 }
@@ -416,7 +416,7 @@ impl Hall {
     /// A chunk is done: nobody needs its frames any more.
     fn keep(&mut self, chunk: Encoded) {
         let index = chunk.record().chunk.index;
-        self.pulses.remove(&Goal::Chunk(index));
+        self.pulses.remove(&Purpose::Chunk(index));
         self.reels.remove(&index);
         self.finished.insert(index, chunk);
     }
@@ -475,7 +475,7 @@ impl Hall {
 
     /// Starts a worker on the scene with this index.
     fn start(&mut self, scene: usize, attempt: Attempt) -> Result<()> {
-        let goal = attempt.goal;
+        let purpose = attempt.purpose;
         let reel = self
             .reels
             .get(&scene)
@@ -483,10 +483,10 @@ impl Hall {
             .context("a scene without frames: this is a bug in av1enc")?;
         let waker = self.sender.clone();
         let pulse = Arc::new(Pulse::new(move || {
-            let _ = waker.send(Message::LastFrames(goal));
+            let _ = waker.send(Message::LastFrames(purpose));
         }));
-        self.pulses.insert(goal, pulse.clone());
-        let place = self.seat_of(goal);
+        self.pulses.insert(purpose, pulse.clone());
+        let place = self.seat_of(purpose);
         let seats = self.seats.clone();
         let workshop = self.workshop.clone();
         let reader = self.reader.clone();
@@ -499,19 +499,19 @@ impl Hall {
             },
             move |result| match result.unwrap_or_else(|panic| Err(Failure::Other(panic))) {
                 Ok(encoded) => Message::Encoded(encoded),
-                Err(failure) => Message::Failed(goal, failure),
+                Err(failure) => Message::Failed(purpose, failure),
             },
         )
     }
 
     /// The first seat that no encoder has which still runs.
-    fn seat_of(&mut self, goal: Goal) -> usize {
+    fn seat_of(&mut self, purpose: Purpose) -> usize {
         let pulses = &self.pulses;
         self.seated
-            .retain(|taken, _| *taken != goal && pulses.contains_key(taken));
+            .retain(|taken, _| *taken != purpose && pulses.contains_key(taken));
         let is_free = |place: &usize| !self.seated.values().any(|taken| taken == place);
         let place = (0..).find(is_free).unwrap_or_default();
-        self.seated.insert(goal, place);
+        self.seated.insert(purpose, place);
         place
     }
 
@@ -520,15 +520,17 @@ impl Hall {
     }
 
     /// The process of an attempt; 0, which is no tool's, if it has none yet.
-    fn pid_of(&self, goal: Goal) -> i32 {
-        self.pulses.get(&goal).map_or(0, |pulse| pulse.vitals().pid)
+    fn pid_of(&self, purpose: Purpose) -> i32 {
+        self.pulses
+            .get(&purpose)
+            .map_or(0, |pulse| pulse.vitals().pid)
     }
 
     /// The frames of scenes that nobody has begun.
     fn waiting(&self) -> impl Iterator<Item = &Arc<Reel<Frame>>> {
         self.reels
             .values()
-            .filter(|reel| !self.pulses.contains_key(&Goal::Chunk(reel.index)))
+            .filter(|reel| !self.pulses.contains_key(&Purpose::Chunk(reel.index)))
     }
 
     /// Looks at the machine and at every encoder.
@@ -537,7 +539,7 @@ impl Hall {
             encoders: self
                 .pulses
                 .iter()
-                .map(|(goal, pulse)| self.sign(*goal, pulse))
+                .map(|(purpose, pulse)| self.sign(*purpose, pulse))
                 .collect(),
             seen: Seen {
                 machine: Machine::look(),
@@ -551,8 +553,8 @@ impl Hall {
         }
     }
 
-    fn sign(&self, goal: Goal, pulse: &Pulse) -> Sign {
-        let part = self.workshop.job.unfinished(goal.file());
+    fn sign(&self, purpose: Purpose, pulse: &Pulse) -> Sign {
+        let part = self.workshop.job.unfinished(purpose.file());
         let Vitals {
             pid,
             fed,
@@ -560,7 +562,7 @@ impl Hall {
             peak_memory,
         } = pulse.vitals();
         Sign {
-            goal,
+            purpose,
             resident: process::resident(pid),
             peak: peak_memory,
             fed,
@@ -601,7 +603,7 @@ impl Hall {
             select! {
                 recv(messages) -> message => match message {
                     Ok(Message::Encoded(chunk)) => self.keep(chunk),
-                    Ok(Message::Failed(goal, _)) => { self.pulses.remove(&goal); }
+                    Ok(Message::Failed(purpose, _)) => { self.pulses.remove(&purpose); }
                     _ => (),
                 },
                 recv(signals) -> _ => return,

@@ -124,7 +124,7 @@ pub fn figures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::attempt::Goal;
+    use crate::work::attempt::Purpose;
 
     #[test]
     fn speed_and_the_end_are_reckoned_from_this_runs_frames() {
@@ -144,7 +144,7 @@ mod tests {
             fed: 30,
             encoded: 10,
             bytes: 90,
-            ..Sign::first(Goal::Chunk(0))
+            ..Sign::first(Purpose::Chunk(0))
         }];
         let mut pace = Pace::since(Instant::now());
         for second in 1..=3 {
@@ -179,7 +179,7 @@ mod tests {
         let signs = [Sign {
             fed: 4,
             encoded: 7,
-            ..Sign::first(Goal::Chunk(0))
+            ..Sign::first(Purpose::Chunk(0))
         }];
         let pace = Pace::since(Instant::now());
         let progress = figures(&Done::default(), &extent, None, &[], &pace);

@@ -38,7 +38,7 @@ use crate::{
     },
     source::places::Mismatch,
     work::{
-        attempt::{Attempt, Goal},
+        attempt::{Attempt, Purpose},
         chunk::{Failure, OtherFrames},
     },
 };
@@ -114,13 +114,13 @@ pub enum Happening {
     /// All scenes are known: so many frames the film has.
     AllScenes(u64),
     /// The encoder of this attempt has only its last frames to encode.
-    LastFrames(Goal),
+    LastFrames(Purpose),
     /// A chunk is encoded.
     Encoded(ChunkRecord),
     /// An attempt has failed.
     Failed {
         /// Which.
-        goal: Goal,
+        purpose: Purpose,
         /// How.
         failure: Failure,
         /// The job's disk at that moment.
@@ -149,11 +149,11 @@ pub enum Order {
         attempt: Attempt,
     },
     /// Kill the encoder of this attempt. That it has failed is heard of as any failure.
-    Kill(Goal),
+    Kill(Purpose),
     /// Stop the encoder of this attempt, and keep it.
-    Rest(Goal),
+    Rest(Purpose),
     /// Let the encoder of this attempt go on.
-    Wake(Goal),
+    Wake(Purpose),
     /// The frames of this scene are needed from its first one on again.
     Rewind(usize),
     /// Frames of scenes that nobody has begun are let go.
@@ -242,7 +242,7 @@ pub struct Crew {
     pace: Pace,
     extent: Extent,
     queue: Queue,
-    running: BTreeMap<Goal, Running>,
+    running: BTreeMap<Purpose, Running>,
     done: Done,
     sizes: Sizes,
     /// Bytes of sound that the output will have at least.
@@ -345,17 +345,17 @@ impl Crew {
                 self.extent.complete = true;
                 self.extent.frames = frames;
             }
-            Happening::LastFrames(goal) => {
-                if let Some(running) = self.running.get_mut(&goal) {
+            Happening::LastFrames(purpose) => {
+                if let Some(running) = self.running.get_mut(&purpose) {
                     running.ending = true;
                 }
             }
             Happening::Encoded(record) => self.encoded(&record),
             Happening::Failed {
-                goal,
+                purpose,
                 failure,
                 disk,
-            } => self.failed(goal, failure, disk, now)?,
+            } => self.failed(purpose, failure, disk, now)?,
             Happening::AsideDone(sound) => {
                 self.aside_pending = false;
                 self.sound = sound;
@@ -429,7 +429,7 @@ impl Crew {
         if let Some(course) = &mut self.rules.course {
             course.ends(chunk);
         }
-        match (self.running.get_mut(&Goal::Chunk(chunk.index)), record) {
+        match (self.running.get_mut(&Purpose::Chunk(chunk.index)), record) {
             (Some(running), _) => running.scene = Scene::ended(chunk),
             (None, Some(record)) => {
                 self.queue.remove(chunk.index);
@@ -455,7 +455,7 @@ impl Crew {
     }
 
     fn encoded(&mut self, record: &ChunkRecord) {
-        self.running.remove(&Goal::Chunk(record.chunk.index));
+        self.running.remove(&Purpose::Chunk(record.chunk.index));
         self.by_others.remove(&record.chunk.index);
         self.detail(format!(
             "chunk {}: {}, {:.1} kB, {:.1} s ({:.1} fps), encoder's peak memory {:.0} MiB",
@@ -475,12 +475,12 @@ impl Crew {
     /// If nothing at all can be encoded, or the source is not to be trusted: all other chunks would fail as well.
     fn failed(
         &mut self,
-        goal: Goal,
+        purpose: Purpose,
         failure: Failure,
         disk: Option<Space>,
         now: Instant,
     ) -> Result<()> {
-        let Some(running) = self.running.remove(&goal) else {
+        let Some(running) = self.running.remove(&purpose) else {
             return Ok(());
         };
         let scene = running.scene;
@@ -616,7 +616,7 @@ impl Crew {
 
     fn see(&mut self, look: Look, now: Instant) {
         for sign in &look.encoders {
-            if let Some(running) = self.running.get_mut(&sign.goal) {
+            if let Some(running) = self.running.get_mut(&sign.purpose) {
                 running.sign = *sign;
                 if sign.peak > self.memory.appetite.bytes_each(running.attempt.lp) {
                     self.memory.appetite.learn(running.attempt.lp, sign.peak, 0);
@@ -655,11 +655,11 @@ impl Crew {
             .collect();
         by_age.sort_by_key(|running| (running.started, running.scene.index));
         for (place, running) in by_age.into_iter().enumerate() {
-            let goal = running.attempt.goal;
+            let purpose = running.attempt.purpose;
             match place >= allowed {
                 // Its process may not have been there before.
-                true => self.orders.push(Order::Rest(goal)),
-                false if running.rests => self.orders.push(Order::Wake(goal)),
+                true => self.orders.push(Order::Rest(purpose)),
+                false if running.rests => self.orders.push(Order::Wake(purpose)),
                 false => (),
             }
             running.rests = place >= allowed;
@@ -669,11 +669,11 @@ impl Crew {
     /// Ends all encoders, for the time of a long pause.
     fn end_all(&mut self) {
         let mut ended = 0;
-        for (goal, running) in &mut self.running {
+        for (purpose, running) in &mut self.running {
             ended += u64::from(running.killed.is_none());
             running.killed.get_or_insert(Killed::ForPause);
             // Its process may not have been there before.
-            self.orders.push(Order::Kill(*goal));
+            self.orders.push(Order::Kill(*purpose));
         }
         if ended > 0 {
             self.orders.push(Order::Shed);
@@ -686,7 +686,7 @@ impl Crew {
 
     /// Kills encoders that have not moved for too long; their chunks then fail and are tried again.
     fn watch_encoders(&mut self, now: Instant) {
-        for (goal, running) in &mut self.running {
+        for (purpose, running) in &mut self.running {
             let moved = running.sign.fed + running.sign.encoded;
             if running.rests {
                 running.stillness = Stillness::since(now);
@@ -695,7 +695,7 @@ impl Crew {
             let still = running.stillness.saw(moved, now);
             if still > self.rules.stall_timeout && running.killed.is_none() {
                 running.killed = Some(Killed::Hung);
-                self.orders.push(Order::Kill(*goal));
+                self.orders.push(Order::Kill(*purpose));
             }
         }
     }
@@ -758,7 +758,7 @@ impl Crew {
             return;
         }
         youngest.killed = Some(Killed::ForMemory);
-        self.orders.push(Order::Kill(youngest.attempt.goal));
+        self.orders.push(Order::Kill(youngest.attempt.purpose));
         let index = youngest.scene.index;
         let left = verdict.left.map(gib).unwrap_or_default();
         self.note(format!(
@@ -884,7 +884,7 @@ impl Crew {
                 self.start(
                     scene,
                     Attempt {
-                        goal: Goal::Chunk(index),
+                        purpose: Purpose::Chunk(index),
                         crf,
                         lp,
                         number,
@@ -908,7 +908,7 @@ impl Crew {
             scene.index,
             scene.frames()
         ));
-        let sign = Sign::first(attempt.goal);
+        let sign = Sign::first(attempt.purpose);
         let stillness = Stillness::since(now);
         let running = Running {
             attempt,
@@ -920,7 +920,7 @@ impl Crew {
             killed: None,
             rests: false,
         };
-        self.running.insert(attempt.goal, running);
+        self.running.insert(attempt.purpose, running);
     }
 
     /// Says how many frames may wait, and whether an encoder waits for work.
@@ -1117,7 +1117,7 @@ mod tests {
         }
 
         fn look(&self) -> Look {
-            let sign = |attempt: &Attempt| Sign::first(attempt.goal);
+            let sign = |attempt: &Attempt| Sign::first(attempt.purpose);
             let machine = Machine {
                 cores: 2,
                 memory: Some(self.free),
@@ -1142,11 +1142,12 @@ mod tests {
             let mut happens = Some(happening);
             while let Some(happening) = happens.take() {
                 let ended = match &happening {
-                    Happening::Encoded(record) => Some(Goal::Chunk(record.chunk.index)),
-                    Happening::Failed { goal, .. } => Some(*goal),
+                    Happening::Encoded(record) => Some(Purpose::Chunk(record.chunk.index)),
+                    Happening::Failed { purpose, .. } => Some(*purpose),
                     _ => None,
                 };
-                self.running.retain(|attempt| Some(attempt.goal) != ended);
+                self.running
+                    .retain(|attempt| Some(attempt.purpose) != ended);
                 for order in self.crew.handle(happening, self.now) {
                     match order {
                         Order::Look => happens = Some(Happening::Looked(self.look())),
@@ -1199,22 +1200,22 @@ mod tests {
 
         fn fails(&mut self, chunk: usize, failure: Failure) -> &mut Self {
             self.happens(Happening::Failed {
-                goal: Goal::Chunk(chunk),
+                purpose: Purpose::Chunk(chunk),
                 failure,
                 disk: Some(self.disk),
             })
         }
 
         fn at_work(&self) -> Vec<usize> {
-            let goals = self.running.iter().map(|attempt| attempt.goal);
-            goals.map(chunk_of).collect()
+            let purposes = self.running.iter().map(|attempt| attempt.purpose);
+            purposes.map(chunk_of).collect()
         }
 
         /// The chunks whose encoders were to be killed since this was asked.
         fn killed(&mut self) -> Vec<usize> {
             let killed = |order| {
-                if let Order::Kill(goal) = order {
-                    Some(chunk_of(goal))
+                if let Order::Kill(purpose) = order {
+                    Some(chunk_of(purpose))
                 } else {
                     None
                 }
@@ -1235,9 +1236,9 @@ mod tests {
         }
     }
 
-    fn chunk_of(goal: Goal) -> usize {
-        let Goal::Chunk(index) = goal else {
-            panic!("{goal:?} is no chunk");
+    fn chunk_of(purpose: Purpose) -> usize {
+        let Purpose::Chunk(index) = purpose else {
+            panic!("{purpose:?} is no chunk");
         };
         index
     }
@@ -1319,7 +1320,7 @@ mod tests {
         for (ending, at_work) in [(0, 3), (1, 4), (2, 4)] {
             assert_eq!(
                 bench
-                    .happens(Happening::LastFrames(Goal::Chunk(ending)))
+                    .happens(Happening::LastFrames(Purpose::Chunk(ending)))
                     .at_work()
                     .len(),
                 at_work
@@ -1593,8 +1594,8 @@ mod tests {
         let (mut rest, mut wake) = (Vec::new(), Vec::new());
         for order in std::mem::take(&mut bench.other) {
             match order {
-                Order::Rest(goal) => rest.push(chunk_of(goal)),
-                Order::Wake(goal) => wake.push(chunk_of(goal)),
+                Order::Rest(purpose) => rest.push(chunk_of(purpose)),
+                Order::Wake(purpose) => wake.push(chunk_of(purpose)),
                 _ => (),
             }
         }

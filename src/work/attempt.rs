@@ -2,17 +2,17 @@
 
 use crate::{job::names::Name, settings::params::Crf};
 
-/// What an attempt is to make of its part of the film. It is also what the attempt is known by: two with one goal would write the
-/// same file, and are never made at once; two at one part with different goals can be.
+/// What an attempt is to make of its part of the film. It is also what the attempt is known by: two with one purpose would write the
+/// same file, and are never made at once; two at one part with different purposes can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Goal {
+pub enum Purpose {
     /// The chunk with this index. It is kept.
     Chunk(usize),
     /// The size of the place with this number. Nothing else of it is kept.
     Sample(usize),
 }
 
-impl Goal {
+impl Purpose {
     /// The file into which its encoder writes.
     #[must_use]
     pub fn file(self) -> Name {
@@ -27,7 +27,7 @@ impl Goal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
     /// What is to come of it.
-    pub goal: Goal,
+    pub purpose: Purpose,
     /// A CRF of its own; `None`: that of the recipe.
     pub crf: Option<Crf>,
     /// The encoder's level of parallelism.
@@ -41,16 +41,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_goals_have_one_file() {
-        let goals = [
-            Goal::Chunk(0),
-            Goal::Chunk(1),
-            Goal::Sample(0),
-            Goal::Sample(1),
+    fn no_two_purposes_have_one_file() {
+        let purposes = [
+            Purpose::Chunk(0),
+            Purpose::Chunk(1),
+            Purpose::Sample(0),
+            Purpose::Sample(1),
         ];
-        let mut files: Vec<String> = goals.map(|goal| goal.file().to_string()).into();
+        let mut files: Vec<String> = purposes.map(|purpose| purpose.file().to_string()).into();
         files.sort();
         files.dedup();
-        assert_eq!(files.len(), goals.len(), "{files:?}");
+        assert_eq!(files.len(), purposes.len(), "{files:?}");
     }
 }

@@ -143,7 +143,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Encodes the scene of `reel`, by an `attempt` whose goal is that chunk, and keeps `pulse` up to date.
+/// Encodes the scene of `reel`, by an `attempt` whose purpose is that chunk, and keeps `pulse` up to date.
 ///
 /// # Errors
 /// What failed, and whether it is worth another try.
@@ -187,7 +187,7 @@ fn tried(
     })
 }
 
-/// Encodes the scene of `reel`, by an `attempt` whose goal is its size, in bytes, and keeps nothing else of it.
+/// Encodes the scene of `reel`, by an `attempt` whose purpose is its size, in bytes, and keeps nothing else of it.
 ///
 /// # Errors
 /// What failed.
@@ -210,7 +210,7 @@ pub fn weigh(
     };
     let weighed = written.ended.wrote(&written.part, check);
     let bytes = weighed.and_then(|_| Ok(fs::metadata(&written.part)?.len()));
-    let removed = workshop.job.part(attempt.goal.file());
+    let removed = workshop.job.part(attempt.purpose.file());
     bytes
         .and_then(|bytes| removed.map(|_| bytes))
         .map_err(Failure::of)
@@ -269,7 +269,10 @@ impl Workshop {
         pulse: &'a Arc<Pulse>,
     ) -> Result<Written<'a>, Failure> {
         let started = Instant::now();
-        let part = self.job.part(attempt.goal.file()).map_err(Failure::Other)?;
+        let part = self
+            .job
+            .part(attempt.purpose.file())
+            .map_err(Failure::Other)?;
         let command = self.command(reel, attempt, &part)?;
         let children = &self.tools.children;
         let mut session =

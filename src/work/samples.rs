@@ -20,7 +20,7 @@ use crate::{
     settings::params::Crf,
     source::Reader,
     work::{
-        attempt::{Attempt, Goal},
+        attempt::{Attempt, Purpose},
         chunk::{self, Failure, Workshop},
     },
 };
@@ -143,7 +143,7 @@ impl Weighing {
         let mut last = anyhow!("it was not tried");
         for number in 1..=TRIES {
             let attempt = Attempt {
-                goal: Goal::Sample(n),
+                purpose: Purpose::Sample(n),
                 crf: Some(self.at.crf),
                 lp: self.at.workshop.job.lp,
                 number,

@@ -16,7 +16,7 @@ use crate::{
     film::media::Chunk,
     job::Encoded,
     work::{
-        attempt::{Attempt, Goal},
+        attempt::{Attempt, Purpose},
         chunk::{Failure, Workshop, Written},
     },
 };
@@ -41,12 +41,12 @@ pub fn encode(workshop: &Workshop, pulse: &Arc<Pulse>) -> Result<Encoded> {
     } = workshop;
     let started = Instant::now();
     let attempt = Attempt {
-        goal: Goal::Chunk(0),
+        purpose: Purpose::Chunk(0),
         crf: None,
         lp: job.lp,
         number: 1,
     };
-    let part = job.part(attempt.goal.file())?;
+    let part = job.part(attempt.purpose.file())?;
     let input_options = media.container.video.input_options();
     let film = WholeFilm {
         file: Path::new(job.source_link()),
