@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::wanted::Programs;
 use crate::{
     encoder::session::{Session, Unfed},
+    film::shape::pixel_format,
     os::{handle::Handle, process::Children},
     plan::recipe::Recipe,
     source::probe::{Probed, file_url},
@@ -202,15 +203,8 @@ fn decoder(ffmpeg: &Path, part: Part<'_>, bit_depth: u8) -> Command {
         "-frames:v",
         &part.frames.to_string(),
     ]);
-    command.args(["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2"]);
-    command.args([
-        "-pix_fmt",
-        if bit_depth == 8 {
-            "yuv420p"
-        } else {
-            "yuv420p10le"
-        },
-    ]);
+    command.args(["-vf", &part.probed.container.video.shape().kept().filter()]);
+    command.args(["-pix_fmt", pixel_format(bit_depth)]);
     command.args(["-strict", "-1", "-f", "yuv4mpegpipe", "-"]);
     command
 }

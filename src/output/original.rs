@@ -62,8 +62,11 @@ impl Original {
     /// # Errors
     /// [`Taken`] if something is in the way; others if the place cannot be written.
     pub fn require_replaceable(&self) -> Result<Option<String>> {
-        let found = fs::symlink_metadata(&self.path)
-            .with_context(|| format!("reading {}", quoted(self.path.as_os_str())))?;
+        let kept = self.replaced_already();
+        let found = match fs::symlink_metadata(&self.path) {
+            Err(_) if kept.is_some() => bail!(self.taken_by(&kept.unwrap_or_default())),
+            found => found.with_context(|| format!("reading {}", quoted(self.path.as_os_str())))?,
+        };
         ensure!(
             found.is_file(),
             Taken(format!(
@@ -77,6 +80,10 @@ impl Original {
             bail!(UsageError(format!(
                 "{shown} is an original that --replace has kept: `av1enc restore` puts it back, -o encodes it elsewhere"
             )));
+        }
+        // One under its own name is compared with it below.
+        if let Some(kept) = kept.filter(|kept| Some(kept) != self.backup.as_ref()) {
+            bail!(self.taken_by(&kept));
         }
         ensure!(
             !self.has_other_name() || !is_there(&self.output),
@@ -110,12 +117,32 @@ impl Original {
         }))
     }
 
-    /// What is kept of this film, if it is an output that has taken the place of that.
+    /// What is kept of this film, if it is an output that has taken the place of that, under whichever ending; or if its output
+    /// has taken its own.
     #[must_use]
-    pub fn replaced_already(&self) -> Option<&Path> {
-        let backup = self.backup.as_deref()?;
-        let kept = Kept::of(backup)?;
-        kept.is_for(&self.path).then_some(backup)
+    pub fn replaced_already(&self) -> Option<PathBuf> {
+        let place = match is_there(&self.path) {
+            true => &self.path,
+            false => &self.output,
+        };
+        let is_its = |backup: &PathBuf| {
+            let name = backup.file_name().and_then(original_of);
+            let has_its_stem =
+                name.is_some_and(|name| Path::new(&name).file_stem() == place.file_stem());
+            has_its_stem && Kept::of(backup).is_some_and(|kept| kept.is_for(place))
+        };
+        let entries = fs::read_dir(dir_of(self.backup.as_deref()?)).ok()?;
+        entries.flatten().map(|entry| entry.path()).find(is_its)
+    }
+
+    /// That the original is kept as `backup`.
+    fn taken_by(&self, backup: &Path) -> Taken {
+        Taken(format!(
+            "{} exists: {} was replaced before, it seems. `{}` undoes that; or move it away",
+            quoted(backup.as_os_str()),
+            quoted(self.path.as_os_str()),
+            self.undoing(backup)
+        ))
     }
 
     /// Makes sure that what has the backup's name is the original: a second name of it, or a copy.
@@ -125,15 +152,16 @@ impl Original {
             (Ok(backup), Ok(original)) if backup == original => true,
             _ => have_one_content(backup, &self.path).unwrap_or(false),
         };
-        ensure!(
-            is_kept,
-            Taken(format!(
-                "{} exists: {} was replaced before, it seems. `{}` undoes that; or move it away",
+        let of_other = Kept::of(backup).filter(|kept| !is_kept && kept.output() != self.output);
+        if let Some(other) = of_other {
+            bail!(Taken(format!(
+                "{} exists: it is the original of {}. Name another directory for that of {} with --backup-dir",
                 quoted(backup.as_os_str()),
-                quoted(self.path.as_os_str()),
-                self.undoing(backup)
-            ))
-        );
+                quoted(other.output().as_os_str()),
+                quoted(self.path.as_os_str())
+            )));
+        }
+        ensure!(is_kept, self.taken_by(backup));
         Ok(())
     }
 

@@ -20,12 +20,13 @@ impl SoundOptions {
     /// If something in it is av1enc's own, does nothing, or is no option.
     pub fn read(text: Option<&str>) -> Result<Option<Self>, UsageError> {
         let Some(text) = text else { return Ok(None) };
-        let words = words("--audio-params", text)?;
+        let mut words = words("--audio-params", text)?;
         let only_copies = matches!(words.as_slice(), [option, value]
             if ["-c:a", "-codec:a", "-acodec", "-c"].contains(&option.as_str()) && value == "copy");
         if words.is_empty() || only_copies {
             return Ok(None);
         }
+        copy_the_rest(&mut words)?;
         require_legal(&words)?;
         Ok(Some(Self(words)))
     }
@@ -163,6 +164,26 @@ const CODECS: [&str; 3] = ["-c", "-codec", "-acodec"];
 /// Options that filter sound.
 const FILTERS: [&str; 3] = ["-af", "-filter", "-filter_script"];
 
+/// Has tracks copied for which no codec is named, where one is for others: ffmpeg would encode them, too, as Vorbis. Where none
+/// is named for any, that is what is asked for.
+///
+/// # Errors
+/// If one is named for the picture.
+fn copy_the_rest(words: &mut Vec<String>) -> Result<(), UsageError> {
+    let of_picture = |word: &&String| CODECS.contains(&name_of(word)) && word.contains(":v");
+    if let Some(word) = words.iter().find(of_picture) {
+        return usage(format!(
+            "--audio-params: {word} is no option of sound: leave it out, --encoder and --video-params are for the picture"
+        ));
+    }
+    // No film has so many tracks: what is for this one is for all.
+    let for_all = codec(words, usize::MAX).is_some();
+    if !for_all && words.iter().any(|word| CODECS.contains(&name_of(word))) {
+        words.splice(..0, ["-c:a", "copy"].map(str::to_owned));
+    }
+    Ok(())
+}
+
 /// Makes sure that the words are options that are the user's to set, and their values.
 fn require_legal(words: &[String]) -> Result<(), UsageError> {
     if let Some((word, (_, why))) = words.iter().find_map(|word| Some((word, ours(word)?))) {
@@ -259,6 +280,18 @@ mod tests {
         let codecs = [0, 1, 2, 11].map(|n| codec(several.args(), n));
         assert_eq!(codecs, ["libopus", "libopus", "copy", "libopus"].map(Some));
         assert_eq!(codec(options("-b:a 96k").args(), 0), None);
+    }
+
+    #[test]
+    fn tracks_for_which_no_codec_is_named_are_copied_where_one_is_for_others() {
+        let one = options("-c:a:1 aac -b:a:1 96k");
+        assert_eq!(one.to_string(), "-c:a copy -c:a:1 aac -b:a:1 96k");
+        for all in ["-ac 2", "-c:a:1 aac -acodec flac"] {
+            assert_eq!(options(all).to_string(), all);
+        }
+        let refused = |text: &str| SoundOptions::read(Some(text)).unwrap_err().to_string();
+        assert!(refused("-c:v libx264 -c:a aac").contains("-c:v is no option of sound"));
+        assert!(refused("-c:a:1 aac -af volume=2").contains("sound that is copied"));
     }
 
     #[test]

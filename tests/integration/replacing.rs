@@ -112,6 +112,15 @@ fn a_film_that_is_no_matroska_gets_another_name_and_comes_back_to_its_own() {
     let _ = replace(dir.path(), "film.mp4").succeeds();
     assert_eq!(names(dir.path()), ["film.mkv", "film.orig.mp4"]);
     assert!(is_av1(&dir.path().join("film.mkv")));
+    if kept_for(&dir.path().join("film.orig.mp4")).is_some() {
+        // Under either name: it is not encoded once more.
+        for name in ["film.mkv", "film.mp4"] {
+            let again = replace(dir.path(), name).ends().exits(3);
+            let _ = again
+                .says("was replaced before")
+                .says("`av1enc restore film.mkv`");
+        }
+    }
     let _ = restore(dir.path(), "film.mkv").succeeds();
     assert_eq!(names(dir.path()), ["film.mp4"]);
     assert_eq!(fs::read(dir.path().join("film.mp4")).unwrap(), original());

@@ -223,11 +223,14 @@ fn sound_that_is_copied_is_not_filtered() {
         "-map 0 -map 1 -map 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a ac3 two.mkv";
     let two = [inputs, codecs].join(" ");
     ffmpeg(dir.path(), &two.split_whitespace().collect::<Vec<_>>());
-    let run = Run::encode(dir.path(), "two.mkv", "out.mkv");
-    let _ = run.args(["-a", "-c:a flac -c:a:1 copy"]).succeeds();
-    let output = File::open(&dir.path().join("out.mkv"));
-    let codecs = [1, 2].map(|n| output.ffprobe["streams"][n]["codec_name"].clone());
-    assert_eq!(codecs, ["flac", "ac3"]);
+    // What no option is for is copied, too.
+    for options in ["-c:a flac -c:a:1 copy", "-c:a:0 flac"] {
+        let run = Run::encode(dir.path(), "two.mkv", "out.mkv").arg("-y");
+        let _ = run.args(["-a", options]).succeeds();
+        let output = File::open(&dir.path().join("out.mkv"));
+        let codecs = [1, 2].map(|n| output.ffprobe["streams"][n]["codec_name"].clone());
+        assert_eq!(codecs, ["flac", "ac3"], "{options}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) fn require_place(original: &Original, config: &Config, sink: &Sink) -
     if let Some(backup) = original.replaced_already()
         && config.deciding.skips(SkipRule::Own)
     {
-        let [film, backup] = [&config.input, backup].map(|it| quoted(it.as_os_str()));
+        let [film, backup] = [&config.input, &backup].map(|it| quoted(it.as_os_str()));
         bail!(LeftAlone(format!(
             "{film} is av1enc's own output already, and its original is {backup}; `av1enc restore` puts that back"
         )));
