@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use num_rational::Ratio;
 
-use super::media::{Space, Video};
+use super::media::{Container, Cropping, Space, Video};
 
 /// The part of any picture that 4:2:0 can hold, for ffmpeg's filter crop: where the size of pictures may change on the way.
 pub const EVEN: &str = "trunc(iw/2)*2:trunc(ih/2)*2";
@@ -143,6 +143,35 @@ impl Video {
     }
 }
 
+impl Container {
+    /// The shape of a pixel of what is encoded, as a reader sees it who crops pictures as the container says, or as one does who
+    /// shows all of them in the same space.
+    #[must_use]
+    pub fn sample_aspect(&self, cropped: bool) -> Ratio<u32> {
+        let (width, height) = self.video.shape().size();
+        let of_shown = |Cropping { edges, shown }: Cropping| {
+            let [left, top, right, bottom] = edges.map(|pixels| if cropped { pixels } else { 0 });
+            let wide = width.checked_sub(left)?.checked_sub(right)?;
+            let high = height.checked_sub(top)?.checked_sub(bottom)?;
+            let (shown_wide, shown_high) = shown?;
+            aspect(
+                u64::from(shown_wide) * u64::from(high),
+                u64::from(shown_high) * u64::from(wide),
+            )
+        };
+        let of_crop = self.space.crop.and_then(of_shown);
+        of_crop.unwrap_or_else(|| self.video.shape().sample_aspect())
+    }
+}
+
+/// A ratio of numbers that are not nought and, once reduced, not too large.
+fn aspect(wide: u64, high: u64) -> Option<Ratio<u32>> {
+    let ratio = Ratio::new(wide, Some(high).filter(|high| *high > 0)?);
+    let number = |number: &u64| u32::try_from(*number).ok();
+    let ratio = Ratio::new(number(ratio.numer())?, number(ratio.denom())?);
+    (*ratio.numer() > 0).then_some(ratio)
+}
+
 impl Space {
     /// The same for pictures as this `video` is encoded: what they are not cropped by any more is warned of.
     #[must_use]
@@ -192,6 +221,26 @@ mod tests {
             assert_eq!(shape.size(), size, "{rotation}");
             assert_eq!(shape.sample_aspect().into_raw(), aspect, "{rotation}");
             assert_eq!(shape.is_as_coded(), rotation == 0, "{rotation}");
+        }
+    }
+
+    #[test]
+    fn pixels_have_the_shape_that_what_is_left_of_a_picture_has_where_it_is_shown() {
+        let mut film = media().container;
+        (film.video.width, film.video.height) = (192, 108);
+        film.video.sample_aspect = Ratio::new(16, 15);
+        let crop = |edges, shown| Some(Cropping { edges, shown });
+        film.space.crop = crop([2, 14, 0, 0], Some((190, 94)));
+        assert_eq!(film.sample_aspect(true).into_raw(), (1, 1));
+        assert_eq!(film.sample_aspect(false).into_raw(), (855, 752));
+        // Nobody says how large, or what is said makes no sense.
+        for crop in [
+            None,
+            crop([2, 14, 0, 0], None),
+            crop([200, 0, 0, 0], Some((1, 1))),
+        ] {
+            film.space.crop = crop;
+            assert_eq!(film.sample_aspect(true).into_raw(), (16, 15), "{crop:?}");
         }
     }
 

@@ -201,7 +201,7 @@ impl Said<'_> {
 
     fn pixel_shape(&self) -> Finding {
         let (wanted, found) = (
-            self.container().video.shape().sample_aspect(),
+            self.container().sample_aspect(self.found.video.crops),
             self.found.video.shape().sample_aspect(),
         );
         let shape = |aspect: Ratio<u32>| f64::from(*aspect.numer()) / f64::from(*aspect.denom());

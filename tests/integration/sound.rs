@@ -201,9 +201,9 @@ fn sound_that_is_moved_in_time_is_not_called_proven_by_how_it_sounds() {
     let run = Run::encode(dir.path(), clips::film(), "out.mkv").args(["-a", filter]);
     let run = run
         .succeeds()
-        .says("by its length alone, for your options move it in time");
+        .prints("by its length alone, for your options move it in time");
     run.expect(
-        !run.stderr.contains("by how it sounds"),
+        !run.stdout.contains("by how it sounds"),
         "nothing more is claimed",
     );
 }

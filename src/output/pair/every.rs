@@ -88,7 +88,7 @@ pub fn every(
 #[must_use]
 pub fn of_looks(media: &MediaInfo, color: &Color, output: &Aside) -> Finding {
     let size = format!("{}x{}", media.width, media.height);
-    let aspect = media.container.video.shape().sample_aspect();
+    let aspect = media.container.sample_aspect(media.container.video.crops);
     let wanted = format!("{size}, {aspect}, {color}");
     let by = "ffmpeg's showinfo, all pictures";
     let what = Property::EachPicture;

@@ -49,8 +49,8 @@ pub fn of_pictures(
         ),
         Finding::new(
             Property::PixelShape,
-            ours.shape().sample_aspect().to_string(),
-            theirs.shape().sample_aspect().to_string(),
+            source.sample_aspect(true).to_string(),
+            output.sample_aspect(true).to_string(),
             by,
             same_shape(source, output, differences),
         ),
@@ -105,8 +105,8 @@ fn same_shape(source: &Container, output: &Container, differences: &Differences)
         false => ([1.0; 2], ASPECT_TOLERANCE),
     };
     let [ours, theirs] = [
-        ratio(ours.shape().sample_aspect()) * sizes[0],
-        ratio(theirs.shape().sample_aspect()) * sizes[1],
+        ratio(source.sample_aspect(true)) * sizes[0],
+        ratio(output.sample_aspect(true)) * sizes[1],
     ];
     (theirs / ours - 1.0).abs() <= tolerance
 }

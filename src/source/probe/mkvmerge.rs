@@ -118,7 +118,10 @@ impl Identified {
                     _ => p.projection_pose_roll,
                 },
             ],
-            crop: p.number.and_then(|number| self.cropping(number)),
+            crop: p
+                .number
+                .as_ref()
+                .and_then(|number| self.cropping(number.as_u64()?)),
         }
     }
 
@@ -221,8 +224,8 @@ struct TrackProperties {
     projection_pose_yaw: f64,
     projection_pose_pitch: f64,
     projection_pose_roll: f64,
-    /// Its number in Matroska.
-    number: Option<u64>,
+    /// Its number in Matroska; in Ogg, where mkvmerge reads any 32 bits as one, perhaps a negative one.
+    number: Option<serde_json::Number>,
 }
 
 impl IdentifiedTrack {
