@@ -5,7 +5,7 @@ use std::fmt;
 use num_rational::Ratio;
 use serde::{Deserialize, Serialize};
 
-use crate::film::hdr::Hdr10;
+use crate::film::{edits::Edit, hdr::Hdr10};
 
 /// A code point of Rec. ITU-T H.273: the same numbers in HEVC, AV1 and Matroska.
 pub type CodePoint = u8;
@@ -437,6 +437,9 @@ pub struct Track {
     /// Whether some of them lie behind the beginning of the film: in the pause that the list makes before what is heard.
     #[serde(default)]
     pub hides_in_pause: bool,
+    /// The edit list of texts, where it is another than one that shows them from their beginning on: ffmpeg moves these.
+    #[serde(default)]
+    pub edits: Vec<Edit>,
     /// Samples at 48 kHz by which Opus is decoded before it is heard.
     pub opus_delay: u32,
     /// By how many milliseconds mkvmerge must be told to move it, since it moves it the other way by itself.
@@ -959,6 +962,7 @@ pub(crate) mod examples {
             begins_ms: None,
             hidden: 0,
             hides_in_pause: false,
+            edits: Vec::new(),
             opus_delay: 0,
             sync_ms: 0,
         }

@@ -1,5 +1,6 @@
 //! What a film is, as plain data.
 
+pub mod edits;
 pub mod hdr;
 pub mod language;
 pub mod media;

@@ -26,6 +26,7 @@ use crate::{
         listener::Listener,
         packets::{Original, filling, keep_clock},
         probe::file_url,
+        texts::{self, Text},
     },
 };
 
@@ -215,7 +216,9 @@ impl<'a> Films<'a> {
         let finding = |(pair, packets): (&Pair<'_>, &Packets)| {
             let of_packets =
                 packets.finding(pair.what, "hashes and times of all packets, by ffmpeg");
-            if packets.agree() {
+            // What ffmpeg gets wrong in both is not right.
+            let edited = !pair.track.edits.is_empty() || self.edited_output(pair).is_some();
+            if packets.agree() && !edited {
                 return Ok(Some(of_packets));
             }
             Ok(match pair.track.kind {
@@ -403,14 +406,34 @@ impl<'a> Films<'a> {
         self.keep_output_clock(&mut output);
         let texts = |listener: Listener<'_>, command| -> Result<Vec<Text>> {
             let read = listener.output(command).context("reading subtitles")?;
-            Ok(subtitles(&String::from_utf8_lossy(&read)))
+            Ok(texts::parse(&String::from_utf8_lossy(&read)))
         };
-        let mut ours = texts(self.source.listener(), source)?;
-        let mut theirs = texts(self.output_listener(), output)?;
+        let mut ours = match pair.track.edits.is_empty() {
+            true => texts(self.source.listener(), source)?,
+            false => {
+                let moved = |text: Text| (text.0 + self.later_ms, text.1 + self.later_ms, text.2);
+                let texts = self.source.texts(pair.track)?;
+                texts.into_iter().map(moved).collect()
+            }
+        };
+        let mut theirs = match (self.edited_output(pair), self.output) {
+            (Some(track), Output::Any(film)) => film.texts(track)?,
+            _ => texts(self.output_listener(), output)?,
+        };
         if let Output::Any(_) = self.output {
             (ours, theirs) = (without_markup(ours), without_markup(theirs));
         }
         Ok(of_texts(pair.what, &ours, &theirs))
+    }
+
+    /// The track of a pair in an output of any kind, if its texts have an edit list that ffmpeg gets wrong.
+    fn edited_output(&self, pair: &Pair<'_>) -> Option<&'a Track> {
+        let Output::Any(film) = self.output else {
+            return None;
+        };
+        let mut tracks = film.container.other_tracks.iter();
+        let track = tracks.find(|track| format!("0:{}", track.stream) == pair.output)?;
+        (!track.edits.is_empty()).then_some(track)
     }
 }
 
@@ -458,40 +481,6 @@ fn without_markup(mut texts: Vec<Text>) -> Vec<Text> {
         }
     }
     texts
-}
-
-/// A text of SubRip: beginning and end in milliseconds, and words.
-pub(super) type Text = (f64, f64, String);
-
-/// Texts of SubRip.
-fn subtitles(text: &str) -> Vec<Text> {
-    let clock = |text: &str| -> Option<f64> {
-        let mut ms = 0.0;
-        for part in text.trim().replace(',', ".").split(':') {
-            ms = ms * 60.0 + part.parse::<f64>().ok()?;
-        }
-        Some(ms * 1000.0)
-    };
-    let mut found: Vec<Text> = Vec::new();
-    let lines: Vec<&str> = text.lines().collect();
-    for (n, line) in lines.iter().enumerate() {
-        // The number of a text stands in front of its times; any other is a word.
-        if lines.get(n + 1).is_some_and(|next| next.contains(" --> ")) {
-            continue;
-        }
-        let times = line
-            .split_once(" --> ")
-            .and_then(|(from, to)| Some((clock(from)?, clock(to)?)));
-        match (times, found.last_mut()) {
-            (Some((from, to)), _) => found.push((from, to, String::new())),
-            (None, Some((_, _, words))) if !line.trim().is_empty() => {
-                words.push_str(line.trim());
-                words.push('\n');
-            }
-            _ => (),
-        }
-    }
-    found
 }
 
 /// What comparing the packets of a track came to.
@@ -965,21 +954,5 @@ mod tests {
             .agree(),
             "times"
         );
-    }
-
-    #[test]
-    fn a_number_that_is_said_is_a_word() {
-        let text =
-            "1\n00:00:01,000 --> 00:00:02,000\nIn\n1984\n\n2\n00:00:03,000 --> 00:00:04,000\n7\n\n";
-        let words: Vec<String> = subtitles(text).into_iter().map(|text| text.2).collect();
-        assert_eq!(words, ["In\n1984\n", "7\n"]);
-    }
-
-    #[test]
-    fn texts_are_compared_by_words_and_times() {
-        let text = "1\n00:00:01,000 --> 00:00:02,500\nHello\nyou\n\n2\n00:01:00,040 --> 00:01:01,000\n42 is it\n";
-        let found = subtitles(text);
-        assert_eq!(found[0], (1000.0, 2500.0, "Hello\nyou\n".to_owned()));
-        assert_eq!((found[1].0, found[1].2.as_str()), (60_040.0, "42 is it\n"));
     }
 }

@@ -26,6 +26,7 @@ pub mod changes;
 pub mod frames;
 mod raw;
 mod index;
+pub mod texts;
 pub mod packets;
 pub mod strict;
 pub mod stretch;

@@ -4,6 +4,7 @@
 //! start, where a clock wraps or restarts. So picture and sound are taken from the same run of the same program.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
     process::Command,
@@ -13,8 +14,12 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     film::media::{Carry, Container, Track, TrackKind},
-    os::{process::ToolFailure, toolbox::Toolbox, words::count},
-    source::{listener::Listener, probe::LOOKING_FAR},
+    os::{handle::Handle, process::ToolFailure, toolbox::Toolbox, words::count},
+    source::{
+        listener::Listener,
+        probe::LOOKING_FAR,
+        texts::{self, Text},
+    },
 };
 
 /// A packet of the picture.
@@ -258,12 +263,13 @@ pub struct Handed<'a> {
 /// If ffmpeg fails.
 pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<Packets> {
     let container = source.container;
+    let edited = Edited::of(source, others)?;
     let header = HEADERS
         .iter()
         .find(|(codec, _)| *codec == container.video.codec)
         .map(|(_, unit)| *unit);
     let run = |header| {
-        let command = listing(source, others, header);
+        let command = listing(source, others, &edited, header);
         source.listener().stream(command, |lines| {
             parse(lines).context("ffmpeg printed what is no list of packets")
         })
@@ -293,11 +299,57 @@ pub fn read(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<P
 /// ffmpeg's filter that passes units of one type.
 const FILTER: &str = "filter_units";
 
+/// Texts that ffmpeg would show at wrong times, each track of them as SubRip in a file of its own, by its stream.
+struct Edited(Vec<(usize, Handle)>);
+
+impl Edited {
+    /// Those that are among the `others`.
+    fn of(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)]) -> Result<Self> {
+        let tracks = others.iter().flat_map(|(handed, _)| &handed.tracks);
+        let edited = tracks.filter(|track| !track.edits.is_empty());
+        let file = |track: &&&Track| {
+            let texts = texts::written(&source.texts(track)?);
+            let memory = Handle::in_memory().context("making a file in memory")?;
+            fs::write(memory.path(), texts).context("writing subtitles into memory")?;
+            Ok((track.stream, memory))
+        };
+        edited
+            .map(|track| file(&track))
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    /// Has ffmpeg read them beside the film.
+    fn read(&self, command: &mut Command) {
+        for (_, file) in &self.0 {
+            command.args(["-f", "srt", "-i"]).arg(file.path());
+        }
+    }
+
+    /// Where ffmpeg finds a track, and what it does with it.
+    fn mapped(&self, track: &Track) -> (String, &'static str) {
+        let input = self
+            .0
+            .iter()
+            .position(|(stream, _)| *stream == track.stream);
+        match input {
+            Some(n) => (format!("{}:0", n + 1), Carry::Copy.codec()),
+            None => (format!("0:{}", track.stream), track.carry.codec()),
+        }
+    }
+}
+
 /// The command that lists the packets of the picture, as the stream 0, and its headers, if they are units of the type
 /// `header`, as the stream 1.
-fn listing(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)], header: Option<u8>) -> Command {
+fn listing(
+    source: &Original<'_>,
+    others: &[(Handed<'_>, PathBuf)],
+    edited: &Edited,
+    header: Option<u8>,
+) -> Command {
     let container = source.container;
     let mut command = source.reading();
+    edited.read(&mut command);
     let picture = format!("0:{}", container.video.stream);
     command.args(["-map", &picture]);
     if let Some(unit) = header {
@@ -313,7 +365,7 @@ fn listing(source: &Original<'_>, others: &[(Handed<'_>, PathBuf)], header: Opti
     // The packets before the first keyframe are wanted as well.
     command.args(["-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]);
     for (handed, file) in others {
-        hand_over(&mut command, container, handed, file);
+        hand_over(&mut command, container, edited, (handed, file));
     }
     keep_clock(&mut command, container);
     command
@@ -336,6 +388,27 @@ impl Original<'_> {
         }
         command.arg("-i").arg(format!("file:{}", self.name));
         command
+    }
+
+    /// The texts of a track that has an edit list, by the film's clock. ffmpeg's reader of MP4 moves a track by what is left of
+    /// a text into which the list cuts: it is asked for the track's own times.
+    ///
+    /// # Errors
+    /// If ffmpeg cannot read them.
+    pub fn texts(&self, track: &Track) -> Result<Vec<Text>> {
+        let mut command = Command::new(&self.tools.ffmpeg);
+        command
+            .current_dir(self.dir)
+            .args(["-nostdin", "-hide_banner", "-v", "error"])
+            .args(["-ignore_editlist", "1", "-copyts"])
+            .args(["-i", &format!("file:{}", self.name)])
+            .args(["-map", &format!("0:{}", track.stream)])
+            .args(["-c:s", "srt", "-f", "srt", "pipe:1"]);
+        let read = self.listener().output(command);
+        let read = read.context("reading subtitles by their own times")?;
+        let texts = texts::parse(&String::from_utf8_lossy(&read));
+        let origin_ms = self.container.clock.origin_ms;
+        Ok(texts::edited(&texts, &track.edits, origin_ms))
     }
 }
 
@@ -381,14 +454,15 @@ pub fn is_of_clock(line: &str) -> bool {
 
 /// Tells ffmpeg to write tracks that mkvmerge does not take from the source itself: by the picture's clock, without what an
 /// edit list hides before the beginning, and always the same bytes.
-fn hand_over(command: &mut Command, container: &Container, handed: &Handed<'_>, file: &Path) {
+fn hand_over(
+    command: &mut Command,
+    container: &Container,
+    edited: &Edited,
+    (handed, file): (&Handed<'_>, &Path),
+) {
     for (n, track) in handed.tracks.iter().enumerate() {
-        command.args([
-            "-map",
-            &format!("0:{}", track.stream),
-            &format!("-c:{n}"),
-            track.carry.codec(),
-        ]);
+        let (stream, codec) = edited.mapped(track);
+        command.args(["-map", &stream, &format!("-c:{n}"), codec]);
         if track.carry == Carry::Decoded {
             let depth = [
                 &format!("-sample_fmt:{n}"),

@@ -24,6 +24,7 @@ mod deciding;
 mod direct;
 mod disks;
 mod doctor;
+mod edits;
 mod examples;
 mod extras;
 mod failures;

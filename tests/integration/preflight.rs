@@ -83,7 +83,7 @@ fn sound_of_avi_that_begins_in_the_middle_of_a_packet_is_kept() {
 }
 
 /// A box of MP4: its kind, and what is in it.
-fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
+pub fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
     [
         &u32::try_from(body.len() + 8).unwrap().to_be_bytes(),
         kind,
@@ -93,7 +93,7 @@ fn boxed(kind: &[u8], body: &[u8]) -> Vec<u8> {
 }
 
 /// The four bytes that come `after` bytes after the first `kind`, as a number.
-fn number(bytes: &[u8], kind: &[u8], after: usize) -> u32 {
+pub fn number(bytes: &[u8], kind: &[u8], after: usize) -> u32 {
     let at = bytes.windows(4).position(|window| window == kind).unwrap() + 4 + after;
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }

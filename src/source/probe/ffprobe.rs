@@ -263,27 +263,40 @@ impl FfFile {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct FfChapter {
+    pub(super) id: Option<i64>,
     pub(super) start_time: Option<String>,
+    pub(super) end_time: Option<String>,
     pub(super) tags: HashMap<String, String>,
 }
 
 impl FfChapter {
+    /// When it begins, in seconds.
+    pub(super) fn begins(&self) -> f64 {
+        let seconds = self.start_time.as_deref();
+        seconds.and_then(|text| text.parse().ok()).unwrap_or(0.0)
+    }
+
+    /// The same one from one time to another, in milliseconds.
+    pub(super) fn moved(&self, from_ms: f64, to_ms: f64) -> Self {
+        let seconds = |ms: f64| Some(format!("{:.6}", ms / 1000.0));
+        Self {
+            start_time: seconds(from_ms),
+            end_time: seconds(to_ms),
+            ..self.clone()
+        }
+    }
+
     /// Where it begins by the film's clock, in milliseconds, and its name.
     fn place(&self, clock: Clock) -> (f64, String) {
-        let seconds = self
-            .start_time
-            .as_deref()
-            .and_then(|text| text.parse::<f64>().ok())
-            .unwrap_or(0.0);
         let name = self
             .tags
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case("title"));
         (
-            seconds * 1000.0 - clock.origin_ms,
+            self.begins() * 1000.0 - clock.origin_ms,
             name.map(|(_, name)| name.clone()).unwrap_or_default(),
         )
     }
@@ -322,6 +335,8 @@ impl FfFormat {
 #[serde(default)]
 pub(super) struct FfStream {
     pub(super) index: usize,
+    /// Its number in the container, where that has one: `0x2`.
+    pub(super) id: Option<String>,
     pub(super) codec_type: String,
     pub(super) codec_name: String,
     pub(super) profile: Option<String>,

@@ -281,6 +281,7 @@ impl IdentifiedTrack {
             begins_ms: None,
             hidden: 0,
             hides_in_pause: false,
+            edits: Vec::new(),
             opus_delay: 0,
             sync_ms: 0,
         })

@@ -5,6 +5,7 @@ mod mkvmerge;
 mod picture;
 mod ask;
 mod tracks;
+mod edits;
 mod kinds;
 mod unfit;
 mod directory;
@@ -19,6 +20,7 @@ use std::{
 use anyhow::{Context, Error, Result, anyhow, ensure};
 use num_rational::Ratio;
 
+use self::edits::Lists;
 use self::ffprobe::{FfFile, FfFrame, FfPackets, FfStream, RESTARTING, rate};
 pub(crate) use self::ffprobe::{LOOKING_FAR, streams};
 pub use self::{
@@ -80,6 +82,10 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
         )?;
     }
     let begins_late = file.unknown_sound() < unknown;
+    let lists = Lists::of(&file, input);
+    if let Some(chapters) = lists.chapters(tools, input, &file)? {
+        file.chapters = chapters;
+    }
     let film = film_of(&file, input)?;
     let look = Look {
         tools,
@@ -96,7 +102,8 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     video.bit_rate = film.bit_rate(writer);
     look.tell_of_data(direct, &mut warnings);
     let mut clock = clock(&file, film, &seen.frame, direct);
-    let (video_track, other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
+    let (video_track, mut other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
+    lists.tell(&file, &mut other_tracks);
     look.tell_of_covers(&seen, &mut warnings);
 
     let space = match direct {

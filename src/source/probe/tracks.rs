@@ -369,6 +369,7 @@ impl FfStream {
             begins_ms: None,
             hidden: 0,
             hides_in_pause: false,
+            edits: Vec::new(),
             sync_ms: 0,
             opus_delay: if self.codec_name == "opus" {
                 self.extradata.as_deref().map_or(0, opus_delay)
