@@ -30,6 +30,22 @@ pub fn is_plain(list: &[Edit]) -> bool {
     )
 }
 
+/// The first pause that does not come before everything else: when, and for how long, in milliseconds.
+#[must_use]
+pub fn late_pause(list: &[Edit]) -> Option<(f64, f64)> {
+    let mut at = 0.0;
+    let mut has_begun = false;
+    for edit in list {
+        match edit.begins_ms {
+            Some(_) => has_begun = true,
+            None if has_begun && edit.lasts_ms >= NOTHING_MS => return Some((at, edit.lasts_ms)),
+            None => (),
+        }
+        at += edit.lasts_ms;
+    }
+    None
+}
+
 /// When what lies from one time of a track to another is shown, in milliseconds: from, to, for each part of it.
 #[must_use]
 pub fn shown(list: &[Edit], (from, to): (f64, f64)) -> Vec<(f64, f64)> {
@@ -93,11 +109,21 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_plain_that_shows_a_track_from_its_beginning_on() {
+    fn a_pause_is_late_if_something_is_shown_before_it() {
         let leading = list(&[(40.0, None), (60.0, None), (1000.0, Some(0.0))]);
-        assert!(is_plain(&leading) && is_plain(&[]));
-        assert!(!is_plain(&list(&[(1000.0, Some(40.0))])));
+        assert_eq!((late_pause(&leading), is_plain(&leading)), (None, true));
+        let cut = list(&[(1000.0, Some(40.0))]);
+        assert_eq!((late_pause(&cut), is_plain(&cut)), (None, false));
         let between = list(&[(1000.0, Some(0.0)), (40.0, None), (1000.0, Some(0.0))]);
+        assert_eq!(late_pause(&between), Some((1000.0, 40.0)));
+        assert_eq!(
+            late_pause(&between[..2]),
+            Some((1000.0, 40.0)),
+            "at the end"
+        );
         assert!(!is_plain(&between) && !is_plain(&between[..2]));
+        let empty = list(&[(1000.0, Some(0.0)), (0.0, None)]);
+        assert_eq!(late_pause(&empty), None);
+        assert!(is_plain(&[]));
     }
 }

@@ -1,4 +1,4 @@
-//! Edit lists of MP4 of which ffmpeg makes something else: texts and chapters.
+//! Edit lists of MP4 of which ffmpeg makes something else: texts, chapters, pauses.
 
 use std::{
     fs,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::{
     check::File,
-    clips::ffmpeg,
+    clips::{ffmpeg, tool},
     films, judge,
     preflight::{boxed, number},
-    run::Run,
+    run::{Ended, Run},
 };
 
 /// Parts of a track, in seconds: how long each is shown, and where it begins; without that it is a pause.
@@ -142,4 +142,61 @@ fn texts_and_chapters_of_a_film_that_was_cut_come_where_their_lists_say() {
         early.stdout.contains("`Cut.`") || early.stdout.contains("`Ça va ?`"),
         "the first text that is not where it is said",
     );
+}
+
+/// The command in what was said that begins with ffmpeg's name.
+fn command(ended: &Ended) -> String {
+    let said = ended
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let begin = said.find("ffmpeg -ignore_editlist").expect("a command");
+    let end = said.find("WITHOUT.mkv").expect("its end");
+    said[begin..end + "WITHOUT.mkv".len()].replace("INPUT", "film.mp4")
+}
+
+#[test]
+fn a_film_with_a_pause_that_ffmpeg_fills_is_refused_with_the_command_that_makes_one_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole: List = &[(6.0, Some(0.0))];
+    let paused: List = &[(0.2, None), (1.0, Some(1.0)), (0.5, None), (1.0, Some(3.0))];
+    film(dir.path(), &[paused, paused, whole, whole, whole]);
+    let ended = encode(dir.path(), "film.mp4").fails(8);
+    let ended = ended.says("has a pause of 0.50 s at 1.20 s");
+    assert!(
+        !dir.path().join("out.mkv.av1enc").exists(),
+        "before anything"
+    );
+    tool(dir.path(), "sh", &["-c", &command(&ended)]);
+    let _ = encode(dir.path(), "WITHOUT.mkv").succeeds();
+    let seen = judge::look(&dir.path().join("out.mkv"));
+    let zero = seen.pictures[0].time;
+    assert_eq!(seen.numbers(), (25..50).chain(75..100).collect::<Vec<_>>());
+    let after = &seen.pictures[25];
+    assert!((after.time - zero - 1500.0).abs() < 2.0, "{}", after.time);
+    // Beeps of 1.1, 1.6, 3.1 and 3.6 s; the pictures begin with 1 s. These lists do not leave out the packet of AAC before the
+    // sound.
+    let silence = 1024.0 / 48.0;
+    let beeps: Vec<_> = seen.tracks[0].iter().map(|beep| beep.which).collect();
+    assert_eq!(beeps, [Some(2), Some(3), Some(6), Some(7)]);
+    for (beep, ms) in seen.tracks[0].iter().zip([100.0, 600.0, 1600.0, 2100.0]) {
+        let late = beep.time - zero - ms - silence;
+        assert!(late.abs() < 2.0, "{} {ms}", beep.time);
+    }
+}
+
+#[test]
+fn a_pause_of_sound_alone_and_one_at_the_end_are_refused_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole: List = &[(6.0, Some(0.0))];
+    let ends: List = &[(2.0, Some(1.0)), (0.25, None)];
+    film(dir.path(), &[whole, ends, whole, whole, whole]);
+    let ended = encode(dir.path(), "film.mp4").fails(8);
+    let _ = ended.says("stream 1 (aac audio) has a pause of 0.25 s at 2.00 s");
+    // Parts in another order: no simple command makes that.
+    let turned: List = &[(1.0, Some(3.0)), (1.0, None), (1.0, Some(0.0))];
+    film(dir.path(), &[turned, turned, whole, whole, whole]);
+    let ended = encode(dir.path(), "film.mp4").fails(8);
+    let _ = ended.says("Have the program in which it was cut write it anew");
 }

@@ -2,15 +2,15 @@
 
 use std::{fs::File, path::Path};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use super::ffprobe::{FfChapter, FfFile, FfStream, ffprobe};
 use crate::{
     film::{
-        edits::{is_plain, shown},
-        media::{Carry, Track},
+        edits::{is_plain, late_pause, shown},
+        media::{Carry, Track, TrackKind},
     },
-    os::toolbox::Toolbox,
+    os::{exit::UnfitFilm, toolbox::Toolbox},
     stream::boxes::{self, Listed},
 };
 
@@ -37,6 +37,86 @@ impl Lists {
         let id = u32::from_str_radix(stream.id.as_deref()?.strip_prefix("0x")?, 16).ok()?;
         let mut found = self.0.iter().filter(|listed| listed.id == id);
         found.next().filter(|_| found.next().is_none())
+    }
+
+    /// Refuses a film with a pause in which ffmpeg shows what its list hides: it takes the time -1, which means that nothing is
+    /// shown, for one of the track, but for pauses before everything else.
+    pub(super) fn refuse_pauses(&self, file: &FfFile, input: &Path) -> Result<()> {
+        let seen =
+            |stream: &&FfStream| matches!(stream.kind(), Some(TrackKind::Video | TrackKind::Audio));
+        for stream in file.tracks().filter(seen) {
+            let listed = self.listed(stream);
+            let pause = listed.and_then(|listed| late_pause(&listed.edits));
+            let said = pause.map(|(at_ms, lasts_ms)| {
+                format!(
+                    "`{}` cannot be encoded: the edit list of its stream {} ({}) has a pause of {:.2} s at {:.2} s, and ffmpeg, which \
+                     reads the film, shows there what the list hides. {}",
+                    input.display(),
+                    stream.index,
+                    stream.what(),
+                    lasts_ms / 1000.0,
+                    at_ms / 1000.0,
+                    self.way_out(file)
+                )
+            });
+            ensure!(said.is_none(), UnfitFilm(said.unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    /// What makes a film of this one that has no lists.
+    fn way_out(&self, file: &FfFile) -> String {
+        let streams = file
+            .tracks()
+            .filter(|stream| stream.kind() != Some(TrackKind::Subtitles));
+        let filters = streams.map(|stream| Some((stream, self.filter(stream)?)));
+        let Some(filters) = filters.collect::<Option<Vec<_>>>() else {
+            return "Have the program in which it was cut write it anew, without a list".to_owned();
+        };
+        let (mut maps, mut chains) = (String::new(), String::new());
+        for (n, (stream, filter)) in filters.iter().enumerate() {
+            maps += &format!(" -map 0:{}", stream.index);
+            chains += &format!(" -filter:{n} \"{filter}\"");
+        }
+        format!(
+            "Its picture and sound without the list, and nothing else of it: ffmpeg -ignore_editlist 1 -copyts -i INPUT{maps}{chains} \
+             -c:v ffv1 -c:a flac -fps_mode passthrough -enc_time_base:v 1/1000 WITHOUT.mkv"
+        )
+    }
+
+    /// The filter by which a stream, read without its list, is shown as the list says; `None` where the list does not go
+    /// forward.
+    fn filter(&self, stream: &FfStream) -> Option<String> {
+        let sound = stream.kind() == Some(TrackKind::Audio);
+        let edits = self.listed(stream).map_or(&[][..], |listed| &listed.edits);
+        if edits.is_empty() {
+            return Some(if sound { "anull" } else { "null" }.to_owned());
+        }
+        let (mut at, mut reached) = (0.0, f64::NEG_INFINITY);
+        let (mut parts, mut moves, mut ends) = (Vec::new(), String::new(), 0);
+        for edit in edits {
+            let lasts = edit.lasts_ms / 1000.0;
+            if let Some(begins) = edit.begins_ms.map(|ms| ms / 1000.0) {
+                let end = begins + lasts;
+                if begins < reached {
+                    return None;
+                }
+                reached = end;
+                parts.push(format!("gte(t,{begins:.6})*lt(t,{end:.6})"));
+                moves += &format!("if(lt(T,{end:.6}),{:.6},", at - begins);
+                ends += 1;
+            }
+            at += lasts;
+        }
+        let parts = parts.join("+");
+        let moves = format!("PTS+{moves}0{}/TB", ")".repeat(ends));
+        Some(match sound {
+            // Cut to a millisecond.
+            true => format!(
+                "asetnsamples=n=48:p=0,aselect='{parts}',asetpts='{moves}',aresample=async=1:min_hard_comp=0.002"
+            ),
+            false => format!("select='{parts}',setpts='{moves}'"),
+        })
     }
 
     /// Tells tracks of texts their lists.

@@ -83,6 +83,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     }
     let begins_late = file.unknown_sound() < unknown;
     let lists = Lists::of(&file, input);
+    lists.refuse_pauses(&file, input)?;
     if let Some(chapters) = lists.chapters(tools, input, &file)? {
         file.chapters = chapters;
     }
