@@ -16,6 +16,7 @@ use crate::{
     os::{
         exit::{Exit, Taken, TryAgain, UsageError},
         process::quoted,
+        room::is_full,
     },
     settings::{Config, Step, line},
     ui::Mode,
@@ -40,7 +41,11 @@ pub(super) fn run(args: &JoinArgs, mode: Mode) -> Result<Exit> {
         restart: false,
         ..config
     };
-    encode::command(config, &options, mode)
+    encode::command(config, &options, mode).map_err(|error| match is_full(&error) {
+        // Whoever has made room types the same.
+        true => TryAgain(format!("{error:#}")).into(),
+        false => error,
+    })
 }
 
 /// What the job in `dir` was planned with, where the source may lie elsewhere on this host.

@@ -2,11 +2,14 @@
 
 use std::{
     ffi::{OsStr, OsString},
+    fs,
     path::Path,
 };
 
+use anyhow::{Context, Result, bail};
+
 use super::scheduler::{Array, Order, typed};
-use crate::os::{process::quoted, words::ranges};
+use crate::os::{exit::UsageError, process::quoted, words::ranges};
 
 /// On which hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +21,32 @@ pub enum Hosts<'a> {
 }
 
 impl Hosts<'_> {
+    /// Makes sure that there is a host, and that packed files get to each.
+    ///
+    /// # Errors
+    /// If that is not so, or if the file that names them cannot be read.
+    pub fn require_reachable(self, packed: bool) -> Result<()> {
+        let names = match self {
+            Self::Named(names) => names.to_string_lossy().replace(',', "\n"),
+            Self::In(file) => fs::read_to_string(file)
+                .with_context(|| format!("reading the hosts in {}", quoted(file.as_os_str())))?,
+        };
+        let mut names = names.lines().map(str::trim).filter(|name| !name.is_empty());
+        // parallel sends no file to where it runs itself.
+        let is_here = |name: &str| name.rsplit('/').next() == Some(":");
+        if packed && names.clone().any(is_here) {
+            bail!(UsageError(
+                "--packed with the host `:`, which is this one: it sees the job, and encodes its chunks without it".to_owned()
+            ));
+        }
+        if names.next().is_none() {
+            bail!(UsageError(
+                "--hosts: no host is named: names separated by commas, or a file with one in each line".to_owned()
+            ));
+        }
+        Ok(())
+    }
+
     fn words(self) -> [OsString; 2] {
         match self {
             Self::Named(names) => ["--sshlogin".into(), names.into()],

@@ -318,6 +318,7 @@ fn where_there_is_no_slurm_that_is_said_in_one_line() {
             "--hosts=a",
             "--hosts is for --engine parallel",
         ),
+        ("parallel", "--hosts=", "no host is named"),
     ] {
         let _ = submit(dir.path(), engine, &job)
             .arg(option)
@@ -328,6 +329,26 @@ fn where_there_is_no_slurm_that_is_said_in_one_line() {
     let _ = film
         .fails(3)
         .says("name the one that `av1enc plan` has printed");
+}
+
+#[test]
+fn what_gnu_parallel_cannot_do_is_refused_before_anything_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = planned(dir.path(), "job", None);
+    for hosts in [":", "alpha,4/:"] {
+        let run = submit(dir.path(), "parallel", &job).args(["--packed", "--hosts", hosts]);
+        let ended = run.fails(2).says("which is this one");
+        assert!(!ended.stdout.contains("sshlogin"));
+    }
+    // A name that no line of text can hold, and the link that is advised.
+    let strange = dir.path().join("two\nlines");
+    fs::rename(&job, &strange).unwrap();
+    let run = submit(dir.path(), "parallel", &strange).args(["--hosts", ":"]);
+    let ended = run.fails(2).says("takes lines of text").says("`ln -s ");
+    assert!(!ended.stdout.contains("sshlogin"));
+    std::os::unix::fs::symlink(&strange, &job).unwrap();
+    let run = submit(dir.path(), "parallel", &job).args(["--hosts", ":"]);
+    let _ = run.succeeds().prints("::::");
 }
 
 /// Two hosts that are reached by ssh, by the names of [`NODES`].

@@ -16,8 +16,8 @@ use crate::{
     clips,
     encoders::{old, real, script},
     lab::{
-        CHUNKS, FRAMES, JOB, all_but_one, encode, finished_in, gated, gives_the_film, goes_on,
-        let_go, names, undisturbed, waiting,
+        CHUNKS, FRAMES, JOB, Mount, all_but_one, encode, finished_in, gated, gives_the_film,
+        goes_on, let_go, names, undisturbed, waiting,
     },
     run::{Ended, Run, nothing_is_left_running},
 };
@@ -124,6 +124,28 @@ fn a_chunk_that_only_the_proof_finds_damaged_is_missing_for_who_joins() {
     let _ = joined.says("1 chunk damaged (4)").says(&again);
     let _ = any().succeeds();
     let _ = gives_the_film(dir.path(), join(dir.path()));
+}
+
+#[test]
+fn a_join_that_finds_no_room_may_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let Some(_disk) = Mount::tmpfs(at.join("disk"), 2) else {
+        return;
+    };
+    let planned = Run::bare(at)
+        .args(["plan", "--preset", "12", "--disk-timeout", "1"])
+        .arg(clips::five_scenes())
+        .args(["-o", "disk/out.mkv", "--temp", JOB]);
+    let _ = planned.succeeds();
+    let _ = chunk(at, JOB).arg("--any").succeeds();
+    let ballast = at.join("disk/ballast");
+    let _ = fs::write(&ballast, vec![1; 4 << 20]).unwrap_err();
+    let full = join(at).ends().exits(75);
+    assert_eq!(last(&full)["kind"], "again");
+    fs::remove_file(&ballast).unwrap();
+    let _ = join(at).succeeds();
+    is_whole(&at.join("disk/out.mkv"), &clips::five_scenes(), FRAMES);
 }
 
 #[test]

@@ -10,9 +10,12 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Errand, Told};
-use crate::submit::{
-    kubernetes::{self, Cluster},
-    parallel::{self, Hosts},
+use crate::{
+    os::{exit::UsageError, process::quoted},
+    submit::{
+        kubernetes::{self, Cluster},
+        parallel::{self, Hosts},
+    },
 };
 
 /// Kubernetes takes this many indexes where each may fail by itself.
@@ -31,6 +34,8 @@ impl Errand<'_> {
             true => Hosts::In(&file),
             false => Hosts::Named(&named),
         };
+        self.require_lines()?;
+        hosts.require_reachable(self.args.packed)?;
         let (text, arrays) = if self.args.packed {
             let chunks: Vec<usize> = missing.iter().map(|one| one.chunk.index).collect();
             let text = parallel::printed_packed(&self.order(), &chunks, hosts);
@@ -42,6 +47,23 @@ impl Errand<'_> {
         };
         let more = json!({"lines": text});
         Ok(self.told(&missing, &arrays, text, more))
+    }
+
+    /// Makes sure that every name can stand in a line, for a shell of whichever kind.
+    fn require_lines(&self) -> Result<(), UsageError> {
+        let [program, own] = &self.programs;
+        for path in [&self.dir, program, own] {
+            let is_a_line = path
+                .to_str()
+                .is_some_and(|name| !name.contains(char::is_control));
+            if !is_a_line {
+                return Err(UsageError(format!(
+                    "GNU parallel takes lines of text, and {} is none: name it by a link, such as `ln -s {0} job`",
+                    quoted(path.as_os_str())
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Prints what Kubernetes is given.
