@@ -156,6 +156,15 @@ impl Color {
         code(MATRICES, name)
     }
 
+    /// Whether both say something of one thing, and not the same.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let codes = |color: &Self| [color.primaries, color.transfer, color.matrix];
+        let mut pairs = codes(self).into_iter().zip(codes(other));
+        let differ = |(a, b): (CodePoint, CodePoint)| a != b && ![a, b].contains(&UNSPECIFIED);
+        pairs.any(differ) || self.range.zip(other.range).is_some_and(|(a, b)| a != b)
+    }
+
     /// Whether a transfer is one of HDR.
     #[must_use]
     pub fn is_hdr_transfer(transfer: CodePoint) -> bool {
@@ -1063,5 +1072,21 @@ mod tests {
         };
         assert_eq!(color.to_string(), "bt2020/smpte2084/bt2020nc limited");
         assert_eq!(Color::default().to_string(), "unspecified colours");
+    }
+
+    #[test]
+    fn colours_contradict_each_other_only_where_both_say_something() {
+        let hd = Color {
+            primaries: 1,
+            transfer: 1,
+            matrix: 1,
+            range: Some(Range::Limited),
+            chroma_location: None,
+        };
+        let full = Some(Range::Full);
+        assert!(!hd.contradicts(&hd) && !hd.contradicts(&Color::default()));
+        assert!(hd.contradicts(&Color { transfer: PQ, ..hd }));
+        assert!(hd.contradicts(&Color { range: full, ..hd }));
+        assert!(!hd.contradicts(&Color { range: None, ..hd }));
     }
 }

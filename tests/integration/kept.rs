@@ -550,6 +550,30 @@ fn one_cropped_edge_is_kept_and_what_is_left_has_its_shape() {
 }
 
 #[test]
+fn a_container_that_contradicts_the_colours_of_its_pictures_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    let film = clips::film();
+    let film = film.to_str().unwrap();
+    let pq = [
+        "--color-primaries",
+        "0:9",
+        "--color-transfer-characteristics",
+        "0:16",
+    ];
+    mkvmerge(at, &[&["-o", "pq.mkv"], &pq[..], &[film]].concat());
+    let says = "its container says bt2020/smpte2084/";
+    let _ = Run::encode(at, at.join("pq.mkv"), "out.mkv")
+        .succeeds()
+        .says(says)
+        .says("and its pictures bt709/bt709/bt709 limited");
+    assert_eq!(
+        File::open(&at.join("out.mkv")).colors(),
+        "bt709 bt709 bt709 tv"
+    );
+}
+
+#[test]
 fn a_cropping_of_pictures_that_are_turned_is_left_out_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();

@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     film::{
-        media::{Clock, Container, MATROSKA, Track, Video},
+        media::{Clock, Color, Container, MATROSKA, Space, Track, Video},
         tags,
     },
     os::{
@@ -65,28 +65,12 @@ pub struct Probed {
 /// type next.
 pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let (bytes, truncated) = at_hand(input)?;
-    let (file, glimpse) = Glimpse::beside(tools, input, || {
-        unfit::describe::<FfFile>(tools, input, &DESCRIPTION)
-    });
-    let mut file = file?;
-    if film_of(&file, input).is_ok_and(|film| film.pix_fmt.is_none()) {
-        // It may be that its first pictures could not be read, for a moment.
-        file = unfit::describe(tools, input, &DESCRIPTION)?;
-    }
-    let unknown = file.unknown_sound();
-    if unknown > 0 {
-        file = unfit::describe(
-            tools,
-            input,
-            &[DESCRIPTION.as_slice(), &LOOKING_FAR].concat(),
-        )?;
-    }
-    let begins_late = file.unknown_sound() < unknown;
-    let lists = Lists::of(&file, input);
-    lists.refuse_pauses(&file, input)?;
-    if let Some(chapters) = lists.chapters(tools, input, &file)? {
-        file.chapters = chapters;
-    }
+    let Description {
+        file,
+        lists,
+        begins_late,
+        glimpse,
+    } = Description::of(tools, input)?;
     let film = film_of(&file, input)?;
     let look = Look {
         tools,
@@ -106,12 +90,9 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
     let (video_track, mut other_tracks) = look.tracks(&seen, &mut clock, &mut warnings)?;
     lists.tell(&file, &mut other_tracks);
     look.tell_of_covers(&seen, &mut warnings);
+    look.tell_of_colors(&seen, &video.color, &mut warnings);
 
-    let space = match direct {
-        true => seen.identified.space(look.position()),
-        false => film.space(),
-    };
-    let space = space.of(&video, &mut warnings);
+    let space = look.space(&seen).of(&video, &mut warnings);
     let sound = file.sound_spans(|stream| other_tracks.iter().any(|track| track.stream == stream));
     let rates = [&film.r_frame_rate, &film.avg_frame_rate];
     let identified = &seen.identified;
@@ -141,10 +122,7 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
                 false => look.tags(),
             },
             video_tags: look.video_tags(direct),
-            chapters: match direct {
-                true => identified.chapter_count(),
-                false => file.chapters.len(),
-            },
+            chapters: look.chapters(&seen),
             chapter_list: file.places_of_chapters(clock),
             attachments: identified.attachments.len(),
             sound,
@@ -152,6 +130,52 @@ pub fn probe(tools: &Toolbox, input: &Path) -> Result<Probed> {
             warnings,
         },
     })
+}
+
+/// What ffprobe says of a file, and its own lists where they say it better.
+struct Description {
+    file: FfFile,
+    lists: Lists,
+    /// Whether sound begins so late that ffmpeg knows it only if it is told to look far.
+    begins_late: bool,
+    glimpse: Glimpse,
+}
+
+impl Description {
+    /// That of `input`.
+    ///
+    /// # Errors
+    /// [`UnfitFilm`], if it is no film, or one whose lists ffmpeg does not heed.
+    fn of(tools: &Toolbox, input: &Path) -> Result<Self> {
+        let (file, glimpse) = Glimpse::beside(tools, input, || {
+            unfit::describe::<FfFile>(tools, input, &DESCRIPTION)
+        });
+        let mut file = file?;
+        if film_of(&file, input).is_ok_and(|film| film.pix_fmt.is_none()) {
+            // It may be that its first pictures could not be read, for a moment.
+            file = unfit::describe(tools, input, &DESCRIPTION)?;
+        }
+        let unknown = file.unknown_sound();
+        if unknown > 0 {
+            file = unfit::describe(
+                tools,
+                input,
+                &[DESCRIPTION.as_slice(), &LOOKING_FAR].concat(),
+            )?;
+        }
+        let begins_late = file.unknown_sound() < unknown;
+        let lists = Lists::of(&file, input);
+        lists.refuse_pauses(&file, input)?;
+        if let Some(chapters) = lists.chapters(tools, input, &file)? {
+            file.chapters = chapters;
+        }
+        Ok(Self {
+            file,
+            lists,
+            begins_late,
+            glimpse,
+        })
+    }
 }
 
 /// Whether a shell would have put other names in the place of this one.
@@ -444,6 +468,33 @@ impl Look<'_> {
             clock.make_room(others.iter().filter_map(Track::earliest_ms));
         }
         Ok((video_track, others))
+    }
+
+    /// How its pictures lie in space, as they are coded.
+    fn space(&self, seen: &Seen) -> Space {
+        match seen.direct() {
+            true => seen.identified.space(self.position()),
+            false => self.film.space(),
+        }
+    }
+
+    /// How many chapters are kept.
+    fn chapters(&self, seen: &Seen) -> usize {
+        match seen.direct() {
+            true => seen.identified.chapter_count(),
+            false => self.file.chapters.len(),
+        }
+    }
+
+    /// Says that the container gives other colours to its pictures than they have themselves, as ffmpeg decodes them.
+    fn tell_of_colors(&self, seen: &Seen, color: &Color, warnings: &mut Vec<String>) {
+        let said = seen.identified.video_color(self.position());
+        let Some(said) = said.filter(|said| said.contradicts(color)) else {
+            return;
+        };
+        warnings.push(format!(
+            "its container says {said}, and its pictures {color}: what the pictures say is kept"
+        ));
     }
 
     fn tell_of_covers(&self, seen: &Seen, warnings: &mut Vec<String>) {
