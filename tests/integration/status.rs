@@ -317,6 +317,8 @@ fn by_another_host(dir: &Path, of: &Path) {
     let cleaned = status(dir).args(["--clean", "7d"]).succeeds();
     let _ = cleaned.prints("no job is abandoned");
     drop(held);
+    // A program that another test starts in this moment has the lock until it is itself.
+    wait_for("the lease to be free", || job(dir)["state"] == "stopped");
     has(
         &job(dir),
         &json!({"state": "stopped", "note": "type it on elsewhere"}),
@@ -325,6 +327,7 @@ fn by_another_host(dir: &Path, of: &Path) {
     let held = hold(of, "4712");
     has(&job(dir), &json!({"state": "running", "pid": null}));
     drop(held);
+    wait_for("the lease to be free", || job(dir)["state"] == "stopped");
 }
 
 /// Damaged, of another job, hostile: none of it is believed.
