@@ -868,6 +868,22 @@ mod tests {
         assert!(agrees(&[(20, "bb"), (40, "cc")]));
         assert!(!agrees(&[(0, "aa"), (40, "cc")]));
         assert!(!agrees(&[(40, "cc")]));
+        // Where no list hides it, none may.
+        let agrees_unhidden = {
+            let side = |text: &str| {
+                let (sender, receiver) = bounded(100);
+                let mut lines = lines_of(text).into_iter();
+                lines.try_for_each(|line| sender.send(line)).unwrap();
+                receiver
+            };
+            let apart = Apart {
+                later_ms: 30.0,
+                hidden: 0,
+            };
+            let output = list(&[(20, "bb"), (40, "cc")]);
+            compare(&side(&source), &side(&output), &[apart], false)[0].agree()
+        };
+        assert!(!agrees_unhidden);
     }
 
     #[test]

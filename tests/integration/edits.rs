@@ -9,39 +9,12 @@ use crate::{
     check::File,
     clips::{ffmpeg, tool},
     films, judge,
-    preflight::{boxed, number},
+    preflight::with_lists,
     run::{Ended, Run},
 };
 
 /// Parts of a track, in seconds: how long each is shown, and where it begins; without that it is a pause.
 type List<'a> = &'a [(f64, Option<f64>)];
-
-/// The boxes in `bytes`, where each track of a film has another of the `lists`, in their order. The units are parts of a
-/// second, those of the film and of a track.
-fn with_lists(bytes: &[u8], lists: &mut dyn Iterator<Item = List>, units: (u32, u32)) -> Vec<u8> {
-    let (mut all, mut rest) = (Vec::new(), bytes);
-    while !rest.is_empty() {
-        let (one, more) = rest.split_at(u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize);
-        rest = more;
-        let (kind, body) = (&one[4..8], &one[8..]);
-        all.extend(match kind {
-            b"moov" => boxed(
-                kind,
-                &with_lists(body, lists, (number(body, b"mvhd", 12), 0)),
-            ),
-            b"trak" => boxed(
-                kind,
-                &with_lists(body, lists, (units.0, number(body, b"mdhd", 12))),
-            ),
-            b"edts" => boxed(
-                kind,
-                &boxed(b"elst", &entries(lists.next().unwrap(), units)),
-            ),
-            _ => one.to_vec(),
-        });
-    }
-    all
-}
 
 /// What is in an edit list: here of version 1, with times of 64 bit.
 fn entries(list: List, (film, track): (u32, u32)) -> Vec<u8> {
@@ -77,7 +50,8 @@ fn film(dir: &Path, lists: &[List]) -> PathBuf {
     let path = dir.join("film.mp4");
     let bytes = fs::read(&path).unwrap();
     let mut lists = lists.iter().copied();
-    fs::write(&path, with_lists(&bytes, &mut lists, (0, 0))).unwrap();
+    let mut list = |units| entries(lists.next().unwrap(), units);
+    fs::write(&path, with_lists(&bytes, &mut list, (0, 0))).unwrap();
     assert!(lists.next().is_none(), "every track has a list");
     path
 }

@@ -98,9 +98,13 @@ pub fn number(bytes: &[u8], kind: &[u8], after: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// The boxes in `bytes`, with other edit lists: of each edit, how long it lasts and where it begins, in seconds. The units
-/// are parts of a second, those of the film and of a track.
-fn with_edits(bytes: &[u8], edits: &[(f64, Option<f64>)], (film, track): (u32, u32)) -> Vec<u8> {
+/// The boxes in `bytes`, with other edit lists: `list` makes what is in the next of them of the units, which are parts of a
+/// second, those of the film and of a track.
+pub fn with_lists(
+    bytes: &[u8],
+    list: &mut dyn FnMut((u32, u32)) -> Vec<u8>,
+    units: (u32, u32),
+) -> Vec<u8> {
     let (mut all, mut rest) = (Vec::new(), bytes);
     while !rest.is_empty() {
         let (one, more) = rest.split_at(u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize);
@@ -109,34 +113,39 @@ fn with_edits(bytes: &[u8], edits: &[(f64, Option<f64>)], (film, track): (u32, u
         all.extend(match kind {
             b"moov" => boxed(
                 kind,
-                &with_edits(body, edits, (number(body, b"mvhd", 12), track)),
+                &with_lists(body, list, (number(body, b"mvhd", 12), units.1)),
             ),
             b"trak" => boxed(
                 kind,
-                &with_edits(body, edits, (film, number(body, b"mdhd", 12))),
+                &with_lists(body, list, (units.0, number(body, b"mdhd", 12))),
             ),
-            b"edts" => {
-                let mut list = [
-                    0_u32.to_be_bytes(),
-                    u32::try_from(edits.len()).unwrap().to_be_bytes(),
-                ]
-                .concat();
-                for (lasts, begins) in edits {
-                    let units =
-                        |seconds: f64, unit: u32| (seconds * f64::from(unit)).round() as i32;
-                    let begins = begins.map_or(-1, |begins| units(begins, track));
-                    list.extend(
-                        [units(*lasts, film), begins, 1 << 16]
-                            .map(i32::to_be_bytes)
-                            .concat(),
-                    );
-                }
-                boxed(kind, &boxed(b"elst", &list))
-            }
+            b"edts" => boxed(kind, &boxed(b"elst", &list(units))),
             _ => one.to_vec(),
         });
     }
     all
+}
+
+/// The same with one list for all tracks: of each edit, how long it lasts and where it begins, in seconds.
+fn with_edits(bytes: &[u8], edits: &[(f64, Option<f64>)]) -> Vec<u8> {
+    let mut list = |(film, track): (u32, u32)| {
+        let mut list = [
+            0_u32.to_be_bytes(),
+            u32::try_from(edits.len()).unwrap().to_be_bytes(),
+        ]
+        .concat();
+        for (lasts, begins) in edits {
+            let units = |seconds: f64, unit: u32| (seconds * f64::from(unit)).round() as i32;
+            let begins = begins.map_or(-1, |begins| units(begins, track));
+            list.extend(
+                [units(*lasts, film), begins, 1 << 16]
+                    .map(i32::to_be_bytes)
+                    .concat(),
+            );
+        }
+        list
+    };
+    with_lists(bytes, &mut list, (0, 0))
 }
 
 #[test]
@@ -151,7 +160,7 @@ fn sound_of_mp4_that_was_cut_by_several_edits_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let path = film(dir.path(), &format!("{H264} -c:a {codec}"), "film.mp4");
         let bytes = fs::read(&path).unwrap();
-        fs::write(&path, with_edits(&bytes, edits, (0, 0))).unwrap();
+        fs::write(&path, with_edits(&bytes, edits)).unwrap();
         let seen = judge::look(&path);
         assert_eq!(
             (seen.pictures.len(), seen.tracks[0].len()),
@@ -172,7 +181,7 @@ fn sound_that_an_edit_list_hides_is_not_heard_in_the_pause_before_the_rest() {
     let path = film(dir.path(), &format!("{H264} -c:a aac"), "film.mp4");
     let bytes = fs::read(&path).unwrap();
     let edits = [(0.1, None), (2.0, Some(1.3))];
-    let mut bytes = with_edits(&bytes, &edits, (0, 0));
+    let mut bytes = with_edits(&bytes, &edits);
     // Of the sound, the second track, the first edit, which is a pause, is longer than the picture's.
     let mut lists = bytes
         .windows(4)
